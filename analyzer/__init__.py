@@ -1,0 +1,42 @@
+"""See what TCP does in a capture.
+
+    >>> from analyzer import analyze
+    >>> trace = analyze("captures/echo.pcap")
+    >>> trace[0].handshake.outcome
+    'complete'
+
+`analyze` reads a stored capture and answers with a `Trace`; its `Connection`s hold labelled
+`Segment`s. Everything is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from analyzer.errors import AnalyzerError
+    from analyzer.pipeline import analyze
+    from analyzer.trace.model import Connection, Segment, Trace
+
+__all__ = ["AnalyzerError", "Connection", "Segment", "Trace", "analyze"]
+
+_HOMES = {
+    "AnalyzerError": "analyzer.errors",
+    "Connection": "analyzer.trace.model",
+    "Segment": "analyzer.trace.model",
+    "Trace": "analyzer.trace.model",
+    "analyze": "analyzer.pipeline",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

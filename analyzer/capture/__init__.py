@@ -1,0 +1,15 @@
+"""Where frames come from: stored captures, read one record after another.
+
+`open_capture` opens a path (or `-`, standard input), `open_stream` anything with a `read`; both answer
+with `Records`, whose `advance` steps from frame to frame without making an object per frame. Read are
+pcap (both byte orders, microseconds and nanoseconds, the modified record header) and pcapng (several
+sections, several interfaces), plain or gzip-compressed. What kind a file is comes from its first octets,
+never from its name. There is no rewinding: for a second pass, open the path again.
+"""
+
+from __future__ import annotations
+
+from analyzer.capture.open import open_capture, open_stream
+from analyzer.capture.records import Records
+
+__all__ = ["Records", "open_capture", "open_stream"]

@@ -1,0 +1,101 @@
+"""What a file is that is no readable capture, told from its first octets, and what to do about it."""
+
+from __future__ import annotations
+
+import codecs
+from typing import Final
+
+from analyzer.errors import CaptureFormatError
+from analyzer.text import say
+
+__all__ = ["refusal"]
+
+_COMPRESSIONS: Final = (
+    (b"\x28\xb5\x2f\xfd", "zstd", "zstd -d"),
+    (b"\x1f\x8b", "gzip", "gzip -d"),
+    (b"\xfd7zXZ\0", "xz", "xz -d"),
+    (b"BZh", "bzip2", "bzip2 -d"),
+    (b"\x04\x22\x4d\x18", "lz4", "lz4 -d"),
+    (b"\x02\x21\x4c\x18", "lz4", "lz4 -d"),
+    (b"\x1f\x9d", "compress", "uncompress"),
+    (b"LZIP", "lzip", "lzip -d"),
+    (b"PK\x03\x04", "zip", "unzip"),
+    (b"7z\xbc\xaf\x27\x1c", "7z", "7z x"),
+)
+
+_OTHER_CAPTURES: Final = (
+    (b"snoop\0\0\0", "snoop"),
+    (b"btsnoop\0", "btsnoop"),
+    (b"GMBU", "Microsoft Network Monitor 2"),
+    (b"RTSS", "Microsoft Network Monitor 1"),
+    (b"TRSNIFF data    \x1a", "Network General Sniffer"),
+    (b"XCP\0", "NetXRay"),
+    (b"iptrace 1.0", "AIX iptrace"),
+    (b"iptrace 2.0", "AIX iptrace"),
+    (b"\x7fver", "EtherPeek"),
+    (b"\xaa\xaa\xaa\xaa", "5View"),
+    (b"\x00\x00\x02\x00\x12\x05\x00\x10", "Tektronix K12"),
+    (b"\x1c\x00\x01\xab", "Ixia lcap"),
+    (b"\xab\x01\x00\x1c", "Ixia lcap"),
+    (b"\x1c\x00\x01\xac", "Ixia lcap"),
+    (b"\xac\x01\x00\x1c", "Ixia lcap"),
+)
+
+_TEXT_SAMPLE: Final = 512
+
+
+def refusal(first: bytes, name: str) -> CaptureFormatError:
+    """The error for a file that is neither pcap nor pcapng.
+
+    first: its first octets, as many as are at hand, at least four unless the file has fewer.
+    name: what to call the file, already harmless.
+    """
+    if not first:
+        return CaptureFormatError(say("{path} is empty: no capture was written to it", path=name))
+    for magic, compression, command in _COMPRESSIONS:
+        if first.startswith(magic):
+            return CaptureFormatError(
+                say(
+                    "{path} is {compression}-compressed: decompress it first, with {command}",
+                    path=name,
+                    compression=compression,
+                    command=command,
+                )
+            )
+    for magic, kind in _OTHER_CAPTURES:
+        if first.startswith(magic):
+            return CaptureFormatError(
+                say(
+                    "{path} is a capture of the {kind} kind, which is not read here: "
+                    "convert it first, with editcap -F pcap",
+                    path=name,
+                    kind=kind,
+                )
+            )
+    if _is_text(first[:_TEXT_SAMPLE]):
+        return CaptureFormatError(
+            say(
+                "{path} is a text file, not a capture: give the pcap or pcapng file the packets are in",
+                path=name,
+            )
+        )
+    return CaptureFormatError(
+        say(
+            "{path} starts with the octets {octets} and is neither pcap nor pcapng: check that it is the "
+            "file you mean, or convert it with editcap -F pcap",
+            path=name,
+            octets=first[:4].hex(" "),
+        )
+    )
+
+
+def _is_text(sample: bytes) -> bool:
+    encoding = "utf-16" if sample[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+    try:
+        # Incremental, because the sample may end inside a character.
+        text = codecs.getincrementaldecoder(encoding)().decode(sample)
+    except UnicodeDecodeError:
+        return False
+    return bool(text) and all(
+        character.isprintable() or character in "\t\n\r\f\v\ufeff" for character in text
+    )

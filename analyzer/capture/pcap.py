@@ -1,0 +1,112 @@
+"""pcap files (draft-ietf-opsawg-pcap): a file header of 24 octets, then records, all in one byte order."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from mypy_extensions import i64
+
+from analyzer.capture.records import Records, most_captured
+from analyzer.capture.source import Octets
+from analyzer.errors import CaptureFormatError
+from analyzer.text import say
+
+__all__ = ["FILE_HEADER_OCTETS", "PCAP_MAGICS", "PcapRecords"]
+
+FILE_HEADER_OCTETS: Final = 24
+
+_MICROSECONDS: Final = 0xA1B2C3D4
+_NANOSECONDS: Final = 0xA1B23C4D
+# Kuznetzov's modified format: microseconds, and 8 more octets a record (interface, protocol, packet type).
+_MODIFIED: Final = 0xA1B2CD34
+_MAGICS: Final = (_MICROSECONDS, _NANOSECONDS, _MODIFIED)
+
+PCAP_MAGICS: Final = frozenset(struct.pack(order + "I", magic) for order in ("<", ">") for magic in _MAGICS)
+"""The first four octets of the pcap files `PcapRecords` reads."""
+
+_LENGTHS_IN_ORDER: Final = 0
+_LENGTHS_PERHAPS_SWAPPED: Final = 1
+_LENGTHS_SWAPPED: Final = 2
+
+
+class PcapRecords(Records):
+    """The records of a pcap file."""
+
+    def __init__(self, octets: Octets) -> None:
+        """
+        octets: at a file header, of which 24 octets are known to be there.
+
+        Raises CaptureFormatError where its version is not 2.
+        """
+        super().__init__(octets, "pcap")
+        self._fetch(FILE_HEADER_OCTETS)
+        (little,) = struct.unpack_from("<I", self.block, self._position)
+        order = "<" if little in _MAGICS else ">"
+        magic, major, minor, _zone, _accuracy, _snaplen, link = struct.unpack_from(
+            order + "IHHiIII", self.block, self._position
+        )
+        self._position += FILE_HEADER_OCTETS
+        if major != 2:
+            raise CaptureFormatError(
+                say(
+                    "{path} is a pcap file of version {major}.{minor}, and only version 2 can be read: "
+                    "convert it with editcap -F pcap",
+                    path=octets.name,
+                    major=major,
+                    minor=minor,
+                )
+            )
+        # The upper 16 bits hold the length of the frame check sequence and reserved bits.
+        link_type: int = link & 0xFFFF
+        self.link_type = link_type
+        self._declare(link_type)
+        self._most_captured: i64 = most_captured(link_type)
+        self._fraction_ns: i64 = 1 if magic == _NANOSECONDS else 1000
+        self._header_octets: i64 = 24 if magic == _MODIFIED else 16
+        self._header: struct.Struct = struct.Struct(order + "IIII")
+        # Files before version 2.3 hold original before captured; of 2.3 there are both kinds.
+        self._lengths: i64 = _LENGTHS_IN_ORDER
+        if minor == 3:
+            self._lengths = _LENGTHS_PERHAPS_SWAPPED
+        elif minor < 3:
+            self._lengths = _LENGTHS_SWAPPED
+
+    def advance(self) -> bool:
+        """Step to the next record; see `Records.advance`."""
+        header_octets: i64 = self._header_octets
+        position: i64 = self._position
+        if len(self.block) - position < header_octets:
+            if not self._fetch(header_octets):
+                return self._end()
+            position = self._position
+        seconds: i64
+        fraction: i64
+        captured: i64
+        original: i64
+        seconds, fraction, captured, original = self._header.unpack_from(self.block, position)
+        if self._lengths != _LENGTHS_IN_ORDER and (self._lengths == _LENGTHS_SWAPPED or captured > original):
+            captured, original = original, captured
+        if captured > self._most_captured:
+            return self._stop(
+                say(
+                    "record {record} at octet {octet} claims {claimed} octets, more than the {most} one "
+                    "can hold: the file is damaged there, and the frames before it are all that was read",
+                    record=self.frame + 1,
+                    octet=self._octet(),
+                    claimed=captured,
+                    most=self._most_captured,
+                )
+            )
+        if len(self.block) - position < header_octets + captured:
+            if not self._fetch(header_octets + captured):
+                return self._end()
+            position = self._position
+        position += header_octets
+        self.offset = position
+        self.captured = captured
+        self.original = original
+        self.time_ns = seconds * 1_000_000_000 + fraction * self._fraction_ns
+        self.frame += 1
+        self._position = position + captured
+        return True

@@ -1,0 +1,377 @@
+"""pcapng files (draft-ietf-opsawg-pcapng): sections of blocks, each section with its own byte order.
+
+A block that is no packet, section or interface is passed over, whatever its length. The section length is
+not believed, as nothing is gained by it. Block lengths are rounded up to 32 bits, as in Wireshark: there are
+writers that pad a block and leave the padding out of its length. A packet of an interface that no block declared stops the reading,
+as it does in Wireshark: its link type is anybody's guess, and so is what else in the file is wrong.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from mypy_extensions import i64
+
+from analyzer.capture.records import Records
+from analyzer.capture.source import Octets
+from analyzer.errors import CaptureFormatError
+from analyzer.text import say
+
+__all__ = ["MOST_BLOCK_OCTETS", "PCAPNG_MAGIC", "SECTION_HEADER_OCTETS", "Interface", "PcapngRecords"]
+
+PCAPNG_MAGIC: Final = b"\x0a\x0d\x0d\x0a"
+"""The type of the section header block, the same in both byte orders."""
+
+SECTION_HEADER_OCTETS: Final = 28
+"""The least length of a section header block."""
+
+MOST_BLOCK_OCTETS: Final = 16 * 1024 * 1024
+"""The longest section, interface or packet block that is believed (Wireshark's MAX_BLOCK_SIZE)."""
+
+MOST_INTERFACES: Final = 1 << 16
+"""How many interfaces a section may declare, so that memory stays bounded."""
+
+_BYTE_ORDER_LITTLE: Final = b"\x4d\x3c\x2b\x1a"
+_BYTE_ORDER_BIG: Final = b"\x1a\x2b\x3c\x4d"
+
+_SECTION_HEADER: Final = 0x0A0D0D0A
+_INTERFACE_DESCRIPTION: Final = 1
+_PACKET: Final = 2
+"""Obsolete since 2009, and still in old files."""
+_SIMPLE_PACKET: Final = 3
+_ENHANCED_PACKET: Final = 6
+
+# Journal entry; sysdig event, its second version and its large one; custom block, to be copied and not.
+_NUMBERED_WITHOUT_PACKET: Final = frozenset((0x9, 0x204, 0x216, 0x221, 0xBAD, 0x40000BAD))
+"""Blocks that hold no packet, and to which Wireshark gives a frame number all the same."""
+
+_PACKET_HEADER_OCTETS: Final = 28
+_SIMPLE_PACKET_HEADER_OCTETS: Final = 12
+_INTERFACE_HEADER_OCTETS: Final = 16
+_TRAILER_OCTETS: Final = 4
+
+_IF_TSRESOL: Final = 9
+_IF_TSOFFSET: Final = 14
+
+_LEAST_TIME_NS: Final = -(2**63)
+_MOST_TIME_NS: Final = 2**63 - 1
+
+
+class Interface:
+    """What an interface description block says of its packets.
+
+    link_type: LINKTYPE_ number. snaplen: octets kept of a packet, 0 for no limit.
+    """
+
+    def __init__(self, link_type: int, snaplen: int, resolution: int, offset_seconds: int) -> None:
+        """
+        resolution: if_tsresol, a tick's length as a power of ten or, with the upper bit set, of two.
+        offset_seconds: if_tsoffset, to be added to every time.
+        """
+        self.link_type: i64 = link_type
+        self.snaplen: i64 = snaplen
+        self._offset_ns: int = offset_seconds * 1_000_000_000
+        self._multiplier: int = 1_000_000_000
+        self._divisor: int = 1
+        exponent = resolution & 0x7F
+        if resolution & 0x80:
+            self._divisor = 1 << exponent
+        elif exponent <= 9:
+            self._multiplier = int(10 ** (9 - exponent))
+        else:
+            self._multiplier = 1
+            self._divisor = int(10 ** (exponent - 9))
+        # Ticks of 1, 10, ... nanoseconds, which is nearly all there is, need no more than 64 bits.
+        self.plain_ticks_ns: i64 = 0
+        self.plain_offset_ns: i64 = 0
+        self.most_plain_ticks: i64 = -1
+        if self._divisor == 1 and abs(self._offset_ns) <= _MOST_TIME_NS // 2:
+            self.plain_ticks_ns = self._multiplier
+            self.plain_offset_ns = self._offset_ns
+            self.most_plain_ticks = _MOST_TIME_NS // 2 // self._multiplier
+
+    def exact_time(self, high: int, low: int) -> int:
+        """Nanoseconds since the epoch of a time of two 32-bit halves, rounded down, however many bits."""
+        return ((high << 32) | low) * self._multiplier // self._divisor + self._offset_ns
+
+
+class PcapngRecords(Records):
+    """The packets of a pcapng file."""
+
+    def __init__(self, octets: Octets) -> None:
+        """
+        octets: at a section header block, of which 28 octets are known to be there.
+
+        Raises CaptureFormatError where that block cannot be read.
+        """
+        super().__init__(octets, "pcapng")
+        self._little: bool = True
+        self._one: struct.Struct = struct.Struct("<I")
+        self._two: struct.Struct = struct.Struct("<II")
+        self._packet: struct.Struct = struct.Struct("<IIIII")
+        self._description: struct.Struct = struct.Struct("<HHI")
+        self._option: struct.Struct = struct.Struct("<HH")
+        self._seconds: struct.Struct = struct.Struct("<q")
+        self._interfaces: list[Interface] = []
+        self._fetch(SECTION_HEADER_OCTETS)
+        fault = self._section()
+        if fault:
+            raise CaptureFormatError(
+                say(
+                    "{path} is a pcapng file that cannot be read, because {fault}",
+                    path=octets.name,
+                    fault=fault,
+                )
+            )
+
+    def advance(self) -> bool:
+        """Step to the next packet; see `Records.advance`."""
+        kind: i64
+        length: i64
+        trailer: i64
+        while True:
+            position: i64 = self._position
+            if len(self.block) - position < 8:
+                if not self._fetch(8):
+                    return self._end()
+                position = self._position
+            kind, length = self._two.unpack_from(self.block, position)
+            if kind == _SECTION_HEADER:
+                fault = self._section()
+                if fault:
+                    return self._stop(fault)
+                continue
+            if length < 12:
+                return self._stop(self._bad_length(length))
+            length = (length + 3) & ~3
+            if kind in (_ENHANCED_PACKET, _PACKET):
+                least: i64 = _PACKET_HEADER_OCTETS + _TRAILER_OCTETS
+            elif kind == _SIMPLE_PACKET:
+                least = _SIMPLE_PACKET_HEADER_OCTETS + _TRAILER_OCTETS
+            elif kind == _INTERFACE_DESCRIPTION:
+                least = _INTERFACE_HEADER_OCTETS + _TRAILER_OCTETS
+            else:
+                if not self._pass_over(length):
+                    return False
+                if kind in _NUMBERED_WITHOUT_PACKET:
+                    self.frame += 1
+                continue
+            if length < least or length > MOST_BLOCK_OCTETS:
+                return self._stop(self._bad_length(length))
+            if len(self.block) - position < length:
+                if not self._fetch(length):
+                    return self._end()
+                position = self._position
+            (trailer,) = self._one.unpack_from(self.block, position + length - _TRAILER_OCTETS)
+            if (trailer + 3) & ~3 != length:
+                return self._stop(self._bad_trailer(length, trailer, self._octet()))
+            if kind == _INTERFACE_DESCRIPTION:
+                fault = self._describe(position, length)
+                if fault:
+                    return self._stop(fault)
+                self._position = position + length
+                continue
+            if kind == _SIMPLE_PACKET:
+                return self._simple_packet(position, length)
+            return self._timed_packet(kind, position, length)
+
+    def _timed_packet(self, kind: i64, position: i64, length: i64) -> bool:
+        """The enhanced packet block, and the obsolete packet block, whose fields lie in the same places."""
+        number: i64
+        high: i64
+        low: i64
+        captured: i64
+        original: i64
+        number, high, low, captured, original = self._packet.unpack_from(self.block, position + 8)
+        if kind == _PACKET:
+            # A 16-bit interface and a 16-bit count of drops, where the enhanced block has 32 bits.
+            number = number & 0xFFFF if self._little else number >> 16
+        if number >= len(self._interfaces):
+            return self._stop(self._undeclared(number))
+        interface = self._interfaces[number]
+        self.frame += 1
+        room: i64 = length - _PACKET_HEADER_OCTETS - _TRAILER_OCTETS
+        if captured > room:
+            self._warn_clamped(captured, room)
+            captured = room
+        ticks: i64 = (high << 32) | low if high < 0x80000000 else _MOST_TIME_NS
+        if ticks <= interface.most_plain_ticks:
+            self.time_ns = ticks * interface.plain_ticks_ns + interface.plain_offset_ns
+        else:
+            self.time_ns = self._checked_time(interface.exact_time(high, low))
+        self.link_type = interface.link_type
+        self.offset = position + _PACKET_HEADER_OCTETS
+        self.captured = captured
+        self.original = original
+        self._position = position + length
+        return True
+
+    def _simple_packet(self, position: i64, length: i64) -> bool:
+        """The simple packet block: of the section's first interface, its captured length to be worked out."""
+        if not self._interfaces:
+            return self._stop(self._undeclared(0))
+        interface = self._interfaces[0]
+        original: i64
+        (original,) = self._one.unpack_from(self.block, position + 8)
+        self.frame += 1
+        captured: i64 = original
+        if interface.snaplen != 0 and interface.snaplen < captured:
+            captured = interface.snaplen
+        room: i64 = length - _SIMPLE_PACKET_HEADER_OCTETS - _TRAILER_OCTETS
+        if captured > room:
+            self._warn_clamped(captured, room)
+            captured = room
+        self.time_ns = 0
+        self.link_type = interface.link_type
+        self.offset = position + _SIMPLE_PACKET_HEADER_OCTETS
+        self.captured = captured
+        self.original = original
+        self._position = position + length
+        return True
+
+    def _section(self) -> str:
+        """Start a section at the section header block to come; the sentence that says why not, or nothing."""
+        octet = self._octet()
+        if not self._fetch(SECTION_HEADER_OCTETS):
+            return self._cut(octet)
+        position: i64 = self._position
+        byte_order = self.block[position + 8 : position + 12]
+        if byte_order == _BYTE_ORDER_LITTLE:
+            order = "<"
+        elif byte_order == _BYTE_ORDER_BIG:
+            order = ">"
+        else:
+            return say(
+                "the section header at octet {octet} has no byte-order magic: the file is damaged there",
+                octet=octet,
+            )
+        self._little = order == "<"
+        self._one = struct.Struct(order + "I")
+        self._two = struct.Struct(order + "II")
+        self._packet = struct.Struct(order + "IIIII")
+        self._description = struct.Struct(order + "HHI")
+        self._option = struct.Struct(order + "HH")
+        self._seconds = struct.Struct(order + "q")
+        length: i64
+        major: i64
+        trailer: i64
+        (length,) = self._one.unpack_from(self.block, position + 4)
+        if length < SECTION_HEADER_OCTETS or length > MOST_BLOCK_OCTETS:
+            return self._bad_length(length)
+        length = (length + 3) & ~3
+        (major, _minor) = self._option.unpack_from(self.block, position + 12)
+        if major != 1:
+            return say(
+                "the section at octet {octet} is of version {major}, and only version 1 can be read: "
+                "convert the file with editcap -F pcapng",
+                octet=octet,
+                major=major,
+            )
+        if not self._fetch(length):
+            return self._cut(octet)
+        position = self._position
+        (trailer,) = self._one.unpack_from(self.block, position + length - _TRAILER_OCTETS)
+        if (trailer + 3) & ~3 != length:
+            return self._bad_trailer(length, trailer, octet)
+        self._interfaces = []
+        self._position = position + length
+        return ""
+
+    def _describe(self, position: i64, length: i64) -> str:
+        """Take in an interface description block; the sentence that says why not, or nothing."""
+        if len(self._interfaces) >= MOST_INTERFACES:
+            return say(
+                "the section declares more than {most} interfaces at octet {octet}: the file is damaged",
+                most=MOST_INTERFACES,
+                octet=self._octet(),
+            )
+        link_type, _reserved, snaplen = self._description.unpack_from(self.block, position + 8)
+        resolution = 6
+        offset_seconds = 0
+        at: i64 = position + _INTERFACE_HEADER_OCTETS
+        end: i64 = position + length - _TRAILER_OCTETS
+        code: i64
+        size: i64
+        while end - at >= 4:
+            code, size = self._option.unpack_from(self.block, at)
+            at += 4
+            if code == 0:
+                break
+            if size > end - at:
+                self._warn(
+                    say(
+                        "option {code} of the interface at octet {octet} is longer than its block: "
+                        "the options from there on are left out",
+                        code=code,
+                        octet=self._octet(),
+                    )
+                )
+                break
+            if code == _IF_TSRESOL and size == 1:
+                resolution = self.block[at]
+            elif code == _IF_TSOFFSET and size == 8:
+                (offset_seconds,) = self._seconds.unpack_from(self.block, at)
+            at += (size + 3) & ~3
+        self._declare(link_type)
+        self._interfaces.append(Interface(link_type, snaplen, resolution, offset_seconds))
+        return ""
+
+    def _pass_over(self, length: i64) -> bool:
+        """Go past the block to come, which may be of any length; False where the reading has stopped."""
+        octet = self._octet()
+        if not self._skip(length - _TRAILER_OCTETS) or not self._fetch(_TRAILER_OCTETS):
+            return self._stop(self._cut(octet))
+        trailer: i64
+        (trailer,) = self._one.unpack_from(self.block, self._position)
+        if (trailer + 3) & ~3 != length:
+            return self._stop(self._bad_trailer(length, trailer, octet))
+        self._position += _TRAILER_OCTETS
+        return True
+
+    def _checked_time(self, time_ns: int) -> int:
+        if _LEAST_TIME_NS <= time_ns <= _MOST_TIME_NS:
+            return time_ns
+        self._warn(
+            say(
+                "frame {frame} has a time beyond what 64 bits of nanoseconds can hold: "
+                "the nearest one is taken",
+                frame=self.frame,
+            )
+        )
+        return _LEAST_TIME_NS if time_ns < 0 else _MOST_TIME_NS
+
+    def _warn_clamped(self, claimed: int, room: int) -> None:
+        self._warn(
+            say(
+                "frame {frame} claims {claimed} octets, and its block holds {room}: those are taken",
+                frame=self.frame,
+                claimed=claimed,
+                room=room,
+            )
+        )
+
+    def _bad_length(self, length: int) -> str:
+        return say(
+            "the block at octet {octet} claims {claimed} octets, which none of its type can have: "
+            "the file is damaged there",
+            octet=self._octet(),
+            claimed=length,
+        )
+
+    def _bad_trailer(self, length: int, trailer: int, octet: int) -> str:
+        return say(
+            "the block at octet {octet} has {length} octets by its head and {trailer} by its tail: "
+            "the file is damaged there",
+            octet=octet,
+            length=length,
+            trailer=trailer,
+        )
+
+    def _undeclared(self, number: int) -> str:
+        return say(
+            "the packet at octet {octet} is of interface {number}, which its section never declares: "
+            "the file is damaged there",
+            octet=self._octet(),
+            number=number,
+        )

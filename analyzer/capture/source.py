@@ -1,0 +1,153 @@
+"""The octets of a capture, in order, from a path, standard input or any stream; gzip is undone here.
+
+Nothing here seeks, so a pipe does as well as a file, and a read gives what is there rather than wait for a
+whole block, so a capture that is still being written can be followed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import zlib
+from collections.abc import Callable
+from typing import BinaryIO, Final
+
+from analyzer.errors import InputError
+from analyzer.text import inert, say
+
+__all__ = ["BLOCK_OCTETS", "GZIP_MAGIC", "GzipOctets", "Octets", "octets_of_path", "octets_of_standard_input"]
+
+BLOCK_OCTETS: Final = 1 << 20
+"""The most octets one read asks for."""
+
+GZIP_MAGIC: Final = b"\x1f\x8b"
+"""The first octets of every gzip member (RFC 1952, 2.3.1)."""
+
+_COMPRESSED_OCTETS: Final = 1 << 18
+_GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
+
+
+class Octets:
+    """The octets of one stream, with a look ahead at the first of them."""
+
+    def __init__(self, stream: BinaryIO, name: str, owned: bool) -> None:
+        """
+        stream: anything with `read(n)`; `read1` is preferred where there is one, because it does not wait.
+        name: what messages call it; made harmless here.
+        owned: whether `close` closes the stream.
+        """
+        self.name: str = inert(name)
+        self._stream: BinaryIO = stream
+        self._owned: bool = owned
+        self._read: Callable[[int], bytes | None] = getattr(stream, "read1", stream.read)
+        self._held: bytes = b""
+
+    def peek(self, count: int) -> bytes:
+        """The next `count` octets, fewer only at the end; they are still there for `read`."""
+        while len(self._held) < count:
+            piece = self._more(BLOCK_OCTETS)
+            if not piece:
+                break
+            self._held += piece
+        return self._held[:count]
+
+    def held(self) -> bytes:
+        """What was read ahead by `peek`, without reading (and perhaps waiting for) more."""
+        return self._held
+
+    def read(self, most: int) -> bytes:
+        """Some octets, `most` unless more were read ahead; `b""` at the end.
+
+        Raises OSError, EOFError (ends inside a gzip member) or zlib.error.
+        """
+        if self._held:
+            piece = self._held
+            self._held = b""
+            return piece
+        return self._more(most)
+
+    def close(self) -> None:
+        """Let go of the stream; close it if it is owned."""
+        self._held = b""
+        if self._owned:
+            self._stream.close()
+
+    def _more(self, most: int) -> bytes:
+        piece = self._read(most)
+        if piece is None:
+            raise BlockingIOError(say("the stream has nothing to read yet and does not wait"))
+        return piece
+
+
+class GzipOctets(Octets):
+    """The octets inside a gzip stream of any number of members (RFC 1952), checksums checked.
+
+    What was inflated before a fault is handed on; the fault is raised by the read after it. Zero octets
+    between or after members are padding, as `gzip -d` takes them.
+    """
+
+    def __init__(self, compressed: Octets) -> None:
+        super().__init__(compressed._stream, compressed.name, compressed._owned)
+        self._compressed: Octets = compressed
+        self._pending: bytes = b""
+        self._member = zlib.decompressobj(_GZIP_WINDOW)
+        self._inside: bool = False
+
+    def _more(self, most: int) -> bytes:
+        while True:
+            if not self._pending:
+                self._pending = self._compressed.read(_COMPRESSED_OCTETS)
+                if not self._pending:
+                    if self._inside:
+                        raise EOFError(say("it ends inside its gzip stream"))
+                    return b""
+            if not self._inside:
+                self._pending = self._pending.lstrip(b"\0")
+                if not self._pending:
+                    continue
+                self._member = zlib.decompressobj(_GZIP_WINDOW)
+                self._inside = True
+            piece = self._member.decompress(self._pending, most)
+            if self._member.eof:
+                self._pending = self._member.unused_data
+                self._inside = False
+            else:
+                self._pending = self._member.unconsumed_tail
+            if piece:
+                return piece
+
+
+def octets_of_path(path: str | os.PathLike[str]) -> Octets:
+    """The octets of the file or FIFO at `path`. Raises InputError where it cannot be opened."""
+    name = inert(os.fsdecode(path))
+    try:
+        # Unbuffered: blocks of 1 MiB are read straight into the objects they are used from.
+        return Octets(open(path, "rb", buffering=0), name, True)
+    except FileNotFoundError as error:
+        raise InputError(say("{path} does not exist: check its name and folder", path=name)) from error
+    except (OSError, ValueError) as error:
+        if isinstance(error, IsADirectoryError) or (isinstance(error, OSError) and os.path.isdir(path)):
+            sentence = say("{path} is a directory: give the capture file inside it", path=name)
+        elif isinstance(error, PermissionError):
+            sentence = say("{path} may not be read: ask its owner for read permission", path=name)
+        else:
+            reason = reason_of(error)
+            sentence = say("{path} cannot be opened ({reason}): check its name", path=name, reason=reason)
+        raise InputError(sentence) from error
+
+
+def octets_of_standard_input() -> Octets:
+    """The octets of standard input. Raises InputError where there is none, or a person is typing into it."""
+    name = say("standard input")
+    if sys.stdin is None or sys.stdin.closed:
+        raise InputError(say("standard input is closed: give the path of a capture instead of -"))
+    if sys.stdin.isatty():
+        raise InputError(say("standard input is a terminal: pipe a capture into it, or give a path"))
+    return Octets(sys.stdin.buffer, name, False)
+
+
+def reason_of(error: BaseException) -> str:
+    """What a foreign exception says, in a few words without its number and file name."""
+    if isinstance(error, OSError) and error.strerror:
+        return inert(error.strerror)
+    return inert(str(error)) or type(error).__name__

@@ -1,0 +1,1 @@
+"""A connection -> a sequence diagram in abstract units. Draws nothing: the reports do."""

@@ -1,0 +1,360 @@
+"""Lay out one connection: which segment gets a row, which run of segments shares one, where a phase begins.
+
+The segments are walked once and only those with a row of their own are turned into one, so that a connection of a
+million segments makes a diagram as small as one of ten.
+"""
+
+from __future__ import annotations
+
+import codecs
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from analyzer.diagram.model import Arrow, Band, Diagram, Fold, Lifeline, Phase, Row
+from analyzer.tcp.labels import LABELS
+from analyzer.tcp.notes import NOTES, RETRANSMISSIONS
+from analyzer.text import inert, say
+from analyzer.trace.model import Connection, Segment
+
+__all__ = ["ROW_LIMIT", "excerpt", "lay_out"]
+
+# Two pages of A4, or what a reader follows with a finger. Beyond it segments with notes are folded too.
+ROW_LIMIT: Final = 60
+
+# As wide as a request line that still tells what is asked for, narrow enough to stand on an arrow.
+EXCERPT_COLUMNS: Final = 24
+# As hexadecimal octets, a word of a binary protocol's header: the same width.
+EXCERPT_OCTETS: Final = 8
+
+ORDINARY_LABELS: Final = frozenset({"data", "ack"})
+# They say something about the capture or about flow control as it should be, nothing a reader has to see each time.
+HARMLESS_NOTES: Final = frozenset({"window_update", "offload", "snapped"})
+RETRANSMISSION_NOTES: Final = frozenset(note.name for note in NOTES if note.bit & RETRANSMISSIONS)
+
+SHOWN_LABELS: Final = {label.name: label.shown for label in LABELS}
+SHOWN_NOTES: Final = {note.name: note.shown for note in NOTES}
+ORDER_OF_NOTES: Final = {note.name: place for place, note in enumerate(NOTES)}
+
+# How much a segment matters to somebody who reads the diagram.
+ORDINARY: Final = 0
+NOTED: Final = 1
+FIRST_OF_ITS_KIND: Final = 2
+TURNING_POINT: Final = 3
+
+SYNCHRONIZED: Final = frozenset(
+    {"ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING", "LAST-ACK", "TIME-WAIT"}
+)
+NEVER_OPENED: Final = frozenset({"refused", "unanswered", "half-open", "aborted"})
+
+
+class Thrift(NamedTuple):
+    """How hard to fold: segments that matter less than `keep` form runs; of a run the first `head` and the last
+    `tail` are shown, and at least `least` have to be saved."""
+
+    keep: int
+    head: int
+    tail: int
+    least: int
+
+
+# Tried in this order until the diagram is no longer than ROW_LIMIT. Head 4 and tail 2: a request, its answer
+# and their acknowledgements show the rhythm of what follows, the last two show what the next phase stands on.
+# Saving fewer than 5 rows is not worth asking the reader to look twice.
+THRIFT: Final = (
+    Thrift(keep=NOTED, head=4, tail=2, least=5),
+    Thrift(keep=FIRST_OF_ITS_KIND, head=2, tail=1, least=3),
+    Thrift(keep=TURNING_POINT, head=1, tail=1, least=2),
+    Thrift(keep=TURNING_POINT, head=0, tail=0, least=2),
+)
+
+# Of each note so many are shown before the second step folds the others.
+EXAMPLES: Final = 3
+
+
+class Stretch(NamedTuple):
+    """The segments from `first` up to and without `end`: each in a row of its own, or all in one."""
+
+    first: int
+    end: int
+    folded: bool
+
+
+def lay_out(connection: Connection, *, fold: bool = True) -> Diagram:
+    """The sequence diagram of a connection.
+
+    With `fold` long runs of ordinary segments become one row, and a connection that would still need more than
+    `ROW_LIMIT` rows has its noted segments folded and counted too; without it every segment has its row.
+    """
+    segments = connection.segments
+    limits = phase_limits(connection, segments)
+    stretches = fold_runs(importance(segments), limits) if fold else [Stretch(0, len(segments), False)]
+    start = connection.first_time_ns
+    rows: list[Row] = []
+    for stretch in stretches:
+        if stretch.folded:
+            run = [segments[place] for place in range(stretch.first, stretch.end)]
+            rows.append(folded(run, start, phase_of(stretch.first, limits)))
+        else:
+            for place in range(stretch.first, stretch.end):
+                rows.append(arrow(segments[place], start, phase_of(place, limits)))
+    client_state, server_state = connection.client_state, connection.server_state
+    client_before = segments[0].client_state[0] if segments else client_state
+    server_before = segments[0].server_state[0] if segments else server_state
+    return Diagram(
+        title=say(
+            "Connection {number}: {client} → {server}",
+            number=connection.id,
+            client=inert(str(connection.client)),
+            server=inert(str(connection.server)),
+        ),
+        verdict=connection.verdict,
+        left=Lifeline("client", inert(connection.client.address), connection.client.port, client_before, client_state),
+        right=Lifeline("server", inert(connection.server.address), connection.server.port, server_before, server_state),
+        rows=tuple(rows),
+        bands=tuple(bands(connection, rows)),
+    )
+
+
+def phase_limits(connection: Connection, segments: Sequence[Segment]) -> tuple[int, int]:
+    """The places of the first segment after the handshake and of the first one of the close.
+
+    A segment that does two things belongs to the earlier phase while the handshake lasts (data or a FIN on the
+    third ACK), and to the later one afterwards (data on the first FIN).
+    """
+    total = len(segments)
+    close_frames = frozenset(connection.close.frames)
+    opened = connection.handshake.outcome
+    completed = 0
+    if opened in NEVER_OPENED and connection.close.outcome == "none":
+        return total, total
+    if opened != "not-captured":
+        completed = after_the_handshake(connection, segments)
+    closing = total
+    for place in range(total):
+        segment = segments[place]
+        if begins_close(segment, close_frames):
+            closing = place
+            break
+    return completed, max(completed, closing)
+
+
+def after_the_handshake(connection: Connection, segments: Sequence[Segment]) -> int:
+    """How many segments the handshake has, repetitions before its completion included."""
+    last_of_opening = -1
+    close_frames = frozenset(connection.close.frames)
+    for place, segment in enumerate(segments):
+        completing = "handshake-3" in segment.labels or segment.frame == connection.handshake.ack_frame
+        both = segment.client_state[1] in SYNCHRONIZED and segment.server_state[1] in SYNCHRONIZED
+        opening = "handshake-1" in segment.labels or "handshake-2" in segment.labels
+        if completing or (opening and both):
+            return place + 1
+        if begins_close(segment, close_frames):
+            return place
+        if opening:
+            last_of_opening = place
+        elif both and "stray" not in segment.labels:
+            # The completing ACK was not captured: what follows the opening is data.
+            break
+    if connection.handshake.outcome in NEVER_OPENED:
+        return len(segments)
+    return last_of_opening + 1
+
+
+def begins_close(segment: Segment, close_frames: frozenset[int]) -> bool:
+    """Whether the close begins with this segment, if it has not begun before."""
+    if segment.frame in close_frames or "close-1" in segment.labels:
+        return True
+    return "reset" in segment.labels and "unacceptable_reset" not in segment.notes and not close_frames
+
+
+def phase_of(place: int, limits: tuple[int, int]) -> Phase:
+    """The phase of the segment at `place`."""
+    if place < limits[0]:
+        return "handshake"
+    return "data" if place < limits[1] else "close"
+
+
+def importance(segments: Iterable[Segment]) -> bytearray:
+    """How much each segment matters."""
+    matters = bytearray()
+    seen: Counter[str] = Counter()
+    for segment in segments:
+        if segment.client_state[0] != segment.client_state[1] or segment.server_state[0] != segment.server_state[1]:
+            matters.append(TURNING_POINT)
+            continue
+        kinds = [name for name in segment.labels if name not in ORDINARY_LABELS]
+        kinds += [name for name in segment.notes if name not in HARMLESS_NOTES]
+        rank = NOTED if kinds else ORDINARY
+        for kind in kinds:
+            seen[kind] += 1
+            if seen[kind] <= EXAMPLES:
+                rank = FIRST_OF_ITS_KIND
+        matters.append(rank)
+    return matters
+
+
+def fold_runs(matters: Sequence[int], limits: tuple[int, int]) -> list[Stretch]:
+    """The stretches of the diagram, folded as little as ROW_LIMIT allows."""
+    stretches: list[Stretch] = []
+    for thrift in THRIFT:
+        stretches = folded_with(thrift, matters, limits)
+        if height(stretches) <= ROW_LIMIT:
+            return stretches
+    return cut_in_the_middle(len(matters), limits)
+
+
+def folded_with(thrift: Thrift, matters: Sequence[int], limits: tuple[int, int]) -> list[Stretch]:
+    """The stretches with the runs of every phase folded as `thrift` says."""
+    stretches: list[Stretch] = []
+    shown_from = 0
+    for begin, end in pairwise((0, *limits, len(matters))):
+        run_begin = begin
+        for place in range(begin, end + 1):
+            if place < end and matters[place] < thrift.keep:
+                continue
+            first, after = run_begin + thrift.head, place - thrift.tail
+            run_begin = place + 1
+            if after - first >= thrift.least:
+                if first > shown_from:
+                    stretches.append(Stretch(shown_from, first, False))
+                stretches.append(Stretch(first, after, True))
+                shown_from = after
+    if shown_from < len(matters):
+        stretches.append(Stretch(shown_from, len(matters), False))
+    return stretches
+
+
+def cut_in_the_middle(total: int, limits: tuple[int, int]) -> list[Stretch]:
+    """The beginning and the end, whatever lies between: for a connection whose states never come to rest."""
+    first, after = ROW_LIMIT // 2, total - (ROW_LIMIT // 2 - 3)
+    cuts = sorted({first, after, *(limit for limit in limits if first < limit < after)})
+    middle = [Stretch(begin, end, True) for begin, end in pairwise(cuts)]
+    return [Stretch(0, first, False), *middle, Stretch(after, total, False)]
+
+
+def height(stretches: Iterable[Stretch]) -> int:
+    """How many rows the stretches take."""
+    return sum(1 if stretch.folded else stretch.end - stretch.first for stretch in stretches)
+
+
+def arrow(segment: Segment, start_ns: int, phase: Phase) -> Arrow:
+    """The row of one segment."""
+    client_before, client_after = segment.client_state
+    server_before, server_after = segment.server_state
+    return Arrow(
+        frame=segment.frame,
+        time_ns=segment.time_ns - start_ns,
+        to_right=segment.sender == "client",
+        flags=segment.flags,
+        seq=segment.seq,
+        ack=segment.ack,
+        length=segment.length,
+        window=segment.window,
+        text=excerpt(segment.payload, segment.length),
+        labels=tuple(say(SHOWN_LABELS.get(name, name)) for name in segment.labels),
+        notes=tuple(say(SHOWN_NOTES.get(name, name)) for name in segment.notes),
+        label_names=segment.labels,
+        note_names=segment.notes,
+        left_state=client_after if client_after != client_before else None,
+        right_state=server_after if server_after != server_before else None,
+        why=segment.why,
+        phase=phase,
+        retransmission=not RETRANSMISSION_NOTES.isdisjoint(segment.notes),
+        reset="RST" in segment.flags.split(","),
+    )
+
+
+def folded(run: Sequence[Segment], start_ns: int, phase: Phase) -> Fold:
+    """The row of a run of segments."""
+    notes = Counter(name for segment in run for name in segment.notes)
+    return Fold(
+        first_frame=run[0].frame,
+        last_frame=run[-1].frame,
+        first_time_ns=run[0].time_ns - start_ns,
+        last_time_ns=run[-1].time_ns - start_ns,
+        segments_to_right=sum(segment.sender == "client" for segment in run),
+        segments_to_left=sum(segment.sender == "server" for segment in run),
+        octets_to_right=sum(segment.length for segment in run if segment.sender == "client"),
+        octets_to_left=sum(segment.length for segment in run if segment.sender == "server"),
+        phase=phase,
+        retransmissions=sum(not RETRANSMISSION_NOTES.isdisjoint(segment.notes) for segment in run),
+        noted=tuple(sorted(notes.items(), key=lambda entry: ORDER_OF_NOTES.get(entry[0], len(ORDER_OF_NOTES)))),
+    )
+
+
+def bands(connection: Connection, rows: Sequence[Row]) -> list[Band]:
+    """The phases that have rows, from top to bottom."""
+    outcomes: dict[Phase, Callable[[], str]] = {
+        "handshake": lambda: connection.handshake.outcome,
+        "data": lambda: carried(connection.client_data.octets, connection.server_data.octets),
+        "close": lambda: connection.close.outcome,
+    }
+    found: list[Band] = []
+    for phase, outcome in outcomes.items():
+        places = [place for place, row in enumerate(rows) if row.phase == phase]
+        if places:
+            found.append(Band(phase, places[0], places[-1], outcome()))
+    return found
+
+
+def carried(octets_to_right: int, octets_to_left: int) -> str:
+    """What went to the server and what came back."""
+    if not octets_to_right and not octets_to_left:
+        return say("no data")
+    if octets_to_right == 1:
+        return say("1 octet out, {back} back", back=f"{octets_to_left:,}")
+    return say("{out} octets out, {back} back", out=f"{octets_to_right:,}", back=f"{octets_to_left:,}")
+
+
+def excerpt(payload: bytes, length: int) -> str:
+    """The beginning of a payload of `length` octets, safe to show and at most some 30 columns wide.
+
+    Text stands in quotes, control characters in it as escapes; anything else is shown as octets in hexadecimal.
+    """
+    payload = payload[:length]
+    if not payload:
+        return ""
+    text = as_text(payload, complete=len(payload) == length)
+    if text is None:
+        octets = payload[:EXCERPT_OCTETS].hex(" ")
+        return f"{octets} …" if length > EXCERPT_OCTETS else octets
+    shown: list[str] = []
+    width = 0
+    decoded = 0
+    before = ""
+    for character in text:
+        piece = harmless(character, before)
+        columns = sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in piece)
+        if width + columns > EXCERPT_COLUMNS:
+            break
+        shown.append(piece)
+        width += columns
+        decoded += len(character.encode())
+        before = character
+    return f'"{"".join(shown)}"' + ("…" if decoded < length else "")
+
+
+def as_text(payload: bytes, *, complete: bool) -> str | None:
+    """The payload as text, None where it is none: not UTF-8, or more control characters than a text has."""
+    try:
+        # Where the excerpt of the capture ends inside a character, that character is left out.
+        text = codecs.getincrementaldecoder("utf-8")().decode(payload, final=complete)
+    except UnicodeDecodeError:
+        return None
+    odd = sum(not (character.isprintable() or character in "\t\n\r") for character in text)
+    readable = sum(character.isprintable() for character in text)
+    # The end of a line alone is text; a NUL alone is not.
+    return text if text and (readable > 4 * odd or not odd) else None
+
+
+def harmless(character: str, before: str) -> str:
+    """The character, or its escape where it acts on a terminal or piles up on the one before it."""
+    if character == "\\":
+        return "\\\\"
+    combining = unicodedata.category(character).startswith("M")
+    if combining and (not before or not before.isprintable() or unicodedata.category(before).startswith("M")):
+        return character.encode("unicode_escape").decode("ascii")
+    return inert(character)

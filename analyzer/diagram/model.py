@@ -1,0 +1,104 @@
+"""What a sequence diagram is made of, before anybody draws it.
+
+Rows follow the capture, one unit apart from top to bottom. The client's lifeline is on the left, the server's on
+the right, also where both have the same address. Every string is safe to show: text of the capture is
+escaped where the diagram is laid out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["Arrow", "Band", "Diagram", "Fold", "Lifeline", "Phase", "Row"]
+
+Phase = Literal["handshake", "data", "close"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lifeline:
+    """One endpoint: `role` is "client" or "server", `address` the IP address alone, `initial_state` the state above
+    the first row, `final_state` the one below the last."""
+
+    role: str
+    address: str
+    port: int
+    initial_state: str
+    final_state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """One segment. `time_ns` counts from the connection's first segment.
+
+    `left_state` and `right_state` are the states reached with this segment, None where nothing changed. `labels`
+    and `notes` are the texts to show ("SYN 1/3", "repeated"), `label_names` and `note_names` the names behind them.
+    `text` is an excerpt of the payload in quotes, empty where there is none.
+    """
+
+    frame: int
+    time_ns: int
+    to_right: bool
+    flags: str
+    seq: int
+    ack: int | None
+    length: int
+    window: int
+    text: str
+    labels: tuple[str, ...]
+    notes: tuple[str, ...]
+    label_names: tuple[str, ...]
+    note_names: tuple[str, ...]
+    left_state: str | None
+    right_state: str | None
+    why: str
+    phase: Phase
+    retransmission: bool
+    reset: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A run of segments shown as one row. Octets are payload octets as sent, repetitions included.
+
+    `retransmissions` of the segments were sent again; `noted` counts every note by its name, in the order of the
+    table of notes.
+    """
+
+    first_frame: int
+    last_frame: int
+    first_time_ns: int
+    last_time_ns: int
+    segments_to_right: int
+    segments_to_left: int
+    octets_to_right: int
+    octets_to_left: int
+    phase: Phase
+    retransmissions: int = 0
+    noted: tuple[tuple[str, int], ...] = ()
+
+
+Row = Arrow | Fold
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """The rows `first` to `last` (from 0, both included) of one phase."""
+
+    phase: Phase
+    first: int
+    last: int
+    outcome: str
+    """The outcome of the handshake or the close, as a name; for data a short sentence on the octets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagram:
+    """One connection: `title` names it, `verdict` says in one sentence what became of it."""
+
+    title: str
+    verdict: str
+    left: Lifeline
+    right: Lifeline
+    rows: tuple[Row, ...]
+    bands: tuple[Band, ...]

@@ -1,0 +1,91 @@
+"""One pass over a capture: every frame to the decoder, every segment to the table of connections.
+
+This is the loop that runs once for each frame. It keeps the segments of the connections asked for, as long as
+they are few enough; those of a large capture are read again when somebody asks.
+"""
+
+from __future__ import annotations
+
+from mypy_extensions import i64
+
+from analyzer.capture.records import Records
+from analyzer.tcp.table import ConnectionTable
+from analyzer.trace.build import Row, make_row
+from analyzer.wire.fallback import decode_with_dpkt
+from analyzer.wire.header import Header
+from analyzer.wire.skips import SEGMENT
+
+__all__ = ["Pass"]
+
+
+class Pass:
+    """What one pass found.
+
+    rows: the kept segments by number of connection. overflowed: there were more than `budget`, so that none are
+    kept. skipped: code of `wire.skips` -> frames.
+    """
+
+    def __init__(self, budget: i64, selected: set[int] | None) -> None:
+        """budget: how many segments may be kept. selected: whose segments; None for every connection's."""
+        self.table: ConnectionTable = ConnectionTable()
+        self.rows: dict[int, list[Row]] = {}
+        self.overflowed: bool = False
+        self.skipped: dict[int, int] = {}
+        self.frames: i64 = 0
+        self.segments: i64 = 0
+        self.first_time: i64 = 0
+        self.last_time: i64 = 0
+        self._header: Header = Header()
+        self._budget: i64 = budget
+        self._kept: i64 = 0
+        self._selected: set[int] | None = selected
+
+    def run(self, records: Records) -> None:
+        """Read to the end. Raises nothing for what the frames hold."""
+        header = self._header
+        table = self.table
+        while records.advance():
+            time_ns = records.time_ns
+            if self.frames == 0:
+                self.first_time = time_ns
+                self.last_time = time_ns
+            elif time_ns > self.last_time:
+                self.last_time = time_ns
+            elif time_ns < self.first_time:
+                self.first_time = time_ns
+            self.frames += 1
+            code = header.decode(
+                records.block, records.offset, records.captured, records.original, records.link_type
+            )
+            if code != SEGMENT:
+                code = self._fall_back(records, code)
+                if code != SEGMENT:
+                    key = int(code)
+                    self.skipped[key] = self.skipped.get(key, 0) + 1
+                    continue
+            self.segments += 1
+            connection = table.observe(header, records.frame, time_ns)
+            if not self.overflowed:
+                self._keep(int(connection.number), records.frame, time_ns)
+
+    def _fall_back(self, records: Records, code: i64) -> i64:
+        """dpkt's turn; the first reason stands where it finds nothing either."""
+        answer = decode_with_dpkt(
+            self._header, code, records.block, records.offset, records.captured, records.original, records.link_type
+        )
+        return SEGMENT if answer == SEGMENT else code
+
+    def _keep(self, number: int, frame: i64, time_ns: i64) -> None:
+        selected = self._selected
+        if selected is not None and number not in selected:
+            return
+        if self._kept >= self._budget:
+            self.overflowed = True
+            self.rows = {}
+            return
+        self._kept += 1
+        kept = self.rows.get(number)
+        if kept is None:
+            kept = []
+            self.rows[number] = kept
+        kept.append(make_row(self._header, self.table.step, int(frame), int(time_ns)))

@@ -1,0 +1,100 @@
+"""The wiring: a capture, the pass over it, the trace.
+
+Nothing here decides anything about TCP, files or pictures; it connects the layers that do.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from analyzer.capture import Records, open_capture
+from analyzer.errors import InputError, UsageError
+from analyzer.passes import Pass
+from analyzer.tcp.connection import Connection as Machine
+from analyzer.text import inert, say
+from analyzer.trace.build import Row, build_connection, build_segments
+from analyzer.trace.model import Capture, Connection, Segment, Trace
+from analyzer.wire.link_types import link_type_name
+from analyzer.wire.skips import skip_name
+
+__all__ = ["analyze"]
+
+SEGMENTS_KEPT = 50_000
+"""Up to here the segments stay in memory (about 25 MB); past it they are read again when asked for."""
+
+SEGMENTS_KEPT_OF_A_PIPE = 500_000
+"""A pipe cannot be read again, so more is kept of it."""
+
+
+def analyze(path: str | os.PathLike[str]) -> Trace:
+    """Read a stored capture and follow every TCP connection in it.
+
+    path: a pcap or pcapng file, plain or gzip-compressed; "-" reads standard input.
+
+    Raises `InputError` where the capture cannot be opened and `CaptureFormatError` where it is none. A capture
+    that breaks off is analysed as far as it goes; `Trace.capture.truncated` and `warnings` say so.
+    """
+    name = os.fspath(path)
+    with open_capture(name) as records:
+        done = Pass(SEGMENTS_KEPT_OF_A_PIPE if name == "-" else SEGMENTS_KEPT, None)
+        done.run(records)
+        capture = _describe(name, records, done)
+    source = _StoredSegments(name, done)
+    connections = [build_connection(machine, source) for machine in done.table.connections]
+    return Trace(capture, connections)
+
+
+class _StoredSegments:
+    """The segments of a stored capture: those kept by the pass, or read from the file once more."""
+
+    def __init__(self, path: str, done: Pass) -> None:
+        self._path = path
+        self._machines: list[Machine] = done.table.connections
+        self._rows: dict[int, list[Row]] | None = None if done.overflowed else done.rows
+        self._latest: tuple[int, Sequence[Segment]] = (-1, ())
+
+    def segments(self, number: int) -> Sequence[Segment]:
+        if not 0 <= number < len(self._machines):
+            raise UsageError(say("there is no connection {number}", number=number))
+        if self._latest[0] != number:
+            machine = self._machines[number]
+            self._latest = (number, tuple(build_segments(machine, self._rows_of(number))))
+        return self._latest[1]
+
+    def _rows_of(self, number: int) -> list[Row]:
+        if self._rows is not None:
+            return self._rows.get(number, [])
+        if self._path == "-":
+            raise InputError(
+                say("the capture on standard input is too large to keep its segments: store it in a file first")
+            )
+        machine = self._machines[number]
+        again = Pass(machine.first.segments + machine.second.segments, {number})
+        with open_capture(self._path) as records:
+            again.run(records)
+        return again.rows.get(number, [])
+
+    def picture(self, connection: Connection) -> str:
+        from analyzer.diagram.layout import lay_out
+        from analyzer.report.picture import svg
+
+        return svg(lay_out(connection))
+
+
+def _describe(path: str, records: Records, done: Pass) -> Capture:
+    skipped = {skip_name(code): count for code, count in done.skipped.items()}
+    link_types = tuple(int(number) for number in records.link_types)
+    return Capture(
+        path=inert(path),
+        format=records.format,
+        link_types=link_types,
+        link_type_names=tuple(link_type_name(number) for number in link_types),
+        frames=int(done.frames),
+        tcp_segments=int(done.segments),
+        skipped=dict(sorted(skipped.items(), key=lambda item: (-item[1], item[0]))),
+        first_time_ns=int(done.first_time) if done.frames else None,
+        last_time_ns=int(done.last_time) if done.frames else None,
+        truncated=bool(records.truncated),
+        warnings=tuple(records.warnings),
+    )

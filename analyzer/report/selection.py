@@ -1,0 +1,34 @@
+"""Which connections of a trace a report is about."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from analyzer.errors import UsageError
+from analyzer.text import say
+from analyzer.trace.model import Connection, Trace
+
+__all__ = ["chosen"]
+
+
+def chosen(trace: Trace, selected: Collection[int] | None) -> Iterator[Connection]:
+    """The connections with the numbers `selected`, in that order; all of them for None.
+
+    Raises UsageError for a number the trace does not have, before it gives the first connection.
+    """
+    for number in selected or ():
+        if not 0 <= number < len(trace):
+            raise UsageError(_no_such(number, len(trace)))
+    return iter(trace) if selected is None else map(trace.__getitem__, selected)
+
+
+def _no_such(number: int, count: int) -> str:
+    if count == 0:
+        return say("There is no connection {number}: the capture holds no TCP connection.", number=number)
+    if count == 1:
+        return say("There is no connection {number}: the only one of this capture is number 0.", number=number)
+    return say(
+        "There is no connection {number}: those of this capture are numbered from 0 to {last}.",
+        number=number,
+        last=count - 1,
+    )

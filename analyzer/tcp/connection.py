@@ -1,0 +1,640 @@
+"""One connection: its two endpoints, and the order in which a segment is put to them.
+
+The order is that of RFC 9293 3.10.7: reset, SYN, acknowledgement, data, FIN. Every check asks what the
+capture has shown so far; none looks ahead. States change in `_move` alone, by the table in `states.py`.
+
+The endpoints are `first` (it sent the first segment captured) and `second`. Who is client and who is server is a
+conclusion (`verdict.py`), never used here.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mypy_extensions import i64
+
+from analyzer.tcp import labels, notes, states
+from analyzer.tcp.analysis import analyse
+from analyzer.tcp.completeness import completeness_bits
+from analyzer.tcp.endpoint import SCALE_UNUSED, Endpoint
+from analyzer.tcp.sequence import advance, difference
+from analyzer.tcp.step import Step
+from analyzer.tcp.zeek import ZeekView
+from analyzer.wire import header as flag
+from analyzer.wire.header import Header
+from analyzer.wire.options import Options
+
+__all__ = ["Connection"]
+
+CAPTURED_TWICE_NS: Final = 1_000_000
+"""Two equal frames closer than this, with equal checksum and timestamps, were sent once: no
+retransmission timer is that short, and a timestamp clock ticks every millisecond at most (RFC 7323 5.4)."""
+
+PLAIN_OPTIONS: Final = 0x0101080A
+"""NOP, NOP, timestamps: what nearly every segment carries, and needs no parsing."""
+
+
+class Connection:
+    """One incarnation of a connection, fed segment by segment with `observe`."""
+
+    def __init__(self, number: i64, header: Header, frame: i64, time_ns: i64) -> None:
+        self.number: i64 = number
+        self.ip_version: i64 = header.ip_version
+        self.first_high: i64 = header.source_high
+        self.first_low: i64 = header.source_low
+        self.first_port: i64 = header.source_port
+        self.second_high: i64 = header.destination_high
+        self.second_low: i64 = header.destination_low
+        self.second_port: i64 = header.destination_port
+        self.collision: Connection | None = None
+
+        self.first: Endpoint = Endpoint()
+        self.second: Endpoint = Endpoint()
+        self.first_frame: i64 = frame
+        self.first_time: i64 = time_ns
+        self.last_frame: i64 = frame
+        self.last_time: i64 = time_ns
+        self.completeness: i64 = 0
+        self.initial_rtt: i64 = -1
+        starts_with_syn = header.flags & (flag.SYN | flag.ACK | flag.RST) == flag.SYN
+        starts_with_syn_ack = header.flags & (flag.SYN | flag.ACK | flag.RST) == flag.SYN | flag.ACK
+        self.zeek: ZeekView = ZeekView(starts_with_syn_ack)
+        self.note_counts: dict[int, int] = {}
+
+        # The first endpoint is 0, the second 1; -1: nobody yet.
+        self.opener: i64 = -1
+        self.simultaneous_open: bool = False
+        self.handshake_ack_frame: i64 = 0
+        self.handshake_ack_time: i64 = 0
+        self.fast_open_accepted: bool = False
+        self.closer: i64 = -1
+        self.simultaneous_close: bool = False
+        self.half_close_noted: bool = False
+        self.fin_acknowledges_fin: bool = False
+        self.resetter: i64 = -1
+        self.reset_frame: i64 = 0
+        self.reset_before_synchronised: bool = False
+        self.reset_after_close: bool = False
+        self.data_after_end: bool = False
+
+        if starts_with_syn:
+            self.first.state = states.CLOSED
+            self.second.state = states.LISTEN
+
+    def direction_of(self, header: Header) -> i64:
+        """0 where the first endpoint sent this segment, 1 where the second did, -1 where neither could have."""
+        if header.ip_version != self.ip_version:
+            return -1
+        if (
+            header.source_low == self.first_low
+            and header.source_port == self.first_port
+            and header.destination_low == self.second_low
+            and header.destination_port == self.second_port
+            and header.source_high == self.first_high
+            and header.destination_high == self.second_high
+        ):
+            return 0
+        if (
+            header.source_low == self.second_low
+            and header.source_port == self.second_port
+            and header.destination_low == self.first_low
+            and header.destination_port == self.first_port
+            and header.source_high == self.second_high
+            and header.destination_high == self.first_high
+        ):
+            return 1
+        return -1
+
+    def observe(self, header: Header, options: Options, direction: i64, frame: i64, time_ns: i64, step: Step) -> None:
+        """Take one segment of this connection and write what it does into `step`.
+
+        options: scratch space of the caller. direction: from `direction_of`. time_ns: when it was captured.
+        """
+        sender = self.first if direction == 0 else self.second
+        receiver = self.second if direction == 0 else self.first
+        step.direction = direction
+        step.labels = 0
+        step.notes = 0
+        step.first_before = self.first.state
+        step.second_before = self.second.state
+        self.first.path = 0
+        self.second.path = 0
+        self.last_frame = frame
+        self.last_time = time_ns
+
+        self._number(sender, receiver, header, step)
+        parsed = self._parse_options(header, options, step)
+        step.wireshark_notes = analyse(sender, receiver, header, time_ns, self.initial_rtt) | (
+            step.notes & notes.REUSED_PORTS
+        )
+        step.notes |= step.wireshark_notes
+        self._count(sender, header, direction, time_ns)
+
+        if self._captured_twice(sender, header, options, parsed, time_ns):
+            step.labels = sender.last_labels
+            step.notes = notes.CAPTURED_TWICE | (step.notes & notes.SNAPPED)
+        else:
+            self._interpret(sender, receiver, header, options, direction, frame, time_ns, step)
+            self._account(sender, header, step)
+
+        step.first_after = self.first.state
+        step.second_after = self.second.state
+        step.first_path = self.first.path
+        step.second_path = self.second.path
+        self._remember(sender, header, time_ns, step)
+
+    # What comes before any meaning: numbers, options, counts.
+
+    def _number(self, sender: Endpoint, receiver: Endpoint, header: Header, step: Step) -> None:
+        """Relative numbers: the base is the ISN, else one below the first number seen, as Wireshark has it."""
+        flags = header.flags
+        if sender.base < 0:
+            sender.base = header.seq if flags & flag.SYN else advance(header.seq, -1)
+        elif flags & (flag.SYN | flag.ACK) == flag.SYN | flag.ACK and header.seq != sender.base:
+            sender.base = header.seq
+            step.notes |= notes.REUSED_PORTS
+        if receiver.base < 0 and flags & flag.ACK:
+            receiver.base = advance(header.ack, -1)
+        step.relative_seq = difference(header.seq, sender.base) & 0xFFFFFFFF
+        step.relative_ack = 0
+        if flags & flag.ACK:
+            step.relative_ack = difference(header.ack, receiver.base) & 0xFFFFFFFF
+        step.window = header.window
+        if not flags & flag.SYN and sender.analysed_scale > 0:
+            step.window = header.window << sender.analysed_scale
+        if header.snapped:
+            step.notes |= notes.SNAPPED
+
+    def _parse_options(self, header: Header, options: Options, step: Step) -> bool:
+        """Parse the options where they matter; False where the usual timestamps alone were passed over."""
+        length = header.options_length
+        if length == 0 and not header.flags & flag.SYN:
+            return False
+        at = header.tcp_offset + 20
+        block = header.block
+        if (
+            length == 12
+            and not header.flags & flag.SYN
+            and block[at] == 1
+            and block[at + 1] == 1
+            and block[at + 2] == 8
+            and block[at + 3] == 10
+        ):
+            return False
+        options.parse(block, at, length, length == header.header_length - 20)
+        if not options.well_formed:
+            step.notes |= notes.BAD_OPTIONS
+        return True
+
+    def _count(self, sender: Endpoint, header: Header, direction: i64, time_ns: i64) -> None:
+        flags = header.flags
+        sender.segments += 1
+        self.completeness |= completeness_bits(flags, header.payload_length)
+        self.zeek.observe(header, direction)
+        if flags & (flag.ACK | flag.SYN) == flag.ACK and self.initial_rtt < 0:
+            latest = self.first.syn_latest
+            if self.second.syn_latest > latest:
+                latest = self.second.syn_latest
+            if latest > 0:
+                self.initial_rtt = time_ns - latest
+
+    def _captured_twice(
+        self, sender: Endpoint, header: Header, options: Options, parsed: bool, time_ns: i64
+    ) -> bool:
+        """The same frame seen again, not sent again.
+
+        Everything in the TCP header is equal and so is its checksum, which covers the payload and the timestamps.
+        That alone would also fit a retransmission by a stack without timestamps; an equal
+        IPv4 identification that is not 0 (RFC 6864: unique for a while) or the short time decides.
+        """
+        if (
+            header.seq != sender.last_seq
+            or header.checksum != sender.last_checksum
+            or header.flags != sender.last_flags
+            or header.payload_length != sender.last_length
+            or header.ack != sender.last_ack_number
+            or header.window != sender.last_window
+        ):
+            return False
+        if header.ip_id != sender.last_ip_id:
+            return False
+        if header.ip_id != 0:
+            return True
+        pure_ack = header.payload_length == 0 and not header.flags & (flag.SYN | flag.FIN | flag.RST)
+        return not pure_ack and time_ns - sender.last_time < CAPTURED_TWICE_NS
+
+    def _remember(self, sender: Endpoint, header: Header, time_ns: i64, step: Step) -> None:
+        sender.last_time = time_ns
+        sender.last_seq = header.seq
+        sender.last_ack_number = header.ack
+        sender.last_flags = header.flags
+        sender.last_length = header.payload_length
+        sender.last_window = header.window
+        sender.last_checksum = header.checksum
+        sender.last_ip_id = header.ip_id
+        sender.last_labels = step.labels
+        mask = step.notes
+        if mask:
+            counts = self.note_counts
+            key = int(mask)
+            counts[key] = counts.get(key, 0) + 1
+
+    # What the segment means.
+
+    def _interpret(
+        self,
+        sender: Endpoint,
+        receiver: Endpoint,
+        header: Header,
+        options: Options,
+        direction: i64,
+        frame: i64,
+        time_ns: i64,
+        step: Step,
+    ) -> None:
+        flags = header.flags
+        if flags & flag.RST:
+            self._reset(sender, receiver, header, direction, frame, step)
+            return
+        if flags & flag.SYN:
+            if flags & flag.FIN:
+                step.notes |= notes.BAD_FLAGS
+            if flags & flag.ACK:
+                self._syn_ack(sender, receiver, header, options, direction, frame, time_ns, step)
+            else:
+                self._syn(sender, receiver, header, options, direction, frame, time_ns, step)
+        elif not flags & flag.ACK:
+            # RFC 9293 3.10.7.4, fifth: without ACK the segment is dropped.
+            step.labels |= labels.STRAY
+            step.notes |= notes.BAD_FLAGS
+            return
+        elif self.resetter >= 0 or self._both_fins_acknowledged():
+            self._after_the_end(sender, receiver, header, step)
+        else:
+            self._acknowledgement(sender, receiver, header, direction, frame, time_ns, step)
+            self._data(sender, receiver, header, step)
+            if flags & flag.FIN:
+                self._fin(sender, receiver, header, direction, frame, step)
+            if step.labels == 0:
+                step.labels = self._label_of_plain(sender, receiver, header, step)
+        if flags & flag.ACK and (
+            sender.highest_ack < 0 or difference(header.ack, sender.highest_ack) > 0
+        ):
+            sender.highest_ack = header.ack
+        end = self._end(header)
+        if sender.snd_nxt < 0 or difference(end, sender.snd_nxt) > 0:
+            sender.snd_nxt = end
+
+    def _end(self, header: Header) -> i64:
+        """The sequence number after this segment: SYN and FIN take one each (RFC 9293 3.4)."""
+        length = header.payload_length
+        if header.flags & flag.SYN:
+            length += 1
+        if header.flags & flag.FIN:
+            length += 1
+        return advance(header.seq, length)
+
+    def _reset(
+        self, sender: Endpoint, receiver: Endpoint, header: Header, direction: i64, frame: i64, step: Step
+    ) -> None:
+        """RFC 9293 3.10.7: the reset bit comes first, and is believed only where its number fits."""
+        step.labels |= labels.RESET
+        if header.flags & (flag.SYN | flag.FIN):
+            step.notes |= notes.BAD_FLAGS
+        answers_syn = (
+            receiver.syn_frame != 0
+            and sender.syn_frame == 0
+            and sender.syn_ack_frame == 0
+            and sender.data_segments == 0
+            and self.handshake_ack_frame == 0
+        )
+        if answers_syn:
+            # 3.10.7.3: in SYN-SENT a reset is acceptable if its ACK field acknowledges the SYN.
+            acceptable = (
+                header.flags & flag.ACK != 0
+                and difference(header.ack, receiver.isn) > 0
+                and difference(header.ack, receiver.snd_nxt) <= 0
+            )
+        else:
+            acceptable = self._reset_in_window(sender, receiver, header)
+        if not acceptable:
+            step.notes |= notes.UNACCEPTABLE_RESET
+            receiver.challenge_due = True
+            return
+        if self.resetter < 0:
+            self.resetter = direction
+            self.reset_frame = frame
+            self.reset_before_synchronised = self.handshake_ack_frame == 0 and (
+                self.first.state == states.SYN_RECEIVED
+                or self.second.state == states.SYN_RECEIVED
+                or self.first.state == states.SYN_SENT
+                or self.second.state == states.SYN_SENT
+            )
+            self.reset_after_close = self._both_fins_acknowledged()
+        self._move(sender, states.SEND_RST_REFUSING if answers_syn else states.SEND_RST)
+        if receiver.state == states.SYN_RECEIVED and receiver.passive:
+            self._move(receiver, states.RECEIVE_RST_AFTER_LISTEN)
+        else:
+            self._move(receiver, states.RECEIVE_RST)
+
+    def _reset_in_window(self, sender: Endpoint, receiver: Endpoint, header: Header) -> bool:
+        """RFC 9293 3.10.7.4: a reset must bear exactly RCV.NXT; anything else in the window draws a challenge ACK.
+
+        A capture cannot know how far the receiver has got, only between which numbers: what it last
+        acknowledged, and what was sent to it.
+        """
+        if receiver.highest_ack < 0:
+            return True
+        distance = difference(header.seq, receiver.highest_ack)
+        if distance == 0:
+            return True
+        if sender.snd_nxt < 0:
+            return False
+        return distance > 0 and difference(header.seq, sender.snd_nxt) <= 0
+
+    def _syn(
+        self,
+        sender: Endpoint,
+        receiver: Endpoint,
+        header: Header,
+        options: Options,
+        direction: i64,
+        frame: i64,
+        time_ns: i64,
+        step: Step,
+    ) -> None:
+        step.labels |= labels.HANDSHAKE_1
+        if options.fast_open_cookie >= 0:
+            step.notes |= notes.FAST_OPEN
+        if header.payload_length > 0:
+            step.labels |= labels.DATA
+            step.notes |= notes.DATA_IN_SYN
+        sender.syn_latest = time_ns
+        if sender.syn_frame != 0:
+            sender.syn_repeats += 1
+            step.notes |= notes.SYN_RETRANSMISSION
+            self._add_delay(sender, time_ns - sender.syn_time)
+            if self.resetter >= 0 and self.handshake_ack_frame == 0:
+                # A refused connection is tried again with the same SYN.
+                self.resetter = -1
+                self.reset_frame = 0
+        else:
+            if self.opener < 0:
+                self.opener = direction
+                receiver.passive = True
+            elif self.opener != direction and self.handshake_ack_frame == 0 and sender.syn_ack_frame == 0:
+                self.simultaneous_open = True
+                sender.passive = False
+                step.notes |= notes.SIMULTANEOUS_OPEN
+            sender.syn_frame = frame
+            sender.syn_time = time_ns
+            sender.isn = header.seq
+            sender.syn_length = header.payload_length
+            self._keep_options(sender, receiver, header, options)
+        if receiver.state >= states.ESTABLISHED:
+            receiver.challenge_due = True
+        self._move(sender, states.SEND_SYN)
+        self._move(receiver, states.RECEIVE_SYN)
+
+    def _syn_ack(
+        self,
+        sender: Endpoint,
+        receiver: Endpoint,
+        header: Header,
+        options: Options,
+        direction: i64,
+        frame: i64,
+        time_ns: i64,
+        step: Step,
+    ) -> None:
+        fits = receiver.syn_frame == 0 or (
+            difference(header.ack, receiver.isn) > 0
+            and difference(header.ack, advance(receiver.isn, receiver.syn_length + 1)) <= 0
+        )
+        known = sender.syn_ack_frame != 0 or sender.syn_frame != 0
+        if not fits or (known and header.seq != sender.isn and self.handshake_ack_frame != 0):
+            # RFC 9293 3.10.7.3: an acknowledgement of something never sent is answered with a reset.
+            step.labels |= labels.STRAY
+            step.notes |= notes.BAD_SYN_ACK
+            return
+        step.labels |= labels.HANDSHAKE_2
+        if header.payload_length > 0:
+            step.labels |= labels.DATA
+        if sender.syn_ack_frame != 0 and header.seq == sender.isn:
+            sender.syn_ack_repeats += 1
+            step.notes |= notes.SYN_ACK_RETRANSMISSION
+            self._add_delay(sender, time_ns - sender.syn_ack_time)
+            receiver.answers_repeated_syn_ack = True
+        else:
+            if self.opener < 0:
+                self.opener = 1 - direction
+                sender.passive = True
+            if sender.syn_frame != 0 and header.seq == sender.isn:
+                # The SYN-ACK of a simultaneous open repeats the SYN by design (RFC 9293 figure 7).
+                step.notes = (step.notes & ~notes.RETRANSMISSIONS & ~notes.OUT_OF_ORDER) | notes.SIMULTANEOUS_OPEN
+            sender.syn_ack_frame = frame
+            sender.syn_ack_time = time_ns
+            sender.isn = header.seq
+            if receiver.syn_length > 0:
+                self.fast_open_accepted = difference(header.ack, receiver.isn) > 1
+            self._keep_options(sender, receiver, header, options)
+            self.resetter = -1
+            self.reset_frame = 0
+        if receiver.state >= states.ESTABLISHED:
+            receiver.challenge_due = True
+        self._move(sender, states.SEND_SYN_ACK)
+        self._move(receiver, states.RECEIVE_SYN_ACK)
+        if self.simultaneous_open and self.first.syn_ack_frame != 0 and self.second.syn_ack_frame != 0:
+            self.handshake_ack_frame = frame
+            self.handshake_ack_time = time_ns
+
+    def _add_delay(self, sender: Endpoint, delay: i64) -> None:
+        if sender.retry_delays is None:
+            sender.retry_delays = []
+        if len(sender.retry_delays) < 16:
+            sender.retry_delays.append(delay)
+
+    def _keep_options(self, sender: Endpoint, receiver: Endpoint, header: Header, options: Options) -> None:
+        sender.syn_flags = header.flags
+        sender.maximum_segment_size = options.maximum_segment_size
+        sender.window_scale = options.window_scale
+        sender.sack_permitted = options.sack_permitted
+        sender.timestamps = options.timestamp_value >= 0
+        sender.fast_open_cookie = options.fast_open_cookie
+        # RFC 7323 2.2: scaling is in use only where both SYNs carry the option.
+        if options.window_scale < 0:
+            sender.analysed_scale = SCALE_UNUSED
+            receiver.analysed_scale = SCALE_UNUSED
+        elif sender.analysed_scale != SCALE_UNUSED:
+            sender.analysed_scale = options.window_scale
+
+    def _acknowledgement(
+        self,
+        sender: Endpoint,
+        receiver: Endpoint,
+        header: Header,
+        direction: i64,
+        frame: i64,
+        time_ns: i64,
+        step: Step,
+    ) -> None:
+        """RFC 9293 3.10.7.4, fifth: check the ACK field."""
+        pure = header.payload_length == 0 and not header.flags & flag.FIN
+        opens = self.handshake_ack_frame == 0 and self.opener == direction
+        covers_syn = receiver.isn < 0 or difference(header.ack, receiver.isn) > 0
+        if opens and covers_syn:
+            step.labels |= labels.HANDSHAKE_3
+            self.handshake_ack_frame = frame
+            self.handshake_ack_time = time_ns
+            if sender.fin_frame == 0:
+                self._move(sender, states.SEND_ACK)
+        elif sender.answers_repeated_syn_ack and pure:
+            step.labels |= labels.HANDSHAKE_3
+            step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.HANDSHAKE_ACK_AGAIN
+        sender.answers_repeated_syn_ack = False
+        if sender.state == states.SYN_SENT:
+            self._move(sender, states.SEND_ACK)
+        if covers_syn:
+            self._move(receiver, states.RECEIVE_ACK_OF_SYN)
+
+        if receiver.fin_frame != 0 and difference(header.ack, receiver.fin_end) >= 0:
+            label: i64 = labels.CLOSE_2 if self._is_first(receiver) == (self.closer == 0) else labels.CLOSE_4
+            if receiver.fin_ack_frame == 0:
+                receiver.fin_ack_frame = frame
+                step.labels |= label
+                self._move(receiver, states.RECEIVE_ACK_OF_FIN)
+                if label == labels.CLOSE_2 and header.flags & flag.FIN and sender.fin_frame == 0:
+                    self.fin_acknowledges_fin = True
+            elif sender.answers_repeated_fin and pure:
+                step.labels |= label
+                step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.CLOSE_ACK_AGAIN
+        sender.answers_repeated_fin = False
+        if sender.challenge_due and pure and step.labels == 0:
+            step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.CHALLENGE_ACK
+        sender.challenge_due = False
+        if (
+            sender.state == states.UNKNOWN
+            and receiver.highest >= 0
+            and difference(header.ack, receiver.lowest) > 0
+        ):
+            # It acknowledges captured data, so it takes part.
+            self._move(sender, states.SEND_DATA)
+
+    def _is_first(self, endpoint: Endpoint) -> bool:
+        return endpoint is self.first
+
+    def _data(self, sender: Endpoint, receiver: Endpoint, header: Header, step: Step) -> None:
+        length = header.payload_length
+        probing = step.notes & (notes.KEEP_ALIVE | notes.ZERO_WINDOW_PROBE)
+        if length == 0 or probing:
+            return
+        step.labels |= labels.DATA
+        if sender.fin_frame != 0 and difference(advance(header.seq, length), sender.fin_end) >= 0:
+            step.notes |= notes.DATA_AFTER_CLOSE
+            return
+        if sender.state == states.UNKNOWN or (
+            sender.state == states.SYN_RECEIVED and receiver.fast_open_cookie < 0 and receiver.syn_length == 0
+        ):
+            self._move(sender, states.SEND_DATA)
+        if (
+            receiver.fin_ack_frame != 0
+            and sender.fin_frame == 0
+            and not header.flags & flag.FIN
+            and not self.half_close_noted
+        ):
+            self.half_close_noted = True
+            step.notes |= notes.HALF_CLOSE
+
+    def _fin(
+        self, sender: Endpoint, receiver: Endpoint, header: Header, direction: i64, frame: i64, step: Step
+    ) -> None:
+        """RFC 9293 3.10.7.4, eighth: check the FIN bit."""
+        if self.closer < 0:
+            self.closer = direction
+        step.labels |= labels.CLOSE_1 if self.closer == direction else labels.CLOSE_3
+        if sender.fin_frame != 0:
+            step.notes |= notes.FIN_RETRANSMISSION
+            receiver.answers_repeated_fin = True
+            return
+        sender.fin_frame = frame
+        sender.fin_end = self._end(header)
+        crossing = receiver.fin_frame != 0 and difference(header.ack, receiver.fin_end) < 0
+        if crossing:
+            self.simultaneous_close = True
+        self._move(sender, states.SEND_FIN_CROSSING if crossing else states.SEND_FIN)
+        self._move(receiver, states.RECEIVE_FIN)
+
+    def _label_of_plain(self, sender: Endpoint, receiver: Endpoint, header: Header, step: Step) -> i64:
+        if step.notes & (notes.ZERO_WINDOW_PROBE | notes.ZERO_WINDOW_PROBE_ACK):
+            return labels.PROBE
+        if step.notes & notes.KEEP_ALIVE:
+            # Linux probes a closed window with what looks like a keep-alive.
+            return labels.PROBE if receiver.last_window == 0 else labels.KEEP_ALIVE
+        if step.notes & notes.KEEP_ALIVE_ACK:
+            return labels.KEEP_ALIVE
+        if step.wireshark_notes & notes.ZERO_WINDOW and receiver.last_labels & labels.PROBE:
+            return labels.PROBE
+        return labels.ACK
+
+    def _after_the_end(self, sender: Endpoint, receiver: Endpoint, header: Header, step: Step) -> None:
+        """Nothing can move any more; a repetition keeps the label of what it repeats."""
+        if header.flags & flag.FIN and sender.fin_frame != 0:
+            step.labels |= labels.CLOSE_1 if self._is_first(sender) == (self.closer == 0) else labels.CLOSE_3
+            step.notes |= notes.FIN_RETRANSMISSION
+            receiver.answers_repeated_fin = True
+        repeated = difference(self._end(header), sender.snd_nxt) <= 0
+        if header.payload_length > 0:
+            step.labels |= labels.DATA
+            if self.resetter >= 0:
+                self.data_after_end = True
+                step.notes |= notes.DATA_AFTER_RESET
+            elif not repeated:
+                self.data_after_end = True
+                step.notes |= notes.DATA_AFTER_CLOSE
+        if sender.answers_repeated_fin and receiver.fin_ack_frame != 0 and step.labels == 0:
+            step.labels |= labels.CLOSE_2 if self._is_first(receiver) == (self.closer == 0) else labels.CLOSE_4
+            step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.CLOSE_ACK_AGAIN
+            sender.answers_repeated_fin = False
+        if step.labels == 0 or (step.labels == labels.DATA and not repeated):
+            step.labels |= labels.STRAY
+
+    def _both_fins_acknowledged(self) -> bool:
+        return self.first.fin_ack_frame != 0 and self.second.fin_ack_frame != 0
+
+    def _account(self, sender: Endpoint, header: Header, step: Step) -> None:
+        """Octets, each counted once, and what was sent again beside them."""
+        length = header.payload_length
+        if length > 0:
+            seq = header.seq
+            if header.flags & flag.SYN:
+                seq = advance(seq, 1)
+            fresh = sender.take_payload(seq, length)
+            sender.octets += fresh
+            sender.retransmitted_octets += length - fresh
+            if step.labels & labels.DATA:
+                sender.data_segments += 1
+                limit = self._agreed_segment_size()
+                if limit > 0 and length > limit:
+                    step.notes |= notes.OFFLOAD
+        if step.notes & notes.RETRANSMISSIONS:
+            sender.retransmitted_segments += 1
+        if step.notes & notes.OUT_OF_ORDER:
+            sender.out_of_order_segments += 1
+
+    def _agreed_segment_size(self) -> i64:
+        """The smaller of both announcements, -1 where one of them is not known."""
+        left, right = self.first.maximum_segment_size, self.second.maximum_segment_size
+        if left < 0 or right < 0:
+            return -1
+        return left if left < right else right
+
+    def _move(self, endpoint: Endpoint, given: i64) -> None:
+        """The only place that changes a state: by the table, or not at all."""
+        row: i64 = states.ROWS[endpoint.state * states.INPUT_COUNT + given]
+        if row == 0:
+            return
+        endpoint.state = states.TARGETS[row]
+        shift: i64 = 0
+        while (endpoint.path >> shift) & 0xFF:
+            shift += 8
+        endpoint.path |= row << shift

@@ -1,0 +1,161 @@
+"""One side of a connection, as far as the capture shows it. Numbers only; the rules are elsewhere."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mypy_extensions import i64
+
+from analyzer.tcp import states
+from analyzer.tcp.sequence import advance, difference
+
+__all__ = ["Endpoint"]
+
+SCALE_UNKNOWN: Final = -1
+SCALE_UNUSED: Final = -2
+
+# A real sender leaves a handful of holes; a hostile capture may leave one a segment.
+HOLES_KEPT: Final = 256
+
+
+class Endpoint:
+    """What one endpoint has sent. Sequence numbers are absolute, frames count from 1 (0: not seen)."""
+
+    def __init__(self) -> None:
+        self.state: i64 = states.UNKNOWN
+        self.path: i64 = 0
+
+        # Numbering: `base` is the ISN, or one below the first number seen.
+        self.base: i64 = -1
+        self.isn: i64 = -1
+        self.snd_nxt: i64 = -1
+        self.highest_ack: i64 = -1
+
+        # Opening.
+        self.syn_frame: i64 = 0
+        self.syn_time: i64 = 0
+        self.syn_latest: i64 = 0
+        self.syn_repeats: i64 = 0
+        self.syn_length: i64 = 0
+        self.syn_ack_frame: i64 = 0
+        self.syn_ack_time: i64 = 0
+        self.syn_ack_repeats: i64 = 0
+        self.retry_delays: list[int] | None = None
+        self.syn_flags: i64 = 0
+        self.maximum_segment_size: i64 = -1
+        self.window_scale: i64 = -1
+        self.sack_permitted: bool = False
+        self.timestamps: bool = False
+        self.fast_open_cookie: i64 = -1
+        self.passive: bool = False
+
+        # Closing.
+        self.fin_frame: i64 = 0
+        self.fin_end: i64 = 0
+        self.fin_ack_frame: i64 = 0
+
+        # What the next segment of this side may be the answer to.
+        self.answers_repeated_syn_ack: bool = False
+        self.answers_repeated_fin: bool = False
+        self.challenge_due: bool = False
+
+        # What was sent.
+        self.segments: i64 = 0
+        self.data_segments: i64 = 0
+        self.octets: i64 = 0
+        self.retransmitted_segments: i64 = 0
+        self.retransmitted_octets: i64 = 0
+        self.out_of_order_segments: i64 = 0
+        self.lowest: i64 = -1
+        self.highest: i64 = -1
+        self.holes: list[int] | None = None
+
+        # The segment sent last, to recognise a frame that was captured twice.
+        self.last_time: i64 = 0
+        self.last_seq: i64 = -1
+        self.last_ack_number: i64 = -1
+        self.last_flags: i64 = -1
+        self.last_length: i64 = -1
+        self.last_window: i64 = -1
+        self.last_checksum: i64 = -1
+        self.last_ip_id: i64 = -1
+        self.last_labels: i64 = 0
+
+        # What Wireshark keeps for its analysis (`analysis.py`); 0 and -1 stand for "not set" as there.
+        self.analysed_next: i64 = -1
+        self.analysed_next_time: i64 = 0
+        self.analysed_contiguous: i64 = -1
+        self.analysed_ack: i64 = -1
+        self.analysed_ack_time: i64 = 0
+        self.analysed_window: i64 = -1
+        self.analysed_duplicates: i64 = 0
+        self.analysed_notes: i64 = 0
+        self.analysed_scale: i64 = SCALE_UNKNOWN
+        self.analysed_first_ack: bool = False
+
+    def take_payload(self, seq: i64, length: i64) -> i64:
+        """Count payload `[seq, seq + length)` and return how many of its octets had not been seen before."""
+        end = advance(seq, length)
+        if self.highest < 0:
+            self.lowest = seq
+            self.highest = end
+            return length
+        distance = difference(seq, self.highest)
+        if distance >= 0:
+            if distance > 0:
+                self._add_hole(self.highest, seq)
+            self.highest = end
+            return length
+        fresh: i64 = 0
+        stop = end
+        if distance + length > 0:
+            fresh = distance + length
+            stop = self.highest
+            self.highest = end
+        start = seq
+        if difference(start, self.lowest) < 0:
+            if difference(stop, self.lowest) < 0:
+                self._add_hole(stop, self.lowest)
+                fresh += difference(stop, start)
+                self.lowest = start
+                return fresh
+            fresh += difference(self.lowest, start)
+            old_lowest = self.lowest
+            self.lowest = start
+            start = old_lowest
+        if self.holes is not None:
+            fresh += self._fill(start, stop)
+        return fresh
+
+    def _add_hole(self, start: i64, end: i64) -> None:
+        if self.holes is None:
+            self.holes = []
+        if len(self.holes) < 2 * HOLES_KEPT:
+            self.holes.append(start)
+            self.holes.append(end)
+
+    def _fill(self, start: i64, end: i64) -> i64:
+        """Close holes with `[start, end)`; returns the octets that fell into one."""
+        holes = self.holes
+        if holes is None:
+            return 0
+        filled: i64 = 0
+        left: list[int] = []
+        for position in range(0, len(holes), 2):
+            hole_start: i64 = holes[position]
+            hole_end: i64 = holes[position + 1]
+            first = start if difference(start, hole_start) > 0 else hole_start
+            last = end if difference(end, hole_end) < 0 else hole_end
+            if difference(last, first) <= 0:
+                left.append(hole_start)
+                left.append(hole_end)
+                continue
+            filled += difference(last, first)
+            if difference(first, hole_start) > 0:
+                left.append(hole_start)
+                left.append(first)
+            if difference(hole_end, last) > 0:
+                left.append(last)
+                left.append(hole_end)
+        self.holes = left if left else None
+        return filled

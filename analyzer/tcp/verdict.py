@@ -1,0 +1,212 @@
+"""What became of a connection, in hindsight: roles, outcomes, what was lost.
+
+Labels look backwards only; a verdict is made when the capture has ended and may use all of it. The names are
+the outcomes of the documentation.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from analyzer.tcp import states
+from analyzer.tcp.connection import Connection
+from analyzer.tcp.endpoint import Endpoint
+from analyzer.tcp.sequence import difference
+from analyzer.wire import header as flag
+
+__all__ = [
+    "CLOSE_OUTCOMES",
+    "HANDSHAKE_OUTCOMES",
+    "NEVER_OPEN",
+    "ROLES",
+    "close_active",
+    "close_frames",
+    "close_outcome",
+    "data_lost",
+    "ecn_agreed",
+    "fast_open",
+    "final_state",
+    "handshake_outcome",
+    "roles",
+    "unacknowledged_octets",
+]
+
+HANDSHAKE_OUTCOMES: Final = (
+    "complete",
+    "simultaneous",
+    "refused",
+    "unanswered",
+    "half-open",
+    "aborted",
+    "partial",
+    "not-captured",
+)
+
+CLOSE_OUTCOMES: Final = (
+    "four-segment",
+    "three-segment",
+    "simultaneous",
+    "half-closed",
+    "unacknowledged",
+    "reset",
+    "reset-after-fin",
+    "open",
+    "none",
+)
+
+ROLES: Final = ("syn", "syn-ack", "port", "first-segment")
+"""What decided who is the client: a SYN, a SYN-ACK, the ports, or only who was seen first."""
+
+NEVER_OPEN: Final = ("refused", "unanswered", "half-open", "aborted")
+"""Handshakes after which there was no connection to close."""
+
+SYSTEM_PORTS: Final = 1024
+"""Below it, servers (RFC 6335 6)."""
+
+EPHEMERAL_PORTS: Final = 32768
+"""From here on clients get their ports on Linux; RFC 6335 6 begins at 49152, which lies within."""
+
+
+def roles(connection: Connection) -> tuple[int, str]:
+    """Which endpoint is the client (0: the one that sent the first segment), and the rule that decided."""
+    if connection.opener >= 0:
+        opener = connection.first if connection.opener == 0 else connection.second
+        return int(connection.opener), "syn" if opener.syn_frame else "syn-ack"
+    first, second = connection.first_port, connection.second_port
+    for limit in (SYSTEM_PORTS, EPHEMERAL_PORTS):
+        if first < limit <= second:
+            return 1, "port"
+        if second < limit <= first:
+            return 0, "port"
+    return 0, "first-segment"
+
+
+def handshake_outcome(connection: Connection) -> str:
+    """One of `HANDSHAKE_OUTCOMES`."""
+    if connection.opener < 0:
+        return "not-captured"
+    opener, answerer = _opener_first(connection)
+    acknowledged = connection.handshake_ack_frame != 0
+    if connection.simultaneous_open:
+        if _syn_acknowledged(opener, answerer) and _syn_acknowledged(answerer, opener):
+            return "simultaneous"
+        return "aborted" if connection.resetter >= 0 else "half-open"
+    if not opener.syn_frame:
+        return "partial"
+    if not answerer.syn_ack_frame:
+        if acknowledged:
+            return "partial"
+        if connection.resetter >= 0:
+            return "refused" if connection.resetter != connection.opener else "aborted"
+        return "unanswered" if answerer.segments == 0 else "partial"
+    if acknowledged:
+        return "complete"
+    if connection.resetter >= 0:
+        return "aborted"
+    # With Fast Open the server may answer before the handshake is complete (RFC 7413 3).
+    answered_early = answerer.data_segments > 0 and not connection.fast_open_accepted
+    return "partial" if answered_early else "half-open"
+
+
+def close_outcome(connection: Connection) -> str:
+    """One of `CLOSE_OUTCOMES`."""
+    if handshake_outcome(connection) in NEVER_OPEN:
+        return "none"
+    first, second = connection.first, connection.second
+    fins = [fin for fin in (first.fin_frame, second.fin_frame) if fin]
+    if connection.resetter >= 0 and not connection.reset_after_close:
+        return "reset-after-fin" if fins and min(fins) < connection.reset_frame else "reset"
+    if not fins:
+        return "open"
+    acknowledged = [end for end in (first, second) if end.fin_ack_frame]
+    if len(fins) == 1:
+        return "half-closed" if acknowledged else "unacknowledged"
+    if len(acknowledged) == 1:
+        return "unacknowledged"
+    if not acknowledged:
+        return "unacknowledged"
+    if connection.simultaneous_close:
+        return "simultaneous"
+    return "three-segment" if connection.fin_acknowledges_fin else "four-segment"
+
+
+def close_active(connection: Connection) -> int | None:
+    """Who closed first: 0 or 1 for the endpoint, 2 for both at once, None for nobody."""
+    outcome = close_outcome(connection)
+    if outcome in ("none", "open"):
+        return None
+    if outcome == "simultaneous":
+        return 2
+    return int(connection.closer if connection.closer >= 0 else connection.resetter)
+
+
+def close_frames(connection: Connection) -> tuple[int, ...]:
+    """The frames of the FINs, of their first acknowledgements and of the reset, in the order of the capture."""
+    if close_outcome(connection) == "none":
+        return ()
+    ends = (connection.first, connection.second)
+    frames = {int(frame) for end in ends for frame in (end.fin_frame, end.fin_ack_frame)}
+    frames.add(int(connection.reset_frame))
+    return tuple(sorted(frames - {0}))
+
+
+def final_state(connection: Connection, endpoint: Endpoint) -> int:
+    """The state an endpoint is left in.
+
+    An endpoint that never sent anything is UNKNOWN: that the SYN reached it was only inferred.
+    """
+    if endpoint.segments == 0 and handshake_outcome(connection) == "unanswered":
+        return states.UNKNOWN
+    return int(endpoint.state)
+
+
+def unacknowledged_octets(sender: Endpoint, receiver: Endpoint) -> int:
+    """Payload octets the receiver had not acknowledged at the end; 0 where it was never heard."""
+    if sender.highest < 0 or receiver.highest_ack < 0:
+        return 0
+    return max(0, int(difference(sender.highest, receiver.highest_ack)))
+
+
+def data_lost(connection: Connection) -> bool:
+    """Whether payload was still unacknowledged when a reset ended the connection, or was sent after its end."""
+    if connection.data_after_end:
+        return True
+    if connection.resetter < 0 or connection.reset_after_close:
+        return False
+    first, second = connection.first, connection.second
+    return unacknowledged_octets(first, second) > 0 or unacknowledged_octets(second, first) > 0
+
+
+def ecn_agreed(connection: Connection) -> bool | None:
+    """Whether both SYNs negotiated ECN (RFC 3168 6.1.1); None where one of them was not captured."""
+    if connection.opener < 0:
+        return None
+    opener, answerer = _opener_first(connection)
+    if not opener.syn_frame or not answerer.syn_ack_frame:
+        return None
+    both = flag.ECE | flag.CWR
+    return opener.syn_flags & both == both and answerer.syn_flags & both == flag.ECE
+
+
+def fast_open(connection: Connection) -> str | None:
+    """None where Fast Open was not tried, else "requested", "accepted" or "ignored" (RFC 7413)."""
+    if connection.opener < 0:
+        return None
+    opener, answerer = _opener_first(connection)
+    if opener.fast_open_cookie < 0 and opener.syn_length == 0:
+        return None
+    if opener.syn_length == 0:
+        return "requested"
+    if connection.fast_open_accepted:
+        return "accepted"
+    return "ignored" if answerer.syn_ack_frame else "requested"
+
+
+def _opener_first(connection: Connection) -> tuple[Endpoint, Endpoint]:
+    if connection.opener == 0:
+        return connection.first, connection.second
+    return connection.second, connection.first
+
+
+def _syn_acknowledged(endpoint: Endpoint, peer: Endpoint) -> bool:
+    return endpoint.isn >= 0 and peer.highest_ack >= 0 and difference(peer.highest_ack, endpoint.isn) > 0

@@ -1,0 +1,296 @@
+"""From the machine's numbers to the values of `model.py`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import NamedTuple
+
+from analyzer.tcp import states, verdict
+from analyzer.tcp.connection import Connection as Machine
+from analyzer.tcp.endpoint import Endpoint
+from analyzer.tcp.labels import label_names
+from analyzer.tcp.notes import NOTES, note_names
+from analyzer.tcp.step import Step
+from analyzer.text import say
+from analyzer.trace.model import (
+    Close,
+    Connection,
+    Direction,
+    EndpointAddress,
+    EndpointOptions,
+    Handshake,
+    Segment,
+    Side,
+    Source,
+)
+from analyzer.wire import header as flag
+from analyzer.wire.header import Header
+
+__all__ = ["PAYLOAD_KEPT", "Row", "build_connection", "build_segments", "make_row"]
+
+PAYLOAD_KEPT = 64
+"""Octets of a payload that stay with its segment, for an excerpt."""
+
+_FLAGS = (
+    (flag.SYN, "SYN"),
+    (flag.FIN, "FIN"),
+    (flag.RST, "RST"),
+    (flag.PSH, "PSH"),
+    (flag.ACK, "ACK"),
+    (flag.URG, "URG"),
+    (flag.ECE, "ECE"),
+    (flag.CWR, "CWR"),
+    (flag.AE, "AE"),
+)
+
+
+class Row(NamedTuple):
+    """What is kept of a segment of a connection whose details are wanted: numbers, as the machine has them."""
+
+    frame: int
+    time_ns: int
+    direction: int
+    flags: int
+    seq: int
+    ack: int
+    length: int
+    window: int
+    labels: int
+    notes: int
+    before: tuple[int, int]
+    after: tuple[int, int]
+    paths: tuple[int, int]
+    payload: bytes
+
+
+def make_row(header: Header, step: Step, frame: int, time_ns: int) -> Row:
+    """Keep the segment just observed."""
+    kept = min(int(header.payload_captured), PAYLOAD_KEPT)
+    start = int(header.payload_offset)
+    return Row(
+        frame,
+        time_ns,
+        int(step.direction),
+        int(header.flags),
+        int(step.relative_seq),
+        int(step.relative_ack),
+        int(header.payload_length),
+        int(step.window),
+        int(step.labels),
+        int(step.notes),
+        (int(step.first_before), int(step.second_before)),
+        (int(step.first_after), int(step.second_after)),
+        (int(step.first_path), int(step.second_path)),
+        header.block[start : start + kept] if kept else b"",
+    )
+
+
+def build_connection(machine: Machine, source: Source) -> Connection:
+    """The verdict on a connection, from the machine that has seen all of it."""
+    client, rule = verdict.roles(machine)
+    addresses = (
+        EndpointAddress(
+            _address(machine.ip_version, machine.first_high, machine.first_low), int(machine.first_port)
+        ),
+        EndpointAddress(
+            _address(machine.ip_version, machine.second_high, machine.second_low), int(machine.second_port)
+        ),
+    )
+    ends = (machine.first, machine.second)
+    client_end, server_end = ends[client], ends[1 - client]
+    return Connection(
+        id=int(machine.number),
+        client=addresses[client],
+        server=addresses[1 - client],
+        roles=rule,
+        first_frame=int(machine.first_frame),
+        last_frame=int(machine.last_frame),
+        first_time_ns=int(machine.first_time),
+        last_time_ns=int(machine.last_time),
+        handshake=_handshake(machine, client_end, server_end),
+        client_data=_direction(client_end, server_end),
+        server_data=_direction(server_end, client_end),
+        close=_close(machine, client),
+        client_state=states.state_name(verdict.final_state(machine, client_end)),
+        server_state=states.state_name(verdict.final_state(machine, server_end)),
+        completeness=int(machine.completeness),
+        conn_state=machine.zeek.conn_state(),
+        history=machine.zeek.letters,
+        notes=_count_notes(machine),
+        segment_count=int(machine.first.segments + machine.second.segments),
+        source=source,
+    )
+
+
+def build_segments(machine: Machine, rows: list[Row]) -> list[Segment]:
+    """The segments of a connection, told from the client's and the server's side."""
+    client, _ = verdict.roles(machine)
+    return [_segment(row, client) for row in rows]
+
+
+def _segment(row: Row, client: int) -> Segment:
+    server = 1 - client
+    return Segment(
+        frame=row.frame,
+        time_ns=row.time_ns,
+        sender=_side(row.direction, client),
+        flags=",".join(name for bit, name in _FLAGS if row.flags & bit),
+        seq=row.seq,
+        ack=row.ack if row.flags & flag.ACK else None,
+        length=row.length,
+        window=row.window,
+        labels=tuple(label_names(row.labels)),
+        notes=tuple(note_names(row.notes)),
+        client_state=(states.STATES[row.before[client]], states.STATES[row.after[client]]),
+        server_state=(states.STATES[row.before[server]], states.STATES[row.after[server]]),
+        why=_why(row, client),
+        payload=row.payload,
+    )
+
+
+def _side(endpoint: int, client: int) -> Side:
+    return "client" if endpoint == client else "server"
+
+
+def _why(row: Row, client: int) -> str:
+    """A sentence for each change of state, the sender's first."""
+    sentences = []
+    # The sequence number of a FIN in this segment is that of its last octet.
+    fin = row.seq + row.length
+    for endpoint in (row.direction, 1 - row.direction):
+        path = row.paths[endpoint]
+        while path:
+            transition = states.TRANSITIONS[(path & 0xFF) - 1]
+            path >>= 8
+            me, peer = _side(endpoint, client), _side(1 - endpoint, client)
+            reason = say(
+                transition.why,
+                me=say(me),
+                peer=say(peer),
+                seq=row.seq,
+                ack=row.ack,
+                before_ack=row.ack - 1,
+                fin=fin,
+            )
+            sentences.append(
+                say(
+                    "{reason}: {me} {before} → {after} [RFC 9293 {section}]",
+                    reason=reason,
+                    me=say(me),
+                    before=states.STATES[transition.state],
+                    after=states.STATES[transition.target],
+                    section=transition.section,
+                )
+            )
+    return "; ".join(sentences)
+
+
+def _handshake(machine: Machine, client: Endpoint, server: Endpoint) -> Handshake:
+    syn_frame = int(client.syn_frame) or None
+    syn_ack_frame = int(server.syn_ack_frame) or None
+    ack_frame = int(machine.handshake_ack_frame) or None
+    syn_rtt = ack_rtt = None
+    # Karn's algorithm: an answer to a repeated segment belongs to no particular one of them (RFC 6298 3).
+    if syn_frame and syn_ack_frame and not client.syn_repeats:
+        syn_rtt = int(server.syn_ack_time - client.syn_time)
+    if syn_ack_frame and ack_frame and ack_frame != syn_ack_frame and not server.syn_ack_repeats:
+        ack_rtt = int(machine.handshake_ack_time - server.syn_ack_time)
+    client_options = _options(client)
+    server_options = _options(server)
+    both = client_options is not None and server_options is not None
+    effective_mss = None
+    if client_options and server_options:
+        announced = [
+            options.maximum_segment_size
+            for options in (client_options, server_options)
+            if options.maximum_segment_size is not None
+        ]
+        effective_mss = min(announced) if announced else None
+    return Handshake(
+        outcome=verdict.handshake_outcome(machine),
+        syn_frame=syn_frame,
+        syn_ack_frame=syn_ack_frame,
+        ack_frame=ack_frame,
+        syn_rtt_ns=syn_rtt,
+        ack_rtt_ns=ack_rtt,
+        syn_retries=int(client.syn_repeats),
+        syn_ack_retries=int(server.syn_ack_repeats),
+        syn_retry_delays_ns=_delays(client),
+        syn_ack_retry_delays_ns=_delays(server),
+        client_options=client_options,
+        server_options=server_options,
+        effective_mss=effective_mss,
+        sack=bool(client.sack_permitted and server.sack_permitted) if both else None,
+        timestamps=bool(client.timestamps and server.timestamps) if both else None,
+        window_scaling=bool(client.window_scale >= 0 and server.window_scale >= 0) if both else None,
+        ecn=verdict.ecn_agreed(machine),
+        fast_open=verdict.fast_open(machine),
+    )
+
+
+def _delays(endpoint: Endpoint) -> tuple[int, ...]:
+    return tuple(int(delay) for delay in endpoint.retry_delays or ())
+
+
+def _options(endpoint: Endpoint) -> EndpointOptions | None:
+    if not endpoint.syn_frame and not endpoint.syn_ack_frame:
+        return None
+    return EndpointOptions(
+        maximum_segment_size=_known(endpoint.maximum_segment_size),
+        window_scale=_known(endpoint.window_scale),
+        sack_permitted=bool(endpoint.sack_permitted),
+        timestamps=bool(endpoint.timestamps),
+        ecn=endpoint.syn_flags & flag.ECE != 0,
+        fast_open_cookie=_known(endpoint.fast_open_cookie),
+    )
+
+
+def _known(number: int) -> int | None:
+    return None if number < 0 else int(number)
+
+
+def _direction(sender: Endpoint, receiver: Endpoint) -> Direction:
+    return Direction(
+        segments=int(sender.segments),
+        data_segments=int(sender.data_segments),
+        octets=int(sender.octets),
+        retransmitted_segments=int(sender.retransmitted_segments),
+        retransmitted_octets=int(sender.retransmitted_octets),
+        out_of_order_segments=int(sender.out_of_order_segments),
+        unacknowledged_octets=verdict.unacknowledged_octets(sender, receiver),
+    )
+
+
+def _close(machine: Machine, client: int) -> Close:
+    active = verdict.close_active(machine)
+    ends = (machine.first, machine.second)
+    return Close(
+        outcome=verdict.close_outcome(machine),
+        active=None if active is None else "both" if active == 2 else _side(active, client),
+        frames=verdict.close_frames(machine),
+        time_wait=tuple(
+            _side(endpoint, client)
+            for endpoint in (client, 1 - client)
+            if ends[endpoint].state == states.TIME_WAIT
+        ),
+        data_lost=verdict.data_lost(machine),
+    )
+
+
+def _count_notes(machine: Machine) -> dict[str, int]:
+    counts: Counter[int] = Counter()
+    for mask, times in machine.note_counts.items():
+        for note in NOTES:
+            if mask & note.bit:
+                counts[note.bit] += times
+    return {note.name: counts[note.bit] for note in NOTES if note.bit in counts}
+
+
+def _address(version: int, high: int, low: int) -> str:
+
+    if version == 4:
+        return f"{low >> 24 & 255}.{low >> 16 & 255}.{low >> 8 & 255}.{low & 255}"
+    from socket import AF_INET6, inet_ntop
+
+    octets = (high & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "big") + (low & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "big")
+    return inet_ntop(AF_INET6, octets)

@@ -1,0 +1,256 @@
+"""The result of an analysis: a trace, its connections, their segments. Plain values, no rules.
+
+Numbers: times are integer nanoseconds since the epoch, durations integer nanoseconds, lengths octets,
+`seq` and `ack` relative to the first sequence number of their endpoint. Sides are the strings
+"client" and "server"; states, labels, notes and outcomes are the names of the documentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+__all__ = [
+    "Capture",
+    "Close",
+    "Connection",
+    "Direction",
+    "EndpointAddress",
+    "EndpointOptions",
+    "Handshake",
+    "Segment",
+    "Side",
+    "Source",
+    "Trace",
+]
+
+Side = Literal["client", "server"]
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointAddress:
+    """One end of a connection: an IP address as text and a TCP port."""
+
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointOptions:
+    """What one endpoint announced in its SYN or SYN-ACK; None where the option was absent."""
+
+    maximum_segment_size: int | None
+    window_scale: int | None
+    sack_permitted: bool
+    timestamps: bool
+    ecn: bool
+    fast_open_cookie: int | None
+    """Length of the Fast Open cookie in octets; 0 is a request for one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """How the connection was opened.
+
+    `frames` are those of the first SYN, the first SYN-ACK and the completing ACK, None where not
+    captured. `syn_rtt_ns` is SYN to SYN-ACK, `ack_rtt_ns` is SYN-ACK to ACK, both as seen where the
+    capture was made; None where a repetition makes it ambiguous (RFC 6298 3, Karn's algorithm).
+    `syn_retry_delays_ns` is how long after the first SYN each repetition came. The options of an endpoint
+    are None where its SYN was not captured; `effective` holds what both together agreed on.
+    """
+
+    outcome: str
+    syn_frame: int | None
+    syn_ack_frame: int | None
+    ack_frame: int | None
+    syn_rtt_ns: int | None
+    ack_rtt_ns: int | None
+    syn_retries: int
+    syn_ack_retries: int
+    syn_retry_delays_ns: tuple[int, ...]
+    syn_ack_retry_delays_ns: tuple[int, ...]
+    client_options: EndpointOptions | None
+    server_options: EndpointOptions | None
+    effective_mss: int | None
+    sack: bool | None
+    timestamps: bool | None
+    window_scaling: bool | None
+    ecn: bool | None
+    fast_open: str | None
+    """None, "requested", "accepted" (data in the SYN was acknowledged) or "ignored"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """What one endpoint sent.
+
+    `octets` counts each payload octet once; `retransmitted_octets` is what was sent more than once, beside it.
+    `unacknowledged_octets` had not been acknowledged when the capture or the connection ended.
+    """
+
+    segments: int
+    data_segments: int
+    octets: int
+    retransmitted_segments: int
+    retransmitted_octets: int
+    out_of_order_segments: int
+    unacknowledged_octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """How the connection was closed. `frames` are those of the labels close-1 to close-4 and of the first
+    acceptable RST, in the order of the wire; `active` is who closed first."""
+
+    outcome: str
+    active: Literal["client", "server", "both"] | None
+    frames: tuple[int, ...]
+    time_wait: tuple[Side, ...]
+    """Who is left in TIME-WAIT."""
+    data_lost: bool
+    """Octets were unacknowledged when a reset ended the connection, or data was sent after it had ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One TCP segment of a connection, labelled."""
+
+    frame: int
+    time_ns: int
+    sender: Side
+    flags: str
+    """Names joined by commas in the order SYN, FIN, RST, PSH, ACK, URG, ECE, CWR, AE ("SYN,ACK", "FIN,ACK")."""
+    seq: int
+    ack: int | None
+    """None where the ACK flag is not set."""
+    length: int
+    """Payload octets, from the IP header."""
+    window: int
+    """Octets, scaled where the scale is known."""
+    labels: tuple[str, ...]
+    notes: tuple[str, ...]
+    client_state: tuple[str, str]
+    """Before and after this segment."""
+    server_state: tuple[str, str]
+    why: str
+    """The reason for each change of state, one sentence each; empty where no state changed."""
+    payload: bytes = field(repr=False, default=b"")
+    """The first octets of the payload as captured (at most 64). Hostile: escape before showing."""
+
+    def __repr__(self) -> str:
+        arrow = "→" if self.sender == "client" else "←"
+        acknowledges = "" if self.ack is None else f" ack={self.ack}"
+        length = f" len={self.length}" if self.length else ""
+        marks = "+".join(self.labels) + "".join(f" ({note})" for note in self.notes)
+        return f"<Segment {self.frame} {arrow} {self.flags} seq={self.seq}{acknowledges}{length} {marks}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """What was read, and what was not."""
+
+    path: str
+    format: str
+    link_types: tuple[int, ...]
+    link_type_names: tuple[str, ...]
+    frames: int
+    tcp_segments: int
+    skipped: Mapping[str, int]
+    first_time_ns: int | None
+    last_time_ns: int | None
+    truncated: bool
+    warnings: tuple[str, ...]
+
+
+class Source(Protocol):
+    """Where a connection gets what is not kept with it."""
+
+    def segments(self, number: int) -> Sequence[Segment]:
+        """The labelled segments of a connection."""
+
+    def picture(self, connection: Connection) -> str:
+        """The connection's diagram as an SVG document."""
+
+
+@dataclass(eq=False, slots=True)
+class Connection:
+    """Both directions of one incarnation of a connection."""
+
+    id: int
+    client: EndpointAddress
+    server: EndpointAddress
+    roles: str
+    first_frame: int
+    last_frame: int
+    first_time_ns: int
+    last_time_ns: int
+    handshake: Handshake
+    client_data: Direction
+    server_data: Direction
+    close: Close
+    client_state: str
+    server_state: str
+    completeness: int
+    conn_state: str
+    history: str
+    notes: Mapping[str, int]
+    segment_count: int
+    source: Source = field(repr=False)
+
+    @property
+    def segments(self) -> Sequence[Segment]:
+        """Every segment in the order of the capture.
+
+        Those of a large capture are read from the file again when first asked for; raises
+        `InputError` where the file can no longer be read.
+        """
+        return self.source.segments(self.id)
+
+    @property
+    def duration_ns(self) -> int:
+        """From the first segment to the last."""
+        return self.last_time_ns - self.first_time_ns
+
+    @property
+    def verdict(self) -> str:
+        """One sentence: how it opened, what it carried, how it ended."""
+        from analyzer.trace.sentences import verdict
+
+        return verdict(self)
+
+    def _repr_svg_(self) -> str:
+        """What Jupyter shows: the sequence diagram."""
+        return self.source.picture(self)
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.id} {self.client} → {self.server}: {self.verdict}>"
+
+
+class Trace:
+    """The analysis of one capture: `capture` tells what was read, `connections` what was found.
+
+    Iterating gives the connections, indexing one by its number.
+    """
+
+    def __init__(self, capture: Capture, connections: Sequence[Connection]) -> None:
+        self.capture = capture
+        self.connections = connections
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(self.connections)
+
+    def __len__(self) -> int:
+        return len(self.connections)
+
+    def __getitem__(self, number: int) -> Connection:
+        return self.connections[number]
+
+    def __repr__(self) -> str:
+        return (
+            f"<Trace {self.capture.path}: {self.capture.frames} frames, "
+            f"{self.capture.tcp_segments} TCP segments, {len(self.connections)} connections>"
+        )

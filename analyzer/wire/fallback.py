@@ -1,0 +1,84 @@
+"""Frames the plain decoder does not take, read by dpkt.
+
+dpkt unwraps what it knows (MPLS, PPPoE, PPP, IEEE 802.11, tunnels, ...) down to the IP packet; that
+packet then goes through the same decoder as any other, so that lengths and options have one rule.
+dpkt is imported on the first frame that needs it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from mypy_extensions import i64
+
+from analyzer.wire import skips
+from analyzer.wire.header import Header
+from analyzer.wire.link_types import ETHERNET, RAW
+
+__all__ = ["decode_with_dpkt"]
+
+# Link type -> (module, class) of dpkt that reads it.
+_READERS: Final = {
+    ETHERNET: ("ethernet", "Ethernet"),
+    9: ("ppp", "PPP"),
+    51: ("pppoe", "PPPoE"),
+    105: ("ieee80211", "IEEE80211"),
+    127: ("radiotap", "Radiotap"),
+}
+
+# What dpkt could not make a TCP segment of either: most frames that are skipped in a real capture.
+_HOPELESS: Final = (
+    skips.CUT_SHORT,
+    skips.FRAGMENT,
+    skips.BAD_IP_HEADER,
+    skips.BAD_TCP_HEADER,
+    skips.ETHERTYPE + 0x0806,
+    skips.PROTOCOL + 1,
+    skips.PROTOCOL + 2,
+    skips.PROTOCOL + 17,
+    skips.PROTOCOL + 58,
+)
+
+# How many layers may lie around the IP packet; a real frame has a handful.
+_DEEPEST: Final = 16
+
+
+def decode_with_dpkt(
+    header: Header, refusal: i64, block: bytes, offset: i64, captured: i64, original: i64, link_type: i64
+) -> i64:
+    """Like `Header.decode`, for the frames it refuses; `refusal` is the code it gave.
+
+    Returns `skips.SEGMENT`, or `skips.OTHER` where dpkt finds no IP packet either: the reason given by
+    `Header.decode` then stands.
+    """
+    if refusal in _HOPELESS:
+        return skips.OTHER
+    reader = _READERS.get(int(link_type))
+    if reader is None:
+        return skips.OTHER
+    inside = _innermost_ip(block[offset : offset + captured], *reader)
+    if inside < 0:
+        return skips.OTHER
+    return header.decode(block, offset + inside, captured - inside, original - inside, RAW)
+
+
+def _innermost_ip(frame: bytes, module: str, name: str) -> int:
+    """Where in the frame the innermost IP packet begins, -1 where dpkt finds none."""
+    import importlib
+
+    from dpkt import ip, ip6
+
+    reader: Any = getattr(importlib.import_module(f"dpkt.{module}"), name)
+    found = -1
+    # dpkt lets whatever its modules stumble over through (IndexError, struct.error, its own): none of it is ours.
+    try:
+        layer: Any = reader(frame)
+        for _ in range(_DEEPEST):
+            if isinstance(layer, (ip.IP, ip6.IP6)):
+                found = frame.find(layer.pack_hdr(), max(found, 0))
+            if isinstance(layer, (bytes, bytearray)) or layer is None:
+                break
+            layer = layer.data
+    except Exception:
+        return -1
+    return found

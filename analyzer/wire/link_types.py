@@ -1,0 +1,72 @@
+"""Link types: the numbers a capture gives its frames' outermost layer, and what stands there.
+
+Numbers and names are those of the tcpdump group's registry (`LINKTYPE_...`).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["link_type_name"]
+
+NULL: Final = 0
+ETHERNET: Final = 1
+RAW_BSD: Final = 12
+RAW_OPENBSD: Final = 14
+RAW: Final = 101
+LOOP: Final = 108
+LINUX_SLL: Final = 113
+IPV4: Final = 228
+IPV6: Final = 229
+LINUX_SLL2: Final = 276
+
+_NAMES: Final = {
+    NULL: "BSD loopback",
+    ETHERNET: "Ethernet",
+    3: "AX.25",
+    6: "Token Ring",
+    7: "ARCNET",
+    8: "SLIP",
+    9: "PPP",
+    10: "FDDI",
+    RAW_BSD: "raw IP",
+    RAW_OPENBSD: "raw IP",
+    50: "PPP with HDLC framing",
+    51: "PPPoE",
+    100: "ATM RFC 1483",
+    RAW: "raw IP",
+    104: "Cisco HDLC",
+    105: "IEEE 802.11",
+    107: "Frame Relay",
+    LOOP: "OpenBSD loopback",
+    LINUX_SLL: "Linux cooked",
+    117: "PF log",
+    119: "IEEE 802.11 with Prism header",
+    122: "IP over Fibre Channel",
+    127: "IEEE 802.11 with radiotap header",
+    129: "ARCNET Linux",
+    137: "Juniper MLPPP",
+    143: "DOCSIS",
+    147: "user 0",
+    163: "IEEE 802.11 with AVS header",
+    166: "PPP with direction",
+    178: "Juniper Ethernet",
+    187: "Bluetooth HCI H4",
+    189: "USB Linux",
+    192: "PPI",
+    195: "IEEE 802.15.4",
+    220: "USB Linux padded",
+    227: "CAN",
+    IPV4: "raw IPv4",
+    IPV6: "raw IPv6",
+    239: "NFLOG",
+    249: "USBPcap",
+    251: "Bluetooth Low Energy",
+    253: "Netlink",
+    LINUX_SLL2: "Linux cooked v2",
+}
+
+
+def link_type_name(number: int) -> str:
+    """The name of a link type, `link type N` where it has none here."""
+    return _NAMES.get(number, f"link type {number}")

@@ -1,0 +1,118 @@
+"""The options of a TCP header (RFC 9293 3.1; kinds from the IANA registry)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mypy_extensions import i64
+
+__all__ = ["Options"]
+
+END: Final = 0
+NO_OPERATION: Final = 1
+MAXIMUM_SEGMENT_SIZE: Final = 2
+WINDOW_SCALE: Final = 3
+SACK_PERMITTED: Final = 4
+SACK: Final = 5
+TIMESTAMPS: Final = 8
+MULTIPATH: Final = 30
+FAST_OPEN: Final = 34
+EXPERIMENT_1: Final = 253
+EXPERIMENT_2: Final = 254
+# RFC 7413 appendix A: the experiment's number in front of the cookie.
+FAST_OPEN_MAGIC: Final = 0xF989
+
+WINDOW_SCALE_LIMIT: Final = 14
+"""RFC 7323 2.3: a greater shift must be read as 14."""
+
+
+class Options:
+    """The options of the header parsed last; -1 stands for an option that is absent.
+
+    `fast_open_cookie` is the length of the cookie in octets (0: a request for one). `well_formed` is False
+    where a length is below 2, runs past the header, or does not fit its kind; what stood before the
+    fault is kept (RFC 9293 MUST-7: garbage must not crash the reader).
+    """
+
+    def __init__(self) -> None:
+        self.maximum_segment_size: i64 = -1
+        self.window_scale: i64 = -1
+        self.sack_permitted: bool = False
+        self.sack_blocks: i64 = 0
+        self.timestamp_value: i64 = -1
+        self.timestamp_echo: i64 = -1
+        self.fast_open_cookie: i64 = -1
+        self.multipath: bool = False
+        self.well_formed: bool = True
+
+    def parse(self, block: bytes, offset: i64, length: i64, complete: bool) -> None:
+        """Read the options in `block[offset : offset + length]`.
+
+        complete: False where the capture cut the header, so that an option running past the end is
+        no fault of the sender.
+        """
+        self.maximum_segment_size = -1
+        self.window_scale = -1
+        self.sack_permitted = False
+        self.sack_blocks = 0
+        self.timestamp_value = -1
+        self.timestamp_echo = -1
+        self.fast_open_cookie = -1
+        self.multipath = False
+        self.well_formed = True
+        at = offset
+        end = offset + length
+        while at < end:
+            kind: i64 = block[at]
+            if kind == END:
+                return
+            if kind == NO_OPERATION:
+                at += 1
+                continue
+            if at + 1 >= end:
+                self.well_formed = not complete
+                return
+            size: i64 = block[at + 1]
+            if size < 2 or at + size > end:
+                self.well_formed = size >= 2 and not complete
+                return
+            if not self._take(block, at, kind, size):
+                self.well_formed = False
+            at += size
+
+    def _take(self, block: bytes, at: i64, kind: i64, size: i64) -> bool:
+        """Keep one option; False where its length does not fit its kind."""
+        if kind == TIMESTAMPS:
+            if size != 10:
+                return False
+            self.timestamp_value = self._four(block, at + 2)
+            self.timestamp_echo = self._four(block, at + 6)
+        elif kind == SACK:
+            if size < 10 or (size - 2) % 8:
+                return False
+            self.sack_blocks = (size - 2) // 8
+        elif kind == MAXIMUM_SEGMENT_SIZE:
+            if size != 4:
+                return False
+            self.maximum_segment_size = (block[at + 2] << 8) | block[at + 3]
+        elif kind == WINDOW_SCALE:
+            if size != 3:
+                return False
+            shift: i64 = block[at + 2]
+            self.window_scale = WINDOW_SCALE_LIMIT if shift > WINDOW_SCALE_LIMIT else shift
+        elif kind == SACK_PERMITTED:
+            if size != 2:
+                return False
+            self.sack_permitted = True
+        elif kind == MULTIPATH:
+            self.multipath = True
+        elif kind == FAST_OPEN:
+            self.fast_open_cookie = size - 2
+        elif kind in (EXPERIMENT_1, EXPERIMENT_2) and size >= 4:
+            magic: i64 = (block[at + 2] << 8) | block[at + 3]
+            if magic == FAST_OPEN_MAGIC:
+                self.fast_open_cookie = size - 4
+        return True
+
+    def _four(self, block: bytes, at: i64) -> i64:
+        return (block[at] << 24) | (block[at + 1] << 16) | (block[at + 2] << 8) | block[at + 3]

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import errno
+import gzip
+import io
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from analyzer.capture import open_capture, open_stream
+from analyzer.errors import CaptureFormatError, InputError
+from tests.capture.builders import interface, pcap, pcap_header, pcapng, section
+from tests.capture.reading import failing, frames_of, in_pieces
+
+FRAMES = [b"first", b"second"]
+
+
+@pytest.mark.parametrize("content", [pcap(FRAMES), pcapng(FRAMES)])
+@pytest.mark.parametrize("name", ["a.pcap", "a.pcapng", "a.gz", "no ending"])
+def test_the_kind_comes_from_the_octets_and_not_the_name(tmp_path: Path, content: bytes, name: str) -> None:
+    for stored in (
+        content,
+        gzip.compress(content),
+        gzip.compress(content[:40]) + gzip.compress(content[40:]),
+    ):
+        path = tmp_path / name
+        path.write_bytes(stored)
+        for given in (path, str(path)):
+            with open_capture(given) as records:
+                assert [frame.octets for frame in frames_of(records)] == FRAMES
+                assert records.format == ("pcap" if content == pcap(FRAMES) else "pcapng")
+
+
+def test_a_path_can_be_opened_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.pcap"
+    path.write_bytes(pcap(FRAMES))
+    with open_capture(path) as first, open_capture(path) as second:
+        assert frames_of(first) == frames_of(second)
+
+
+def test_a_fifo(tmp_path: Path) -> None:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(pcap(FRAMES),))
+    writer.start()
+    with open_capture(path) as records:
+        assert len(frames_of(records)) == 2
+    writer.join()
+
+
+def test_standard_input_is_a_pipe() -> None:
+    program = (
+        "from analyzer.capture import open_capture\n"
+        "records = open_capture('-')\n"
+        "while records.advance(): print(records.frame, records.captured)\n"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", program],
+        input=gzip.compress(pcapng(FRAMES)),
+        stdout=subprocess.PIPE,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert finished.stdout.split() == [b"1", b"5", b"2", b"6"]
+
+
+def test_frames_come_while_the_pipe_is_still_open() -> None:
+    reader, writer = os.pipe()
+    content = pcap(FRAMES)
+    with open(reader, "rb") as stream:
+        os.write(writer, content[:45])
+        records = open_stream(stream, "pipe")
+        assert records.advance()
+        os.write(writer, content[45:])
+        assert records.advance()
+        assert records.captured == 6
+        os.close(writer)
+        assert not records.advance()
+        assert not records.truncated
+
+
+def test_what_cannot_be_opened_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        open_capture(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="is a directory"):
+        open_capture(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "is empty"),
+        (b"just a note\n", "is a text file"),
+        (b"\x7fELF\x02\x01\x01", "starts with the octets 7f 45 4c 46"),
+        (gzip.compress(b""), "is empty"),
+        (gzip.compress(b"just a note\n"), "is a text file"),
+        (gzip.compress(gzip.compress(pcap(FRAMES))), "is gzip-compressed"),
+        (gzip.compress(pcap(FRAMES))[:12], "is a damaged gzip file .it ends inside its gzip stream.: copy"),
+        (b"\x1f\x8b" + bytes(100), "is a damaged gzip file"),
+        (pcap_header()[:4], "ends after 4 octets, inside its pcap file header"),
+        (pcap_header()[:23], "ends after 23 octets, inside its pcap file header"),
+        (pcap_header(">")[:23], "ends after 23 octets, inside its pcap file header"),
+        (section()[:4], "ends after 4 octets, inside its pcapng file header"),
+        (section()[:27], "ends after 27 octets, inside its pcapng file header"),
+        (section(major=9) + interface(), "is a pcapng file that cannot be read"),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 1 << 20])
+def test_what_is_no_capture(content: bytes, said: str, size: int) -> None:
+    with pytest.raises(CaptureFormatError, match="test " + said) as caught:
+        open_stream(in_pieces(content, size), "test")
+    assert caught.value.exit_status == 2
+
+
+def test_a_hostile_name_is_shown_harmless(tmp_path: Path) -> None:
+    path = tmp_path / "a\x1b[31m\n\u202eb {path}"
+    path.write_bytes(b"note")
+    with pytest.raises(CaptureFormatError) as caught:
+        open_capture(path)
+    assert str(caught.value).isprintable()
+    assert "a\\x1b[31m\\n\\u202eb {path} is a text file" in str(caught.value)
+
+
+def test_a_source_that_fails_at_once() -> None:
+    with pytest.raises(InputError, match=r"test cannot be read \(Input/output error\)"):
+        open_stream(failing(b"\xd4\xc3", OSError(errno.EIO, "Input/output error")), "test")
+
+
+def test_a_stream_that_is_no_capture_stays_open() -> None:
+    stream = io.BytesIO(b"note")
+    with pytest.raises(CaptureFormatError):
+        open_stream(stream, "test")
+    assert not stream.closed
+
+
+@pytest.mark.filterwarnings("error::ResourceWarning", "error::pytest.PytestUnraisableExceptionWarning")
+def test_a_file_that_is_no_capture_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "note"
+    path.write_bytes(b"note")
+    with pytest.raises(CaptureFormatError):
+        open_capture(path)

@@ -1,0 +1,342 @@
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from analyzer.capture.pcapng import MOST_INTERFACES, Interface, PcapngRecords
+from analyzer.capture.source import BLOCK_OCTETS
+from analyzer.errors import CaptureFormatError
+from tests.capture.builders import (
+    ETHERNET,
+    LOOPBACK,
+    RAW,
+    START_NS,
+    block,
+    enhanced,
+    interface,
+    obsolete,
+    option,
+    pcapng,
+    section,
+    simple,
+)
+from tests.capture.reading import Frame, frames_of, opened
+
+HEAD = section() + interface()
+
+
+def octets_and_warning(content: bytes) -> tuple[list[bytes], str]:
+    """The frames read before something stopped the reading, and what it was."""
+    records = opened(content)
+    octets = [frame.octets for frame in frames_of(records)]
+    assert records.truncated
+    return octets, records.warnings[-1]
+
+
+@pytest.mark.parametrize("endian", ["<", ">"])
+def test_enhanced_packets(endian: str) -> None:
+    frames = [b"first", b"", b"the third"]
+    records = opened(pcapng(frames, endian=endian))
+    assert isinstance(records, PcapngRecords)
+    assert records.format == "pcapng"
+    assert frames_of(records) == [
+        Frame(number + 1, frame, len(frame), START_NS + number * 1000, ETHERNET)
+        for number, frame in enumerate(frames)
+    ]
+    assert records.link_types == [ETHERNET]
+    assert not records.truncated
+    assert records.warnings == []
+
+
+def test_options_after_a_packet_are_no_part_of_it() -> None:
+    records = opened(HEAD + enhanced(b"abcde", options=option(1, b"a comment") + option(0, b"")))
+    assert frames_of(records)[0].octets == b"abcde"
+
+
+def test_no_packets() -> None:
+    records = opened(section())
+    assert frames_of(records) == []
+    assert not records.truncated
+
+
+@pytest.mark.parametrize("endian", ["<", ">"])
+def test_the_obsolete_packet_block(endian: str) -> None:
+    content = section(endian) + interface(endian=endian) + interface(RAW, endian=endian)
+    records = opened(content + obsolete(b"abc", number=1, endian=endian))
+    assert frames_of(records) == [Frame(1, b"abc", 3, START_NS, RAW)]
+
+
+@pytest.mark.parametrize("endian", ["<", ">"])
+def test_simple_packets(endian: str) -> None:
+    content = section(endian) + interface(LOOPBACK, endian=endian) + interface(endian=endian)
+    records = opened(content + simple(b"abcde", endian=endian))
+    assert frames_of(records) == [Frame(1, b"abcde", 5, 0, LOOPBACK)]
+
+
+def test_a_simple_packet_cut_by_the_snapshot_length() -> None:
+    records = opened(section() + interface(snaplen=5) + simple(b"abcde", original=1500))
+    assert frames_of(records) == [Frame(1, b"abcde", 1500, 0, ETHERNET)]
+    assert records.warnings == []
+
+
+def test_a_simple_packet_with_less_than_it_claims() -> None:
+    records = opened(HEAD + simple(b"abcd", original=9))
+    assert frames_of(records)[0].octets == b"abcd"
+    assert records.warnings == ["frame 1 claims 9 octets, and its block holds 4: those are taken"]
+    assert not records.truncated
+
+
+def test_interfaces_with_their_own_link_type_and_resolution() -> None:
+    content = (
+        section()
+        + interface(ETHERNET)
+        + interface(RAW, resolution=9)
+        + enhanced(b"a", START_NS // 1000, 0)
+        + interface(LOOPBACK, resolution=3)
+        + enhanced(b"b", START_NS + 7, 1)
+        + enhanced(b"c", START_NS // 1_000_000, 2)
+        + enhanced(b"d", START_NS // 1000 + 1, 0)
+    )
+    records = opened(content)
+    assert records.link_types == []
+    assert [(frame.time_ns, frame.link_type) for frame in frames_of(records)] == [
+        (START_NS, ETHERNET),
+        (START_NS + 7, RAW),
+        (START_NS, LOOPBACK),
+        (START_NS + 1000, ETHERNET),
+    ]
+    assert records.link_types == [ETHERNET, RAW, LOOPBACK]
+
+
+def test_sections_of_both_byte_orders_each_with_its_own_interfaces() -> None:
+    content = (
+        section("<", length=123456)
+        + interface(ETHERNET)
+        + enhanced(b"a")
+        + section(">")
+        + interface(RAW, endian=">", resolution=9)
+        + enhanced(b"b", START_NS, endian=">")
+        + section("<")
+        + interface(ETHERNET)
+        + simple(b"c")
+    )
+    records = opened(content)
+    assert frames_of(records) == [
+        Frame(1, b"a", 1, START_NS, ETHERNET),
+        Frame(2, b"b", 1, START_NS, RAW),
+        Frame(3, b"c", 1, 0, ETHERNET),
+    ]
+    assert records.link_types == [ETHERNET, RAW]
+    assert not records.truncated
+
+
+def test_an_interface_is_not_known_in_the_next_section() -> None:
+    octets, warning = octets_and_warning(HEAD + enhanced(b"a") + section() + enhanced(b"b"))
+    assert octets == [b"a"]
+    assert "of interface 0, which its section never declares" in warning
+
+
+@pytest.mark.parametrize("packet", [enhanced(b"b", number=1), obsolete(b"b", number=1)])
+def test_a_packet_of_an_undeclared_interface(packet: bytes) -> None:
+    octets, warning = octets_and_warning(HEAD + enhanced(b"a") + packet + enhanced(b"c"))
+    assert octets == [b"a"]
+    assert "of interface 1, which its section never declares" in warning
+
+
+def test_a_simple_packet_without_any_interface() -> None:
+    octets, warning = octets_and_warning(section() + simple(b"b"))
+    assert octets == []
+    assert "of interface 0, which its section never declares" in warning
+
+
+@pytest.mark.parametrize(
+    ("resolution", "offset", "ticks", "time_ns"),
+    [
+        (None, None, 1_700_000_000_123_456, 1_700_000_000_123_456_000),
+        (0, None, 1_700_000_000, 1_700_000_000_000_000_000),
+        (3, None, 1_700_000_000_123, 1_700_000_000_123_000_000),
+        (9, None, 1_700_000_000_123_456_789, 1_700_000_000_123_456_789),
+        (12, None, 1_700_000_123_456_789_999, 1_700_000_123_456_789),
+        (127, None, 2**64 - 1, 0),
+        (0x80, None, 1_700_000_000, 1_700_000_000_000_000_000),
+        (0x94, None, 1_700_000_000 << 20 | 1 << 19, 1_700_000_000_500_000_000),
+        (0xFF, None, 2**64 - 1, 0),
+        (0x80 | 30, None, (1_700_000_000 << 30) + 1, 1_700_000_000_000_000_000),
+        (6, 3600, 1_000_000, 3_601_000_000_000),
+        (6, -3600, 0, -3_600_000_000_000),
+        (9, 1_700_000_000, 5, 1_700_000_000_000_000_005),
+        (0x94, -1, 3 << 19, 500_000_000),
+        (9, -9_223_372_036, 2**63, 2**63 - 9_223_372_036_000_000_000),
+    ],
+)
+@pytest.mark.parametrize("endian", ["<", ">"])
+def test_times(resolution: int | None, offset: int | None, ticks: int, time_ns: int, endian: str) -> None:
+    content = (
+        section(endian)
+        + interface(endian=endian, resolution=resolution, offset_seconds=offset)
+        + enhanced(b"a", ticks, endian=endian)
+    )
+    records = opened(content)
+    assert frames_of(records)[0].time_ns == time_ns
+    assert records.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("resolution", "offset", "ticks", "time_ns"),
+    [
+        (6, None, 2**64 - 1, 2**63 - 1),
+        (0, None, 2**40, 2**63 - 1),
+        (6, -(2**63), 0, -(2**63)),
+        (6, 2**63 - 1, 0, 2**63 - 1),
+    ],
+)
+def test_times_beyond_64_bits(resolution: int, offset: int | None, ticks: int, time_ns: int) -> None:
+    content = section() + interface(resolution=resolution, offset_seconds=offset) + enhanced(b"a", ticks)
+    records = opened(content)
+    assert frames_of(records)[0].time_ns == time_ns
+    (warning,) = records.warnings
+    assert warning.startswith("frame 1 has a time beyond")
+
+
+def test_plain_and_exact_times_agree() -> None:
+    for resolution in range(10):
+        for offset in (0, 7, -7, 4_000_000_000, -4_000_000_000):
+            of = Interface(1, 0, resolution, offset)
+            for ticks in (0, 1, of.most_plain_ticks):
+                plain = ticks * of.plain_ticks_ns + of.plain_offset_ns
+                assert plain == of.exact_time(ticks >> 32, ticks & 0xFFFFFFFF)
+
+
+def test_options_of_an_interface_that_are_of_no_use() -> None:
+    options = (
+        option(2, b"eth0") + option(9, b"\x09\x09") + option(14, b"abc") + option(0, b"") + option(9, b"\3")
+    )
+    content = section() + block(1, struct.pack("<HHI", 1, 0, 0) + options) + enhanced(b"a")
+    records = opened(content)
+    assert frames_of(records)[0].time_ns == START_NS
+    assert records.warnings == []
+
+
+def test_an_option_longer_than_its_block() -> None:
+    body = struct.pack("<HHI", 1, 0, 0) + struct.pack("<HH", 9, 60)
+    records = opened(section() + block(1, body) + enhanced(b"a"))
+    assert len(frames_of(records)) == 1
+    (warning,) = records.warnings
+    assert warning.startswith("option 9 of the interface at octet 28 is longer than its block")
+    assert not records.truncated
+
+
+def test_unknown_blocks_are_passed_over() -> None:
+    content = HEAD
+    for kind in (4, 5, 10, 0x7777, 0x80000001, 0xFFFFFFFF):
+        content += block(kind, bytes(kind % 50)) + enhanced(b"a")
+    records = opened(content)
+    assert [frame.frame for frame in frames_of(records)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_an_unknown_block_longer_than_any_that_is_held() -> None:
+    records = opened(HEAD + enhanced(b"a") + block(0x7777, bytes(20 * BLOCK_OCTETS + 3)) + enhanced(b"b"))
+    assert [frame.octets for frame in frames_of(records)] == [b"a", b"b"]
+    assert not records.truncated
+
+
+@pytest.mark.parametrize("kind", [0x9, 0x204, 0x216, 0x221, 0xBAD, 0x40000BAD])
+def test_blocks_that_wireshark_numbers_leave_a_gap(kind: int) -> None:
+    records = opened(HEAD + enhanced(b"a") + block(kind, bytes(40)) + enhanced(b"b"))
+    assert [frame.frame for frame in frames_of(records)] == [1, 3]
+
+
+def test_a_packet_longer_than_its_block_is_clamped() -> None:
+    records = opened(HEAD + enhanced(b"abcd", captured=80, original=90) + enhanced(b"b"))
+    assert [(frame.octets, frame.original) for frame in frames_of(records)] == [(b"abcd", 90), (b"b", 1)]
+    assert records.warnings == ["frame 1 claims 80 octets, and its block holds 4: those are taken"]
+    assert not records.truncated
+
+
+@pytest.mark.parametrize("kind", [1, 2, 3, 6, 0x7777])
+@pytest.mark.parametrize("length", [0, 4, 8, 11])
+def test_a_block_length_that_cannot_be(kind: int, length: int) -> None:
+    content = HEAD + enhanced(b"a") + struct.pack("<II", kind, length) + bytes(40)
+    octets, warning = octets_and_warning(content)
+    assert octets == [b"a"]
+    assert f"the block at octet 84 claims {length} octets" in warning
+
+
+@pytest.mark.parametrize("packet", [enhanced(b"abcde"), obsolete(b"abcde"), simple(b"abcde")])
+def test_a_length_without_the_padding(packet: bytes) -> None:
+    length = struct.pack("<I", len(packet) - 3)
+    unrounded = packet[:4] + length + packet[8:-4] + length
+    records = opened(HEAD + unrounded + enhanced(b"f"))
+    assert [frame.octets for frame in frames_of(records)] == [b"abcde", b"f"]
+    assert records.warnings == []
+
+
+def test_a_block_without_its_padding() -> None:
+    unpadded = struct.pack("<II", 0x7777, 15) + b"abc" + struct.pack("<I", 15)
+    octets, warning = octets_and_warning(HEAD + enhanced(b"a") + unpadded + enhanced(b"b"))
+    assert octets == [b"a"]
+    assert "the block at octet 84 has 16 octets by its head" in warning
+
+
+@pytest.mark.parametrize(("kind", "length"), [(1, 16), (2, 28), (3, 12), (6, 28), (6, 2**24 + 4)])
+def test_a_block_length_that_its_type_cannot_have(kind: int, length: int) -> None:
+    content = HEAD + enhanced(b"a") + struct.pack("<II", kind, length) + bytes(40)
+    octets, warning = octets_and_warning(content)
+    assert octets == [b"a"]
+    assert f"claims {length} octets" in warning
+
+
+@pytest.mark.parametrize("damaged", [enhanced(b"b"), simple(b"b"), interface(), section(), block(77, b"b")])
+def test_a_trailing_length_that_differs(damaged: bytes) -> None:
+    content = HEAD + enhanced(b"a") + damaged[:-4] + b"\x40\0\0\0" + enhanced(b"c")
+    octets, warning = octets_and_warning(content)
+    assert octets == [b"a"]
+    assert f"the block at octet 84 has {len(damaged)} octets by its head and 64 by its tail" in warning
+
+
+@pytest.mark.parametrize("cut", [enhanced(b"b"), simple(b"b"), interface(), section(), block(77, b"bcdef")])
+def test_a_file_that_ends_inside_a_block(cut: bytes) -> None:
+    for length in range(1, len(cut)):
+        octets, warning = octets_and_warning(HEAD + enhanced(b"a") + cut[:length])
+        assert octets == [b"a"]
+        assert "the file ends inside the record that starts at octet 84" in warning
+
+
+def test_a_later_section_without_a_byte_order() -> None:
+    damaged = bytearray(section())
+    damaged[8] = 0
+    octets, warning = octets_and_warning(HEAD + enhanced(b"a") + damaged)
+    assert octets == [b"a"]
+    assert "the section header at octet 84 has no byte-order magic" in warning
+
+
+def test_a_later_section_of_another_version() -> None:
+    octets, warning = octets_and_warning(HEAD + enhanced(b"a") + section(major=2))
+    assert octets == [b"a"]
+    assert "the section at octet 84 is of version 2" in warning
+
+
+def test_too_many_interfaces() -> None:
+    content = section() + interface() * (MOST_INTERFACES + 1) + enhanced(b"a")
+    octets, warning = octets_and_warning(content)
+    assert octets == []
+    assert "declares more than 65536 interfaces" in warning
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (section()[:8] + bytes(20), "no byte-order magic"),
+        (section(major=7), "is of version 7"),
+        (section()[:4] + struct.pack("<I", 16) + section()[8:], "claims 16 octets"),
+        (section()[:4] + struct.pack("<I", 30) + section()[8:] + bytes(4), "32 octets by its head and 0"),
+        (section()[:4] + struct.pack("<I", 2**25) + section()[8:], "claims 33554432 octets"),
+        (section()[:-4] + bytes(4), "28 octets by its head and 0 by its tail"),
+        (section(options=option(4, b"a program"))[:-1], "the file ends inside"),
+    ],
+)
+def test_a_first_section_that_cannot_be_read(content: bytes, fault: str) -> None:
+    with pytest.raises(CaptureFormatError, match=fault) as caught:
+        opened(content)
+    assert str(caught.value).startswith("test is a pcapng file that cannot be read, because ")

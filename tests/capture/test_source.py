@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import errno
+import gzip
+import io
+import os
+import threading
+import zlib
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import pytest
+
+from analyzer.capture.source import (
+    BLOCK_OCTETS,
+    GzipOctets,
+    Octets,
+    octets_of_path,
+    octets_of_standard_input,
+    reason_of,
+)
+from analyzer.errors import InputError
+from tests.capture.reading import failing, in_pieces
+
+
+def everything(octets: Octets) -> bytes:
+    pieces = []
+    while piece := octets.read(BLOCK_OCTETS):
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def gunzipped(compressed: bytes, size: int = 1 << 20) -> GzipOctets:
+    return GzipOctets(Octets(in_pieces(compressed, size), "test", False))
+
+
+def test_what_was_peeked_is_read_again() -> None:
+    octets = Octets(in_pieces(b"abcdefgh", 3), "test", False)
+    assert octets.peek(2) == b"ab"
+    assert octets.held() == b"abc"
+    assert octets.peek(4) == b"abcd"
+    assert everything(octets) == b"abcdefgh"
+
+
+def test_peeking_past_the_end_gives_what_there_is() -> None:
+    octets = Octets(io.BytesIO(b"abc"), "test", False)
+    assert octets.peek(10) == b"abc"
+    assert octets.read(10) == b"abc"
+    assert octets.read(10) == b""
+
+
+def test_a_read_does_not_wait_for_a_whole_block() -> None:
+    reader, writer = os.pipe()
+    with open(reader, "rb") as stream:
+        os.write(writer, b"abc")
+        assert Octets(stream, "test", False).read(BLOCK_OCTETS) == b"abc"
+        os.close(writer)
+
+
+def test_a_stream_that_has_nothing_yet_and_does_not_wait_is_an_os_error() -> None:
+    class Empty:
+        def read(self, count: int) -> None:
+            return None
+
+    with pytest.raises(OSError, match="nothing to read"):
+        Octets(cast(BinaryIO, Empty()), "test", False).read(1)
+
+
+@pytest.mark.parametrize("owned", [True, False])
+def test_only_an_owned_stream_is_closed(owned: bool) -> None:
+    stream = io.BytesIO(b"abc")
+    Octets(stream, "test", owned).close()
+    assert stream.closed is owned
+
+
+def test_the_name_is_made_harmless() -> None:
+    assert Octets(io.BytesIO(), "a\x1b[31m\u202e", False).name == "a\\x1b[31m\\u202e"
+
+
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+def test_gzip_of_several_members_with_padding(size: int) -> None:
+    compressed = gzip.compress(b"one ") + gzip.compress(b"") + bytes(100) + gzip.compress(b"two") + bytes(9)
+    assert everything(gunzipped(compressed, size)) == b"one two"
+
+
+def test_gzip_that_ends_early_gives_what_came_before() -> None:
+    content = os.urandom(300_000)
+    octets = gunzipped(gzip.compress(content)[:-20], 50_000)
+    read = b"".join(octets.read(BLOCK_OCTETS) for _ in range(6))
+    assert len(read) > 299_000
+    assert content.startswith(read)
+    with pytest.raises(EOFError):
+        octets.read(BLOCK_OCTETS)
+
+
+def test_gzip_with_a_wrong_checksum() -> None:
+    compressed = bytearray(gzip.compress(b"abc"))
+    compressed[-8] ^= 1
+    octets = gunzipped(bytes(compressed))
+    with pytest.raises(zlib.error):
+        everything(octets)
+
+
+def test_gzip_followed_by_something_else() -> None:
+    octets = gunzipped(gzip.compress(b"abc") + b"garbage")
+    assert octets.read(100) == b"abc"
+    with pytest.raises(zlib.error):
+        octets.read(100)
+
+
+def test_a_gzip_bomb_is_inflated_a_block_at_a_time() -> None:
+    octets = gunzipped(gzip.compress(bytes(20 * BLOCK_OCTETS), 9))
+    count = 0
+    while piece := octets.read(BLOCK_OCTETS):
+        assert len(piece) <= BLOCK_OCTETS
+        count += len(piece)
+    assert count == 20 * BLOCK_OCTETS
+
+
+def test_a_path(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"abc")
+    octets = octets_of_path(path)
+    assert everything(octets) == b"abc"
+    assert octets.name == str(path)
+    octets.close()
+
+
+def test_a_fifo(tmp_path: Path) -> None:
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(b"abc",))
+    writer.start()
+    octets = octets_of_path(str(path))
+    assert everything(octets) == b"abc"
+    writer.join()
+    octets.close()
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere\.pcap does not exist: check"):
+        octets_of_path(tmp_path / "nowhere.pcap")
+
+
+def test_a_directory(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is a directory: give"):
+        octets_of_path(tmp_path)
+
+
+def test_a_file_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(InputError, match="secret may not be read: ask"):
+        octets_of_path("secret")
+
+
+@pytest.mark.parametrize("path", ["a\0b", "x" * 5000])
+def test_a_path_that_cannot_be(path: str) -> None:
+    with pytest.raises(InputError, match="cannot be opened") as caught:
+        octets_of_path(path)
+    assert str(caught.value).isprintable()
+
+
+def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"abc")))
+    octets = octets_of_standard_input()
+    assert octets.name == "standard input"
+    assert everything(octets) == b"abc"
+
+
+def test_no_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(InputError, match="is closed"):
+        octets_of_standard_input()
+
+
+def test_standard_input_is_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.TextIOWrapper(io.BytesIO())
+    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdin", terminal)
+    with pytest.raises(InputError, match="is a terminal"):
+        octets_of_standard_input()
+
+
+def test_the_reason_of_an_error() -> None:
+    assert reason_of(OSError(errno.EIO, "Input/output error", "a name")) == "Input/output error"
+    assert reason_of(OSError("only words\x1b")) == "only words\\x1b"
+    assert reason_of(EOFError()) == "EOFError"
+
+
+def test_an_interruption_passes_through() -> None:
+    octets = Octets(failing(b"", KeyboardInterrupt()), "test", False)
+    with pytest.raises(KeyboardInterrupt):
+        octets.read(1)

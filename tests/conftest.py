@@ -1,0 +1,77 @@
+"""What all tests share: where the corpus is, and what a test may count on.
+
+The corpus is a folder of captures from other projects, too big for the repository. A test that wants all of
+it takes the argument `corpus_capture` and runs once per file; a test that wants one file takes `corpus`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A first example may have to import matplotlib, and the machines of CI are slow at times: how long an example
+# takes is not what a property test is about.
+settings.register_profile("tcpanalyze", deadline=None, print_blob=True)
+settings.load_profile("tcpanalyze")
+
+CORPUS_VARIABLE = "TCPANALYZE_CORPUS"
+NO_CORPUS = f"no corpus of captures: {CORPUS_VARIABLE} is not set and there is no ../shared/corpus"
+CAPTURE_SUFFIXES = {".cap", ".gz", ".ntar", ".pcap", ".pcapng", ".snoop", ".zst"}
+
+
+def corpus_directory() -> Path | None:
+    """The folder of the corpus, or None where a test of it is to be skipped.
+
+    Somebody who names a folder means it: one that is not there, or holds no capture, is a failure and
+    never a skip.
+    """
+    named = os.environ.get(CORPUS_VARIABLE)
+    folder = Path(named) if named else ROOT.parent / "shared" / "corpus"
+    if not named and not folder.exists():
+        return None
+    if not corpus_captures(folder):
+        raise pytest.UsageError(f"{folder} is to be the corpus and holds no captures")
+    return folder
+
+
+def corpus_captures(folder: Path) -> list[Path]:
+    """The captures of a corpus in the order of their names; beside them lie notes and tables."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.suffix in CAPTURE_SUFFIXES and path.is_file())
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test per capture of the corpus for a test with the argument `corpus_capture`."""
+    if "corpus_capture" not in metafunc.fixturenames:
+        return
+    folder = corpus_directory()
+    if folder is None:
+        absent = pytest.param(None, marks=pytest.mark.skip(reason=NO_CORPUS), id="no-corpus")
+        metafunc.parametrize("corpus_capture", [absent])
+    else:
+        metafunc.parametrize("corpus_capture", [pytest.param(p, id=p.name) for p in corpus_captures(folder)])
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The folder of the corpus; without one the test is skipped."""
+    folder = corpus_directory()
+    if folder is None:
+        pytest.skip(NO_CORPUS)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tshark() -> str:
+    """The path of tshark; without one the test is skipped."""
+    path = shutil.which("tshark")
+    if path is None:
+        pytest.skip("tshark is not installed")
+    return path
