@@ -6,7 +6,7 @@ Nothing here decides anything about TCP, files or pictures; it connects the laye
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from analyzer.capture import Records, open_capture
 from analyzer.errors import InputError, UsageError
@@ -52,6 +52,7 @@ class _StoredSegments:
         self._path = path
         self._machines: list[Machine] = done.table.connections
         self._rows: dict[int, list[Row]] | None = None if done.overflowed else done.rows
+        self._prepared: dict[int, list[Row]] = {}
         self._latest: tuple[int, Sequence[Segment]] = (-1, ())
 
     def segments(self, number: int) -> Sequence[Segment]:
@@ -62,6 +63,15 @@ class _StoredSegments:
             self._latest = (number, tuple(build_segments(machine, self._rows_of(number))))
         return self._latest[1]
 
+    def prepare(self, numbers: Collection[int]) -> None:
+        if self._rows is not None or self._path == "-":
+            return
+        missing = set(numbers) - self._prepared.keys()
+        if missing:
+            again = self._read_again(missing, SEGMENTS_KEPT)
+            if not again.overflowed:
+                self._prepared = again.rows
+
     def _rows_of(self, number: int) -> list[Row]:
         if self._rows is not None:
             return self._rows.get(number, [])
@@ -69,11 +79,17 @@ class _StoredSegments:
             raise InputError(
                 say("the capture on standard input is too large to keep its segments: store it in a file first")
             )
-        machine = self._machines[number]
-        again = Pass(machine.first.segments + machine.second.segments, {number})
+        if number not in self._prepared:
+            machine = self._machines[number]
+            count = int(machine.first.segments + machine.second.segments)
+            self._prepared = self._read_again({number}, count).rows
+        return self._prepared.get(number, [])
+
+    def _read_again(self, numbers: set[int], budget: int) -> Pass:
+        again = Pass(budget, numbers)
         with open_capture(self._path) as records:
             again.run(records)
-        return again.rows.get(number, [])
+        return again
 
     def picture(self, connection: Connection) -> str:
         from analyzer.diagram.layout import lay_out

@@ -292,7 +292,7 @@ def test_no_file_names_a_package_registry() -> None:
     found = []
     for path in tree_files():
         # A recording of somebody's traffic may hold any name.
-        if path.parent.name == "captures" or not path.is_file():
+        if path.suffix in {".pcap", ".pcapng", ".gz"} or not path.is_file():
             continue
         for number, line in enumerate(path.read_bytes().splitlines(), 1):
             found += [f"{path.relative_to(ROOT)}:{number}: {h.decode()}" for h in hosts if h in line.lower()]

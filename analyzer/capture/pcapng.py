@@ -2,8 +2,9 @@
 
 A block that is no packet, section or interface is passed over, whatever its length. The section length is
 not believed, as nothing is gained by it. Block lengths are rounded up to 32 bits, as in Wireshark: there are
-writers that pad a block and leave the padding out of its length. A packet of an interface that no block declared stops the reading,
-as it does in Wireshark: its link type is anybody's guess, and so is what else in the file is wrong.
+writers that pad a block and leave the padding out of its length. A packet of an interface that no block
+declared stops the reading, as it does in Wireshark: its link type is anybody's guess, and so is what else in
+the file is wrong.
 """
 
 from __future__ import annotations

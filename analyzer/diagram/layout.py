@@ -1,7 +1,7 @@
 """Lay out one connection: which segment gets a row, which run of segments shares one, where a phase begins.
 
-The segments are walked once and only those with a row of their own are turned into one, so that a connection of a
-million segments makes a diagram as small as one of ten.
+The segments are walked once and only those with a row of their own are turned into one, so that a connection
+of a million segments makes a diagram as small as one of ten.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from analyzer.diagram.model import Arrow, Band, Diagram, Fold, Lifeline, Phase, 
 from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import NOTES, RETRANSMISSIONS
 from analyzer.text import inert, say
-from analyzer.trace.model import Connection, Segment
+from analyzer.trace.model import Connection, EndpointAddress, Segment
 
 __all__ = ["ROW_LIMIT", "excerpt", "lay_out"]
 
@@ -30,7 +30,7 @@ EXCERPT_COLUMNS: Final = 24
 EXCERPT_OCTETS: Final = 8
 
 ORDINARY_LABELS: Final = frozenset({"data", "ack"})
-# They say something about the capture or about flow control as it should be, nothing a reader has to see each time.
+# They say something about the capture or about flow control as it should be: nothing to be seen each time.
 HARMLESS_NOTES: Final = frozenset({"window_update", "offload", "snapped"})
 RETRANSMISSION_NOTES: Final = frozenset(note.name for note in NOTES if note.bit & RETRANSMISSIONS)
 
@@ -51,8 +51,8 @@ NEVER_OPENED: Final = frozenset({"refused", "unanswered", "half-open", "aborted"
 
 
 class Thrift(NamedTuple):
-    """How hard to fold: segments that matter less than `keep` form runs; of a run the first `head` and the last
-    `tail` are shown, and at least `least` have to be saved."""
+    """How hard to fold: segments that matter less than `keep` form runs; of a run the first `head` and the
+    last `tail` are shown, and at least `least` have to be saved."""
 
     keep: int
     head: int
@@ -85,8 +85,8 @@ class Stretch(NamedTuple):
 def lay_out(connection: Connection, *, fold: bool = True) -> Diagram:
     """The sequence diagram of a connection.
 
-    With `fold` long runs of ordinary segments become one row, and a connection that would still need more than
-    `ROW_LIMIT` rows has its noted segments folded and counted too; without it every segment has its row.
+    With `fold` long runs of ordinary segments become one row, and a connection that would still need more
+    than `ROW_LIMIT` rows has its noted segments folded and counted too; without it every segment has its row.
     """
     segments = connection.segments
     limits = phase_limits(connection, segments)
@@ -111,18 +111,23 @@ def lay_out(connection: Connection, *, fold: bool = True) -> Diagram:
             server=inert(str(connection.server)),
         ),
         verdict=connection.verdict,
-        left=Lifeline("client", inert(connection.client.address), connection.client.port, client_before, client_state),
-        right=Lifeline("server", inert(connection.server.address), connection.server.port, server_before, server_state),
+        left=lifeline("client", connection.client, client_before, client_state),
+        right=lifeline("server", connection.server, server_before, server_state),
         rows=tuple(rows),
         bands=tuple(bands(connection, rows)),
     )
 
 
+def lifeline(role: str, endpoint: EndpointAddress, before: str, after: str) -> Lifeline:
+    """One side of the diagram."""
+    return Lifeline(role, inert(endpoint.address), endpoint.port, before, after)
+
+
 def phase_limits(connection: Connection, segments: Sequence[Segment]) -> tuple[int, int]:
     """The places of the first segment after the handshake and of the first one of the close.
 
-    A segment that does two things belongs to the earlier phase while the handshake lasts (data or a FIN on the
-    third ACK), and to the later one afterwards (data on the first FIN).
+    A segment that does two things belongs to the earlier phase while the handshake lasts (data or a FIN on
+    the third ACK), and to the later one afterwards (data on the first FIN).
     """
     total = len(segments)
     close_frames = frozenset(connection.close.frames)
@@ -182,7 +187,8 @@ def importance(segments: Iterable[Segment]) -> bytearray:
     matters = bytearray()
     seen: Counter[str] = Counter()
     for segment in segments:
-        if segment.client_state[0] != segment.client_state[1] or segment.server_state[0] != segment.server_state[1]:
+        states = segment.client_state, segment.server_state
+        if any(before != after for before, after in states):
             matters.append(TURNING_POINT)
             continue
         kinds = [name for name in segment.labels if name not in ORDINARY_LABELS]
@@ -254,8 +260,8 @@ def arrow(segment: Segment, start_ns: int, phase: Phase) -> Arrow:
         length=segment.length,
         window=segment.window,
         text=excerpt(segment.payload, segment.length),
-        labels=tuple(say(SHOWN_LABELS.get(name, name)) for name in segment.labels),
-        notes=tuple(say(SHOWN_NOTES.get(name, name)) for name in segment.notes),
+        labels=tuple(say(SHOWN_LABELS[name]) for name in segment.labels),
+        notes=tuple(say(SHOWN_NOTES[name]) for name in segment.notes),
         label_names=segment.labels,
         note_names=segment.notes,
         left_state=client_after if client_after != client_before else None,
@@ -281,7 +287,7 @@ def folded(run: Sequence[Segment], start_ns: int, phase: Phase) -> Fold:
         octets_to_left=sum(segment.length for segment in run if segment.sender == "server"),
         phase=phase,
         retransmissions=sum(not RETRANSMISSION_NOTES.isdisjoint(segment.notes) for segment in run),
-        noted=tuple(sorted(notes.items(), key=lambda entry: ORDER_OF_NOTES.get(entry[0], len(ORDER_OF_NOTES)))),
+        noted=tuple((name, notes[name]) for name in sorted(notes, key=ORDER_OF_NOTES.__getitem__)),
     )
 
 
@@ -312,7 +318,7 @@ def carried(octets_to_right: int, octets_to_left: int) -> str:
 def excerpt(payload: bytes, length: int) -> str:
     """The beginning of a payload of `length` octets, safe to show and at most some 30 columns wide.
 
-    Text stands in quotes, control characters in it as escapes; anything else is shown as octets in hexadecimal.
+    Text stands in quotes, control characters in it as escapes; anything else as octets in hexadecimal.
     """
     payload = payload[:length]
     if not payload:

@@ -1,7 +1,7 @@
 """What a sequence diagram is made of, before anybody draws it.
 
-Rows follow the capture, one unit apart from top to bottom. The client's lifeline is on the left, the server's on
-the right, also where both have the same address. Every string is safe to show: text of the capture is
+Rows follow the capture, one unit apart from top to bottom. The client's lifeline is on the left, the server's
+on the right, also where both have the same address. Every string is safe to show: text of the capture is
 escaped where the diagram is laid out.
 """
 
@@ -17,8 +17,8 @@ Phase = Literal["handshake", "data", "close"]
 
 @dataclass(frozen=True, slots=True)
 class Lifeline:
-    """One endpoint: `role` is "client" or "server", `address` the IP address alone, `initial_state` the state above
-    the first row, `final_state` the one below the last."""
+    """One endpoint: `role` is "client" or "server", `address` the IP address alone, `initial_state` the state
+    above the first row, `final_state` the one below the last."""
 
     role: str
     address: str
@@ -31,9 +31,9 @@ class Lifeline:
 class Arrow:
     """One segment. `time_ns` counts from the connection's first segment.
 
-    `left_state` and `right_state` are the states reached with this segment, None where nothing changed. `labels`
-    and `notes` are the texts to show ("SYN 1/3", "repeated"), `label_names` and `note_names` the names behind them.
-    `text` is an excerpt of the payload in quotes, empty where there is none.
+    `left_state` and `right_state` are the states reached with this segment, None where nothing changed.
+    `labels` and `notes` are the texts to show ("SYN 1/3", "repeated"), `label_names` and `note_names` the
+    names behind them. `text` is an excerpt of the payload in quotes, empty where there is none.
     """
 
     frame: int
@@ -61,8 +61,8 @@ class Arrow:
 class Fold:
     """A run of segments shown as one row. Octets are payload octets as sent, repetitions included.
 
-    `retransmissions` of the segments were sent again; `noted` counts every note by its name, in the order of the
-    table of notes.
+    `retransmissions` of the segments were sent again; `noted` counts every note by its name, in the order of
+    the table of notes.
     """
 
     first_frame: int

@@ -16,19 +16,21 @@ def chosen(trace: Trace, selected: Collection[int] | None) -> Iterator[Connectio
 
     Raises UsageError for a number the trace does not have, before it gives the first connection.
     """
-    for number in selected or ():
+    if selected is None:
+        return iter(trace)
+    for number in selected:
         if not 0 <= number < len(trace):
             raise UsageError(_no_such(number, len(trace)))
-    return iter(trace) if selected is None else map(trace.__getitem__, selected)
+    return map(trace.__getitem__, selected)
 
 
 def _no_such(number: int, count: int) -> str:
     if count == 0:
-        return say("There is no connection {number}: the capture holds no TCP connection.", number=number)
+        return say("there is no connection {number}: the capture holds no TCP connection", number=number)
     if count == 1:
-        return say("There is no connection {number}: the only one of this capture is number 0.", number=number)
+        return say("there is no connection {number}: the only one of this capture is number 0", number=number)
     return say(
-        "There is no connection {number}: those of this capture are numbered from 0 to {last}.",
+        "there is no connection {number}: those of this capture are numbered from 0 to {last}",
         number=number,
         last=count - 1,
     )

@@ -27,6 +27,7 @@ __all__ = [
     "flow",
     "foreign",
     "fragments",
+    "own",
     "style_of",
     "tail",
 ]
@@ -75,23 +76,23 @@ COLOURS: Final[Mapping[str, str]] = {
 
 # What the reports themselves are written with. Text of a capture is not translated but escaped, so that
 # nothing in it can pass for something else.
-ASCII_FORMS: Final[Mapping[int, str]] = {
-    ord("─"): "-",
-    ord("│"): "|",
-    ord("┆"): ":",
-    ord("▶"): ">",
-    ord("◀"): "<",
-    ord("→"): "->",
-    ord("←"): "<-",
-    ord("…"): "...",
-    ord("·"): ";",
-    ord("µ"): "u",
-    ord("×"): "x",
-    ord("’"): "'",
-    ord("–"): "-",
-    ord("—"): "-",
-    ord("«"): '"',
-    ord("»"): '"',
+ASCII_FORMS: Final[Mapping[str, str]] = {
+    "─": "-",
+    "│": "|",
+    "┆": ":",
+    "▶": ">",
+    "◀": "<",
+    "→": "->",
+    "←": "<-",
+    "…": "...",
+    " ·": ";",
+    "µ": "u",
+    "×": "x",
+    "’": "'",
+    "–": "-",
+    "—": "-",
+    "«": '"',
+    "»": '"',
 }
 
 _ESCAPE_LENGTHS: Final = {"x": 4, "u": 6, "U": 10}
@@ -102,8 +103,8 @@ def style_of(stream: TextIO, environment: Mapping[str, str], *, ascii_only: bool
     """The style for a stream: what its terminal, its encoding and the environment say.
 
     Colour only on a terminal that is not dumb and without NO_COLOR. ASCII where it is asked for, where the
-    encoding cannot hold the glyphs, and in the C locale said by LC_ALL, for which Python would write UTF-8 all
-    the same. COLUMNS beats the terminal's own width.
+    encoding cannot hold the glyphs, and where LC_ALL names the C locale, in which Python would write UTF-8
+    all the same. COLUMNS beats the terminal's own width.
     """
     terminal = stream.isatty()
     dumb = environment.get("TERM", "") in {"", "dumb"}
@@ -129,7 +130,7 @@ def _width_of(stream: TextIO, environment: Mapping[str, str], terminal: bool) ->
 
 def _holds_glyphs(stream: TextIO) -> bool:
     try:
-        "".join(map(chr, ASCII_FORMS)).encode(stream.encoding or "ascii")
+        "".join(ASCII_FORMS).encode(stream.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
         return False
     return True
@@ -150,14 +151,17 @@ def _columns_of(character: str) -> int:
 
 
 def foreign(text: str, style: Style) -> str:
-    """Text of the capture, harmless and in the characters of the style: what is not ASCII becomes an escape there."""
+    """Text of the capture, harmless; in ASCII whatever is not becomes an escape."""
     text = inert(text)
     return text.encode("ascii", "backslashreplace").decode("ascii") if style.ascii else text
 
 
-def _own(text: str, style: Style) -> str:
+def own(text: str, style: Style) -> str:
     """Text of a report in the characters of the style."""
-    return foreign(text.translate(ASCII_FORMS), style) if style.ascii and not text.isascii() else inert(text)
+    if style.ascii and not text.isascii():
+        for glyph, form in ASCII_FORMS.items():
+            text = text.replace(glyph, form)
+    return foreign(text, style)
 
 
 def cut(text: str, room: int, style: Style) -> str:
@@ -167,7 +171,7 @@ def cut(text: str, room: int, style: Style) -> str:
     """
     if columns(text) <= room:
         return text
-    mark = _own("…", style)
+    mark = own("…", style)
     if room < columns(mark):
         return "." * max(room, 0)
     return "".join(_fitting(fragments(text), room - columns(mark))) + mark
@@ -177,14 +181,14 @@ def tail(text: str, room: int, style: Style) -> str:
     """`text` in at most `room` columns, with a mark at its beginning where something is left out."""
     if columns(text) <= room:
         return text
-    mark = _own("…", style)
+    mark = own("…", style)
     if room < columns(mark):
         return "." * max(room, 0)
     return mark + "".join(reversed(list(_fitting(reversed(list(fragments(text))), room - columns(mark)))))
 
 
 def fragments(text: str) -> Iterator[str]:
-    """The characters of `text`, an escape like `\\n` or `\\u202e` as one, combining characters with their base."""
+    """The characters of `text`, an escape like `\\n` as one, combining characters with their base."""
     position = 0
     while position < len(text):
         end = position + 1
@@ -204,7 +208,9 @@ def _fitting(pieces: Iterable[str], room: int) -> Iterator[str]:
         yield piece
 
 
-def flow(items: Sequence[str], room: int, style: Style, *, separator: str = " · ", first: int | None = None) -> list[str]:
+def flow(
+    items: Sequence[str], room: int, style: Style, *, separator: str = " · ", first: int | None = None
+) -> list[str]:
     """`items` in lines of at most `room` columns, the first line of at most `first`.
 
     A line breaks between items if it can, then between words, and inside a word only when the word alone is
@@ -212,9 +218,9 @@ def flow(items: Sequence[str], room: int, style: Style, *, separator: str = " ·
     """
     lines = [""]
     limit = room if first is None else first
-    separator, gap = _own(separator, style), _own(separator, style).rstrip()
+    separator, gap = own(separator, style), own(separator, style).rstrip()
     for number, item in enumerate(items):
-        item = _own(item, style)
+        item = own(item, style)
         rest = gap if number + 1 < len(items) else ""
         joined = f"{lines[-1]}{separator[len(gap) :]}{item}{rest}" if lines[-1] else item + rest
         if columns(joined) <= limit:
@@ -241,11 +247,11 @@ def flow(items: Sequence[str], room: int, style: Style, *, separator: str = " ·
 
 
 def finish(spans: Iterable[Span], style: Style) -> str:
-    """One line of output, without its end: harmless, in the style's characters and colours, never wider than it."""
+    """One line of output without its end: harmless, in the style's characters and colours, cut to width."""
     room = style.width
     pieces: list[tuple[str, str]] = []
     for text, role in spans:
-        text = _own(text, style)
+        text = own(text, style)
         width = columns(text)
         if width > room:
             text = cut(text, room, style)

@@ -7,9 +7,18 @@ from typing import Final, NamedTuple
 
 from analyzer.text import say
 
-__all__ = ["CLOSE_WORDS", "HANDSHAKE_WORDS", "Clock", "clock_for", "counted", "delays", "duration", "grouped", "sum_of"]
+__all__ = [
+    "CLOSE_WORDS",
+    "HANDSHAKE_WORDS",
+    "Clock",
+    "clock_for",
+    "counted",
+    "delays",
+    "duration",
+    "grouped",
+    "sum_of",
+]
 
-# The outcomes of a handshake and of a close -> how a table shows them.
 HANDSHAKE_WORDS: Final[Mapping[str, str]] = {
     "complete": "complete",
     "simultaneous": "simultaneous",
@@ -20,6 +29,8 @@ HANDSHAKE_WORDS: Final[Mapping[str, str]] = {
     "partial": "partial",
     "not-captured": "not captured",
 }
+"""The outcome of a handshake in a column of a table."""
+
 CLOSE_WORDS: Final[Mapping[str, str]] = {
     "four-segment": "four segments",
     "three-segment": "three segments",
@@ -31,15 +42,16 @@ CLOSE_WORDS: Final[Mapping[str, str]] = {
     "open": "still open",
     "none": "none",
 }
+"""The outcome of a close in a column of a table."""
 
-_MICROSECOND: Final = 1_000
-_MILLISECOND: Final = 1_000_000
-_SECOND: Final = 1_000_000_000
-_MINUTE: Final = 60 * _SECOND
-_HOUR: Final = 60 * _MINUTE
-_DAY: Final = 24 * _HOUR
+MICROSECOND: Final = 1_000
+MILLISECOND: Final = 1_000_000
+SECOND: Final = 1_000_000_000
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
 
-_DELAYS_SHOWN: Final = 6
+DELAYS_SHOWN: Final = 6
 
 
 def grouped(number: int) -> str:
@@ -54,37 +66,93 @@ def counted(count: int, one: str, many: str) -> str:
 
 def duration(nanoseconds: int) -> str:
     """A time span for prose: 15 µs, 1.23 ms, 20 s, 3 min 20 s, 2 h 5 min."""
-    number, unit = _number_and_unit(nanoseconds)
-    return f"{number} {unit}"
+    if nanoseconds < 0:
+        return f"-{duration(-nanoseconds)}"
+    if nanoseconds < MINUTE:
+        return " ".join(_number_and_unit(nanoseconds))
+    for big, unit, small, smaller, limit in (
+        (MINUTE, "min", SECOND, "s", HOUR),
+        (HOUR, "h", MINUTE, "min", DAY),
+        (DAY, "d", HOUR, "h", None),
+    ):
+        if limit is None or nanoseconds < limit:
+            rest = nanoseconds % big // small
+            return f"{grouped(nanoseconds // big)} {unit}" + (f" {rest} {smaller}" if rest else "")
+    raise AssertionError
 
 
 def sum_of(first: int, second: int) -> str:
     """Two time spans that follow each other: 15 + 16 µs, or 15 µs + 1.2 ms."""
-    (one, unit), (other, other_unit) = _number_and_unit(first), _number_and_unit(second)
-    return f"{one} + {other} {unit}" if unit == other_unit else f"{one} {unit} + {other} {other_unit}"
+    if 0 <= first < MINUTE and 0 <= second < MINUTE:
+        (one, unit), (other, other_unit) = _number_and_unit(first), _number_and_unit(second)
+        if unit == other_unit:
+            return f"{one} + {other} {unit}"
+    return f"{duration(first)} + {duration(second)}"
 
 
 def delays(nanoseconds: Iterable[int]) -> str:
     """Time spans in a row: 1 s, 3 s, 7 s; the first six of them."""
     spans = [duration(delay) for delay in nanoseconds]
-    return ", ".join([*spans[:_DELAYS_SHOWN], *(["…"] if len(spans) > _DELAYS_SHOWN else [])])
+    return ", ".join([*spans[:DELAYS_SHOWN], *(["…"] if len(spans) > DELAYS_SHOWN else [])])
 
 
 def _number_and_unit(nanoseconds: int) -> tuple[str, str]:
-    if nanoseconds < 0:
-        number, unit = _number_and_unit(-nanoseconds)
-        return f"-{number}", unit
-    if nanoseconds < _MICROSECOND:
-        return str(nanoseconds), "ns" if nanoseconds else "µs"
-    if nanoseconds < _MILLISECOND:
-        return _three_digits(nanoseconds / _MICROSECOND), "µs"
-    if nanoseconds < _SECOND:
-        return _three_digits(nanoseconds / _MILLISECOND), "ms"
-    if nanoseconds < _MINUTE:
-        return _three_digits(nanoseconds / _SECOND), "s"
-    for unit, big, smaller, small in (("min", _MINUTE, "s", _SECOND), ("h", _HOUR, "min", _MINUTE)):
-        if nanoseconds < big * 60 and (unit == "min" or nanoseconds < _DAY):
-            return _two_units(nanoseconds, big, unit, small, smaller)
-    if nanoseconds < _DAY:
-        return _two_units(nanoseconds, _HOUR, "h", _MINUTE, "min")
-    return _two_units(nanoseconds, _DAY, "d", _HOUR, "h")
+    if nanoseconds < MICROSECOND:
+        return str(nanoseconds), "ns"
+    for size, unit in ((MICROSECOND, "µs"), (MILLISECOND, "ms")):
+        if nanoseconds < size * 1000:
+            return _three_digits(nanoseconds / size), unit
+    return _three_digits(nanoseconds / SECOND), "s"
+
+
+def _three_digits(number: float) -> str:
+    decimals = 0 if number >= 100 else 1 if number >= 10 else 2
+    text = f"{number:.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if decimals else text
+
+
+class Clock(NamedTuple):
+    """How the times of one connection are written, all in one unit and with equally many decimals."""
+
+    unit: str
+    """What heads the column; `m:s` and `h:m:s` for times with colons."""
+    size: int
+    """Nanoseconds in one unit; 0 for times with colons."""
+    decimals: int
+
+    def show(self, nanoseconds: int) -> str:
+        """A time in this unit, cut after its decimals, never rounded up into the future."""
+        if nanoseconds < 0:
+            return f"-{self.show(-nanoseconds)}"
+        if self.size:
+            return f"{nanoseconds // self.size}{self._decimals(nanoseconds % self.size, self.size)}"
+        seconds, rest = divmod(nanoseconds, SECOND)
+        minutes, seconds = divmod(seconds, 60)
+        decimals = self._decimals(rest, SECOND)
+        if self.unit == "m:s":
+            return f"{minutes}:{seconds:02d}{decimals}"
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours}:{minutes:02d}:{seconds:02d}{decimals}"
+
+    def _decimals(self, rest: int, size: int) -> str:
+        return f".{rest * 10**self.decimals // size:0{self.decimals}d}" if self.decimals else ""
+
+
+def clock_for(times: Iterable[int]) -> Clock:
+    """The clock for these times, in nanoseconds since the first.
+
+    It tells microseconds apart where the whole takes less than 100 seconds.
+    """
+    longest = 0
+    fraction = False
+    for time in times:
+        longest = max(longest, abs(time))
+        fraction = fraction or time % MICROSECOND != 0
+    if longest < MILLISECOND:
+        # Beyond 100 µs the nanoseconds of a clock that has them are noise.
+        return Clock("µs", MICROSECOND, 3 if fraction and longest < 100 * MICROSECOND else 0)
+    if longest < SECOND:
+        return Clock("ms", MILLISECOND, 3)
+    if longest < 100 * SECOND:
+        return Clock("s", SECOND, 6)
+    return Clock("m:s" if longest < HOUR else "h:m:s", 0, 3)

@@ -189,7 +189,9 @@ class Connection:
     def _count(self, sender: Endpoint, header: Header, direction: i64, time_ns: i64) -> None:
         flags = header.flags
         sender.segments += 1
-        self.completeness |= completeness_bits(flags, header.payload_length)
+        pure_syn = flags & (flag.SYN | flag.ACK) == flag.SYN
+        if not pure_syn or self.first_frame == self.last_frame:
+            self.completeness |= completeness_bits(flags, header.payload_length)
         self.zeek.observe(header, direction)
         if flags & (flag.ACK | flag.SYN) == flag.ACK and self.initial_rtt < 0:
             latest = self.first.syn_latest

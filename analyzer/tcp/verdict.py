@@ -22,6 +22,7 @@ __all__ = [
     "close_active",
     "close_frames",
     "close_outcome",
+    "completeness",
     "data_lost",
     "ecn_agreed",
     "fast_open",
@@ -98,7 +99,9 @@ def handshake_outcome(connection: Connection) -> str:
             return "partial"
         if connection.resetter >= 0:
             return "refused" if connection.resetter != connection.opener else "aborted"
-        return "unanswered" if answerer.segments == 0 else "partial"
+        # Only a reset that must not be believed: to the opener that is no answer.
+        silent = answerer.data_segments == 0 and answerer.highest_ack < 0 and not answerer.fin_frame
+        return "unanswered" if silent else "partial"
     if acknowledged:
         return "complete"
     if connection.resetter >= 0:
@@ -148,6 +151,14 @@ def close_frames(connection: Connection) -> tuple[int, ...]:
     frames = {int(frame) for end in ends for frame in (end.fin_frame, end.fin_ack_frame)}
     frames.add(int(connection.reset_frame))
     return tuple(sorted(frames - {0}))
+
+
+def completeness(connection: Connection) -> int:
+    """`tcp.completeness` as `tshark -2` shows it: a single segment that is no SYN scores nothing."""
+    alone = connection.first.segments + connection.second.segments == 1
+    if alone and not connection.first.syn_frame:
+        return 0
+    return int(connection.completeness)
 
 
 def final_state(connection: Connection, endpoint: Endpoint) -> int:

@@ -113,7 +113,7 @@ def build_connection(machine: Machine, source: Source) -> Connection:
         close=_close(machine, client),
         client_state=states.state_name(verdict.final_state(machine, client_end)),
         server_state=states.state_name(verdict.final_state(machine, server_end)),
-        completeness=int(machine.completeness),
+        completeness=verdict.completeness(machine),
         conn_state=machine.zeek.conn_state(),
         history=machine.zeek.letters,
         notes=_count_notes(machine),

@@ -13,7 +13,7 @@ HANDSHAKE_WORDS: Final = {
     "complete": "opened",
     "simultaneous": "opened by both sides at once",
     "refused": "refused: nobody listens on port {port}",
-    "unanswered": "no answer to {syns} SYN",
+    "unanswered": "no answer to its SYN",
     "half-open": "half open: the SYN-ACK was never acknowledged",
     "aborted": "given up before it was open",
     "partial": "opened, but not all of the handshake was captured",
@@ -37,13 +37,9 @@ CLOSE_WORDS: Final = {
 def verdict(connection: Connection) -> str:
     """One sentence: how it opened, what it carried, how it ended."""
     handshake = connection.handshake
-    parts = [
-        say(
-            HANDSHAKE_WORDS[handshake.outcome],
-            port=connection.server.port,
-            syns=handshake.syn_retries + 1,
-        )
-    ]
+    parts = [say(HANDSHAKE_WORDS[handshake.outcome], port=connection.server.port)]
+    if handshake.outcome == "unanswered" and handshake.syn_retries:
+        parts.append(say("sent {times} times", times=handshake.syn_retries + 1))
     close = connection.close
     if close.outcome != "none":
         parts.append(_data(connection))

@@ -42,7 +42,7 @@ def pcap_record(
     original: int | None = None,
     extra: bytes = b"",
 ) -> bytes:
-    """A pcap record. captured, original: what its header claims, if not the truth; extra: after the header."""
+    """A pcap record. captured, original: what it claims, if not the truth; extra: goes before the frame."""
     seconds, fraction = divmod(time_ns, 1_000_000_000)
     if not nanosecond:
         fraction //= 1000

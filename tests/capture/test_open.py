@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import gzip
 import io
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from analyzer.capture import open_capture, open_stream
 from analyzer.errors import CaptureFormatError, InputError
 from tests.capture.builders import interface, pcap, pcap_header, pcapng, section
 from tests.capture.reading import failing, frames_of, in_pieces
+from tests.conftest import NO_CORPUS, corpus_directory
 
 FRAMES = [b"first", b"second"]
 
@@ -143,3 +145,35 @@ def test_a_file_that_is_no_capture_is_closed(tmp_path: Path) -> None:
     path.write_bytes(b"note")
     with pytest.raises(CaptureFormatError):
         open_capture(path)
+
+
+@pytest.mark.skipif("CI" not in os.environ, reason="only CI has to have the corpus")
+def test_ci_has_the_corpus() -> None:
+    assert corpus_directory() is not None, NO_CORPUS
+
+
+def test_a_capture_of_the_corpus(corpus_capture: Path) -> None:
+    """Against what an independent reader of the container, and tshark, say of the same file."""
+    truth = json.loads(corpus_capture.with_name(corpus_capture.name + ".truth.json").read_bytes())
+    container = truth["container"]
+    if container["format"] == "other":
+        with pytest.raises(CaptureFormatError, match=r"decompress it first|convert it first"):
+            open_capture(corpus_capture)
+        return
+    with open_capture(corpus_capture) as records:
+        frames = frames_of(records)
+    expected = container["records"]
+    assert len(frames) == expected
+    assert [frame.frame for frame in frames] == list(range(1, expected + 1))
+    assert records.format == container["format"]
+    assert sorted(records.link_types) == container["linktypes"]
+    assert records.truncated == ("bad_record" in container or container.get("truncated_tail", False))
+    assert bool(records.warnings) == records.truncated
+    if truth["packets"] == expected:
+        snapped = sum(len(frame.octets) < frame.original for frame in frames)
+        assert snapped == truth["frames_info"]["snapped"]
+    times = {frame.frame: frame.time_ns for frame in frames}
+    for stream in truth["streams"]:
+        for end in ("first", "last"):
+            seconds, fraction = stream[end + "_time"].split(".")
+            assert times[stream[end + "_frame"]] == int(seconds) * 1_000_000_000 + int(fraction)

@@ -1,0 +1,211 @@
+"""The JSON document: everything that is known of a trace, in the shape of `tcpanalyze-1.schema.json`.
+
+Within version 1 keys are added and never renamed or removed. Payload octets are not part of it. It is written
+connection by connection, so that it never has to fit into memory as a whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from typing import Any, Final, TextIO
+
+from analyzer.report.selection import chosen
+from analyzer.trace.model import (
+    Capture,
+    Close,
+    Connection,
+    Direction,
+    EndpointAddress,
+    EndpointOptions,
+    Handshake,
+    Segment,
+    Trace,
+)
+
+__all__ = ["SCHEMA_NAME", "document", "schema", "write_document"]
+
+SCHEMA_NAME: Final = "tcpanalyze/1"
+
+# ASCII only, so that neither a terminal nor a decoder has anything to misread.
+_encode = json.JSONEncoder(ensure_ascii=True, check_circular=False, allow_nan=False).encode
+
+
+def document(
+    trace: Trace, *, segments: bool = True, selected: Collection[int] | None = None
+) -> dict[str, Any]:
+    """The document as one value. Times are integer nanoseconds, lengths octets, `seq` and `ack` relative.
+
+    segments: whether each connection has its `segments`
+    selected: the numbers of the connections in it; None for all
+
+    Raises UsageError for a number the trace does not have.
+    """
+    return {
+        "schema": SCHEMA_NAME,
+        "capture": _capture(trace.capture),
+        "connections": [_connection(connection, segments) for connection in chosen(trace, selected)],
+    }
+
+
+def write_document(
+    trace: Trace, stream: TextIO, *, segments: bool = True, selected: Collection[int] | None = None
+) -> None:
+    """Write the document to `stream`: one line for each part of a connection, one for each segment.
+
+    Equal traces give equal text. Raises UsageError for a number the trace does not have, before it writes.
+    """
+    connections = chosen(trace, selected)
+    stream.write(f'{{"schema": {_encode(SCHEMA_NAME)},\n "capture": {_encode(_capture(trace.capture))},\n')
+    stream.write(' "connections": [')
+    separator = "\n  {"
+    for connection in connections:
+        stream.write(separator)
+        stream.write(",\n   ".join(_parts(connection, segments)))
+        stream.write("}")
+        separator = ",\n  {"
+    stream.write("]}\n")
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the document (draft 2020-12)."""
+    from importlib.resources import files
+
+    text = files("analyzer.report").joinpath("tcpanalyze-1.schema.json").read_text("utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def _parts(connection: Connection, segments: bool) -> Iterator[str]:
+    """The members of a connection as text."""
+    for key, value in _connection(connection, segments=False).items():
+        yield f'"{key}": {_encode(value)}'
+    if segments:
+        lines = ",\n    ".join([_encode(_segment(segment)) for segment in connection.segments])
+        yield f'"segments": [\n    {lines}]' if lines else '"segments": []'
+
+
+def _capture(capture: Capture) -> dict[str, Any]:
+    return {
+        # A file name that is no text has surrogates in it, which JSON has no place for.
+        "path": capture.path.encode("utf-8", "backslashreplace").decode("utf-8"),
+        "format": capture.format,
+        "link_types": list(capture.link_types),
+        "link_type_names": list(capture.link_type_names),
+        "frames": capture.frames,
+        "tcp_segments": capture.tcp_segments,
+        "skipped": dict(capture.skipped),
+        "first_time_ns": capture.first_time_ns,
+        "last_time_ns": capture.last_time_ns,
+        "truncated": capture.truncated,
+        "warnings": list(capture.warnings),
+    }
+
+
+def _connection(connection: Connection, segments: bool) -> dict[str, Any]:
+    described = {
+        "id": connection.id,
+        "client": _endpoint(connection.client),
+        "server": _endpoint(connection.server),
+        "roles": connection.roles,
+        "first_frame": connection.first_frame,
+        "last_frame": connection.last_frame,
+        "first_time_ns": connection.first_time_ns,
+        "last_time_ns": connection.last_time_ns,
+        "verdict": connection.verdict,
+        "handshake": _handshake(connection.handshake),
+        "data": {"client": _direction(connection.client_data), "server": _direction(connection.server_data)},
+        "close": _close(connection.close),
+        "states": {"client": connection.client_state, "server": connection.server_state},
+        "completeness": connection.completeness,
+        "conn_state": connection.conn_state,
+        "history": connection.history,
+        "notes": dict(connection.notes),
+    }
+    if segments:
+        described["segments"] = [_segment(segment) for segment in connection.segments]
+    return described
+
+
+def _endpoint(end: EndpointAddress) -> dict[str, Any]:
+    return {"address": end.address, "port": end.port}
+
+
+def _handshake(handshake: Handshake) -> dict[str, Any]:
+    return {
+        "outcome": handshake.outcome,
+        "frames": {
+            "syn": handshake.syn_frame,
+            "syn_ack": handshake.syn_ack_frame,
+            "ack": handshake.ack_frame,
+        },
+        "rtt_ns": {"syn": handshake.syn_rtt_ns, "ack": handshake.ack_rtt_ns},
+        "retries": {"syn": handshake.syn_retries, "syn_ack": handshake.syn_ack_retries},
+        "retry_delays_ns": {
+            "syn": list(handshake.syn_retry_delays_ns),
+            "syn_ack": list(handshake.syn_ack_retry_delays_ns),
+        },
+        "options": {
+            "client": _options(handshake.client_options),
+            "server": _options(handshake.server_options),
+            "effective_mss": handshake.effective_mss,
+            "window_scaling": handshake.window_scaling,
+            "sack": handshake.sack,
+            "timestamps": handshake.timestamps,
+            "ecn": handshake.ecn,
+            "fast_open": handshake.fast_open,
+        },
+    }
+
+
+def _options(options: EndpointOptions | None) -> dict[str, Any] | None:
+    if options is None:
+        return None
+    return {
+        "mss": options.maximum_segment_size,
+        "window_scale": options.window_scale,
+        "sack_permitted": options.sack_permitted,
+        "timestamps": options.timestamps,
+        "ecn": options.ecn,
+        "fast_open_cookie": options.fast_open_cookie,
+    }
+
+
+def _direction(direction: Direction) -> dict[str, Any]:
+    return {
+        "segments": direction.segments,
+        "data_segments": direction.data_segments,
+        "octets": direction.octets,
+        "retransmitted_segments": direction.retransmitted_segments,
+        "retransmitted_octets": direction.retransmitted_octets,
+        "out_of_order_segments": direction.out_of_order_segments,
+        "unacknowledged_octets": direction.unacknowledged_octets,
+    }
+
+
+def _close(close: Close) -> dict[str, Any]:
+    return {
+        "outcome": close.outcome,
+        "active": close.active,
+        "frames": list(close.frames),
+        "time_wait": list(close.time_wait),
+        "data_lost": close.data_lost,
+    }
+
+
+def _segment(segment: Segment) -> dict[str, Any]:
+    return {
+        "frame": segment.frame,
+        "time_ns": segment.time_ns,
+        "from": segment.sender,
+        "flags": segment.flags,
+        "seq": segment.seq,
+        "ack": segment.ack,
+        "length": segment.length,
+        "window": segment.window,
+        "labels": list(segment.labels),
+        "notes": list(segment.notes),
+        "client_state": list(segment.client_state),
+        "server_state": list(segment.server_state),
+        "why": segment.why,
+    }

@@ -1,0 +1,487 @@
+"""The ladder: a connection's diagram in lines of text, one arrow between two lifelines for each segment.
+
+What a terminal has room for is decided once for a whole ladder, by what its rows need (`_LAYOUTS`): first the
+excerpts of the payload are shortened, then the states move from their lanes to a line of their own
+between the lifelines, then the labels follow them. Notes and sequence numbers that do not fit go there row by
+row. Below 60 columns there are no lifelines any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from analyzer.diagram.model import Arrow, Diagram, Fold, Lifeline
+from analyzer.report.terminal import (
+    READABLE_WIDTH,
+    Span,
+    Style,
+    columns,
+    cut,
+    finish,
+    flow,
+    foreign,
+    fragments,
+    own,
+)
+from analyzer.report.wording import Clock, clock_for, counted, grouped
+from analyzer.tcp.notes import NOTES
+from analyzer.text import say
+
+__all__ = ["COMPACT_BELOW", "ladder_lines"]
+
+COMPACT_BELOW: Final = 60
+"""Columns that two lifelines with something between them need."""
+
+LEAST_MIDDLE: Final = 28  # columns between the lifelines: two states side by side
+LEAST_EXCERPT: Final = 8  # columns: less of a payload says nothing
+SPARE: Final = 6  # columns of shaft beyond what the longest arrow needs, so that it looks like one
+
+SHOWN_NOTES: Final = {note.name: note.shown for note in NOTES}
+WINDOW_NOTES: Final = frozenset(
+    {"zero_window", "zero_window_probe", "zero_window_probe_ack", "window_update", "window_full"}
+)
+
+
+class _Layout(NamedTuple):
+    """One way to use a line."""
+
+    indent: int
+    gap: int
+    lanes: bool
+    """States stand beside the lifelines."""
+    aligned: bool
+    """Labels begin in one column; otherwise they end at the edge, below a state that leaves them no room."""
+    aside: bool
+    """Labels stand at the right; otherwise on the arrow, or below it."""
+    excerpt: bool
+    """The beginning of each payload has to fit."""
+    lead: int
+    """Dashes before the text of an arrow."""
+
+
+# Tried in this order.
+_LAYOUTS: Final = (
+    _Layout(indent=2, gap=2, lanes=True, aligned=True, aside=True, excerpt=True, lead=2),
+    _Layout(indent=0, gap=1, lanes=True, aligned=True, aside=True, excerpt=True, lead=1),
+    _Layout(indent=0, gap=1, lanes=True, aligned=False, aside=True, excerpt=True, lead=1),
+    _Layout(indent=0, gap=1, lanes=True, aligned=False, aside=True, excerpt=False, lead=1),
+    _Layout(indent=0, gap=2, lanes=False, aligned=True, aside=True, excerpt=False, lead=2),
+    _Layout(indent=0, gap=1, lanes=False, aligned=True, aside=False, excerpt=False, lead=1),
+)
+
+
+class _Plan(NamedTuple):
+    """The columns of one ladder."""
+
+    layout: _Layout
+    frame: int
+    time: int
+    left: int
+    middle: int
+    right: int
+    clock: Clock
+    time_head: str
+    frame_head: str
+
+    @property
+    def left_lifeline(self) -> int:
+        """The column of the left lifeline, from 0."""
+        lane = self.left + 1 if self.left else 0
+        return self.layout.indent + self.frame + self.layout.gap + self.time + self.layout.gap + lane
+
+    @property
+    def right_lifeline(self) -> int:
+        """The column of the right lifeline, from 0."""
+        return self.left_lifeline + self.middle + 3
+
+
+def ladder_lines(diagram: Diagram, style: Style) -> Iterator[str]:
+    """The lines of the ladder, without their ends, at most `style.width` columns each."""
+    style = Style(min(style.width, READABLE_WIDTH), style.colour, style.ascii)
+    clock = clock_for(row.time_ns if isinstance(row, Arrow) else row.last_time_ns for row in diagram.rows)
+    if style.width < COMPACT_BELOW:
+        yield from _compact(diagram, clock, style)
+        return
+    plan = _plan(diagram, clock, style)
+    for line in _head(diagram, plan, style):
+        yield finish(line, style)
+    for row in diagram.rows:
+        for line in _arrow(row, plan, style) if isinstance(row, Arrow) else _fold(row, plan, style):
+            yield finish(line, style)
+
+
+def _plan(diagram: Diagram, clock: Clock, style: Style) -> _Plan:
+    """The first layout in which every row fits; the last one takes whatever comes."""
+    arrows = [row for row in diagram.rows if isinstance(row, Arrow)]
+    core = max((len(" ".join(_numbers(row))) for row in arrows), default=0)
+    excerpts = max((columns(foreign(row.text, style)) for row in arrows), default=0)
+    left = max(
+        len(state) for state in (diagram.left.initial_state, *(row.left_state or "" for row in arrows))
+    )
+    right = max(
+        len(state) for state in (diagram.right.initial_state, *(row.right_state or "" for row in arrows))
+    )
+    labels = max((columns(_labels(row, style)) for row in arrows), default=0)
+    ragged = max(
+        (_beside(len(row.right_state or ""), columns(_labels(row, style))) for row in arrows), default=0
+    )
+    last_frame = max(
+        (row.frame if isinstance(row, Arrow) else row.last_frame for row in diagram.rows), default=0
+    )
+    frame = len(str(last_frame))
+    time = max((len(clock.show(_time(row))) for row in diagram.rows), default=0)
+    plan: _Plan | None = None
+    for layout in _LAYOUTS:
+        roomy = layout.gap > 1
+        time_head = own(say("time, {unit}", unit=clock.unit) if roomy else clock.unit, style)
+        frame_head = say("frame") if roomy else "#"
+        plan = _Plan(
+            layout=layout,
+            frame=max(frame, columns(frame_head)),
+            time=max(time, columns(time_head)),
+            left=left if layout.lanes else 0,
+            middle=0,
+            right=right if layout.lanes else 0,
+            clock=clock,
+            time_head=time_head,
+            frame_head=frame_head,
+        )
+        least = (
+            core + layout.lead + 4 + (min(excerpts, LEAST_EXCERPT) + 1 if layout.excerpt and excerpts else 0)
+        )
+        wanted = core + layout.lead + 4 + (excerpts and excerpts + 1) + SPARE
+        # `beside` is what should stand at the right of the lifelines, `needed` what has to.
+        beside = needed = 0
+        if layout.aside and not layout.lanes:
+            beside = needed = labels
+        elif layout.aside and layout.aligned:
+            beside = needed = _beside(right, labels)
+        elif layout.aside:
+            beside, needed = ragged, max(right, labels)
+        room = style.width - plan.right_lifeline - 1
+        middle = max(min(room - (beside and beside + 1), wanted), least, LEAST_MIDDLE)
+        if middle + (needed and needed + 1) <= room:
+            return plan._replace(middle=middle)
+    assert plan is not None
+    return plan._replace(middle=style.width - plan.right_lifeline - 1)
+
+
+def _beside(state: int, label: int) -> int:
+    """The columns of a state and a label side by side."""
+    return state + label + (2 if state and label else 0)
+
+
+def _time(row: Arrow | Fold) -> int:
+    return row.time_ns if isinstance(row, Arrow) else row.first_time_ns
+
+
+def _labels(row: Arrow, style: Style) -> str:
+    return own(" + ".join(row.labels), style)
+
+
+def _notes(row: Arrow, style: Style) -> str:
+    # The label KEEP-ALIVE and the note keep-alive say the same.
+    said = {label.casefold() for label in row.labels}
+    return own(" · ".join(note for note in row.notes if note.casefold() not in said), style)
+
+
+def _numbers(row: Arrow) -> list[str]:
+    """What stands on the arrow before the payload."""
+    numbers = [row.flags or say("no flags"), f"seq={row.seq}"]
+    if row.ack is not None:
+        numbers.append(f"ack={row.ack}")
+    if row.length:
+        numbers.append(f"len={row.length}")
+    if not WINDOW_NOTES.isdisjoint(row.note_names):
+        numbers.append(f"win={row.window}")
+    return numbers
+
+
+def _kind(row: Arrow) -> str:
+    """The role that colours an arrow."""
+    if row.reset:
+        return "reset"
+    if row.retransmission:
+        return "repeated"
+    flags = row.flags.split(",")
+    if "SYN" in flags:
+        return "syn"
+    if "FIN" in flags:
+        return "fin"
+    return "data" if row.length else "ack"
+
+
+def _head(diagram: Diagram, plan: _Plan, style: Style) -> Iterator[list[Span]]:
+    """The names and addresses of both endpoints, and the states they begin in."""
+    layout = plan.layout
+    corner = (
+        f"{'':{layout.indent}}{plan.frame_head:>{plan.frame}}{'':{layout.gap}}{plan.time_head:>{plan.time}}"
+    )
+    names = [_endpoint(end) for end in (diagram.left, diagram.right)]
+    addresses = [foreign(end.address, style) for end in (diagram.left, diagram.right)]
+    left_width, right_width = (max(map(len, pair)) for pair in zip(names, addresses, strict=True))
+    left_start = max(plan.left_lifeline - left_width // 2, len(corner) + 2)
+    right_start = min(plan.right_lifeline - right_width // 2, style.width - right_width)
+    if left_start + left_width + 2 <= right_start:
+        for prefix, (left, right) in ((corner, names), ("", addresses)):
+            gap = right_start - left_start - left_width
+            text = f"{left:^{left_width}}{'':{gap}}{right:^{right_width}}"
+            yield [(prefix.ljust(left_start), "faint"), (text, "title")]
+    else:
+        # Two long addresses of IPv6 do not fit beside each other.
+        left, right = (f"{name}  {address}" for name, address in zip(names, addresses, strict=True))
+        yield [(f"{corner}  ", "faint"), (left, "title")]
+        yield [(f"{right:>{style.width}}", "title")]
+    left, right = diagram.left.initial_state, diagram.right.initial_state
+    if layout.lanes:
+        yield _line(plan, left=left, middle=[(" " * plan.middle, "")], right=[(right, "state")])
+    else:
+        for middle in _between(plan, left, [], right, to_right=True, style=style):
+            yield _line(plan, middle=middle)
+
+
+def _endpoint(end: Lifeline) -> str:
+    return f"{say(end.role)} :{end.port}"
+
+
+def _line(
+    plan: _Plan,
+    *,
+    frame: str = "",
+    time: str = "",
+    left: str = "",
+    middle: Sequence[Span],
+    right: Sequence[Span] = (),
+    lifeline: str = "│",
+) -> list[Span]:
+    """One line of the ladder. `middle` has to be as wide as the plan says."""
+    layout = plan.layout
+    gap = " " * layout.gap
+    spans = [(f"{'':{layout.indent}}{frame:>{plan.frame}}{gap}{time:>{plan.time}}{gap}", "faint")]
+    if plan.left:
+        spans.append((f"{left:>{plan.left}} ", "state"))
+    return [*spans, (f"{lifeline} ", "faint"), *middle, (f" {lifeline}", "faint"), (" ", ""), *right]
+
+
+def _arrow(row: Arrow, plan: _Plan, style: Style) -> Iterator[list[Span]]:
+    layout, role = plan.layout, _kind(row)
+    labels, notes = _labels(row, style), _notes(row, style)
+    left_state, right_state = row.left_state or "", row.right_state or ""
+    shaft, labels_left, moved = _shaft(row, "" if layout.aside else labels, plan, style)
+    inside = [(moved, role)] if moved else []
+    right: list[Span] = []
+    below: list[Span] = []
+    if layout.aside:
+        state = right_state if layout.lanes else ""
+        if layout.aligned:
+            state = state.ljust(plan.right)
+        room = style.width - plan.right_lifeline - 2
+        width = columns(labels)
+        shown: list[Span] = [(labels, role)]
+        noted = columns(own(" · ", style)) + columns(notes)
+        if notes and _beside(len(state), width + noted) <= room:
+            shown += [(own(" · ", style), "faint"), (notes, "odd")]
+            width += noted
+        elif notes:
+            inside.append((notes, "odd"))
+        if layout.aligned:
+            right = [(state, "state"), ("  " if state else "", ""), *shown]
+        elif _beside(len(state), width) <= room:
+            right = [(state, "state"), (" " * (room - len(state) - width), ""), *shown]
+        else:
+            right = [(state, "state")]
+            below = [(" " * (room - width), ""), *shown]
+    else:
+        inside += [(labels_left, role)] if labels_left else []
+        inside += [(notes, "odd")] if notes else []
+    yield _line(
+        plan,
+        frame=str(row.frame),
+        time=plan.clock.show(row.time_ns),
+        left=left_state if layout.lanes else "",
+        middle=[(shaft, role)],
+        right=right,
+    )
+    if layout.lanes:
+        left_state = right_state = ""
+    if inside or left_state or right_state:
+        for middle in _between(plan, left_state, inside, right_state, to_right=row.to_right, style=style):
+            yield _line(plan, middle=middle, right=below)
+            below = []
+    if below:
+        yield _line(plan, middle=[(" " * plan.middle, "")], right=below)
+
+
+def _shaft(row: Arrow, labels: str, plan: _Plan, style: Style) -> tuple[str, str, str]:
+    """The arrow with what stands on it; the labels and the numbers for which it is too short."""
+    lead = plan.layout.lead
+    room = plan.middle - lead - 4
+    numbers = _numbers(row)
+    moved: list[str] = []
+    for name in ("ack=", "seq="):
+        if len(" ".join(numbers)) > room:
+            moved[:0] = [number for number in numbers if number.startswith(name)]
+            numbers = [number for number in numbers if not number.startswith(name)]
+    text = cut(" ".join(numbers), room, style)
+    ahead = ""
+    if labels and columns(text) + columns(labels) + 3 <= room:
+        ahead = f" {labels} ─" if row.to_right else f"─ {labels} "
+        room -= columns(ahead)
+        labels = ""
+    if row.text:
+        text += _excerpt(foreign(row.text, style), room - columns(text) - 1, style)
+    dashes = "─" * (room + 1 - columns(text))
+    if row.to_right:
+        shaft = f"{'─' * lead} {text} {dashes}{ahead}▶"
+    else:
+        shaft = f"◀{ahead}{dashes} {text} {'─' * lead}"
+    return shaft, labels, " ".join(moved)
+
+
+def _excerpt(text: str, room: int, style: Style) -> str:
+    """The excerpt of a payload in the room there is; nothing where it would say nothing."""
+    if columns(text) <= room:
+        return f" {text}"
+    if room < LEAST_EXCERPT:
+        return ""
+    mark = own("…", style)
+    if not text.startswith('"'):
+        return f" {cut(text, room, style)}"
+    kept = ""
+    for piece in fragments(text[1:]):
+        if columns(kept + piece + mark) + 2 > room:
+            break
+        kept += piece
+    return f' "{kept}"{mark}'
+
+
+def _between(
+    plan: _Plan, left: str, inside: Sequence[Span], right: str, *, to_right: bool, style: Style
+) -> Iterator[list[Span]]:
+    """What did not fit beside the lifelines, between them: on one line, or the states below the rest.
+
+    The states stand at their own lifelines, the rest at the side of the sender.
+    """
+    texts: list[Span] = []
+    for text, role in inside:
+        texts += [*([(own(" · ", style), "faint")] if texts else []), (text, role)]
+    width = sum(columns(text) for text, _ in texts)
+    taken = columns(left) + columns(right) + 2 * bool(left) + 2 * bool(right)
+    margin = plan.layout.lead + 1
+    if taken + width <= plan.middle:
+        before, after = columns(left) + 2 * bool(left), columns(right) + 2 * bool(right)
+        if to_right:
+            start = max(before, min(margin, plan.middle - after - width))
+        else:
+            start = min(plan.middle - after - width, max(plan.middle - margin - width, before))
+        if not width:
+            start = before
+        rest = plan.middle - start - width - columns(right)
+        middle = [
+            (left, "state"),
+            (" " * (start - columns(left)), ""),
+            *texts,
+            (" " * rest, ""),
+            (right, "state"),
+        ]
+        yield middle
+        return
+    if texts:
+        role = inside[-1][1]
+        for text in flow([text for text, _ in inside], plan.middle - 2 * margin, style):
+            start = margin if to_right else plan.middle - margin - columns(text)
+            rest = plan.middle - start - columns(text)
+            yield [(" " * start, ""), (text, role), (" " * rest, "")]
+    if left or right:
+        rest = plan.middle - columns(left) - columns(right)
+        if rest >= 1:
+            yield [(left, "state"), (" " * rest, ""), (right, "state")]
+        else:
+            yield [(left.ljust(plan.middle), "state")]
+            yield [(right.rjust(plan.middle), "state")]
+
+
+def _fold(row: Fold, plan: _Plan, style: Style) -> Iterator[list[Span]]:
+    text = next((text for text in _foldings(row, style) if columns(text) <= plan.middle), "")
+    spare = plan.middle - columns(text)
+    noted = _noted(row, style)
+    beside = style.width - plan.right_lifeline - 2
+    aside = noted if plan.layout.aside and columns(noted) <= beside else ""
+    yield _line(
+        plan,
+        time=plan.clock.show(row.first_time_ns),
+        middle=[(" " * (spare // 2), ""), (text, "faint"), (" " * (spare - spare // 2), "")],
+        right=[(aside, "odd")],
+        lifeline="┆",
+    )
+    if noted and not aside:
+        for line in flow([noted], plan.middle, style):
+            spare = plan.middle - columns(line)
+            middle = [(" " * (spare // 2), ""), (line, "odd"), (" " * (spare - spare // 2), "")]
+            yield _line(plan, middle=middle, lifeline="┆")
+
+
+def _foldings(row: Fold, style: Style) -> Iterator[str]:
+    """What a folded run says, from the longest form to the shortest."""
+    segments = row.segments_to_right + row.segments_to_left
+    folded = counted(segments, "{count} segment folded", "{count} segments folded")
+    frames = say("frames {first} to {last}", first=row.first_frame, last=row.last_frame)
+    total = row.octets_to_right + row.octets_to_left
+    ways = []
+    if row.octets_to_right:
+        ways.append(f"{counted(row.octets_to_right, '{count} octet', '{count} octets')} →")
+    if row.octets_to_left:
+        ways.append(f"← {counted(row.octets_to_left, '{count} octet', '{count} octets')}")
+    both = ", ".join(ways) or say("no data")
+    octets = counted(total, "{count} octet", "{count} octets") if total else say("no data")
+    for form in (
+        f"{folded}, {frames}: {both}",
+        f"{folded}: {both}",
+        f"{folded}: {octets}",
+        folded,
+        grouped(segments),
+    ):
+        yield own(form, style)
+
+
+def _noted(row: Fold, style: Style) -> str:
+    """The notes of a folded run, counted."""
+    return own(
+        " · ".join(f"{grouped(count)} {say(SHOWN_NOTES.get(name, name))}" for name, count in row.noted), style
+    )
+
+
+def _compact(diagram: Diagram, clock: Clock, style: Style) -> Iterator[str]:
+    """Without lifelines: two or more lines for each segment."""
+    yield finish([(own(f"→ {_endpoint(diagram.left)} {diagram.left.initial_state}", style), "title")], style)
+    yield finish(
+        [(own(f"← {_endpoint(diagram.right)} {diagram.right.initial_state}", style), "title")], style
+    )
+    last = max((row.frame if isinstance(row, Arrow) else row.last_frame for row in diagram.rows), default=0)
+    digits = len(str(last))
+    indent = digits + 1
+    for row in diagram.rows:
+        frame = str(row.frame) if isinstance(row, Arrow) else ""
+        time = f"{clock.show(_time(row))} {clock.unit}" if clock.size else clock.show(_time(row))
+        if isinstance(row, Arrow):
+            role = _kind(row)
+            direction = own("→" if row.to_right else "←", style)
+            first = f"{direction} {' '.join(_numbers(row))} {foreign(row.text, style)}".rstrip()
+            states = [
+                f"{say(end.role)} {state}"
+                for end, state in ((diagram.left, row.left_state), (diagram.right, row.right_state))
+                if state
+            ]
+            rest = [time, _labels(row, style), _notes(row, style), *states]
+        else:
+            role = "faint"
+            first = next(_foldings(row, style))
+            rest = [time, _noted(row, style)]
+        room = max(style.width - indent, 1)
+        head = f"{frame:>{digits}} "
+        for line in flow([first], room, style):
+            yield finish([(head, "faint"), (line, role)], style)
+            head = " " * indent
+        for line in flow([part for part in rest if part], room, style):
+            yield finish([(head, ""), (line, "faint")], style)

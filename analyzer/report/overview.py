@@ -1,0 +1,201 @@
+"""Many connections in one table, worst first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from heapq import nsmallest
+from typing import Final, NamedTuple
+
+from analyzer.report.terminal import READABLE_WIDTH, Span, Style, columns, cut, finish, flow, own, tail
+from analyzer.report.wording import CLOSE_WORDS, HANDSHAKE_WORDS, counted, duration, grouped
+from analyzer.tcp.notes import NOTES
+from analyzer.text import say
+from analyzer.trace.model import Connection
+
+__all__ = ["RANKS", "ROWS", "Rank", "overview_lines", "ranking"]
+
+ROWS: Final = 40
+"""How many rows of the table are shown: one screen."""
+
+SHOWN_NOTES: Final = {note.name: note.shown for note in NOTES}
+
+ENDPOINT: Final = 21
+"""Columns of the longest IPv4 address with the longest port: an address of IPv6 may be cut down to them."""
+
+NEVER_OPENED: Final = frozenset({"refused", "unanswered", "half-open", "aborted"})
+
+
+class Rank(NamedTuple):
+    """One step of the ranking: what it is called, and which connections are on it."""
+
+    name: str
+    test: Callable[[Connection], bool]
+
+
+# Worst first; a connection is on the first rank whose test it passes. Within a rank the share of repeated
+# segments decides, then the octets carried, then the order in the capture.
+RANKS: Final = (
+    Rank("data lost", lambda connection: connection.close.data_lost),
+    Rank("reset", lambda connection: connection.close.outcome == "reset"),
+    Rank("not opened", lambda connection: connection.handshake.outcome in NEVER_OPENED),
+    Rank("repeated", lambda connection: repeated_share(connection) > 0),
+    Rank("window closed", lambda connection: "zero_window" in connection.notes),
+    Rank("the others", lambda connection: True),
+)
+
+
+def repeated_share(connection: Connection) -> float:
+    """Repeated segments by all segments, the SYNs of a handshake included: 0.0 to 1.0."""
+    handshake = connection.handshake
+    repeated = connection.client_data.retransmitted_segments + connection.server_data.retransmitted_segments
+    repeated = max(repeated, handshake.syn_retries + handshake.syn_ack_retries)
+    return repeated / max(connection.segment_count, 1)
+
+
+def ranking(connection: Connection) -> tuple[int, float, int, int]:
+    """What connections are sorted by: the worst is the smallest."""
+    rank = next(place for place, rank in enumerate(RANKS) if rank.test(connection))
+    return rank, -repeated_share(connection), -_octets(connection), connection.id
+
+
+def _octets(connection: Connection) -> int:
+    return connection.client_data.octets + connection.server_data.octets
+
+
+class _Column(NamedTuple):
+    """One column: `least` is how narrow it may become, None where it may not; `to_right` aligns numbers."""
+
+    head: str
+    cell: Callable[[Connection, Style], str]
+    least: int | None
+    to_right: bool
+
+
+def _outcome(connection: Connection, style: Style) -> str:
+    handshake, close = connection.handshake.outcome, connection.close.outcome
+    opened = say(HANDSHAKE_WORDS.get(handshake, handshake))
+    closed = say(CLOSE_WORDS.get(close, close))
+    if close == "none":
+        return opened
+    return closed if handshake == "complete" else f"{opened}, {closed}"
+
+
+def _noted(connection: Connection, style: Style) -> str:
+    notes = sorted(connection.notes.items(), key=lambda entry: -entry[1])
+    return own(
+        " · ".join(f"{grouped(count)} {say(SHOWN_NOTES.get(name, name))}" for name, count in notes), style
+    )
+
+
+# In the order of the line.
+_COLUMNS: Final = (
+    _Column("#", lambda connection, style: str(connection.id), None, True),
+    _Column("client", lambda connection, style: str(connection.client), ENDPOINT, False),
+    _Column("server", lambda connection, style: str(connection.server), ENDPOINT, False),
+    _Column("outcome", _outcome, None, False),
+    _Column("octets", lambda connection, style: grouped(_octets(connection)), None, True),
+    _Column("duration", lambda connection, style: own(duration(connection.duration_ns), style), None, True),
+    _Column("notes", _noted, 12, False),
+)
+# Left out in this order where the line is too short.
+_DROPPED: Final = ("duration", "notes", "octets", "client", "server")
+
+
+def overview_lines(
+    connections: Sequence[Connection], style: Style, *, everything: bool = False
+) -> Iterator[str]:
+    """How the connections fared, and a table of the worst `ROWS` of them, of all with `everything`."""
+    style = Style(min(style.width, READABLE_WIDTH), style.colour, style.ascii)
+    yield from _tally(
+        say("handshakes"),
+        (connection.handshake.outcome for connection in connections),
+        HANDSHAKE_WORDS,
+        style,
+    )
+    yield from _tally(
+        say("closes"), (connection.close.outcome for connection in connections), CLOSE_WORDS, style
+    )
+    order = ", ".join(say(rank.name) for rank in RANKS[:-1])
+    sentence = say("Worst first: {ranks}; then by octets.", ranks=order)
+    yield ""
+    for line in flow([sentence], style.width, style):
+        yield finish([(line, "")], style)
+    yield ""
+    shown = sorted(connections, key=ranking) if everything else nsmallest(ROWS, connections, key=ranking)
+    yield from _table(shown, style)
+    hidden = len(connections) - len(shown)
+    closer = say("--connection N shows one of them as a ladder, --json has them all")
+    yield ""
+    if hidden:
+        more = counted(
+            hidden, "{count} more connection: --all lists it", "{count} more connections: --all lists them"
+        )
+        closer = f"{more}, {closer}"
+    for line in flow([f"{closer}."], style.width, style):
+        yield finish([(line, "")], style)
+
+
+def _tally(name: str, outcomes: Iterable[str], words: Mapping[str, str], style: Style) -> Iterator[str]:
+    """How often each outcome came, the most frequent first."""
+    counts = Counter(outcomes).most_common()
+    items = [f"{grouped(count)} {say(words.get(outcome, outcome))}" for outcome, count in counts]
+    head = f"{name:<10}  "
+    for line in flow(items, max(style.width - len(head), 1), style):
+        yield finish([(head, "faint"), (line, "")], style)
+        head = " " * len(head)
+
+
+def _table(connections: Sequence[Connection], style: Style) -> Iterator[str]:
+    chosen = list(_COLUMNS)
+    cells = {column.head: [column.cell(connection, style) for connection in connections] for column in chosen}
+    widths = {
+        column.head: max(columns(say(column.head)), *map(columns, cells[column.head]), 1) for column in chosen
+    }
+    if not any(cells["notes"]):
+        chosen = [column for column in chosen if column.head != "notes"]
+    for name in _DROPPED:
+        least = (
+            sum(min(column.least or widths[column.head], widths[column.head]) + 2 for column in chosen) - 2
+        )
+        if least <= style.width:
+            break
+        chosen = [column for column in chosen if column.head != name]
+    _shrink(widths, chosen, style.width - 2 * (len(chosen) - 1))
+    yield finish(
+        _cells(chosen, widths, {column.head: say(column.head) for column in chosen}, style, "faint"), style
+    )
+    for place, connection in enumerate(connections):
+        row = {column.head: cells[column.head][place] for column in chosen}
+        yield finish(_cells(chosen, widths, row, style, _role(connection)), style)
+
+
+def _shrink(widths: dict[str, int], chosen: Sequence[_Column], room: int) -> None:
+    """Take columns from whatever is widest beyond its least until the line fits."""
+    while sum(widths[column.head] for column in chosen) > room:
+        flexible = [column for column in chosen if column.least and widths[column.head] > column.least]
+        if not flexible:
+            return
+        # Notes first: they are a list, and its beginning says most.
+        widest = max(flexible, key=lambda column: (column.head == "notes", widths[column.head]))
+        widths[widest.head] -= 1
+
+
+def _role(connection: Connection) -> str:
+    rank = ranking(connection)[0]
+    return "bad" if rank < 3 else "odd" if rank < len(RANKS) - 1 else ""
+
+
+def _cells(
+    chosen: Sequence[_Column], widths: Mapping[str, int], row: Mapping[str, str], style: Style, role: str
+) -> list[Span]:
+    spans: list[Span] = []
+    for column in chosen:
+        # Of an endpoint the end says more: the port, and the host's part of the address.
+        shorten = tail if column.least == ENDPOINT else cut
+        text = shorten(row[column.head], widths[column.head], style)
+        padding = " " * (widths[column.head] - columns(text))
+        coloured = role if column.head in {"outcome", "notes"} or role == "faint" else ""
+        spans += [("  ", "")] if spans else []
+        spans += [(padding, ""), (text, coloured)] if column.to_right else [(text, coloured), (padding, "")]
+    return spans

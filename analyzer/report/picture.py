@@ -1,0 +1,922 @@
+"""The sequence diagram of a connection as SVG, PNG and PDF, drawn with matplotlib.
+
+Everything is placed in points (1/72 inch) from the top left corner of a sheet that is as wide as A4, so that
+the picture prints at the size it was made for, and collected in an `Ink`: a few collections of lines and
+shapes for matplotlib instead of an artist for each arrow. matplotlib is imported with the first picture.
+
+The same diagram gives the same bytes, whatever the user's matplotlibrc says.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from io import BytesIO
+from math import atan2, degrees, hypot
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+from xml.sax.saxutils import escape
+
+from analyzer.diagram.model import Arrow, Diagram, Fold, Lifeline, Phase
+from analyzer.errors import OutputError, UsageError
+from analyzer.report.typeface import Typeface, typeface
+from analyzer.report.wording import CLOSE_WORDS, HANDSHAKE_WORDS, clock_for, counted, duration, grouped
+from analyzer.tcp.notes import NOTES
+from analyzer.text import inert, say
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from matplotlib.path import Path as MatplotlibPath
+
+__all__ = ["FORMATS", "draw", "draw_pages", "save_pictures", "svg"]
+
+FORMATS: Final = ("svg", "png", "pdf")
+CREATOR: Final = "tcpanalyze"
+
+A4_WIDTH: Final = 595.276
+A4_HEIGHT: Final = 841.89
+MARGIN: Final = 26.0
+
+# Three pixels to a point: 1785 pixels across, more than a full-HD projector shows of it.
+PNG_RESOLUTION: Final = 216
+# 140 MB while it is drawn, and what image viewers still open; a taller PNG is written in parts.
+PNG_HEIGHT: Final = 6_600.0
+
+# --- The rows, from top to bottom, in points ---------------------------------------------------------------
+TEXT_ABOVE: Final = 13.5
+"""From the top of a row to the tail of its arrow: one line of text and the gap under it."""
+SLANT: Final = 9.0
+"""How much lower an arrow arrives than it starts: enough to see that time passes on the way."""
+BELOW_ARROW: Final = 8.0
+LINE: Final = 10.8
+"""From one line of text to the next."""
+TEXT_RISE: Final = 3.6
+"""From an arrow to the baseline of the text above it."""
+TEXT_FALL: Final = 9.6
+"""From an arrow to the baseline of the first text below it."""
+HEADING: Final = 19.0
+PILL: Final = 13.0
+CHIP: Final = 12.4
+HEAD: Final = 8.0
+RAIL: Final = 4.0
+"""The width of a lifeline."""
+
+# --- Colours: Okabe and Ito's palette, which people of every kind of colour vision tell apart, with paler
+# ones for areas and darker ones for text. Nothing is told by colour alone.
+INK: Final = "#1a1a1a"
+FAINT: Final = "#5c5c5c"
+HAIRLINE: Final = "#9a9a9a"
+PAPER: Final = "#ffffff"
+AGAIN: Final = "#d55e00"
+AGAIN_TEXT: Final = "#a84300"
+RESET: Final = "#b0002a"
+PAYLOAD_TEXT: Final = "#00543d"
+
+
+class Tone(NamedTuple):
+    """One hue in the three strengths a picture needs: area, line, text."""
+
+    pale: str
+    line: str
+    dark: str
+
+
+BLUE: Final = Tone("#f0f7fc", "#56b4e9", "#004f7c")
+GREEN: Final = Tone("#f0f8f5", "#009e73", "#00543d")
+ORANGE: Final = Tone("#fdf6e7", "#e69f00", "#6e4a00")
+PURPLE: Final = Tone("#faf0f5", "#cc79a7", "#6d2a50")
+GREY: Final = Tone("#f5f5f5", "#8c8c8c", "#3d3d3d")
+BLANK: Final = Tone("#ffffff", "#c4c4c4", "#5c5c5c")
+
+PHASE_TONES: Final[Mapping[Phase, Tone]] = {"handshake": BLUE, "data": GREEN, "close": ORANGE}
+
+# What a lifeline's colour means -> the colour, the states.
+STATE_GROUPS: Final[Mapping[str, tuple[Tone, tuple[str, ...]]]] = {
+    "unknown": (BLANK, ("UNKNOWN",)),
+    "closed, listening": (GREY, ("CLOSED", "LISTEN")),
+    "opening": (BLUE, ("SYN-SENT", "SYN-RECEIVED")),
+    "open": (GREEN, ("ESTABLISHED",)),
+    "closing": (ORANGE, ("FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING", "LAST-ACK")),
+    "waiting": (PURPLE, ("TIME-WAIT",)),
+}
+STATE_TONES: Final = {state: tone for tone, states in STATE_GROUPS.values() for state in states}
+
+PHASE_NAMES: Final[Mapping[Phase, str]] = {"handshake": "HANDSHAKE", "data": "DATA", "close": "CLOSE"}
+SHOWN_NOTES: Final = {note.name: note.shown for note in NOTES}
+# Notes on the capture or on flow control as it should be: said, but not in the colour of trouble.
+CALM_NOTES: Final = frozenset(
+    {"window_update", "offload", "snapped", "captured_twice", "fast_open", "half_close"}
+)
+
+
+class Piece(NamedTuple):
+    """A few words in one typeface and colour."""
+
+    text: str
+    face: Typeface
+    colour: str
+
+
+class Words(NamedTuple):
+    """A piece and where its baseline begins; `angle` in degrees, counter-clockwise."""
+
+    x: float
+    y: float
+    piece: Piece
+    angle: float = 0.0
+
+
+class Stroke(NamedTuple):
+    """A line through points."""
+
+    points: tuple[tuple[float, float], ...]
+    colour: str
+    width: float
+    dashes: tuple[float, ...] = ()
+
+
+class Shape(NamedTuple):
+    """A closed outline, or a rounded rectangle where `corners` is above 0."""
+
+    points: tuple[tuple[float, float], ...]
+    fill: str
+    edge: str
+    width: float = 0.8
+    corners: float = 0.0
+
+
+@dataclass
+class Ink:
+    """What is on one sheet, from the bottom layer to the top."""
+
+    areas: list[Shape] = field(default_factory=list)
+    rails: list[Stroke] = field(default_factory=list)
+    strokes: list[Stroke] = field(default_factory=list)
+    shapes: list[Shape] = field(default_factory=list)
+    words: list[Words] = field(default_factory=list)
+
+    def text(self, x: float, y: float, piece: Piece, *, anchor: float = 0.0) -> None:
+        """Write a piece on the baseline `y`; `anchor` of its width lies left of `x`."""
+        self.words.append(Words(x - anchor * piece.face.width(piece.text), y, piece))
+
+    def box(self, x: float, y: float, width: float, height: float, tone: Tone, corners: float) -> None:
+        """A rounded box with its top left corner at x, y."""
+        corner_points = ((x, y), (x + width, y), (x + width, y + height), (x, y + height))
+        self.shapes.append(Shape(corner_points, tone.pale, tone.line, 0.9, corners))
+
+
+class Block(NamedTuple):
+    """One row of the sheet. `paint` draws it with its top at the given height."""
+
+    height: float
+    phase: Phase | None
+    paint: Callable[[Rails, float], None]
+    heading: bool = False
+
+
+@dataclass
+class Rails:
+    """The two lifelines while a sheet is drawn: how far down they are and which state colours them."""
+
+    ink: Ink
+    places: tuple[float, float]
+    states: list[str]
+    since: list[float]
+
+    def change(self, side: int, y: float, state: str) -> None:
+        """From `y` on the lifeline has the colour of `state`."""
+        self.draw_to(side, y)
+        self.states[side] = state
+
+    def draw_to(self, side: int, y: float) -> None:
+        """Draw a lifeline down to `y`."""
+        x = self.places[side]
+        tone = state_tone(self.states[side])
+        if y > self.since[side]:
+            self.ink.rails.append(Stroke(((x, self.since[side]), (x, y)), tone.line, RAIL))
+        self.since[side] = y
+
+    def fold(self, top: float, bottom: float) -> None:
+        """Break both lifelines: a zigzag says that time was left out."""
+        for side, x in enumerate(self.places):
+            self.draw_to(side, top)
+            teeth = 5
+            step = (bottom - top) / teeth
+            points = [(x, top)]
+            points += [
+                (x + (3.2 if tooth % 2 else -3.2), top + (tooth + 0.5) * step) for tooth in range(teeth)
+            ]
+            points.append((x, bottom))
+            self.ink.rails.append(Stroke(tuple(points), state_tone(self.states[side]).line, 1.3))
+            self.since[side] = bottom
+
+
+def state_tone(state: str) -> Tone:
+    """The colour of a state."""
+    return STATE_TONES.get(state, BLANK)
+
+
+class Sheet:
+    """One diagram with everything measured: which column begins where, how high each row is."""
+
+    def __init__(self, diagram: Diagram) -> None:
+        self.diagram = diagram
+        self.title_face = typeface(13, bold=True)
+        self.text_face = typeface(10)
+        self.strong = typeface(9, bold=True)
+        self.plain = typeface(9)
+        self.small = typeface(8)
+        self.chip_face = typeface(8, bold=True)
+        self.mono = typeface(8, mono=True)
+        times = [row.time_ns if isinstance(row, Arrow) else row.last_time_ns for row in diagram.rows]
+        self.clock = clock_for(times)
+        self._place_columns(times)
+        self.heads = [self._head(diagram.left), self._head(diagram.right)]
+        self.blocks = list(self._blocks())
+
+    def piece(self, text: str, face: Typeface, colour: str = INK) -> Piece:
+        """A piece in characters that can be shown."""
+        return Piece(face.shown(text), face, colour)
+
+    def fitted(self, text: str, face: Typeface, colour: str, width: float) -> Piece:
+        """A piece no wider than `width`."""
+        return Piece(face.cut(face.shown(text), width), face, colour)
+
+    def pages(self, height: float | None) -> list[Figure]:
+        """The sheets: one as high as it has to be, or as many of the given height as are needed."""
+        legend = self._legend()
+        if height is None:
+            ink = Ink()
+            top = self._paint_top(ink, first=True)
+            bottom = self._paint_rows(ink, self.blocks, top, self._states_before())
+            bottom = legend(ink, bottom + 8)
+            return [figure(ink, bottom + MARGIN - 8)]
+        figures: list[Figure] = []
+        states = self._states_before()
+        waiting = self.blocks
+        top_heights = [self._paint_top(Ink(), first=first) for first in (False, True)]
+        legend_height = legend(Ink(), 0.0) + 8
+        inks: list[Ink] = []
+        while True:
+            first = not inks
+            room = height - MARGIN - 14 - top_heights[first] - START
+            taken = self._take(waiting, room, legend_height)
+            ink = Ink()
+            top = self._paint_top(ink, first=first)
+            blocks = waiting[:taken]
+            if not first and blocks and blocks[0].phase and not blocks[0].heading:
+                blocks = [self._heading(blocks[0].phase, continued=True), *blocks]
+            bottom = self._paint_rows(ink, blocks, top, states)
+            waiting = waiting[taken:]
+            inks.append(ink)
+            if not waiting:
+                legend(ink, bottom + 8)
+                break
+        for number, ink in enumerate(inks, 1):
+            if len(inks) > 1:
+                text = say("page {number} of {count}", number=number, count=len(inks))
+                ink.text(A4_WIDTH - MARGIN, height - MARGIN, self.piece(text, self.small, FAINT), anchor=1)
+            figures.append(figure(ink, height))
+        return figures
+
+    # --- Columns -------------------------------------------------------------------------------------------
+
+    def _place_columns(self, times: Sequence[int]) -> None:
+        rows = self.diagram.rows
+        frames = [str(row.frame) for row in rows if isinstance(row, Arrow)]
+        self.column_heads = [
+            self.piece(say("frame"), self.small, FAINT),
+            self.piece(self.clock.unit, self.small, FAINT),
+        ]
+        widest = [
+            max([self.small.width(head.text), *map(self.small.width, texts)])
+            for head, texts in zip(self.column_heads, (frames, map(self.clock.show, times)), strict=True)
+        ]
+        self.frame_end = MARGIN + 4 + widest[0]
+        self.time_end = self.frame_end + 9 + widest[1]
+        lanes: list[float] = []
+        for side, line in enumerate((self.diagram.left, self.diagram.right)):
+            states = {line.initial_state, line.final_state}
+            for row in rows:
+                reached = (row.left_state, row.right_state)[side] if isinstance(row, Arrow) else None
+                states.add(reached or line.initial_state)
+            lanes.append(max(self._pill_width(state) for state in states) + 9)
+        self.left = self.time_end + 9 + lanes[0]
+        self.right = A4_WIDTH - MARGIN - 2 - lanes[1]
+
+    def _pill_width(self, state: str) -> float:
+        return self.small.width(self.small.shown(say(state))) + 11
+
+    # --- The top of a sheet --------------------------------------------------------------------------------
+
+    def _head(self, line: Lifeline) -> tuple[Piece, Piece]:
+        address = f"[{line.address}]:{line.port}" if ":" in line.address else f"{line.address}:{line.port}"
+        most = (A4_WIDTH - 2 * MARGIN) / 2 - 24
+        return (
+            self.fitted(say(line.role), typeface(9.5, bold=True), INK, most),
+            self.fitted(address, typeface(9), INK, most),
+        )
+
+    def _paint_top(self, ink: Ink, *, first: bool) -> float:
+        """Title, verdict and the heads of the lifelines; returns where the lifelines begin."""
+        width = A4_WIDTH - 2 * MARGIN
+        y = MARGIN + 6
+        title = self.title_face.wrapped(self.title_face.shown(self.diagram.title), width)
+        for line in title if first else [self.title_face.cut(title[0], width)] if title else []:
+            ink.text(MARGIN, y + 4, Piece(line, self.title_face, INK))
+            y += 17
+        if first:
+            for line in self.text_face.wrapped(self.text_face.shown(self.diagram.verdict), width):
+                ink.text(MARGIN, y + 3, Piece(line, self.text_face, FAINT))
+                y += 14
+        y += 5
+        for side, (role, address) in enumerate(self.heads):
+            box = max(role.face.width(role.text), address.face.width(address.text)) + 18
+            x = (self.left, self.right)[side] - box / 2
+            x = max(MARGIN, x) if side == 0 else min(A4_WIDTH - MARGIN - box, x)
+            ink.box(x, y, box, 31, Tone("#ffffff", INK, INK), 4)
+            ink.text(x + box / 2, y + 12.5, role, anchor=0.5)
+            ink.text(x + box / 2, y + 24.5, address, anchor=0.5)
+        return y + 31
+
+    def _states_before(self) -> list[str]:
+        return [self.diagram.left.initial_state, self.diagram.right.initial_state]
+
+    # --- The rows ------------------------------------------------------------------------------------------
+
+    def _paint_rows(self, ink: Ink, blocks: Sequence[Block], top: float, states: list[str]) -> float:
+        """The states at the beginning, then the blocks; returns where the lifelines end. Changes `states`."""
+        rails = Rails(ink, (self.left, self.right), states, [top, top])
+        middle = top + START / 2
+        for head, x in zip(self.column_heads, (self.frame_end, self.time_end), strict=True):
+            ink.text(x, middle + 3, head, anchor=1)
+        for side in (0, 1):
+            self._pill(ink, side, middle, states[side])
+        y = top + START
+        for place, block in enumerate(blocks):
+            if block.phase and (place == 0 or blocks[place - 1].phase != block.phase):
+                height = sum(other.height for other in blocks[place:] if other.phase == block.phase)
+                tone = PHASE_TONES[block.phase]
+                edge, end = MARGIN - 6, A4_WIDTH - MARGIN + 6
+                ink.areas.append(rectangle(edge, y, end, y + height - 1.5, tone.pale))
+                ink.areas.append(rectangle(edge, y, edge + 3, y + height - 1.5, tone.line))
+            block.paint(rails, y)
+            y += block.height
+        for side in (0, 1):
+            rails.draw_to(side, y + 6)
+        return y + 6
+
+    def _pill(self, ink: Ink, side: int, y: float, state: str) -> None:
+        """The name of a state beside its lifeline."""
+        tone = state_tone(state)
+        width = self._pill_width(state)
+        lifeline = (self.left, self.right)[side]
+        x = lifeline - 9 - width if side == 0 else lifeline + 9
+        near = x + width if side == 0 else x
+        ink.strokes.append(Stroke(((near, y), (lifeline, y)), tone.line, 1.1))
+        ink.box(x, y - PILL / 2, width, PILL, Tone(PAPER, tone.line, tone.dark), PILL / 2)
+        ink.text(x + width / 2, y + 2.9, self.piece(say(state), self.small, tone.dark), anchor=0.5)
+
+    def _blocks(self) -> Iterator[Block]:
+        phase: Phase | None = None
+        for row in self.diagram.rows:
+            if row.phase != phase:
+                phase = row.phase
+                yield self._heading(phase)
+            yield self._arrow(row) if isinstance(row, Arrow) else self._fold(row)
+
+    def _heading(self, phase: Phase, *, continued: bool = False) -> Block:
+        outcome = next((band.outcome for band in self.diagram.bands if band.phase == phase), "")
+        words = {"handshake": HANDSHAKE_WORDS, "data": {}, "close": CLOSE_WORDS}[phase]
+        outcome = say(words[outcome]) if outcome in words else outcome
+        if continued:
+            outcome = say("continued")
+        dark = PHASE_TONES[phase].dark
+        name = self.piece(say(PHASE_NAMES[phase]), self.strong, dark)
+        room = self.right - self.left - 30 - self.strong.width(name.text)
+        pieces = [name, self.fitted(outcome, self.plain, dark, room)]
+
+        def paint(rails: Rails, top: float) -> None:
+            width = line_width(pieces)
+            write(rails.ink, pieces, (self.left + self.right - width) / 2, top + 13)
+
+        return Block(HEADING, phase, paint, heading=True)
+
+    def _arrow(self, row: Arrow) -> Block:
+        length = hypot(self.right - self.left, SLANT)
+        chips = self._chips(row, length * 0.5)
+        taken = HEAD + 7 + sum(width for _, _, width in chips) + 3 * (len(chips) - 1) + 7
+        room = length - taken - 9
+        lines = flow(self._pieces(row, room), room)
+        below = len(lines) - 1
+        height = TEXT_ABOVE + SLANT + (TEXT_FALL + LINE * (below - 1) + 5 if below else BELOW_ARROW)
+        frame = self.piece(str(row.frame), self.small, FAINT)
+        time = self.piece(self.clock.show(row.time_ns), self.small, FAINT)
+
+        def paint(rails: Rails, top: float) -> None:
+            ink = rails.ink
+            tail, head = top + TEXT_ABOVE, top + TEXT_ABOVE + SLANT
+            heights = (tail, head) if row.to_right else (head, tail)
+            for side, state in enumerate((row.left_state, row.right_state)):
+                if state is not None:
+                    rails.change(side, heights[side], state)
+                    self._pill(ink, side, heights[side], state)
+            ink.text(self.frame_end, top + TEXT_ABOVE + SLANT / 2 + 2.9, frame, anchor=1)
+            ink.text(self.time_end, top + TEXT_ABOVE + SLANT / 2 + 2.9, time, anchor=1)
+            slope = Slope((self.left + RAIL / 2, heights[0]), (self.right - RAIL / 2, heights[1]))
+            self._paint_arrow(ink, row, slope)
+            beginning = slope.length - HEAD - 7 if row.to_right else HEAD + 7
+            for piece, tone, width in reversed(chips) if row.to_right else chips:
+                at = beginning - width if row.to_right else beginning
+                ink.shapes.append(Shape(slope.box(at, CHIP / 2, width, CHIP), tone.pale, tone.line, 0.9, 3.4))
+                x, y = slope.point(at + (width - piece.face.width(piece.text)) / 2, -2.9)
+                ink.words.append(Words(x, y, piece, slope.angle))
+                beginning = at - 3 if row.to_right else at + width + 3
+            start = 9.0 if row.to_right else taken
+            for number, line in enumerate(lines):
+                rise = TEXT_RISE if number == 0 else -TEXT_FALL - LINE * (number - 1)
+                write_along(ink, line, slope, start + (room - line_width(line)) / 2, rise)
+
+        return Block(height, row.phase, paint)
+
+    def _paint_arrow(self, ink: Ink, row: Arrow, slope: Slope) -> None:
+        colour = RESET if row.reset else AGAIN if row.retransmission else INK
+        width = 1.5 if row.reset else 1.3 if row.retransmission else 1.0
+        dashes = (4.5, 2.5) if row.retransmission else ()
+        tip = slope.length - 0.5 if row.to_right else 0.5
+        inwards = -1 if row.to_right else 1
+        tail = 0.0 if row.to_right else slope.length
+        ends = slope.point(tail, 0), slope.point(tip + inwards * HEAD * 0.8, 0)
+        ink.strokes.append(Stroke(ends, colour, width, dashes))
+        if row.reset:
+            # A cross, so that it is a reset in grey print too.
+            near, far = tip + inwards * 1.0, tip + inwards * 8.0
+            for rise in (3.5, -3.5):
+                ink.strokes.append(Stroke((slope.point(near, rise), slope.point(far, -rise)), colour, 2.0))
+            return
+        base = tip + inwards * HEAD
+        head = (slope.point(tip, 0), slope.point(base, 3.1), slope.point(base, -3.1))
+        ink.shapes.append(Shape(head, colour, colour, 0.4))
+
+    def _chips(self, row: Arrow, room: float) -> list[tuple[Piece, Tone, float]]:
+        """The labels as boxes: words, colours, width."""
+        chips = [self._chip(text, name, room) for text, name in zip(row.labels, row.label_names, strict=True)]
+        if len(chips) > 1 and sum(width + 3 for _, _, width in chips) > room:
+            return [self._chip(" + ".join(row.labels), row.label_names[0], room)]
+        return chips
+
+    def _chip(self, text: str, name: str, room: float) -> tuple[Piece, Tone, float]:
+        tone = chip_tone(name)
+        piece = self.fitted(text, self.chip_face, tone.dark, room - 9)
+        return piece, tone, self.chip_face.width(piece.text) + 9
+
+    def _pieces(self, row: Arrow, room: float) -> Iterator[Piece]:
+        """What is written on an arrow, in the order of its importance."""
+        strong = RESET if row.reset else INK
+        yield self.fitted(row.flags or say("no flags"), self.strong, strong, room)
+        yield self.fitted(f"seq={row.seq}", self.plain, INK, room)
+        if row.ack is not None:
+            yield self.fitted(f"ack={row.ack}", self.plain, INK, room)
+        if row.length:
+            yield self.fitted(f"len={row.length}", self.plain, INK, room)
+        if row.text:
+            yield self.fitted(row.text, self.mono, PAYLOAD_TEXT, room)
+        for text, name in zip(row.notes, row.note_names, strict=True):
+            calm = name in CALM_NOTES
+            yield self.fitted(text, self.plain if calm else self.strong, FAINT if calm else AGAIN_TEXT, room)
+
+    def _fold(self, row: Fold) -> Block:
+        width = self.right - self.left - 40
+        lines = [self.small.shown(line) for line in fold_sentences(row)]
+        text = [
+            Piece(part, self.strong if number == 0 else self.small, INK if number == 0 else FAINT)
+            for number, line in enumerate(lines)
+            for part in (self.strong if number == 0 else self.small).wrapped(line, width - 16)
+        ]
+        inner = LINE * len(text) + 8
+        dots = self.piece("⋮", self.small, FAINT)
+
+        def paint(rails: Rails, top: float) -> None:
+            ink = rails.ink
+            begin = top + 4
+            rails.fold(begin, begin + inner)
+            left, right = self.left + 20, self.right - 20
+            outline = ((left, begin), (right, begin), (right, begin + inner), (left, begin + inner))
+            ink.areas.append(Shape(outline, PAPER, PAPER, 0.0, 5))
+            ink.strokes.append(Stroke((*outline, outline[0]), HAIRLINE, 0.9, (1.2, 2.2)))
+            for number, piece in enumerate(text):
+                ink.text((left + right) / 2, begin + 11 + number * LINE, piece, anchor=0.5)
+            for x in (self.frame_end, self.time_end):
+                ink.text(x - 4, begin + inner / 2 + 3, dots, anchor=1)
+
+        return Block(inner + 8, row.phase, paint)
+
+    # --- Pages and the legend ------------------------------------------------------------------------------
+
+    def _take(self, blocks: Sequence[Block], room: float, legend: float) -> int:
+        """How many blocks fit on a page. A heading is never the last."""
+        used = HEADING if blocks and not blocks[0].heading else 0.0
+        taken = 0
+        for place, block in enumerate(blocks):
+            last = place == len(blocks) - 1
+            if used + block.height + (legend if last else 0) > room and taken:
+                break
+            used += block.height
+            taken += 1
+        while taken > 1 and taken < len(blocks) and blocks[taken - 1].heading:
+            taken -= 1
+        return taken
+
+    def _legend(self) -> Callable[[Ink, float], float]:
+        """A painter for what the lines and colours mean, as far as they occur; it returns where it ends."""
+        arrows = [row for row in self.diagram.rows if isinstance(row, Arrow)]
+        entries: list[tuple[str, str, Tone]] = []
+        if any(row.retransmission and not row.reset for row in arrows):
+            entries.append(("again", say("sent again"), BLANK))
+        if any(row.reset for row in arrows):
+            entries.append(("reset", say("reset"), BLANK))
+        if len(arrows) < len(self.diagram.rows):
+            entries.append(("fold", say("segments left out here"), BLANK))
+        states = set(self._states_before())
+        for row in arrows:
+            states |= {state for state in (row.left_state, row.right_state) if state}
+        for group, (tone, members) in STATE_GROUPS.items():
+            if states & set(members):
+                entries.append(("state", say(group), tone))
+        remark = say(
+            "States are those after the segment. A capture sees no arrival: a segment counts as received when seen."
+        )
+        remarks = self.small.wrapped(self.small.shown(remark), A4_WIDTH - 2 * MARGIN)
+        symbol = 24.0
+
+        def paint(ink: Ink, top: float) -> float:
+            x, y = MARGIN, top + 10
+            for kind, text, tone in entries:
+                piece = self.fitted(text, self.small, FAINT, A4_WIDTH - 2 * MARGIN - symbol)
+                width = symbol + 5 + self.small.width(piece.text)
+                if x > MARGIN and x + width > A4_WIDTH - MARGIN:
+                    x, y = MARGIN, y + 13
+                self._paint_symbol(ink, kind, tone, x, y - 3, symbol)
+                ink.text(x + symbol + 5, y, piece)
+                x += width + 14
+            for line in remarks:
+                y += 12
+                ink.text(MARGIN, y, Piece(line, self.small, FAINT))
+            return y + 4
+
+        return paint
+
+    def _paint_symbol(self, ink: Ink, kind: str, tone: Tone, x: float, y: float, width: float) -> None:
+        slope = Slope((x, y), (x + width, y))
+        if kind == "state":
+            ink.strokes.append(Stroke((slope.point(6, 0), slope.point(width, 0)), tone.line, RAIL))
+        elif kind == "fold":
+            ink.strokes.append(Stroke((slope.point(0, 0), slope.point(width, 0)), HAIRLINE, 1.1, (1.2, 2.2)))
+        else:
+            sample = Arrow(
+                frame=0, time_ns=0, to_right=True, flags="", seq=0, ack=None, length=0, window=0, text="",
+                labels=(), notes=(), label_names=(), note_names=(), left_state=None, right_state=None, why="",
+                phase="data", retransmission=kind == "again", reset=kind == "reset",
+            )  # fmt: skip
+            self._paint_arrow(ink, sample, slope)
+
+
+START: Final = 21.0
+"""The height of the row above the first segment, with the states at the beginning."""
+
+
+class Slope(NamedTuple):
+    """A slanted line between the lifelines, measured from its left end, and heights above it."""
+
+    left: tuple[float, float]
+    right: tuple[float, float]
+
+    @property
+    def length(self) -> float:
+        """From lifeline to lifeline."""
+        return hypot(self.right[0] - self.left[0], self.right[1] - self.left[1])
+
+    @property
+    def angle(self) -> float:
+        """In degrees, counter-clockwise, as matplotlib turns text."""
+        return degrees(atan2(self.left[1] - self.right[1], self.right[0] - self.left[0]))
+
+    def point(self, along: float, rise: float) -> tuple[float, float]:
+        """The place so far along the line and so high above it."""
+        across, down = (
+            (self.right[0] - self.left[0]) / self.length,
+            (self.right[1] - self.left[1]) / self.length,
+        )
+        return self.left[0] + along * across + rise * down, self.left[1] + along * down - rise * across
+
+    def box(self, along: float, rise: float, width: float, height: float) -> tuple[tuple[float, float], ...]:
+        """The corners of a box that lies along the line, clockwise from the top left one."""
+        return (
+            self.point(along, rise),
+            self.point(along + width, rise),
+            self.point(along + width, rise - height),
+            self.point(along, rise - height),
+        )
+
+
+def chip_tone(label: str) -> Tone:
+    """The colours of a label: `pale` fills the box, `line` surrounds it, `dark` writes."""
+    if label.startswith("handshake"):
+        return Tone("#0072b2", "#0072b2", PAPER)
+    if label.startswith("close"):
+        return Tone("#8a5a00", "#8a5a00", PAPER)
+    if label == "reset":
+        return Tone(RESET, RESET, PAPER)
+    if label == "data":
+        return Tone("#d3efe6", GREEN.line, GREEN.dark)
+    return Tone(PAPER, GREY.line, GREY.dark)
+
+
+def fold_sentences(fold: Fold) -> list[str]:
+    """What a folded run held, a line each."""
+    segments = fold.segments_to_right + fold.segments_to_left
+    first = say(
+        "{segments} left out: frames {first} to {last}, {duration}",
+        segments=counted(segments, "{count} segment", "{count} segments"),
+        first=fold.first_frame,
+        last=fold.last_frame,
+        duration=duration(fold.last_time_ns - fold.first_time_ns),
+    )
+    ways = []
+    for arrow, count, octets in (
+        ("→", fold.segments_to_right, fold.octets_to_right),
+        ("←", fold.segments_to_left, fold.octets_to_left),
+    ):
+        if count:
+            held = counted(octets, "{count} octet", "{count} octets")
+            ways.append(say("{arrow} {count} with {octets}", arrow=arrow, count=grouped(count), octets=held))
+    noted = [
+        say("{count} × {note}", count=grouped(count), note=say(SHOWN_NOTES.get(name, name)))
+        for name, count in fold.noted
+    ]
+    return [first, "     ".join(ways), *([", ".join(noted)] if noted else [])]
+
+
+def flow(pieces: Iterable[Piece], width: float) -> list[list[Piece]]:
+    """Break pieces into lines no wider than `width`; neighbours that look alike become one."""
+    lines: list[list[Piece]] = [[]]
+    for piece in pieces:
+        longer = joined(lines[-1], piece)
+        if not lines[-1] or line_width(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append([piece])
+    return lines
+
+
+def joined(line: list[Piece], piece: Piece) -> list[Piece]:
+    """A line with one piece more."""
+    if line and line[-1].face is piece.face and line[-1].colour == piece.colour and "=" in piece.text:
+        return [*line[:-1], line[-1]._replace(text=f"{line[-1].text} {piece.text}")]
+    return [*line, piece]
+
+
+GAP: Final = 6.0
+"""Between two pieces on a line."""
+
+
+def line_width(line: Sequence[Piece]) -> float:
+    """How wide a line of pieces is."""
+    return sum(piece.face.width(piece.text) for piece in line) + GAP * (len(line) - 1)
+
+
+def write(ink: Ink, line: Sequence[Piece], x: float, y: float) -> None:
+    """Write a line of pieces from `x` on."""
+    for piece in line:
+        ink.words.append(Words(x, y, piece))
+        x += piece.face.width(piece.text) + GAP
+
+
+def write_along(ink: Ink, line: Sequence[Piece], slope: Slope, along: float, rise: float) -> None:
+    """Write a line of pieces along a slope."""
+    for piece in line:
+        x, y = slope.point(along, rise)
+        ink.words.append(Words(x, y, piece, slope.angle))
+        along += piece.face.width(piece.text) + GAP
+
+
+def rectangle(left: float, top: float, right: float, bottom: float, colour: str) -> Shape:
+    """A plain area."""
+    return Shape(((left, top), (right, top), (right, bottom), (left, bottom)), colour, colour, 0.0)
+
+
+# --- matplotlib ----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def own_style() -> Iterator[None]:
+    """matplotlib with its own defaults and ours, whatever the user has configured; restored afterwards."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        # The letters are drawn as outlines: the same everywhere, and never wider than they were measured.
+        matplotlib.rcParams["svg.fonttype"] = "path"
+        # Without a salt of ours the names inside an SVG document differ each time.
+        matplotlib.rcParams["svg.hashsalt"] = CREATOR
+        yield
+
+
+def figure(ink: Ink, height: float) -> Figure:
+    """What is on a sheet as a matplotlib figure."""
+    from matplotlib.collections import LineCollection, PathCollection
+    from matplotlib.figure import Figure
+    from matplotlib.text import Text
+    from matplotlib.transforms import Affine2D
+
+    sheet = Figure(figsize=(A4_WIDTH / 72, height / 72), dpi=PNG_RESOLUTION, facecolor=PAPER)
+    points = Affine2D().scale(1 / 72, -1 / 72).translate(0, height / 72) + sheet.dpi_scale_trans
+    for layer, shapes in ((0, ink.areas), (3, ink.shapes)):
+        if shapes:
+            sheet.add_artist(
+                PathCollection(
+                    [path_of(shape) for shape in shapes],
+                    facecolors=[shape.fill for shape in shapes],
+                    edgecolors=[shape.edge for shape in shapes],
+                    linewidths=[shape.width for shape in shapes],
+                    transform=points,
+                    zorder=layer,
+                )
+            )
+    for layer, strokes in ((1, ink.rails), (2, ink.strokes)):
+        if strokes:
+            sheet.add_artist(
+                LineCollection(
+                    [stroke.points for stroke in strokes],
+                    colors=[stroke.colour for stroke in strokes],
+                    linewidths=[stroke.width for stroke in strokes],
+                    linestyles=[(0, stroke.dashes or None) for stroke in strokes],
+                    transform=points,
+                    zorder=layer,
+                )
+            )
+    for words in ink.words:
+        sheet.add_artist(
+            Text(
+                words.x,
+                words.y,
+                words.piece.text,
+                color=words.piece.colour,
+                fontproperties=words.piece.face.properties,
+                rotation=words.angle,
+                rotation_mode="anchor",
+                parse_math=False,
+                transform=points,
+                zorder=4,
+            )
+        )
+    return sheet
+
+
+def path_of(shape: Shape) -> MatplotlibPath:
+    """The outline of a shape, its corners rounded where it says so."""
+    from matplotlib.path import Path as MatplotlibPath
+
+    if not shape.corners:
+        return MatplotlibPath([*shape.points, shape.points[0]], closed=True)
+    vertices: list[tuple[float, float]] = []
+    codes: list[int] = []
+    count = len(shape.points)
+    for place, (x, y) in enumerate(shape.points):
+        before, after = shape.points[place - 1], shape.points[(place + 1) % count]
+        vertices += [towards((x, y), before, shape.corners), (x, y), towards((x, y), after, shape.corners)]
+        codes.append(int(MatplotlibPath.LINETO if place else MatplotlibPath.MOVETO))
+        codes += [int(MatplotlibPath.CURVE3)] * 2
+    vertices.append(vertices[0])
+    codes.append(int(MatplotlibPath.CLOSEPOLY))
+    return MatplotlibPath(vertices, codes)
+
+
+def towards(start: tuple[float, float], goal: tuple[float, float], distance: float) -> tuple[float, float]:
+    """The point `distance` away from `start` on the way to `goal`, at most half of the way."""
+    whole = hypot(goal[0] - start[0], goal[1] - start[1])
+    part = min(distance / whole, 0.5) if whole else 0.0
+    return start[0] + part * (goal[0] - start[0]), start[1] + part * (goal[1] - start[1])
+
+
+def draw(diagram: Diagram) -> Figure:
+    """The diagram as one matplotlib figure, as wide as A4 and as high as it needs to be.
+
+    It belongs to no window and no pyplot: `figure.savefig(...)` writes it, Jupyter shows it.
+    """
+    with own_style():
+        return Sheet(diagram).pages(None)[0]
+
+
+def draw_pages(diagram: Diagram, height: float = A4_HEIGHT) -> list[Figure]:
+    """The diagram on pages of A4, or of another height in points; each repeats the heads of the lifelines."""
+    with own_style():
+        return Sheet(diagram).pages(height)
+
+
+def svg(diagram: Diagram) -> str:
+    """The diagram as an SVG document, with its title and verdict for those who have it read to them."""
+    return _svg(diagram).decode()
+
+
+def save_pictures(
+    diagram: Diagram, directory: str | os.PathLike[str], name: str, formats: Iterable[str] = ("svg", "png")
+) -> list[Path]:
+    """Draw a diagram into files of a folder, which is made if need be; returns their paths.
+
+    name:    of the files without the ending: "connection-0"
+    formats: any of `FORMATS`. PDF has pages of A4; a PNG too tall for an image viewer is written in parts.
+
+    A file appears whole or not at all. Raises `OutputError` where one cannot be written.
+    """
+    folder = Path(directory)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(_refusal(folder, error)) from error
+    paths: list[Path] = []
+    for form in formats:
+        for ending, content in _render(diagram, form):
+            path = folder / f"{name}{ending}"
+            try:
+                _write(path, content)
+            except OSError as error:
+                raise OutputError(_refusal(path, error)) from error
+            paths.append(path)
+    return paths
+
+
+def _refusal(path: Path, error: OSError) -> str:
+    reason = inert(error.strerror or str(error))
+    return say("cannot write {path}: {reason}", path=inert(str(path)), reason=reason)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file under another name in the same folder first, so that nobody ever sees half of it."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _render(diagram: Diagram, form: str) -> Iterator[tuple[str, bytes]]:
+    """The endings of the files of a format, and what they hold."""
+    if form == "svg":
+        yield ".svg", _svg(diagram)
+    elif form == "pdf":
+        yield ".pdf", _pdf(diagram)
+    elif form == "png":
+        yield from _png(diagram)
+    else:
+        raise UsageError(
+            say(
+                "no such image format: {form}; there are {formats}",
+                form=inert(form),
+                formats=", ".join(FORMATS),
+            )
+        )
+
+
+def _svg(diagram: Diagram) -> bytes:
+    buffer = BytesIO()
+    with own_style():
+        sheet = Sheet(diagram).pages(None)[0]
+        metadata = {"Title": diagram.title, "Creator": CREATOR, "Date": None}
+        sheet.savefig(buffer, format="svg", metadata=metadata)
+    title = f"<title>{escape(diagram.title)}</title>".encode()
+    description = f"<desc>{escape(diagram.verdict)}</desc>".encode()
+    return buffer.getvalue().replace(title, title + b"\n " + description, 1)
+
+
+def _png(diagram: Diagram) -> Iterator[tuple[str, bytes]]:
+    with own_style():
+        whole = Sheet(diagram)
+        parts = whole.pages(None)
+        if parts[0].get_figheight() * 72 > PNG_HEIGHT:
+            parts = whole.pages(PNG_HEIGHT)
+        for number, part in enumerate(parts, 1):
+            buffer = BytesIO()
+            part.savefig(
+                buffer, format="png", dpi=PNG_RESOLUTION, metadata={"Software": CREATOR},
+                pil_kwargs={"compress_level": 4},
+            )  # fmt: skip
+            yield (".png" if len(parts) == 1 else f"-part-{number}.png"), buffer.getvalue()
+
+
+def _pdf(diagram: Diagram) -> bytes:
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    buffer = BytesIO()
+    metadata = {"Title": diagram.title, "Creator": CREATOR, "Producer": CREATOR, "CreationDate": None}
+    with own_style(), PdfPages(buffer, metadata=metadata) as document:
+        for page in Sheet(diagram).pages(A4_HEIGHT):
+            document.savefig(page)
+    return buffer.getvalue()

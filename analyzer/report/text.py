@@ -1,0 +1,404 @@
+"""The text report: the capture in a line, each connection in its three phases, its segments as a ladder.
+
+Lines come one at a time and without their ends, each as soon as it is known, so that a long report can be
+read while it is made and stopped at any line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from analyzer.diagram.layout import lay_out
+from analyzer.diagram.model import Fold
+from analyzer.report.ladder import ladder_lines
+from analyzer.report.overview import overview_lines
+from analyzer.report.selection import chosen
+from analyzer.report.terminal import READABLE_WIDTH, Style, columns, finish, flow, foreign, own, tail
+from analyzer.report.wording import (
+    CLOSE_WORDS,
+    HANDSHAKE_WORDS,
+    counted,
+    delays,
+    duration,
+    grouped,
+    sum_of,
+)
+from analyzer.tcp.notes import NOTES
+from analyzer.text import say
+from analyzer.trace.model import Capture, Close, Connection, Direction, EndpointOptions, Handshake, Trace
+
+__all__ = ["MANY", "capture_lines", "connection_lines", "report_lines"]
+
+MANY: Final = 20
+"""More connections than these make a table, unless some are selected."""
+
+DETAILS_ROOM: Final = 32  # columns that the details of a phase need beside its outcome
+
+SHOWN_NOTES: Final = {note.name: note.shown for note in NOTES}
+
+# What the name of an outcome leaves open, for the outcomes that need it.
+HANDSHAKE_MEANINGS: Final[Mapping[str, str]] = {
+    "simultaneous": "both sides sent a SYN before seeing the other's",
+    "refused": "a RST answers the SYN",
+    "unanswered": "nothing answers the SYN",
+    "half-open": "the SYN-ACK was never acknowledged",
+    "aborted": "a RST came between the SYN-ACK and its acknowledgement",
+    "partial": "only some of its segments were captured",
+    "not-captured": "the capture begins later",
+}
+CLOSE_MEANINGS: Final[Mapping[str, str]] = {
+    "three-segment": "the {other}'s ACK and FIN travel together",
+    "simultaneous": "the two FINs crossed",
+    "half-closed": "the {other}'s FIN never came",
+    "unacknowledged": "a FIN was never acknowledged",
+    "reset-after-fin": "a RST ended it",
+    "open": "neither FIN nor RST before the capture ends",
+    "none": "there was no connection to close",
+}
+ROLES: Final[Mapping[str, str]] = {
+    "syn-ack": "client and server known from the SYN-ACK",
+    "port": "client and server guessed from the ports",
+    "first-segment": "whoever sent the first segment is taken for the client",
+}
+FAST_OPEN: Final[Mapping[str, str]] = {
+    "requested": "Fast Open requested",
+    "accepted": "Fast Open, its data accepted",
+    "ignored": "Fast Open, its data ignored",
+}
+
+
+def report_lines(
+    trace: Trace,
+    style: Style,
+    *,
+    selected: Collection[int] | None = None,
+    fold: bool = True,
+    segments: bool = True,
+) -> Iterator[str]:
+    """The lines of the report on a trace, without their ends.
+
+    selected: the numbers of the connections to show; None shows all, as a table if they are more than `MANY`
+    fold:     long runs of ordinary segments in one line, and only the beginning of a long table
+    segments: whether the ladders are shown
+
+    Raises UsageError for a number the trace does not have, before the first line.
+    """
+    connections = chosen(trace, selected)
+    return _report(trace, connections, style, selected is None and len(trace) > MANY, fold, segments)
+
+
+def _report(
+    trace: Trace, connections: Iterator[Connection], style: Style, table: bool, fold: bool, segments: bool
+) -> Iterator[str]:
+    yield from capture_lines(trace.capture, len(trace), style)
+    if table:
+        yield ""
+        yield from overview_lines(trace.connections, style, everything=not fold)
+        return
+    for connection in connections:
+        yield ""
+        yield from connection_lines(connection, style)
+        if segments:
+            diagram = lay_out(connection, fold=fold)
+            yield ""
+            yield from ladder_lines(diagram, style)
+            hidden = sum(
+                row.segments_to_right + row.segments_to_left for row in diagram.rows if isinstance(row, Fold)
+            )
+            if hidden:
+                sentence = counted(
+                    hidden,
+                    "{count} segment folded: --all shows it",
+                    "{count} segments folded: --all shows them",
+                )
+                yield ""
+                yield from _paragraph([sentence], style)
+
+
+def capture_lines(capture: Capture, connections: int, style: Style) -> Iterator[str]:
+    """What was read, and what was skipped and why.
+
+    connections: how many were found
+    """
+    narrow = _readable(style)
+    frames = counted(capture.frames, "{count} frame", "{count} frames")
+    tcp = counted(capture.tcp_segments, "{count} TCP segment", "{count} TCP segments")
+    facts = [
+        capture.format,
+        ", ".join(dict.fromkeys(capture.link_type_names)) or say("no link type"),
+        f"{frames}, {tcp}",
+        counted(connections, "{count} connection", "{count} connections")
+        if connections
+        else say("no TCP connection"),
+    ]
+    if capture.first_time_ns is not None and capture.last_time_ns is not None:
+        facts.append(duration(capture.last_time_ns - capture.first_time_ns))
+    path = foreign(capture.path, style)
+    facts = [own(fact, style) for fact in facts]
+    line = own(" · ", style).join(facts)
+    if columns(path) + 3 + columns(line) <= narrow.width:
+        yield finish([(path, "title"), ("   ", ""), (line, "")], narrow)
+    else:
+        yield finish([(tail(path, narrow.width, narrow), "title")], narrow)
+        yield from _paragraph(facts, style)
+    if capture.skipped:
+        total = sum(capture.skipped.values())
+        by_count = sorted(capture.skipped.items(), key=lambda entry: -entry[1])
+        reasons = [f"{grouped(count)} {foreign(reason, style)}" for reason, count in by_count]
+        head = counted(total, "{count} frame skipped:", "{count} frames skipped:")
+        yield from _paragraph([f"{head} {reasons[0]}", *reasons[1:]], style, indent=0)
+
+
+class _Phase(NamedTuple):
+    """One phase of a connection in three columns."""
+
+    name: str
+    outcome: str
+    frames: str
+    details: Sequence[str]
+    good: bool
+
+
+def connection_lines(connection: Connection, style: Style) -> Iterator[str]:
+    """The headline, the three phases, the notes counted."""
+    narrow = _readable(style)
+    number = f"#{connection.id}"
+    pair = own(f"{connection.client} → {connection.server}", style)
+    verdict = own(connection.verdict, style)
+    if columns(number) + columns(pair) + columns(verdict) + 5 <= narrow.width:
+        yield finish([(f"{number}  {pair}", "title"), ("   ", ""), (verdict, "")], narrow)
+    else:
+        ends = [own(f"{connection.client} →", style), str(connection.server)]
+        head = f"{number}  "
+        for line in flow(ends, max(narrow.width - len(head), 1), narrow, separator=" "):
+            yield finish([(head, "title"), (line, "title")], narrow)
+            head = " " * len(head)
+        yield from _paragraph([verdict], style)
+    phases = [_handshake(connection), _data(connection), _close(connection)]
+    yield from _phases(phases, narrow)
+    if connection.notes:
+        counts = [
+            f"{grouped(count)} {say(SHOWN_NOTES.get(name, name))}" for name, count in connection.notes.items()
+        ]
+        width = max(columns(say(phase.name)) for phase in phases)
+        room = max(narrow.width - width - 6, 1)
+        head = f"    {say('notes'):<{width}}  "
+        for line in flow(counts, room, narrow):
+            yield finish([(head, "faint"), (line, "odd")], narrow)
+            head = " " * len(head)
+
+
+def _readable(style: Style) -> Style:
+    return Style(min(style.width, READABLE_WIDTH), style.colour, style.ascii)
+
+
+def _paragraph(items: Sequence[str], style: Style, *, indent: int = 4) -> Iterator[str]:
+    """Items that flow, behind a margin where there is room for one."""
+    narrow = _readable(style)
+    margin = " " * (indent if narrow.width >= 40 else 0)
+    for line in flow(items, max(narrow.width - len(margin), 1), narrow):
+        yield finish([(margin, ""), (line, "")], narrow)
+
+
+def _phases(phases: Sequence[_Phase], style: Style) -> Iterator[str]:
+    """The phases in columns, or each as a paragraph where the columns leave the details too little room."""
+    names = [say(phase.name) for phase in phases]
+    name_width = max(map(columns, names))
+    outcome_width = max(columns(own(phase.outcome, style)) for phase in phases)
+    frames_width = max(columns(own(phase.frames, style)) for phase in phases)
+    start = 4 + name_width + 2 + outcome_width + 3 + (frames_width and frames_width + 3)
+    wide = style.width - start >= DETAILS_ROOM
+    for phase, name in zip(phases, names, strict=True):
+        outcome, frames = own(phase.outcome, style), own(phase.frames, style)
+        role = "good" if phase.good else "bad"
+        head = f"    {name}{'':{name_width - columns(name) + 2}}"
+        if wide:
+            spans = [(head, "faint"), (outcome + " " * (outcome_width - columns(outcome) + 3), role)]
+            if frames_width:
+                spans.append((frames + " " * (frames_width - columns(frames) + 3), ""))
+            hanging = start
+            lines = flow(phase.details, style.width - start, style)
+        else:
+            spans = [(head, "faint"), (outcome, role)]
+            hanging = len(head) if style.width >= 40 else 4
+            lines = flow(
+                ["", *([frames] if frames else []), *phase.details],
+                max(style.width - hanging, 1),
+                style,
+                first=style.width - len(head) - columns(outcome),
+            )
+        yield finish([*spans, (lines[0], "")], style)
+        for line in lines[1:]:
+            yield finish([(" " * hanging, ""), (line, "")], style)
+
+
+def _handshake(connection: Connection) -> _Phase:
+    handshake = connection.handshake
+    details = _explained(HANDSHAKE_MEANINGS.get(handshake.outcome))
+    if handshake.syn_rtt_ns is not None and handshake.ack_rtt_ns is not None:
+        details.append(say("round trip {times}", times=sum_of(handshake.syn_rtt_ns, handshake.ack_rtt_ns)))
+    elif handshake.syn_rtt_ns is not None:
+        details.append(say("SYN-ACK after {time}", time=duration(handshake.syn_rtt_ns)))
+    elif handshake.ack_rtt_ns is not None:
+        details.append(say("ACK {time} after the SYN-ACK", time=duration(handshake.ack_rtt_ns)))
+    details += _repeated("SYN", handshake.syn_retries, handshake.syn_retry_delays_ns)
+    details += _repeated("SYN-ACK", handshake.syn_ack_retries, handshake.syn_ack_retry_delays_ns)
+    details += _agreed(handshake)
+    details += _explained(ROLES.get(connection.roles))
+    frames = (handshake.syn_frame, handshake.syn_ack_frame, handshake.ack_frame)
+    return _Phase(
+        "handshake",
+        say(HANDSHAKE_WORDS.get(handshake.outcome, handshake.outcome)),
+        _frames(frames),
+        details,
+        handshake.outcome in {"complete", "simultaneous", "partial", "not-captured"},
+    )
+
+
+def _explained(sentence: str | None) -> list[str]:
+    return [say(sentence)] if sentence else []
+
+
+def _frames(frames: Iterable[int | None]) -> str:
+    """The frames of a phase. One may do two things: in a simultaneous open a SYN-ACK also completes it."""
+    captured = [str(frame) for frame in dict.fromkeys(frames) if frame is not None]
+    if not captured:
+        return ""
+    return say("frame {frames}" if len(captured) == 1 else "frames {frames}", frames=" ".join(captured))
+
+
+def _repeated(segment: str, times: int, after: Sequence[int]) -> list[str]:
+    if not times:
+        return []
+    sentence = "{segment} repeated once" if times == 1 else "{segment} repeated {count} times"
+    repeated = say(sentence, segment=segment, count=grouped(times))
+    return [say("{repeated}, after {delays}", repeated=repeated, delays=delays(after)) if after else repeated]
+
+
+def _agreed(handshake: Handshake) -> list[str]:
+    """What both sides agreed on, or what the one whose SYN was captured announced."""
+    client, server = handshake.client_options, handshake.server_options
+    if client is None or server is None:
+        return (
+            [] if client is server else _announced(client or server, "server" if client is None else "client")
+        )
+    agreed = []
+    sizes = (client.maximum_segment_size, server.maximum_segment_size)
+    if sizes[0] is not None and sizes[0] == sizes[1]:
+        agreed.append(say("MSS {size}", size=sizes[0]))
+    elif sizes != (None, None):
+        client_size, server_size = (say("none") if size is None else size for size in sizes)
+        agreed.append(
+            say(
+                "MSS {size} (client {client}, server {server})",
+                size=say("unknown") if handshake.effective_mss is None else handshake.effective_mss,
+                client=client_size,
+                server=server_size,
+            )
+        )
+    if handshake.window_scaling and client.window_scale is not None and server.window_scale is not None:
+        factors = (1 << min(client.window_scale, 14), 1 << min(server.window_scale, 14))
+        if factors[0] == factors[1]:
+            agreed.append(say("window scale ×{factor}", factor=factors[0]))
+        else:
+            agreed.append(say("window scale ×{client} and ×{server}", client=factors[0], server=factors[1]))
+    if handshake.sack:
+        agreed.append(say("SACK"))
+    if handshake.timestamps:
+        agreed.append(say("timestamps"))
+    if handshake.ecn:
+        agreed.append(say("ECN"))
+    if handshake.fast_open is not None:
+        agreed += _explained(FAST_OPEN.get(handshake.fast_open, handshake.fast_open))
+    return agreed
+
+
+def _announced(options: EndpointOptions | None, side: str) -> list[str]:
+    if options is None:
+        return []
+    offers = []
+    if options.maximum_segment_size is not None:
+        offers.append(say("MSS {size}", size=options.maximum_segment_size))
+    if options.window_scale is not None:
+        offers.append(say("window scale ×{factor}", factor=1 << min(options.window_scale, 14)))
+    if options.sack_permitted:
+        offers.append(say("SACK"))
+    if options.timestamps:
+        offers.append(say("timestamps"))
+    if options.ecn:
+        offers.append(say("ECN"))
+    if options.fast_open_cookie is not None:
+        offers.append(say("Fast Open"))
+    return [say("the {side} offers {offers}", side=say(side), offers=", ".join(offers))] if offers else []
+
+
+def _data(connection: Connection) -> _Phase:
+    client, server = connection.client_data, connection.server_data
+    segments = say("{out} + {back} segments", out=grouped(client.segments), back=grouped(server.segments))
+    details = [*_trouble(client, "client"), *_trouble(server, "server")]
+    outcome = say("none")
+    if client.octets or server.octets:
+        outcome = say("{out} out, {back} back", out=grouped(client.octets), back=grouped(server.octets))
+        carrying = say(
+            "{out} + {back} with data", out=grouped(client.data_segments), back=grouped(server.data_segments)
+        )
+        details = [carrying, *(details or [say("nothing repeated")])]
+    clean = not (client.unacknowledged_octets or server.unacknowledged_octets)
+    return _Phase("data", outcome, segments, details, clean)
+
+
+def _trouble(sent: Direction, side: str) -> list[str]:
+    """What one side sent again, out of order, or without ever seeing it acknowledged."""
+    found = []
+    if sent.retransmitted_segments:
+        repeated = counted(sent.retransmitted_segments, "{count} segment", "{count} segments")
+        octets = counted(sent.retransmitted_octets, "{count} octet", "{count} octets")
+        sentence = "the {side} repeated {segments}"
+        if sent.retransmitted_octets:
+            sentence = "the {side} repeated {segments} with {octets}"
+        found.append(say(sentence, side=say(side), segments=repeated, octets=octets))
+    if sent.out_of_order_segments:
+        found.append(
+            say(
+                "{count} of the {side} out of order",
+                side=say(side),
+                count=grouped(sent.out_of_order_segments),
+            )
+        )
+    if sent.unacknowledged_octets:
+        octets = counted(sent.unacknowledged_octets, "{count} octet", "{count} octets")
+        found.append(say("{octets} of the {side} not acknowledged", side=say(side), octets=octets))
+    return found
+
+
+def _close(connection: Connection) -> _Phase:
+    close = connection.close
+    details = []
+    if close.outcome == "reset" and close.active in {"client", "server"}:
+        details.append(say("by the {side}", side=say(str(close.active))))
+    elif close.active is not None:
+        details.append(
+            say("both at once") if close.active == "both" else say("{side} first", side=say(close.active))
+        )
+    other = {"client": "server", "server": "client"}.get(close.active or "", "other side")
+    if close.outcome in CLOSE_MEANINGS:
+        details.append(say(CLOSE_MEANINGS[close.outcome], other=say(other)))
+    details += _left(close)
+    if close.data_lost:
+        details.append(say("data was lost"))
+    return _Phase(
+        "close",
+        say(CLOSE_WORDS.get(close.outcome, close.outcome)),
+        _frames(close.frames),
+        details,
+        close.outcome not in {"reset", "reset-after-fin", "unacknowledged"} and not close.data_lost,
+    )
+
+
+def _left(close: Close) -> list[str]:
+    if not close.time_wait:
+        return []
+    if len(close.time_wait) > 1:
+        return [say("both in TIME-WAIT")]
+    return [say("{side} in TIME-WAIT", side=say(close.time_wait[0]))]
