@@ -38,6 +38,10 @@ class _ReaderGone(Exception):
     """Whoever read standard output has closed it. click would end with status 1 on the OSError itself."""
 
 
+class _Interrupted(Exception):
+    """Ctrl-C. click would write an empty line about the KeyboardInterrupt itself."""
+
+
 def _run(arguments: Sequence[str]) -> int:
     try:
         tcpanalyze.main(args=list(arguments), prog_name="tcpanalyze", standalone_mode=False)
@@ -47,7 +51,7 @@ def _run(arguments: Sequence[str]) -> int:
         sentence = error.format_message().removesuffix(".")
         _complain(say("{problem}; tcpanalyze --help shows what there is", problem=inert(sentence)))
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt, _Interrupted):
         _complain(say("interrupted"))
         return INTERRUPTED
     except _ReaderGone:
@@ -88,6 +92,8 @@ class _Command(click.Command):
             sys.stdout.flush()
         except BrokenPipeError as error:
             raise _ReaderGone from error
+        except KeyboardInterrupt as error:
+            raise _Interrupted from error
         return answer
 
 

@@ -314,7 +314,7 @@ class Sheet:
 
     def _head(self, line: Lifeline) -> tuple[Piece, Piece]:
         address = f"[{line.address}]:{line.port}" if ":" in line.address else f"{line.address}:{line.port}"
-        most = (A4_WIDTH - 2 * MARGIN) / 2 - 24
+        most = (A4_WIDTH - 2 * MARGIN) / 2 - 22
         return (
             self.fitted(say(line.role), typeface(9.5, bold=True), INK, most),
             self.fitted(address, typeface(9), INK, most),
@@ -333,11 +333,12 @@ class Sheet:
                 ink.text(MARGIN, y + 3, Piece(line, self.text_face, FAINT))
                 y += 14
         y += 5
-        for side, (role, address) in enumerate(self.heads):
-            box = max(role.face.width(role.text), address.face.width(address.text)) + 18
-            x = (self.left, self.right)[side] - box / 2
-            x = max(MARGIN, x) if side == 0 else min(A4_WIDTH - MARGIN - box, x)
-            ink.box(x, y, box, 31, Tone("#ffffff", INK, INK), 4)
+        boxes = [max(piece.face.width(piece.text) for piece in head) + 18 for head in self.heads]
+        right = min(A4_WIDTH - MARGIN - boxes[1], self.right - boxes[1] / 2)
+        # Two long IPv6 addresses only fit side by side when they give way to each other.
+        left = min(max(MARGIN, self.left - boxes[0] / 2), right - 8 - boxes[0])
+        for (role, address), x, box in zip(self.heads, (left, right), boxes, strict=True):
+            ink.box(x, y, box, 31, Tone(PAPER, INK, INK), 4)
             ink.text(x + box / 2, y + 12.5, role, anchor=0.5)
             ink.text(x + box / 2, y + 24.5, address, anchor=0.5)
         return y + 31
@@ -410,9 +411,10 @@ class Sheet:
         chips = self._chips(row, length * 0.5)
         taken = HEAD + 7 + sum(width for _, _, width in chips) + 3 * (len(chips) - 1) + 7
         room = length - taken - 9
-        lines = flow(self._pieces(row, room), room)
+        # The first line stands on the arrow and the second hangs under it, both beside the labels.
+        lines = flow(self._pieces(row, room), room, beyond=(2, length - 18))
         below = len(lines) - 1
-        height = TEXT_ABOVE + SLANT + (TEXT_FALL + LINE * (below - 1) + 5 if below else BELOW_ARROW)
+        height = TEXT_ABOVE + SLANT + (TEXT_FALL + LINE * (below - 1) + 3 if below else BELOW_ARROW)
         frame = self.piece(str(row.frame), self.small, FAINT)
         time = self.piece(self.clock.show(row.time_ns), self.small, FAINT)
 
@@ -438,7 +440,8 @@ class Sheet:
             start = 9.0 if row.to_right else taken
             for number, line in enumerate(lines):
                 rise = TEXT_RISE if number == 0 else -TEXT_FALL - LINE * (number - 1)
-                write_along(ink, line, slope, start + (room - line_width(line)) / 2, rise)
+                middle = start + room / 2 if number < 2 else slope.length / 2
+                write_along(ink, line, slope, middle - line_width(line) / 2, rise)
 
         return Block(height, row.phase, paint)
 
@@ -489,12 +492,16 @@ class Sheet:
             yield self.fitted(text, self.plain if calm else self.strong, FAINT if calm else AGAIN_TEXT, room)
 
     def _fold(self, row: Fold) -> Block:
-        width = self.right - self.left - 40
-        lines = [self.small.shown(line) for line in fold_sentences(row)]
+        width = self.right - self.left - 56
         text = [
-            Piece(part, self.strong if number == 0 else self.small, INK if number == 0 else FAINT)
-            for number, line in enumerate(lines)
-            for part in (self.strong if number == 0 else self.small).wrapped(line, width - 16)
+            Piece(line, face, colour)
+            for items, face, colour in zip(
+                fold_sentences(row),
+                (self.chip_face, self.small, self.small),
+                (INK, FAINT, FAINT),
+                strict=True,
+            )
+            for line in face.gathered([face.shown(item) for item in items], width)
         ]
         inner = LINE * len(text) + 8
         dots = self.piece("⋮", self.small, FAINT)
@@ -550,7 +557,7 @@ class Sheet:
             "States are those after the segment. A capture sees no arrival: a segment counts as received when seen."
         )
         remarks = self.small.wrapped(self.small.shown(remark), A4_WIDTH - 2 * MARGIN)
-        symbol = 24.0
+        symbol = 19.0
 
         def paint(ink: Ink, top: float) -> float:
             x, y = MARGIN, top + 10
@@ -561,7 +568,7 @@ class Sheet:
                     x, y = MARGIN, y + 13
                 self._paint_symbol(ink, kind, tone, x, y - 3, symbol)
                 ink.text(x + symbol + 5, y, piece)
-                x += width + 14
+                x += width + 12
             for line in remarks:
                 y += 12
                 ink.text(MARGIN, y, Piece(line, self.small, FAINT))
@@ -572,7 +579,7 @@ class Sheet:
     def _paint_symbol(self, ink: Ink, kind: str, tone: Tone, x: float, y: float, width: float) -> None:
         slope = Slope((x, y), (x + width, y))
         if kind == "state":
-            ink.strokes.append(Stroke((slope.point(6, 0), slope.point(width, 0)), tone.line, RAIL))
+            ink.strokes.append(Stroke((slope.point(3, 0), slope.point(width, 0)), tone.line, RAIL))
         elif kind == "fold":
             ink.strokes.append(Stroke((slope.point(0, 0), slope.point(width, 0)), HAIRLINE, 1.1, (1.2, 2.2)))
         else:
@@ -635,16 +642,14 @@ def chip_tone(label: str) -> Tone:
     return Tone(PAPER, GREY.line, GREY.dark)
 
 
-def fold_sentences(fold: Fold) -> list[str]:
-    """What a folded run held, a line each."""
+def fold_sentences(fold: Fold) -> tuple[list[str], list[str], list[str]]:
+    """What a folded run held: how much and how long, what each side sent, what was odd about it."""
     segments = fold.segments_to_right + fold.segments_to_left
-    first = say(
-        "{segments} left out: frames {first} to {last}, {duration}",
-        segments=counted(segments, "{count} segment", "{count} segments"),
-        first=fold.first_frame,
-        last=fold.last_frame,
-        duration=duration(fold.last_time_ns - fold.first_time_ns),
-    )
+    run = [
+        counted(segments, "{count} segment left out", "{count} segments left out"),
+        say("frames {first} to {last}", first=fold.first_frame, last=fold.last_frame),
+        duration(fold.last_time_ns - fold.first_time_ns),
+    ]
     ways = []
     for arrow, count, octets in (
         ("→", fold.segments_to_right, fold.octets_to_right),
@@ -654,18 +659,21 @@ def fold_sentences(fold: Fold) -> list[str]:
             held = counted(octets, "{count} octet", "{count} octets")
             ways.append(say("{arrow} {count} with {octets}", arrow=arrow, count=grouped(count), octets=held))
     noted = [
-        say("{count} × {note}", count=grouped(count), note=say(SHOWN_NOTES.get(name, name)))
+        say("{count} × {note}", count=grouped(count), note=say(SHOWN_NOTES[name]))
         for name, count in fold.noted
     ]
-    return [first, "     ".join(ways), *([", ".join(noted)] if noted else [])]
+    return run, ways, noted
 
 
-def flow(pieces: Iterable[Piece], width: float) -> list[list[Piece]]:
-    """Break pieces into lines no wider than `width`; neighbours that look alike become one."""
+def flow(pieces: Iterable[Piece], width: float, *, beyond: tuple[int, float]) -> list[list[Piece]]:
+    """Break pieces into lines no wider than `width`; neighbours that look alike become one.
+
+    beyond: after so many lines, the width of all further ones.
+    """
     lines: list[list[Piece]] = [[]]
     for piece in pieces:
         longer = joined(lines[-1], piece)
-        if not lines[-1] or line_width(longer) <= width:
+        if not lines[-1] or line_width(longer) <= (width if len(lines) <= beyond[0] else beyond[1]):
             lines[-1] = longer
         else:
             lines.append([piece])

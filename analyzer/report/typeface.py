@@ -7,6 +7,7 @@ escape: a picture with empty boxes would tell nobody what was there.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from unicodedata import category, east_asian_width
@@ -35,6 +36,7 @@ FALLBACK_FAMILIES: Final = (
 )
 
 ELLIPSIS: Final = "…"
+BETWEEN: Final = "  ·  "
 # matplotlib measures outlines without hinting; what Agg draws may be this much wider.
 SLACK: Final = 1.01
 
@@ -105,6 +107,17 @@ class Typeface:
                 lines.append(whole or line[0])
                 line = line[len(whole or line[0]) :]
         return [*lines, line.rstrip()] if line.strip() else lines
+
+    def gathered(self, items: Iterable[str], width: float) -> list[str]:
+        """The items in lines no wider than `width` points, a dot between two; none is broken, only cut."""
+        lines: list[str] = []
+        for item in items:
+            longer = f"{lines[-1]}{BETWEEN}{item}" if lines else item
+            if lines and self.width(longer) <= width:
+                lines[-1] = longer
+            else:
+                lines.append(self.cut(item, width))
+        return lines
 
     def _has(self, character: str) -> bool:
         return character.isprintable() and any(face.get_char_index(ord(character)) for face in self._faces)

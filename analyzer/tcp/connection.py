@@ -434,6 +434,9 @@ class Connection:
             if sender.syn_frame != 0 and header.seq == sender.isn:
                 # The SYN-ACK of a simultaneous open repeats the SYN by design (RFC 9293 figure 7).
                 step.notes = (step.notes & ~notes.RETRANSMISSIONS & ~notes.OUT_OF_ORDER) | notes.SIMULTANEOUS_OPEN
+            if sender.syn_ack_frame == 0:
+                # What came before it (a reset that was not believed) was no part of this numbering.
+                step.notes &= ~(notes.LOST_SEGMENT | notes.REUSED_PORTS)
             sender.syn_ack_frame = frame
             sender.syn_ack_time = time_ns
             sender.isn = header.seq
@@ -486,6 +489,8 @@ class Connection:
         covers_syn = receiver.isn < 0 or difference(header.ack, receiver.isn) > 0
         if opens and covers_syn:
             step.labels |= labels.HANDSHAKE_3
+            if receiver.syn_ack_frame != 0 and header.ack == advance(receiver.isn, 1):
+                step.notes &= ~notes.ACK_LOST_SEGMENT
             self.handshake_ack_frame = frame
             self.handshake_ack_time = time_ns
             if sender.fin_frame == 0:
@@ -570,12 +575,20 @@ class Connection:
         if step.notes & (notes.ZERO_WINDOW_PROBE | notes.ZERO_WINDOW_PROBE_ACK):
             return labels.PROBE
         if step.notes & notes.KEEP_ALIVE:
-            # Linux probes a closed window with what looks like a keep-alive.
-            return labels.PROBE if receiver.last_window == 0 else labels.KEEP_ALIVE
+            if receiver.last_window != 0:
+                return labels.KEEP_ALIVE
+            # Linux probes a closed window with an octet below SND.NXT, or none: to Wireshark a keep-alive.
+            step.notes = (step.notes & ~notes.KEEP_ALIVE) | notes.ZERO_WINDOW_PROBE
+            return labels.PROBE
+        if receiver.last_labels & labels.PROBE and header.seq == sender.snd_nxt:
+            if header.window == 0:
+                step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.ZERO_WINDOW_PROBE_ACK
+                return labels.PROBE
+            if step.notes & notes.KEEP_ALIVE_ACK:
+                step.notes &= ~notes.KEEP_ALIVE_ACK
+                return labels.PROBE
         if step.notes & notes.KEEP_ALIVE_ACK:
             return labels.KEEP_ALIVE
-        if step.wireshark_notes & notes.ZERO_WINDOW and receiver.last_labels & labels.PROBE:
-            return labels.PROBE
         return labels.ACK
 
     def _after_the_end(self, sender: Endpoint, receiver: Endpoint, header: Header, step: Step) -> None:

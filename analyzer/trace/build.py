@@ -174,7 +174,7 @@ def _why(row: Row, client: int) -> str:
             )
             sentences.append(
                 say(
-                    "{reason}: {me} {before} → {after} [RFC 9293 {section}]",
+                    "{reason}: the {me} moves from {before} to {after} [RFC 9293 {section}]",
                     reason=reason,
                     me=say(me),
                     before=states.STATES[transition.state],

@@ -116,9 +116,7 @@ class Stage:
         """Three segments, the client first."""
         self.closed = "three-segment"
         self.send("client", "FIN,ACK", seq, ack, "close-1", client="FIN-WAIT-1", server="CLOSE-WAIT")
-        self.send(
-            "server", "FIN,ACK", ack, seq + 1, "close-2 close-3", client="TIME-WAIT", server="LAST-ACK"
-        )
+        self.send("server", "FIN,ACK", ack, seq + 1, "close-2 close-3", client="TIME-WAIT", server="LAST-ACK")
         return self.send("client", "ACK", seq + 1, ack + 1, "close-4", server="CLOSED")
 
     def segments(self, number: int) -> Sequence[Segment]:
@@ -209,7 +207,9 @@ def lossy(times: int = 3) -> Stage:
     for _ in range(times):
         stage.send("client", "ACK", seq, 1, "data", payload=b"x" * 40, length=1448)
         stage.send("server", "ACK", 1, 1, "ack", notes="duplicate_ack")
-        stage.send("client", "ACK", seq, 1, "data", payload=b"x" * 40, length=1448, notes="fast_retransmission")
+        stage.send(
+            "client", "ACK", seq, 1, "data", payload=b"x" * 40, length=1448, notes="fast_retransmission"
+        )
         stage.send("client", "ACK", seq, 1, "data", payload=b"x" * 40, length=1448, notes="retransmission")
         stage.send("client", "ACK", seq + 1448, 1, "data", length=1448, notes="out_of_order snapped")
         stage.send("server", "ACK", 1, seq, "ack", notes="zero_window")
