@@ -6,7 +6,7 @@ Nothing here decides anything about TCP, files or pictures; it connects the laye
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from analyzer.capture import Records, open_capture
 from analyzer.errors import InputError, UsageError
@@ -22,6 +22,9 @@ __all__ = ["analyze"]
 
 SEGMENTS_KEPT = 50_000
 """Up to here the segments stay in memory (about 25 MB); past it they are read again when asked for."""
+
+SEGMENTS_READ_AHEAD = 200_000
+"""Somebody who goes through all connections in order gets this many segments with each reading."""
 
 SEGMENTS_KEPT_OF_A_PIPE = 500_000
 """A pipe cannot be read again, so more is kept of it."""
@@ -51,8 +54,8 @@ class _StoredSegments:
     def __init__(self, path: str, done: Pass) -> None:
         self._path = path
         self._machines: list[Machine] = done.table.connections
-        self._rows: dict[int, list[Row]] | None = None if done.overflowed else done.rows
-        self._prepared: dict[int, list[Row]] = {}
+        self._complete = not done.overflowed
+        self._rows: dict[int, list[Row]] = done.rows
         self._latest: tuple[int, Sequence[Segment]] = (-1, ())
 
     def segments(self, number: int) -> Sequence[Segment]:
@@ -63,33 +66,33 @@ class _StoredSegments:
             self._latest = (number, tuple(build_segments(machine, self._rows_of(number))))
         return self._latest[1]
 
-    def prepare(self, numbers: Collection[int]) -> None:
-        if self._rows is not None or self._path == "-":
-            return
-        missing = set(numbers) - self._prepared.keys()
-        if missing:
-            again = self._read_again(missing, SEGMENTS_KEPT)
-            if not again.overflowed:
-                self._prepared = again.rows
-
     def _rows_of(self, number: int) -> list[Row]:
-        if self._rows is not None:
-            return self._rows.get(number, [])
+        if number not in self._rows and not self._complete:
+            self._read_again(number)
+        return self._rows.get(number, [])
+
+    def _read_again(self, number: int) -> None:
+        """Read a connection's segments, and those after it where the connections are asked for in order."""
         if self._path == "-":
             raise InputError(
                 say("the capture on standard input is too large to keep its segments: store it in a file first")
             )
-        if number not in self._prepared:
-            machine = self._machines[number]
-            count = int(machine.first.segments + machine.second.segments)
-            self._prepared = self._read_again({number}, count).rows
-        return self._prepared.get(number, [])
-
-    def _read_again(self, numbers: set[int], budget: int) -> Pass:
-        again = Pass(budget, numbers)
+        wanted = {number}
+        room = self._count(number)
+        if number == self._latest[0] + 1:
+            following = number + 1
+            while following < len(self._machines) and room + self._count(following) <= SEGMENTS_READ_AHEAD:
+                room += self._count(following)
+                wanted.add(following)
+                following += 1
+        again = Pass(room, wanted)
         with open_capture(self._path) as records:
             again.run(records)
-        return again
+        self._rows = again.rows
+
+    def _count(self, number: int) -> int:
+        machine = self._machines[number]
+        return int(machine.first.segments + machine.second.segments)
 
     def picture(self, connection: Connection) -> str:
         from analyzer.diagram.layout import lay_out

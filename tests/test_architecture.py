@@ -29,7 +29,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "pipeline": ("report", "check", "passes"),
     "lab": ("pipeline",),
     "cluster": ("pipeline",),
-    "cli": ("lab", "cluster"),
+    "commands": ("lab", "cluster"),
+    "cli": ("commands",),
     "__main__": ("cli",),
 }
 

@@ -19,6 +19,7 @@ import pytest
 from click.testing import CliRunner
 
 from analyzer import cli
+from analyzer.commands import show
 
 ROOT = Path(__file__).resolve().parent.parent
 ECHO = ROOT / "captures" / "echo.pcap"
@@ -49,7 +50,7 @@ def said(done: subprocess.CompletedProcess[bytes]) -> str:
 
 def inside(arguments: Sequence[str | Path], capfd: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
     """The command in this process: status, output, errors."""
-    status = cli._run([str(argument) for argument in arguments])
+    status = cli.run([str(argument) for argument in arguments])
     captured = capfd.readouterr()
     return status, captured.out, captured.err
 
@@ -157,7 +158,7 @@ def test_standard_input_also_compressed(tmp_path: Path) -> None:
     ],
 )
 def test_the_folder_is_named_after_the_capture(capture: str, name: str) -> None:
-    assert cli._name_of(capture) == name
+    assert show._name_of(capture) == name
 
 
 def test_ascii(capfd: pytest.CaptureFixture[str]) -> None:
@@ -234,7 +235,7 @@ def test_help_and_version(tmp_path: Path) -> None:
     done = run("--help", cwd=tmp_path)
     assert done.returncode == 0
     assert b"CAPTURE" in done.stdout
-    assert CliRunner().invoke(cli.tcpanalyze, ["-h"]).exit_code == 0
+    assert CliRunner().invoke(show.command, ["-h"]).exit_code == 0
 
 
 # Where the output goes wrong.
@@ -334,7 +335,7 @@ def on_a_terminal(arguments: Sequence[str], cwd: Path, **environment: str) -> by
             stdout=terminal,
             stderr=terminal,
             cwd=cwd,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "100", **environment},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "100", **environment},
         )
     shown = b""
     with os.fdopen(leader, "rb", buffering=0) as screen:

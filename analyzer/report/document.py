@@ -1,7 +1,7 @@
 """The JSON document: everything that is known of a trace, in the shape of `tcpanalyze-1.schema.json`.
 
-Within version 1 keys are added and never renamed or removed. Payload octets are not part of it. It is written
-connection by connection, so that it never has to fit into memory as a whole.
+Within version 1 keys are added and never renamed or removed. Payload octets are not part of it. It is
+written connection by connection, so that it never has to fit into memory as a whole.
 """
 
 from __future__ import annotations

@@ -231,8 +231,14 @@ def _head(diagram: Diagram, plan: _Plan, style: Style) -> Iterator[list[Span]]:
     else:
         # Two long addresses of IPv6 do not fit beside each other.
         left, right = (f"{name}  {address}" for name, address in zip(names, addresses, strict=True))
-        yield [(f"{corner}  ", "faint"), (left, "title")]
+        if len(corner) + 2 + len(left) <= style.width:
+            yield [(f"{corner}  ", "faint"), (left, "title")]
+            corner = ""
+        else:
+            yield [(left, "title")]
         yield [(f"{right:>{style.width}}", "title")]
+        if corner:
+            yield [(corner, "faint")]
     left, right = diagram.left.initial_state, diagram.right.initial_state
     if layout.lanes:
         yield _line(plan, left=left, middle=[(" " * plan.middle, "")], right=[(right, "state")])
@@ -347,7 +353,8 @@ def _excerpt(text: str, room: int, style: Style) -> str:
         return ""
     mark = own("…", style)
     if not text.startswith('"'):
-        return f" {cut(text, room, style)}"
+        # Octets in hexadecimal, three columns each with the space after them.
+        return f" {text[: (room - columns(mark)) // 3 * 3]}{mark}"
     kept = ""
     for piece in fragments(text[1:]):
         if columns(kept + piece + mark) + 2 > room:

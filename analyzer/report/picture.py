@@ -546,7 +546,7 @@ class Sheet:
         if any(row.reset for row in arrows):
             entries.append(("reset", say("reset"), BLANK))
         if len(arrows) < len(self.diagram.rows):
-            entries.append(("fold", say("segments left out here"), BLANK))
+            entries.append(("fold", say("left out"), BLANK))
         states = set(self._states_before())
         for row in arrows:
             states |= {state for state in (row.left_state, row.right_state) if state}
@@ -554,7 +554,7 @@ class Sheet:
             if states & set(members):
                 entries.append(("state", say(group), tone))
         remark = say(
-            "States are those after the segment. A capture sees no arrival: a segment counts as received when seen."
+            "States are those after each segment. A capture sees no arrival: what is seen counts as received."
         )
         remarks = self.small.wrapped(self.small.shown(remark), A4_WIDTH - 2 * MARGIN)
         symbol = 19.0
@@ -914,7 +914,7 @@ def _png(diagram: Diagram) -> Iterator[tuple[str, bytes]]:
             buffer = BytesIO()
             part.savefig(
                 buffer, format="png", dpi=PNG_RESOLUTION, metadata={"Software": CREATOR},
-                pil_kwargs={"compress_level": 4},
+                pil_kwargs={"compress_level": 3},
             )  # fmt: skip
             yield (".png" if len(parts) == 1 else f"-part-{number}.png"), buffer.getvalue()
 

@@ -1,11 +1,11 @@
 """The table of transitions as a picture, in the shape of RFC 9293 figure 5.
 
 What is drawn comes from `states.TRANSITIONS`; only the places are chosen by hand. Rows that lead from one
-state to the same other share an arrow, with an input on each line beside it. Resets lead from nearly every state to
-CLOSED and are told in a list below the picture, made from their rows.
+state to the same other share an arrow, with an input on each line beside it. Resets lead from nearly every
+state to CLOSED and are told in a list below the picture, made from their rows.
 
-The SVG is written as text: it is the same, octet for octet, wherever it is made, and its letters can be searched.
-Lengths are points (1/72 inch), from the top left corner, and the sheet is as wide as A4.
+The SVG is written as text: it is the same, octet for octet, wherever it is made, and its words can be
+searched. Lengths are points (1/72 inch), from the top left corner, and the sheet is A4.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ RESET_INPUTS: Final = (states.SEND_RST, states.SEND_RST_REFUSING, states.RECEIVE
 """Told below the picture. A RST that leads back to LISTEN is drawn."""
 
 REMARKS: Final = (
-    "Not on the wire and so not in the table: the passive OPEN (CLOSED to LISTEN), the timer that ends TIME-WAIT.",
-    "Dashed: the capture begins late, and nothing was known of the endpoint. CLOSED and UNKNOWN are drawn twice.",
+    "Not on the wire and so not in the table: the passive OPEN (CLOSED to LISTEN), the end of TIME-WAIT.",
+    "Dashed: the capture begins late, nothing was known of the endpoint. UNKNOWN and CLOSED are drawn twice.",
 )
 
 
@@ -124,10 +124,14 @@ _CLOSING_LANE = 560.0
 ROUTES: Final[dict[tuple[int, int], Route]] = {
     # Opening.
     (states.CLOSED, states.SYN_SENT): Route(
-        ((_CENTRE_RIGHT, CLOSED_Y), (RIGHT + 22, CLOSED_Y), (RIGHT + 22, _OPENING_TOP)), _CENTRE_RIGHT + 12, CLOSED_Y - 5
+        ((_CENTRE_RIGHT, CLOSED_Y), (RIGHT + 22, CLOSED_Y), (RIGHT + 22, _OPENING_TOP)),
+        _CENTRE_RIGHT + 12,
+        CLOSED_Y - 5,
     ),
     (states.LISTEN, states.SYN_SENT): Route(
-        ((_CENTRE_RIGHT, LISTEN_Y), (RIGHT - 22, LISTEN_Y), (RIGHT - 22, _OPENING_TOP)), _CENTRE_RIGHT + 12, LISTEN_Y - 5
+        ((_CENTRE_RIGHT, LISTEN_Y), (RIGHT - 22, LISTEN_Y), (RIGHT - 22, _OPENING_TOP)),
+        _CENTRE_RIGHT + 12,
+        LISTEN_Y - 5,
     ),
     (states.CLOSED, states.SYN_RECEIVED): Route(
         ((_CENTRE_LEFT, CLOSED_Y), (LEFT - 34, CLOSED_Y), (LEFT - 34, _OPENING_TOP)),
@@ -217,19 +221,32 @@ ROUTES: Final[dict[tuple[int, int], Route]] = {
         ((_UNKNOWN_LEFT, FIN_Y), (_LEFT_EDGE, FIN_Y)), (_UNKNOWN_LEFT + _LEFT_EDGE) / 2, FIN_Y - 5, "middle"
     ),
     (states.UNKNOWN, states.CLOSE_WAIT): Route(
-        ((_UNKNOWN_RIGHT, FIN_Y), (_RIGHT_EDGE, FIN_Y)), (_UNKNOWN_RIGHT + _RIGHT_EDGE) / 2, FIN_Y - 5, "middle"
+        ((_UNKNOWN_RIGHT, FIN_Y), (_RIGHT_EDGE, FIN_Y)),
+        (_UNKNOWN_RIGHT + _RIGHT_EDGE) / 2,
+        FIN_Y - 5,
+        "middle",
     ),
     # Closing, the second half.
     (states.FIN_WAIT_1, states.FIN_WAIT_2): Route(
         ((LEFT - 22, _FIN_BOTTOM), (LEFT - 22, _SECOND_TOP)), LEFT - 15, FIN_Y + 67, columns=12
     ),
     (states.FIN_WAIT_1, states.CLOSING): Route(
-        ((LEFT + 22, _FIN_BOTTOM), (LEFT + 22, _CLOSING_LANE), (MIDDLE - 22, _CLOSING_LANE), (MIDDLE - 22, _SECOND_TOP)),
+        (
+            (LEFT + 22, _FIN_BOTTOM),
+            (LEFT + 22, _CLOSING_LANE),
+            (MIDDLE - 22, _CLOSING_LANE),
+            (MIDDLE - 22, _SECOND_TOP),
+        ),
         LEFT + 62,
         _CLOSING_LANE - 5,
     ),
     (states.CLOSE_WAIT, states.CLOSING): Route(
-        ((RIGHT - 22, _FIN_BOTTOM), (RIGHT - 22, _CLOSING_LANE), (MIDDLE + 22, _CLOSING_LANE), (MIDDLE + 22, _SECOND_TOP)),
+        (
+            (RIGHT - 22, _FIN_BOTTOM),
+            (RIGHT - 22, _CLOSING_LANE),
+            (MIDDLE + 22, _CLOSING_LANE),
+            (MIDDLE + 22, _SECOND_TOP),
+        ),
         MIDDLE + 30,
         _CLOSING_LANE + 12,
         columns=26,
@@ -281,12 +298,16 @@ def state_diagram() -> str:
     """The picture as an SVG document."""
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_number(WIDTH)}pt" height="{_number(HEIGHT)}pt" '
-        f'viewBox="0 0 {_number(WIDTH)} {_number(HEIGHT)}" font-family="{FAMILY}" font-size="{_number(TEXT_SIZE)}">',
+        f'viewBox="0 0 {_number(WIDTH)} {_number(HEIGHT)}" '
+        f'font-family="{FAMILY}" font-size="{_number(TEXT_SIZE)}">',
         "<title>The states of a TCP endpoint as tcpanalyze follows them</title>",
         f'<rect width="100%" height="100%" fill="{PAPER}"/>',
         _text(MARGIN, 40, "The states of a TCP endpoint", size=15, bold=True),
         _text(
-            MARGIN, 56, "“sends” and “receives” are those of the endpoint whose state it is (RFC 9293, figure 5)", FAINT
+            MARGIN,
+            56,
+            "“sends” and “receives” are those of the endpoint whose state it is (RFC 9293, figure 5)",
+            FAINT,
         ),
     ]
     pairs = drawn_pairs()
@@ -350,7 +371,9 @@ def _path(points: list[Point], colour: str, width: float, more: str = "") -> str
     for before, bend, after in zip(points, points[1:], points[2:], strict=False):
         steps.append(f"L{_pair(_towards(bend, before))} Q{_pair(bend)} {_pair(_towards(bend, after))}")
     steps.append(f"L{_pair(points[-1])}")
-    return f'<path d="{" ".join(steps)}" fill="none" stroke="{colour}" stroke-width="{_number(width)}"{more}/>'
+    return (
+        f'<path d="{" ".join(steps)}" fill="none" stroke="{colour}" stroke-width="{_number(width)}"{more}/>'
+    )
 
 
 def _towards(start: Point, goal: Point) -> Point:
@@ -361,12 +384,20 @@ def _towards(start: Point, goal: Point) -> Point:
 
 
 def _text(
-    x: float, y: float, text: str, colour: str = INK, *, anchor: str = "start", size: float = TEXT_SIZE, bold: bool = False
+    x: float,
+    y: float,
+    text: str,
+    colour: str = INK,
+    *,
+    anchor: str = "start",
+    size: float = TEXT_SIZE,
+    bold: bool = False,
 ) -> str:
     weight = ' font-weight="bold"' if bold else ""
     larger = f' font-size="{_number(size)}"' if size != TEXT_SIZE else ""
     placed = "" if anchor == "start" else f' text-anchor="{anchor}"'
-    return f'<text x="{_number(x)}" y="{_number(y)}" fill="{colour}"{placed}{larger}{weight}>{escape(text)}</text>'
+    place = f'x="{_number(x)}" y="{_number(y)}"'
+    return f'<text {place} fill="{colour}"{placed}{larger}{weight}>{escape(text)}</text>'
 
 
 def _pair(point: Point) -> str:

@@ -128,6 +128,7 @@ class Connection:
             step.notes & notes.REUSED_PORTS
         )
         step.notes |= step.wireshark_notes
+        self._correct_gaps(sender, receiver, header, step)
         self._count(sender, header, direction, time_ns)
 
         if self._captured_twice(sender, header, options, parsed, time_ns):
@@ -241,6 +242,16 @@ class Connection:
             key = int(mask)
             counts[key] = counts.get(key, 0) + 1
 
+    def _correct_gaps(self, sender: Endpoint, receiver: Endpoint, header: Header, step: Step) -> None:
+        """Wireshark forgets the octet of a window probe, and the new end of a segment that begins with old octets."""
+        if step.notes & notes.LOST_SEGMENT and sender.snd_nxt >= 0:
+            if difference(header.seq, sender.snd_nxt) <= 0:
+                step.notes &= ~notes.LOST_SEGMENT
+        if step.notes & notes.ACK_LOST_SEGMENT and receiver.lowest >= 0 and receiver.holes is None:
+            from_the_start = receiver.isn < 0 or receiver.lowest == advance(receiver.isn, 1)
+            if from_the_start and difference(header.ack, receiver.snd_nxt) <= 0:
+                step.notes &= ~notes.ACK_LOST_SEGMENT
+
     # What the segment means.
 
     def _interpret(
@@ -265,6 +276,8 @@ class Connection:
                 self._syn_ack(sender, receiver, header, options, direction, frame, time_ns, step)
             else:
                 self._syn(sender, receiver, header, options, direction, frame, time_ns, step)
+            if step.notes & notes.BAD_SYN_ACK:
+                return
         elif not flags & flag.ACK:
             # RFC 9293 3.10.7.4, fifth: without ACK the segment is dropped.
             step.labels |= labels.STRAY
@@ -323,6 +336,16 @@ class Connection:
             step.notes |= notes.UNACCEPTABLE_RESET
             receiver.challenge_due = True
             return
+        answers_bad_ack = (
+            sender.state == states.SYN_SENT
+            and sender.syn_frame != 0
+            and (difference(header.seq, sender.isn) <= 0 or difference(header.seq, sender.snd_nxt) > 0)
+        )
+        if answers_bad_ack:
+            # 3.10.7.3: SYN-SENT answers the ACK of something it never sent with a reset that bears that number, and
+            # stays as it is. What ends is an older connection of the peer's (figures 8 and 9).
+            self._move_by_reset(receiver)
+            return
         if self.resetter < 0:
             self.resetter = direction
             self.reset_frame = frame
@@ -334,6 +357,9 @@ class Connection:
             )
             self.reset_after_close = self._both_fins_acknowledged()
         self._move(sender, states.SEND_RST_REFUSING if answers_syn else states.SEND_RST)
+        self._move_by_reset(receiver)
+
+    def _move_by_reset(self, receiver: Endpoint) -> None:
         if receiver.state == states.SYN_RECEIVED and receiver.passive:
             self._move(receiver, states.RECEIVE_RST_AFTER_LISTEN)
         else:
@@ -485,6 +511,7 @@ class Connection:
     ) -> None:
         """RFC 9293 3.10.7.4, fifth: check the ACK field."""
         pure = header.payload_length == 0 and not header.flags & flag.FIN
+        nothing_new = pure and header.ack == sender.highest_ack
         opens = self.handshake_ack_frame == 0 and self.opener == direction
         covers_syn = receiver.isn < 0 or difference(header.ack, receiver.isn) > 0
         if opens and covers_syn:
@@ -495,10 +522,11 @@ class Connection:
             self.handshake_ack_time = time_ns
             if sender.fin_frame == 0:
                 self._move(sender, states.SEND_ACK)
-        elif sender.answers_repeated_syn_ack and pure:
-            step.labels |= labels.HANDSHAKE_3
-            step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.HANDSHAKE_ACK_AGAIN
-        sender.answers_repeated_syn_ack = False
+        else:
+            if sender.answers_repeated_syn_ack and nothing_new:
+                step.labels |= labels.HANDSHAKE_3
+                step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.HANDSHAKE_ACK_AGAIN
+            sender.answers_repeated_syn_ack = False
         if sender.state == states.SYN_SENT:
             self._move(sender, states.SEND_ACK)
         if covers_syn:
@@ -512,11 +540,14 @@ class Connection:
                 self._move(receiver, states.RECEIVE_ACK_OF_FIN)
                 if label == labels.CLOSE_2 and header.flags & flag.FIN and sender.fin_frame == 0:
                     self.fin_acknowledges_fin = True
-            elif sender.answers_repeated_fin and pure:
-                step.labels |= label
-                step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.CLOSE_ACK_AGAIN
-        sender.answers_repeated_fin = False
-        if sender.challenge_due and pure and step.labels == 0:
+            else:
+                if sender.answers_repeated_fin and nothing_new:
+                    step.labels |= label
+                    step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.CLOSE_ACK_AGAIN
+                sender.answers_repeated_fin = False
+        # Whoever answers a SYN with the ACK of something else still holds an older connection (figure 9).
+        holds_older = not covers_syn and sender.syn_frame == 0 and sender.syn_ack_frame == 0
+        if (sender.challenge_due or holds_older) and pure and step.labels == 0:
             step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.CHALLENGE_ACK
         sender.challenge_due = False
         if (

@@ -6,6 +6,7 @@ the outcomes of the documentation.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from analyzer.tcp import states
@@ -18,7 +19,9 @@ __all__ = [
     "CLOSE_OUTCOMES",
     "HANDSHAKE_OUTCOMES",
     "NEVER_OPEN",
+    "OUTCOME_MEANINGS",
     "ROLES",
+    "ROLE_MEANINGS",
     "close_active",
     "close_frames",
     "close_outcome",
@@ -55,8 +58,41 @@ CLOSE_OUTCOMES: Final = (
     "none",
 )
 
+OUTCOME_MEANINGS: Final[Mapping[str, Mapping[str, str]]] = {
+    "handshake": {
+        "complete": "SYN, SYN-ACK and the ACK that completes the opening were captured",
+        "simultaneous": "both sides sent a SYN, and both SYNs were acknowledged",
+        "refused": "a RST answers the SYN",
+        "unanswered": "SYNs and no answer to them",
+        "half-open": "SYN and SYN-ACK, never acknowledged before the capture ends",
+        "aborted": "a RST came after the opening began and before it was complete, other than a refusal",
+        "partial": "only some of its segments were captured, and the connection then carries on",
+        "not-captured": "the capture begins later",
+    },
+    "close": {
+        "four-segment": "FIN, ACK, FIN, ACK: each FIN is acknowledged by a segment of its own",
+        "three-segment": "FIN, FIN, ACK: the second FIN also acknowledges the first",
+        "simultaneous": "the two FINs crossed, and both were acknowledged",
+        "half-closed": "one FIN was acknowledged, the other never came",
+        "unacknowledged": "a FIN was never acknowledged",
+        "reset": "a RST with no FIN before it",
+        "reset-after-fin": "a FIN was seen, then a RST ended the connection",
+        "open": "neither FIN nor RST before the capture ends",
+        "none": "there was never a connection to close",
+    },
+}
+"""Phase -> outcome -> what it means, for the documentation."""
+
 ROLES: Final = ("syn", "syn-ack", "port", "first-segment")
 """What decided who is the client: a SYN, a SYN-ACK, the ports, or only who was seen first."""
+
+ROLE_MEANINGS: Final[Mapping[str, str]] = {
+    "syn": "the client sent the first SYN",
+    "syn-ack": "the SYN was not captured; the client is the one that the SYN-ACK answers",
+    "port": "no handshake was captured; the server is the one with the port of a service",
+    "first-segment": "nothing else decides; the client is the one that was seen first",
+}
+"""Rule -> what it means, for the documentation."""
 
 NEVER_OPEN: Final = ("refused", "unanswered", "half-open", "aborted")
 """Handshakes after which there was no connection to close."""
@@ -144,7 +180,7 @@ def close_active(connection: Connection) -> int | None:
 
 
 def close_frames(connection: Connection) -> tuple[int, ...]:
-    """The frames of the FINs, of their first acknowledgements and of the reset, in the order of the capture."""
+    """The frames of the FINs, of their first acknowledgements and of the reset, in order."""
     if close_outcome(connection) == "none":
         return ()
     ends = (connection.first, connection.second)
@@ -179,7 +215,7 @@ def unacknowledged_octets(sender: Endpoint, receiver: Endpoint) -> int:
 
 
 def data_lost(connection: Connection) -> bool:
-    """Whether payload was still unacknowledged when a reset ended the connection, or was sent after its end."""
+    """Whether payload was unacknowledged when a reset ended the connection, or was sent after its end."""
     if connection.data_after_end:
         return True
     if connection.resetter < 0 or connection.reset_after_close:

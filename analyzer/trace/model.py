@@ -7,7 +7,7 @@ Numbers: times are integer nanoseconds since the epoch, durations integer nanose
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -172,9 +172,6 @@ class Source(Protocol):
     def segments(self, number: int) -> Sequence[Segment]:
         """The labelled segments of a connection."""
 
-    def prepare(self, numbers: Collection[int]) -> None:
-        """Get ready for `segments` of these connections: one reading instead of one for each."""
-
     def picture(self, connection: Connection) -> str:
         """The connection's diagram as an SVG document."""
 
@@ -251,11 +248,6 @@ class Trace:
 
     def __getitem__(self, number: int) -> Connection:
         return self.connections[number]
-
-    def prepare(self, numbers: Collection[int]) -> None:
-        """Say which connections' segments will be asked for, so that a large capture is read once for all of them."""
-        if self.connections and numbers:
-            self.connections[0].source.prepare(numbers)
 
     def __repr__(self) -> str:
         return (

@@ -45,7 +45,7 @@ class StagedConnection(Connection):
 
 @dataclass
 class Stage:
-    """Collects segments and makes a connection of them; also the source that the connection reads them from."""
+    """Collects segments and makes a connection of them; also the source it reads them from."""
 
     client: EndpointAddress = field(default_factory=lambda: EndpointAddress("127.0.0.1", 42014))
     server: EndpointAddress = field(default_factory=lambda: EndpointAddress("127.0.0.1", 20000))
@@ -237,8 +237,8 @@ def crowded() -> Stage:
             "handshake-3 data close-1 close-2 close-3 reset",
             payload=b"GET /a/very/long/path/indeed HTTP/1.1\r\n",
             length=65535,
-            notes="spurious_retransmission ack_lost_segment zero_window_probe_ack simultaneous_open bad_syn_ack "
-            "data_after_close unacceptable_reset captured_twice",
+            notes="spurious_retransmission ack_lost_segment zero_window_probe_ack simultaneous_open "
+            "bad_syn_ack data_after_close unacceptable_reset captured_twice",
             client="SYN-RECEIVED",
             server="FIN-WAIT-2",
             after_us=3_600_000_000,

@@ -29,7 +29,6 @@ from typing import NamedTuple
 
 from analyzer.tcp import verdict
 from analyzer.tcp.connection import Connection
-from analyzer.tcp.endpoint import Endpoint
 from analyzer.tcp.labels import LABELS, label_names
 from analyzer.tcp.notes import NOTES, note_names
 from analyzer.tcp.states import STATES
@@ -52,7 +51,7 @@ _LINE = re.compile(
     (?: \+ (?P<after> [0-9.]+ ) \s+ )?
     (?P<arrow> [<>] ) \s+
     (?P<flags> [SFRP.UEW]+ | - ) \s+
-    (?P<start> \d+ ) : (?P<end> \d+ ) \( (?P<length> \d+ ) \)
+    (?P<start> -?\d+ ) : (?P<end> -?\d+ ) \( (?P<length> \d+ ) \)
     (?P<rest> [^;]* )
     ; \s* (?P<labels> [a-z0-9+-]+ )
     (?: \s+ \( (?P<notes> [a-z_, ]+ ) \) )?
@@ -62,7 +61,7 @@ _LINE = re.compile(
     """,
     re.VERBOSE,
 )
-_EXTRA = re.compile(r"\s+(?: (ack|win|id|cut) \s+ (\d+) | (isn) \s+ \+(\d+) | <([^>]*)> )", re.VERBOSE)
+_EXTRA = re.compile(r"\s+(?: (ack|win|id|cut) \s+ (-?\d+) | (isn) \s+ \+(-?\d+) | <([^>]*)> )", re.VERBOSE)
 
 LABEL_NAMES = {label.name for label in LABELS}
 NOTE_NAMES = {note.name for note in NOTES}
@@ -275,7 +274,8 @@ class Player:
         actual = [_actual(line, item) for line, item in zip(lines, found, strict=True)]
         if expected != actual:
             raise AssertionError(_side_by_side(expected, actual))
-        _check_verdict(table.connections[-1], handshake, close, closed_by)
+        last = table.connections[-1]
+        _check_verdict(last, handshake, close, closed_by, _is_swapped(last, world or self.world))
         rows: dict[int, list[Row]] = {}
         for item in found:
             rows.setdefault(item.connection, []).append(item.row)
@@ -293,7 +293,7 @@ def observe(lines: list[Line], world: World) -> tuple[ConnectionTable, list[Foun
         assert code == SEGMENT, skip_name(code)
         connection = table.observe(header, number, time_ns)
         step = table.step
-        swapped = connection.first_port != world.first_port or connection.first_low != _low(world.first)
+        swapped = _is_swapped(connection, world)
         forward = (step.direction == 1) == swapped
         row = make_row(header, step, number, time_ns)
         if swapped:
@@ -378,7 +378,7 @@ def _expected(line: Line, found: Found) -> str:
     return _written(
         line,
         line.forward,
-        (line.start, line.length, line.ack),
+        (line.start % 2**32, line.length, None if line.ack is None else line.ack % 2**32),
         line.labels,
         sorted(line.notes),
         sorted(wireshark) if line.wireshark is not None else None,
@@ -427,15 +427,16 @@ def _side_by_side(expected: list[str], actual: list[str]) -> str:
     return "\n" + "\n".join(rows)
 
 
+def _is_swapped(connection: Connection, world: World) -> bool:
+    """Whether the transcript's first endpoint is the connection's second."""
+    return connection.first_port != world.first_port or connection.first_low != _low(world.first)
+
+
 def _check_verdict(
-    connection: Connection, handshake: str | None, close: str | None, closed_by: str | None
+    connection: Connection, handshake: str | None, close: str | None, closed_by: str | None, swapped: bool
 ) -> None:
-    who = {0: "first", 1: "second", 2: "both", None: "nobody"}[verdict.close_active(connection)]
+    names = ("second", "first") if swapped else ("first", "second")
+    who = {0: names[0], 1: names[1], 2: "both", None: "nobody"}[verdict.close_active(connection)]
     actual = (verdict.handshake_outcome(connection), verdict.close_outcome(connection), who)
     expected = (handshake or actual[0], close or actual[1], closed_by or actual[2])
     assert actual == expected, f"the verdict is {actual}, expected was {expected}"
-
-
-def endpoints(connection: Connection) -> tuple[Endpoint, Endpoint]:
-    """First and second."""
-    return connection.first, connection.second

@@ -1,0 +1,1 @@
+"""What a user types after `tcpanalyze`: options -> pipeline -> reports. One module a command."""

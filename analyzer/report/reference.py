@@ -1,0 +1,119 @@
+"""The pages of docs/ that list what the tables say, as Markdown: every transition, every name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from analyzer.tcp.labels import LABELS
+from analyzer.tcp.notes import NOTES, WIRESHARK_NOTES
+from analyzer.tcp.states import INPUTS, STATES, TRANSITIONS
+from analyzer.tcp.verdict import OUTCOME_MEANINGS, ROLE_MEANINGS
+
+__all__ = ["STATE_MEANINGS", "names_page", "states_page"]
+
+STATE_MEANINGS: Final = {
+    "UNKNOWN": "the capture has not yet shown enough to tell",
+    "CLOSED": "no connection",
+    "LISTEN": "waits for a SYN",
+    "SYN-SENT": "has sent a SYN and waits for the answer",
+    "SYN-RECEIVED": "has received and sent a SYN and waits for the ACK of its own",
+    "ESTABLISHED": "open: data may flow in both directions",
+    "FIN-WAIT-1": "has sent a FIN, the first, and waits for its ACK or the peer's FIN",
+    "FIN-WAIT-2": "its FIN is acknowledged; waits for the peer's FIN",
+    "CLOSE-WAIT": "has received a FIN; its application may still send, and has to close",
+    "CLOSING": "both FINs crossed; waits for the ACK of its own",
+    "LAST-ACK": "has sent the second FIN and waits for its ACK",
+    "TIME-WAIT": "closed; waits for twice the maximum segment lifetime, in case its last ACK was lost",
+}
+
+_GENERATED: Final = (
+    "<!-- Made from the tables by `python -m analyzer.lab.documentation`: change those instead. -->"
+)
+
+
+def states_page() -> str:
+    """docs/states.md: the picture, and every row of the table."""
+    rows = [
+        (
+            str(number),
+            STATES[row.state],
+            INPUTS[row.input],
+            STATES[row.target],
+            _with_names(row.why),
+            f"[{row.section}](https://www.rfc-editor.org/rfc/rfc9293#section-{row.section})",
+        )
+        for number, row in enumerate(TRANSITIONS, 1)
+    ]
+    return _page(
+        "The states of an endpoint",
+        _GENERATED,
+        "Every change of state that the tool knows is one row of `TRANSITIONS` in "
+        "`analyzer/tcp/states.py`. A segment is something its sender *sends* and the other endpoint "
+        "*receives*; each of them looks up its own state and that input. A pair without a row changes "
+        "nothing.",
+        "A capture shows segments pass. It shows neither what the application calls nor when a segment "
+        "arrives. So a SYN stands for an active OPEN and a FIN for a CLOSE, and a segment counts as "
+        "received when it is seen, as in figures 6 to 14 of RFC 9293. Where a later segment proves that it "
+        "arrived later, or that one arrived which was not captured, a row of its own says so.",
+        "![The states of a TCP endpoint, with an arrow for each change](states.svg)",
+        "## All rows",
+        _table(("", "state", "input", "next state", "reason", "RFC 9293"), rows),
+        "In a reason, *endpoint* is the one whose state changes; *seq*, *ack* and *fin* (that of the FIN "
+        "itself) are relative sequence numbers. In a report the client or the server and the numbers stand "
+        "there.",
+    )
+
+
+def names_page() -> str:
+    """docs/names.md: every name that the text, the pictures and the JSON document use, with its meaning."""
+    labels = [(f"`{label.name}`", label.shown, label.meaning) for label in LABELS]
+    ours = [note for note in NOTES if not note.bit & WIRESHARK_NOTES]
+    wiresharks = [note for note in NOTES if note.bit & WIRESHARK_NOTES]
+    head = ("name", "shown as", "meaning")
+    return _page(
+        "Names",
+        _GENERATED,
+        "These names are used in the JSON document and, as shown, in text and pictures.",
+        "## Labels",
+        "What a segment does. One segment can do several things; its labels are listed in this order. A "
+        "repeated segment bears the label of the one it repeats, and a note that says so.",
+        _table(head, labels),
+        "## Notes",
+        "What is odd or notable about a segment. These bear the names and, but for what Wireshark is known "
+        "to get wrong, the definitions of Wireshark's `tcp.analysis.*`:",
+        _table(head, [(f"`{note.name}`", note.shown, note.meaning) for note in wiresharks]),
+        "These say what Wireshark has no name for:",
+        _table(head, [(f"`{note.name}`", note.shown, note.meaning) for note in ours]),
+        "## Outcomes of the handshake",
+        _named(OUTCOME_MEANINGS["handshake"].items()),
+        "## Outcomes of the close",
+        _named(OUTCOME_MEANINGS["close"].items()),
+        "## Who is the client",
+        "`roles` names the rule that decided:",
+        _named(ROLE_MEANINGS.items()),
+        "## States",
+        "[The states of an endpoint](states.md) has the picture and every change.",
+        _table(("state", "meaning"), [(state, STATE_MEANINGS[state]) for state in STATES]),
+    )
+
+
+def _page(title: str, *blocks: str) -> str:
+    return "\n\n".join([f"# {title}", *blocks]) + "\n"
+
+
+def _named(entries: Iterable[tuple[str, str]]) -> str:
+    return _table(("name", "meaning"), [(f"`{name}`", meaning) for name, meaning in entries])
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join(_row(cells) for cells in (head, ["---"] * len(head), *rows))
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _with_names(why: str) -> str:
+    """The sentence with names where the sides and numbers will stand."""
+    return why.format(me="endpoint", peer="peer", seq="*seq*", ack="*ack*", fin="*fin*", before_ack="*fin*")

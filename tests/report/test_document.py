@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from analyzer.errors import UsageError
+from analyzer.report.document import SCHEMA_NAME, document, schema, write_document
+from analyzer.report.wording import CLOSE_WORDS, HANDSHAKE_WORDS
+from analyzer.tcp.labels import LABELS
+from analyzer.tcp.notes import NOTES
+from analyzer.tcp.states import STATES
+from analyzer.trace.model import Trace
+from tests.diagram.builders import Stage, refused
+from tests.report.builders import CAPTURE, OFFER, crowd, echo_connection, trace_of
+
+VALIDATOR = Draft202012Validator(schema())
+
+
+def written(trace: Trace, **options: Any) -> str:
+    stream = io.StringIO()
+    write_document(trace, stream, **options)
+    return stream.getvalue()
+
+
+def noted() -> Trace:
+    stage = Stage().open()
+    for label in LABELS:
+        stage.send("client", "PSH,ACK", 1, 1, label.name, payload=b"\x1b[31m")
+    for note in NOTES:
+        stage.send("server", "ACK", 1, None, "ack", notes=note.name)
+    return trace_of(echo_connection(), stage.close().connection(), refused().connection())
+
+
+@pytest.mark.parametrize("trace", [trace_of(), trace_of(echo_connection()), noted(), crowd(30)])
+@pytest.mark.parametrize("segments", [True, False])
+def test_documents_follow_the_schema(trace: Trace, segments: bool) -> None:
+    VALIDATOR.validate(document(trace, segments=segments))
+
+
+@pytest.mark.parametrize("trace", [trace_of(), trace_of(echo_connection()), noted(), crowd(3)])
+@pytest.mark.parametrize("segments", [True, False])
+def test_what_is_written_is_the_document(trace: Trace, segments: bool) -> None:
+    text = written(trace, segments=segments)
+    assert json.loads(text) == document(trace, segments=segments)
+    assert text.isascii()
+    assert text.endswith("]}\n")
+
+
+def test_the_shape() -> None:
+    connection = document(trace_of(echo_connection()))["connections"][0]
+    assert connection["client"] == {"address": "127.0.0.1", "port": 42014}
+    assert connection["handshake"] == {
+        "outcome": "complete",
+        "frames": {"syn": 1, "syn_ack": 2, "ack": 3},
+        "rtt_ns": {"syn": 15_000, "ack": 15_000},
+        "retries": {"syn": 0, "syn_ack": 0},
+        "retry_delays_ns": {"syn": [], "syn_ack": []},
+        "options": {
+            "client": {
+                "mss": 65495,
+                "window_scale": 10,
+                "sack_permitted": True,
+                "timestamps": True,
+                "ecn": False,
+                "fast_open_cookie": None,
+            },
+            "server": document(trace_of(echo_connection()))["connections"][0]["handshake"]["options"][
+                "client"
+            ],
+            "effective_mss": 65495,
+            "window_scaling": True,
+            "sack": True,
+            "timestamps": True,
+            "ecn": False,
+            "fast_open": None,
+        },
+    }
+    assert connection["close"] == {
+        "outcome": "three-segment",
+        "active": "client",
+        "frames": [8, 9, 10],
+        "time_wait": ["client"],
+        "data_lost": False,
+    }
+    assert connection["states"] == {"client": "TIME-WAIT", "server": "CLOSED"}
+    assert connection["segments"][0] == {
+        "frame": 1,
+        "time_ns": 1_700_000_000_000_000_000,
+        "from": "client",
+        "flags": "SYN",
+        "seq": 0,
+        "ack": None,
+        "length": 0,
+        "window": 65536,
+        "labels": ["handshake-1"],
+        "notes": [],
+        "client_state": ["CLOSED", "SYN-SENT"],
+        "server_state": ["LISTEN", "SYN-RECEIVED"],
+        "why": "",
+    }
+
+
+def test_one_line_for_each_segment() -> None:
+    lines = written(trace_of(echo_connection())).splitlines()
+    assert lines[0] == f'{{"schema": "{SCHEMA_NAME}",'
+    assert sum(line.startswith('    {"frame": ') for line in lines) == 10
+
+
+def test_a_connection_is_written_before_the_next_is_asked_for() -> None:
+    stream = io.StringIO()
+    seen: list[str] = []
+
+    class Watched(Trace):
+        def __iter__(self) -> Iterator[Any]:
+            for connection in super().__iter__():
+                seen.append(stream.getvalue())
+                yield connection
+
+    write_document(Watched(CAPTURE, crowd(3).connections), stream)
+    assert '"id": 1' in seen[2]
+
+
+def test_only_the_selected_ones() -> None:
+    text = written(crowd(5), selected=[4, 2])
+    assert [connection["id"] for connection in json.loads(text)["connections"]] == [4, 2]
+    assert [connection["id"] for connection in document(crowd(5), selected=[1])["connections"]] == [1]
+
+
+def test_an_unknown_number_is_said_before_anything_is_written() -> None:
+    stream = io.StringIO()
+    with pytest.raises(UsageError):
+        write_document(crowd(2), stream, selected=[2])
+    assert stream.getvalue() == ""
+
+
+def test_no_payload_and_nothing_that_acts() -> None:
+    text = written(noted())
+    assert "[31m" not in text
+    hostile = trace_of(capture=replace(CAPTURE, path="\udcff\x1b\u202e.pcap", warnings=("\x9b",)))
+    text = written(hostile)
+    assert text.replace("\n", "").isprintable()
+    assert json.loads(text)["capture"]["path"] == "\\udcff\x1b\u202e.pcap"
+
+
+def definitions() -> dict[str, Any]:
+    found: dict[str, Any] = schema()["$defs"]
+    return found
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(schema())
+
+
+def test_the_names_in_the_schema_are_those_of_the_tables() -> None:
+    defined = definitions()
+    assert defined["label"]["enum"] == [label.name for label in LABELS]
+    assert defined["note"]["enum"] == [note.name for note in NOTES]
+    assert defined["state"]["enum"] == list(STATES)
+    assert defined["handshake"]["properties"]["outcome"]["enum"] == list(HANDSHAKE_WORDS)
+    assert defined["close"]["properties"]["outcome"]["enum"] == list(CLOSE_WORDS)
+
+
+def objects(part: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(part, dict):
+        if part.get("type") == "object":
+            yield part
+        for value in part.values():
+            yield from objects(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from objects(value)
+
+
+def test_no_object_takes_what_it_does_not_name() -> None:
+    for found in objects(schema()):
+        assert "additionalProperties" in found
+        if "properties" in found:
+            assert found["additionalProperties"] is False
+            assert set(found["properties"]) - set(found["required"]) <= {"segments"}
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("schema",), "tcpanalyze/2"),
+        (("capture", "frames"), -1),
+        (("connections", 0, "roles"), "guess"),
+        (("connections", 0, "close", "outcome"), "five-segment"),
+        (("connections", 0, "segments", 0, "labels"), ["handshake-4"]),
+        (("connections", 0, "segments", 0, "flags"), "SYN,,ACK"),
+        (("connections", 0, "segments", 0, "client_state"), ["CLOSED"]),
+        (("connections", 0, "notes"), {"odd": 1}),
+        (("connections", 0, "extra"), 1),
+    ],
+)
+def test_the_schema_refuses_what_is_wrong(path: tuple[str | int, ...], value: object) -> None:
+    made: Any = document(trace_of(echo_connection()))
+    place = made
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    assert not VALIDATOR.is_valid(made)
+
+
+def test_a_syn_that_was_not_captured() -> None:
+    connection = echo_connection()
+    connection.handshake = replace(connection.handshake, client_options=None, server_options=OFFER, sack=None)
+    made = document(trace_of(connection))
+    assert made["connections"][0]["handshake"]["options"]["client"] is None
+    VALIDATOR.validate(made)

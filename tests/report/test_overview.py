@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from time import perf_counter
+
+import pytest
+
+from analyzer.report.overview import RANKS, ROWS, overview_lines, ranking
+from analyzer.report.terminal import Style, columns
+from analyzer.trace.model import Connection, EndpointAddress
+from tests.report.builders import crowd, echo_connection, text_of
+
+
+def changed(**changes: object) -> Connection:
+    connection = echo_connection()
+    for name, value in changes.items():
+        setattr(connection, name, value)
+    return connection
+
+
+ONE_OF_EACH: dict[str, Callable[[Connection], Connection]] = {
+    "data lost": lambda one: changed(close=replace(one.close, outcome="reset", data_lost=True)),
+    "reset": lambda one: changed(close=replace(one.close, outcome="reset")),
+    "not opened": lambda one: changed(handshake=replace(one.handshake, outcome="half-open")),
+    "repeated": lambda one: changed(client_data=replace(one.client_data, retransmitted_segments=1)),
+    "window closed": lambda one: changed(notes={"zero_window": 1}),
+    "the others": lambda one: one,
+}
+
+
+def test_every_rank_has_its_connection() -> None:
+    assert list(ONE_OF_EACH) == [rank.name for rank in RANKS]
+    for place, make in enumerate(ONE_OF_EACH.values()):
+        assert ranking(make(echo_connection()))[0] == place
+
+
+def test_within_a_rank_the_share_decides_then_the_octets() -> None:
+    one = echo_connection()
+    little = changed(client_data=replace(one.client_data, retransmitted_segments=1))
+    much = changed(client_data=replace(one.client_data, retransmitted_segments=3))
+    assert ranking(much) < ranking(little)
+    large = changed(client_data=replace(one.client_data, octets=1000))
+    assert ranking(large) < ranking(one)
+
+
+def test_a_table_of_the_worst() -> None:
+    trace = crowd(5000)
+    lines = list(overview_lines(trace.connections, Style(90)))
+    assert text_of(lines[:8]) == text_of(
+        [
+            "handshakes  4,500 complete · 500 refused",
+            "closes      4,500 three segments · 500 none",
+            "",
+            "Worst first: data lost, reset, not opened, repeated, window closed; then by octets.",
+            "",
+            "   #  client             server         outcome  octets  duration  notes",
+            "4950  10.0.19.86:44950   192.0.2.1:443  refused   4,952    507 µs  1 repeated",
+            "4880  10.0.19.16:44880   192.0.2.1:443  refused   4,882    507 µs  1 repeated",
+        ]
+    )
+    assert text_of(lines[6 + ROWS :]) == text_of(
+        [
+            "",
+            "4,960 more connections: --all lists them, --connection N shows one of them as a ladder,",
+            "--json has them all.",
+        ]
+    )
+
+
+def test_everything_lists_all() -> None:
+    lines = list(overview_lines(crowd(100).connections, Style(100), everything=True))
+    assert sum("192.0.2.1:443" in line for line in lines) == 100
+    assert "more connection" not in lines[-1]
+
+
+@pytest.mark.parametrize("width", [10, 20, 30, 40, 60, 80, 100, 120, 160])
+@pytest.mark.parametrize("ascii_only", [False, True])
+def test_it_fits(width: int, ascii_only: bool) -> None:
+    trace = crowd(60)
+    for connection in trace.connections[:30]:
+        connection.client = EndpointAddress("2001:db8:85a3:1234:5678:8a2e:370:7334", 54321)
+        connection.notes = {"spurious_retransmission": 12_345, "window_full": 17, "duplicate_ack": 123}
+    for line in overview_lines(trace.connections, Style(width, ascii=ascii_only)):
+        assert columns(line) <= width
+        assert line.isascii() or not ascii_only
+
+
+def test_an_endpoint_that_is_cut_keeps_its_port() -> None:
+    trace = crowd(30)
+    trace.connections[0].client = EndpointAddress("2001:db8:85a3:1234:5678:8a2e:370:7334", 54321)
+    text = text_of(list(overview_lines(trace.connections, Style(80))))
+    assert "…" in text
+    assert "]:54321" in text
+
+
+def test_colours_mark_what_failed() -> None:
+    text = text_of(list(overview_lines(crowd(30).connections, Style(100, colour=True))))
+    assert "\x1b[31mrefused\x1b[0m" in text
+    assert "\x1b[33m1 repeated\x1b[0m" in text
+
+
+def test_thousands_take_no_time() -> None:
+    trace = crowd(5000)
+    start = perf_counter()
+    list(overview_lines(trace.connections, Style(100)))
+    assert perf_counter() - start < 1

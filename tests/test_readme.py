@@ -1,0 +1,47 @@
+"""What the README shows is what happens."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from analyzer.lab.documentation import Example, examples, run_example
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("example", list(examples(README)), ids=lambda example: example.command[:60])
+def test_a_command_prints_what_is_shown(example: Example) -> None:
+    assert run_example(example.command, ROOT) == example.output
+
+
+def test_it_opens_with_the_command_it_then_shows_and_with_the_tests() -> None:
+    block = re.search(r"```sh\n(.*?)```", README, re.DOTALL)
+    assert block is not None
+    commands = [line.partition("#")[0].strip() for line in block[1].splitlines()]
+    assert commands == [next(examples(README)).command, "tests/run"]
+    assert all(os.access(ROOT / command.split()[0], os.X_OK) for command in commands)
+
+
+def test_the_python_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    (session,) = re.findall(r"```pycon\n(.*?)```", README, re.DOTALL)
+    test = doctest.DocTestParser().get_doctest(session, {}, "README.md", "README.md", 0)
+    answer = doctest.DocTestRunner().run(test)
+    assert answer.attempted > 0
+    assert answer.failed == 0
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/names.md", "docs/states.md"]
+)
+def test_what_a_page_links_to_is_there(page: str) -> None:
+    path = ROOT / page
+    targets = re.findall(r"\]\(([^)#:]+)\)", path.read_text("utf-8"))
+    missing = [target for target in targets if not (path.parent / target).exists()]
+    assert missing == []
