@@ -154,8 +154,8 @@ def _failure(
         if ended
         else say("{program} was not ready in time", program=backend.name)
     )
-    if own_words := re.search(rf"^{backend.name}: +(\S.*)$", words, re.MULTILINE):
-        what = say("{what}; it said: {words}", what=what, words=inert(own_words[1]))
+    if own_words := _complaint(backend, words):
+        what = say("{what}; it said: {words}", what=what, words=own_words)
     return InputError(
         say(
             "the capture on {interface} failed: {what}; try another --backend",
@@ -163,6 +163,12 @@ def _failure(
             what=what.rstrip("."),
         )
     )
+
+
+def _complaint(backend: Backend, words: str) -> str:
+    """The last that the program said in its own name, but for that it is ready; harmless."""
+    found = re.findall(rf"^{backend.name}: +(\S.*)$", words, re.MULTILINE)
+    return inert(next((line for line in reversed(found) if not backend.ready.search(line)), ""))
 
 
 class Live:
@@ -237,8 +243,8 @@ class Live:
                 else say("with status {number}", number=status)
             )
             sentences.append(say("{program} ended {how} while it captured", program=self.backend, how=how))
-            if own_words := re.search(rf"^{self.backend}: +(\S.*)$", words, re.MULTILINE):
-                sentences[-1] += say("; it said: {words}", words=inert(own_words[1]))
+            if own_words := _complaint(self._row, words):
+                sentences[-1] += say("; it said: {words}", words=own_words)
         if self.losses is None:
             sentences.append(say("how many frames the capture lost is not known"))
         elif self.losses == 1:
