@@ -75,7 +75,9 @@ class _StoredSegments:
         """Read a connection's segments, and those after it where the connections are asked for in order."""
         if self._path == "-":
             raise InputError(
-                say("the capture on standard input is too large to keep its segments: store it in a file first")
+                say(
+                    "the capture on standard input is too large to keep its segments: store it in a file first"
+                )
             )
         wanted = {number}
         room = self._count(number)

@@ -30,7 +30,9 @@ PICTURES: Final = 20
     cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.argument("capture", type=click.Path(allow_dash=True))
-@click.option("-o", "--output", metavar="DIR", help="Where the pictures go; default: reports/NAME-OF-CAPTURE.")
+@click.option(
+    "-o", "--output", metavar="DIR", help="Where the pictures go; default: reports/NAME-OF-CAPTURE."
+)
 @click.option("--no-report", is_flag=True, help="Draw no pictures.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document; pictures only with -o.")
 @click.option(

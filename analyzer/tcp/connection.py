@@ -105,7 +105,9 @@ class Connection:
             return 1
         return -1
 
-    def observe(self, header: Header, options: Options, direction: i64, frame: i64, time_ns: i64, step: Step) -> None:
+    def observe(
+        self, header: Header, options: Options, direction: i64, frame: i64, time_ns: i64, step: Step
+    ) -> None:
         """Take one segment of this connection and write what it does into `step`.
 
         options: scratch space of the caller. direction: from `direction_of`. time_ns: when it was captured.
@@ -292,9 +294,7 @@ class Connection:
                 self._fin(sender, receiver, header, direction, frame, step)
             if step.labels == 0:
                 step.labels = self._label_of_plain(sender, receiver, header, step)
-        if flags & flag.ACK and (
-            sender.highest_ack < 0 or difference(header.ack, sender.highest_ack) > 0
-        ):
+        if flags & flag.ACK and (sender.highest_ack < 0 or difference(header.ack, sender.highest_ack) > 0):
             sender.highest_ack = header.ack
         end = self._end(header)
         if sender.snd_nxt < 0 or difference(end, sender.snd_nxt) > 0:
@@ -459,7 +459,9 @@ class Connection:
                 sender.passive = True
             if sender.syn_frame != 0 and header.seq == sender.isn:
                 # The SYN-ACK of a simultaneous open repeats the SYN by design (RFC 9293 figure 7).
-                step.notes = (step.notes & ~notes.RETRANSMISSIONS & ~notes.OUT_OF_ORDER) | notes.SIMULTANEOUS_OPEN
+                step.notes = (
+                    step.notes & ~notes.RETRANSMISSIONS & ~notes.OUT_OF_ORDER
+                ) | notes.SIMULTANEOUS_OPEN
             if sender.syn_ack_frame == 0:
                 # What came before it (a reset that was not believed) was no part of this numbering.
                 step.notes &= ~(notes.LOST_SEGMENT | notes.REUSED_PORTS)
@@ -638,7 +640,9 @@ class Connection:
                 self.data_after_end = True
                 step.notes |= notes.DATA_AFTER_CLOSE
         if sender.answers_repeated_fin and receiver.fin_ack_frame != 0 and step.labels == 0:
-            step.labels |= labels.CLOSE_2 if self._is_first(receiver) == (self.closer == 0) else labels.CLOSE_4
+            step.labels |= (
+                labels.CLOSE_2 if self._is_first(receiver) == (self.closer == 0) else labels.CLOSE_4
+            )
             step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.CLOSE_ACK_AGAIN
             sender.answers_repeated_fin = False
         if step.labels == 0 or (step.labels == labels.DATA and not repeated):
