@@ -250,7 +250,11 @@ class Connection:
             if difference(header.seq, sender.snd_nxt) <= 0:
                 step.notes &= ~notes.LOST_SEGMENT
         if step.notes & notes.ACK_LOST_SEGMENT and receiver.lowest >= 0 and receiver.holes is None:
-            from_the_start = receiver.isn < 0 or receiver.lowest == advance(receiver.isn, 1)
+            from_the_start = (
+                receiver.isn < 0
+                or receiver.beginning_forgotten
+                or receiver.lowest == advance(receiver.isn, 1)
+            )
             if from_the_start and difference(header.ack, receiver.snd_nxt) <= 0:
                 step.notes &= ~notes.ACK_LOST_SEGMENT
 

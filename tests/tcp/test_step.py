@@ -7,7 +7,9 @@ from tests.tcp.transcript import Player
 
 def test_it_begins_empty() -> None:
     step = Step()
-    assert not any(getattr(step, name) for name in ("labels", "notes", "wireshark_notes", "first_path", "second_path"))
+    assert not any(
+        getattr(step, name) for name in ("labels", "notes", "wireshark_notes", "first_path", "second_path")
+    )
 
 
 def test_it_tells_of_the_last_segment_only(play: Player) -> None:
