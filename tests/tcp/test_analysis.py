@@ -37,6 +37,17 @@ CASES = {
         +0.02 > . 1:11(10) ack 1 ; data
         """,
     ),
+    "duplicates are counted from one after an acknowledgement of something unseen": (
+        "fast_retransmission",
+        """
+        < . 1:1(0) ack 9 ; ack
+        < . 1:11(10) ack 9 ; data
+        < . 11:21(10) ack 9 ; data
+        > . 1:1(0) ack 1 ; ack
+        > . 1:1(0) ack 1 ; ack
+        < . 1:11(10) ack 9 ; data
+        """,
+    ),
     "one duplicate is not enough": (
         "retransmission",
         """

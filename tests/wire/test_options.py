@@ -107,6 +107,11 @@ def test_what_stands_before_a_fault_is_kept() -> None:
     assert options.maximum_segment_size == 1460
 
 
+def test_what_stands_behind_a_fault_is_not_read() -> None:
+    assert known(parse(bytes.fromhex("0201 020405b4"))) == {}
+    assert known(parse(bytes.fromhex("0300 0402"))) == {}
+
+
 def test_a_cut_header_is_no_fault_of_the_sender() -> None:
     octets = bytes.fromhex("020405b4 0402 080a 00000102 00000304 01 030307")
     for length in range(len(octets)):
