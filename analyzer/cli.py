@@ -65,7 +65,9 @@ def run(arguments: Sequence[str]) -> int:
         complain(say("the output cannot be written: {reason}", reason=inert(reason)))
         return OutputError.exit_status
     except MemoryError:
-        complain(say("there is not enough memory for this capture: try --summary, or one connection at a time"))
+        complain(
+            say("there is not enough memory for this capture: try --summary, or one connection at a time")
+        )
         return UsageError.exit_status
     return answer if isinstance(answer, int) else 0
 

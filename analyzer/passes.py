@@ -75,7 +75,13 @@ class Pass:
     def _fall_back(self, records: Records, code: i64) -> i64:
         """dpkt's turn; the first reason stands where it finds nothing either."""
         answer = decode_with_dpkt(
-            self.header, code, records.block, records.offset, records.captured, records.original, records.link_type
+            self.header,
+            code,
+            records.block,
+            records.offset,
+            records.captured,
+            records.original,
+            records.link_type,
         )
         return SEGMENT if answer == SEGMENT else code
 

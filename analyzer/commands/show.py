@@ -28,7 +28,9 @@ __all__ = ["command"]
     epilog="Other commands: tcpanalyze live, tcpanalyze interfaces; each has a --help of its own.",
 )
 @click.argument("capture", type=click.Path(allow_dash=True))
-@click.option("-o", "--output", metavar="DIR", help="Where the pictures go; default: reports/NAME-OF-CAPTURE.")
+@click.option(
+    "-o", "--output", metavar="DIR", help="Where the pictures go; default: reports/NAME-OF-CAPTURE."
+)
 @click.option("--no-report", is_flag=True, help="Draw no pictures.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document; pictures only with -o.")
 @click.option(

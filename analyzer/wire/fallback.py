@@ -39,6 +39,10 @@ _HOPELESS: Final = (
     skips.PROTOCOL + 58,
 )
 
+# dpkt leaves what an IEEE 802.11 frame carries as octets; in clear text they begin with this (RFC 1042).
+_WIRELESS: Final = (105, 127)
+_SNAP: Final = b"\xaa\xaa\x03"
+
 # How many layers may lie around the IP packet; a real frame has a handful.
 _DEEPEST: Final = 16
 
@@ -56,17 +60,17 @@ def decode_with_dpkt(
     reader = _READERS.get(int(link_type))
     if reader is None:
         return skips.OTHER
-    inside = _innermost_ip(block[offset : offset + captured], *reader)
+    inside = _innermost_ip(block[offset : offset + captured], *reader, link_type in _WIRELESS)
     if inside < 0:
         return skips.OTHER
     return header.decode(block, offset + inside, captured - inside, original - inside, RAW)
 
 
-def _innermost_ip(frame: bytes, module: str, name: str) -> int:
+def _innermost_ip(frame: bytes, module: str, name: str, wireless: bool) -> int:
     """Where in the frame the innermost IP packet begins, -1 where dpkt finds none."""
     import importlib
 
-    from dpkt import ip, ip6
+    from dpkt import ip, ip6, llc
 
     reader: Any = getattr(importlib.import_module(f"dpkt.{module}"), name)
     found = -1
@@ -76,9 +80,14 @@ def _innermost_ip(frame: bytes, module: str, name: str) -> int:
         for _ in range(_DEEPEST):
             if isinstance(layer, (ip.IP, ip6.IP6)):
                 found = frame.find(layer.pack_hdr(), max(found, 0))
-            if isinstance(layer, (bytes, bytearray)) or layer is None:
+            if layer is None:
                 break
-            layer = layer.data
+            if isinstance(layer, (bytes, bytearray)):
+                if not wireless or found >= 0 or not layer.startswith(_SNAP):
+                    break
+                layer = llc.LLC(layer)
+            else:
+                layer = layer.data
     except Exception:
         return -1
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -25,18 +24,9 @@ from tests.capture.stand_ins import StandIns, processes_with, soon
 from tests.live import exchange, need
 
 ROOT = Path(__file__).parents[2]
-LABELS = [
-    "SYN 1/3",
-    "SYN-ACK 2/3",
-    "ACK 3/3",
-    "DATA",
-    "ACK",
-    "DATA",
-    "ACK",
-    "FIN 1/4",
-    "ACK 2/4 + FIN 3/4",
-    "ACK 4/4",
-]
+LABELS = ["SYN 1/3", "SYN-ACK 2/3", "ACK 3/3", "DATA", "FIN 1/4", "ACK 2/4 + FIN 3/4", "ACK 4/4"]
+
+ORDINARY = {*LABELS, "ACK"}
 
 
 class Running(NamedTuple):
@@ -49,9 +39,8 @@ class Running(NamedTuple):
         return [pid for pid in processes_with(self.mark, "environ") if pid != self.process.pid]
 
     def nothing_is_left(self) -> bool:
-        return soon(lambda: not processes_with(self.mark, "environ")) and not list(
-            (self.folder / "tmp").iterdir()
-        )
+        temporary = self.folder / "tmp"
+        return soon(lambda: not processes_with(self.mark, "environ")) and not list(temporary.iterdir())
 
 
 @contextmanager
@@ -117,17 +106,6 @@ def test_the_ladder_the_verdict_and_the_same_labels_as_the_file(tmp_path: Path, 
     assert [label.removeprefix("SYN-RECEIVED").strip() for label in shown][:4] == LABELS[:4]
     assert "three segments" in out
     assert out.splitlines()[-2:] == ["reports/kept/connection-0.png", "kept.pcapng"]
-    stored = subprocess.run(
-        [sys.executable, "-m", "analyzer.cli", "kept.pcapng", "--json"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    (connection,) = json.loads(stored.stdout)["connections"]
-    assert len(connection["segments"]) == 10
-    # Frame, flags and label of every line of the growing ladder are those of the stored capture's ladder.
     again = subprocess.run(
         [sys.executable, "-m", "analyzer.cli", "kept.pcapng", "--no-report"],
         cwd=tmp_path,
@@ -136,8 +114,20 @@ def test_the_ladder_the_verdict_and_the_same_labels_as_the_file(tmp_path: Path, 
         text=True,
         check=True,
     )
-    for label in LABELS:
-        assert out.count(label) == again.stdout.count(label), label
+    assert len(labels_in(out)) == 10
+    assert labels_in(out) == labels_in(again.stdout)
+
+
+def labels_in(ladder: str) -> list[tuple[str, str, str]]:
+    """Frame, flags and labels of each arrow of a ladder; a label that had no room stands in the next line."""
+    found = []
+    lines = ladder.splitlines()
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        if arrow := re.search(r"^(?:#\d+ )? *(\d+) .*[─▶◀] ([A-Z,]+) seq=.*│ ?(.*)$", line):
+            beside = arrow[3].rpartition("  ")[2].strip()
+            known = beside if beside in ORDINARY else following.rpartition("│")[2].strip()
+            found.append((arrow[1], arrow[2], known))
+    return found
 
 
 @pytest.mark.parametrize("backend", ["tcpdump", "tshark"])
@@ -225,7 +215,6 @@ def test_losses_are_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     find = StandIns(tmp_path).install("frame", lost=3)
-    monkeypatch.setattr(capture.shutil, "which", find)
     original = capture.open_live
     monkeypatch.setattr(capture, "open_live", lambda *given: original(*given, find_program=find))
     assert cli.run(["live", "-i", "lo", "--duration", "0.2", "--no-report"]) == 0
