@@ -157,6 +157,10 @@ def main() -> None:
     given = parser.parse_args()
     if shutil.which("tcpdump" if given.backend == "auto" else given.backend) is None:
         parser.error("the back end is not installed")
+    if os.geteuid() == 0 and shutil.which("unshare") and "IN_NAMESPACE" not in os.environ:
+        os.environ["IN_NAMESPACE"] = "yes"
+        script = 'ip link set dev lo up && exec "$@"'
+        os.execvp("unshare", ["unshare", "-n", "sh", "-c", script, "sh", sys.executable, *sys.argv])
     columns = (
         "backend    rate  segments/s   shown   hidden   p50 ms   p99 ms   max ms   on wire  analysed    lost"
     )
