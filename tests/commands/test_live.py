@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import signal
 import socket
@@ -174,6 +175,42 @@ def test_closed_output_ends_it_at_once(tmp_path: Path, traffic: bool) -> None:
     assert live.nothing_is_left()
     assert not (tmp_path / "reports").exists()
     kept(tmp_path)
+
+
+# Makes the terminal that is its standard input its own, then becomes the command.
+ON_A_TERMINAL = (
+    "import fcntl, os, sys, termios; os.setsid(); fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+)
+
+
+@pytest.mark.parametrize("traffic", [True, False])
+def test_the_terminal_goes_away(tmp_path: Path, traffic: bool) -> None:
+    need("tcpdump")
+    name, value = f"TCPANALYZE_TEST={uuid.uuid4()}".split("=")
+    ours, theirs = pty.openpty()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        command = ["-m", "analyzer.cli", "live", "-i", "lo", "-f", f"tcp port {server.getsockname()[1]}"]
+        with subprocess.Popen(
+            [sys.executable, "-c", ON_A_TERMINAL, *command, "-w", "kept.pcapng"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), name: value},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        ) as process:
+            os.close(theirs)
+            shown = b""
+            while b"capturing on" not in shown:
+                shown += os.read(ours, 1000)
+            if traffic:
+                exchange(server)
+                while b"ACK 4/4" not in shown:
+                    shown += os.read(ours, 1000)
+            os.close(ours)
+            assert process.wait(timeout=10) == 129
+    assert soon(lambda: not processes_with(f"{name}={value}".encode(), "environ"))
+    assert kept(tmp_path) == (10 if traffic else 0)
 
 
 def test_the_child_is_killed(tmp_path: Path) -> None:
