@@ -22,7 +22,7 @@ __all__ = ["main"]
 INTERRUPTED: Final = 130
 """128 + SIGINT, as a shell reports it."""
 
-COMMANDS: Final[dict[str, str]] = {}
+COMMANDS: Final[dict[str, str]] = {"explain": "analyzer.commands.explain"}
 """Name -> the module with its `command`. Whatever is no name is the capture of the main job."""
 
 
@@ -60,7 +60,9 @@ def run(arguments: Sequence[str]) -> int:
         complain(say("the output cannot be written: {reason}", reason=inert(reason)))
         return OutputError.exit_status
     except MemoryError:
-        complain(say("there is not enough memory for this capture: try --summary, or one connection at a time"))
+        complain(
+            say("there is not enough memory for this capture: try --summary, or one connection at a time")
+        )
         return UsageError.exit_status
     return 0
 

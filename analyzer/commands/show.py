@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from analyzer.commands.base import Command, warn
-from analyzer.errors import UsageError
+from analyzer.errors import DissectionError, UsageError
 from analyzer.text import inert, say
 
 if TYPE_CHECKING:
@@ -30,7 +30,9 @@ PICTURES: Final = 20
     cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.argument("capture", type=click.Path(allow_dash=True))
-@click.option("-o", "--output", metavar="DIR", help="Where the pictures go; default: reports/NAME-OF-CAPTURE.")
+@click.option(
+    "-o", "--output", metavar="DIR", help="Where the pictures go; default: reports/NAME-OF-CAPTURE."
+)
 @click.option("--no-report", is_flag=True, help="Draw no pictures.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document; pictures only with -o.")
 @click.option(
@@ -61,6 +63,8 @@ PICTURES: Final = 20
     metavar="COUNT",
     help="How many connections are drawn at most.",
 )
+@click.option("-Y", "--display-filter", metavar="FILTER", help="Only the frames that match it; needs tshark.")
+@click.option("--dissect", is_flag=True, help="Say with tshark what payloads mean, instead of quoting them.")
 @click.version_option(package_name="tcpanalyze", prog_name="tcpanalyze")
 def command(
     capture: str,
@@ -73,6 +77,8 @@ def command(
     ascii_only: bool,
     formats: tuple[str, ...],
     limit: int,
+    display_filter: str | None,
+    dissect: bool,
 ) -> None:
     """Show what TCP does in CAPTURE: a pcap or pcapng file, also gzip-compressed; "-" is standard input.
 
@@ -84,19 +90,24 @@ def command(
 
     if output is not None and no_report:
         raise UsageError(say("--output and --no-report exclude each other: leave one of them out"))
-    trace = analyze(capture)
+    if dissect and capture == "-":
+        raise UsageError(
+            say("--dissect needs a file, because tshark reads it too: store the capture in one first")
+        )
+    trace = analyze(capture) if display_filter is None else analyze(capture, display_filter)
     for warning in trace.capture.warnings:
         warn(warning)
     connections = list(chosen(trace, numbers or None))
     drawn = [] if no_report or summary or (as_json and output is None) else connections[:limit]
+    summaries = _summarize(connections, capture) if dissect and (drawn or not (as_json or summary)) else {}
     if as_json:
         _write_document(trace, numbers, segments=not summary)
     else:
-        _write_text(trace, numbers, fold=not unfold, segments=not summary, ascii_only=ascii_only)
+        _write_text(trace, numbers, summaries, fold=not unfold, segments=not summary, ascii_only=ascii_only)
     sys.stdout.flush()
     if drawn:
         folder = os.path.join("reports", _name_of(capture)) if output is None else output
-        _draw(drawn, folder, formats or ("svg", "png"), fold=not unfold, announce=not as_json)
+        _draw(drawn, folder, formats or ("svg", "png"), summaries, fold=not unfold, announce=not as_json)
     if drawn and len(drawn) < len(connections) and not as_json:
         sentence = say(
             "drawn: the first {drawn} of {all} connections; --images COUNT draws more, --connection N one of them",
@@ -112,19 +123,44 @@ def _write_document(trace: Trace, numbers: tuple[int, ...], *, segments: bool) -
     write_document(trace, sys.stdout, selected=numbers or None, segments=segments)
 
 
+def _summarize(connections: Sequence[Connection], capture: str) -> dict[int, str]:
+    """What tshark makes of the payloads; nothing and a warning where it is of no help."""
+    from analyzer.explaining import summarize
+
+    try:
+        return summarize(connections, capture)
+    except DissectionError as error:
+        warn(str(error))
+        return {}
+
+
 def _write_text(
-    trace: Trace, numbers: tuple[int, ...], *, fold: bool, segments: bool, ascii_only: bool
+    trace: Trace,
+    numbers: tuple[int, ...],
+    summaries: Mapping[int, str],
+    *,
+    fold: bool,
+    segments: bool,
+    ascii_only: bool,
 ) -> None:
     from analyzer.report.terminal import style_of
     from analyzer.report.text import report_lines
 
     style = style_of(sys.stdout, os.environ, ascii_only=ascii_only)
-    for line in report_lines(trace, style, selected=numbers or None, fold=fold, segments=segments):
+    for line in report_lines(
+        trace, style, selected=numbers or None, fold=fold, segments=segments, summaries=summaries
+    ):
         sys.stdout.write(line + "\n")
 
 
 def _draw(
-    connections: Sequence[Connection], folder: str, formats: Sequence[str], *, fold: bool, announce: bool
+    connections: Sequence[Connection],
+    folder: str,
+    formats: Sequence[str],
+    summaries: Mapping[int, str],
+    *,
+    fold: bool,
+    announce: bool,
 ) -> None:
     """Draw each connection and print the paths; a bar on standard error where that is a terminal."""
     from analyzer.diagram.layout import lay_out
@@ -134,7 +170,7 @@ def _draw(
         click.echo()
     with _progress(len(connections)) as advance:
         for connection in connections:
-            diagram = lay_out(connection, fold=fold)
+            diagram = lay_out(connection, fold=fold, summaries=summaries)
             for path in save_pictures(diagram, folder, f"connection-{connection.id}", formats):
                 if announce:
                     click.echo(inert(str(path)))
