@@ -17,10 +17,10 @@ __all__ = ["Neighbours", "neighbours", "octets_of_sequence"]
 class Neighbours(NamedTuple):
     """
     place: the segment's place in its connection, from 0.
-    previous_own, previous_other: the last segments before it of its sender and of the other side.
+    previous_own: the last segment before it that its sender sent. previous_other: that of the other side.
     acknowledged: segments of the other side that its acknowledgement number covers and none before it did.
-    answer: the first later segment of the other side that acknowledges all of it; None where none does, and for
-        a segment that takes no sequence number.
+    answer: the first later segment of the other side that acknowledges all of it; None where none does, and
+        for a segment that takes no sequence number.
     """
 
     place: int

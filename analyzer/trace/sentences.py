@@ -34,17 +34,17 @@ CLOSE_WORDS: Final = {
 """The outcome of a close in the words of a verdict; `none` has none."""
 
 LABEL_REASONS: Final = {
-    "handshake-1": "SYN is set and ACK is not: the {me} asks for a connection and names its first sequence "
-    "number",
+    "handshake-1": "SYN is set and ACK is not: the {me} asks for a connection and names its first "
+    "sequence number",
     "handshake-2": "SYN and ACK are set: ack {ack} covers the {peer}'s SYN, and the {me} names its own first "
     "sequence number",
     "handshake-3": "ack {ack} covers the {peer}'s SYN, which completes the opening",
     "data": "there is payload: {length}, the sequence numbers {seq} to {last}",
-    "close-1": "FIN is set, the first FIN of the connection: the {me} will send nothing after sequence number "
-    "{fin}",
+    "close-1": "FIN is set, the first FIN of the connection: the {me} will send nothing after sequence "
+    "number {fin}",
     "close-2": "ack {ack} covers the {peer}'s FIN, the first one of the connection",
-    "close-3": "FIN is set, the second FIN of the connection: the {me} will send nothing after sequence number "
-    "{fin}",
+    "close-3": "FIN is set, the second FIN of the connection: the {me} will send nothing after sequence "
+    "number {fin}",
     "close-4": "ack {ack} covers the {peer}'s FIN, the second one of the connection",
     "reset": "RST is set: the {me} refuses the connection or ends it at once",
     "keep-alive": "no new octet: the {me} asks whether the {peer} is still there, or answers such a question",
