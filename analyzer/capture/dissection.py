@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import warnings
 from collections.abc import Collection, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -37,6 +38,9 @@ __all__ = [
 
 PATIENCE: Final = 30.0
 """Seconds that the dissection of one frame may take; tshark has to read the capture as far as the frame."""
+
+LEAVING: Final = 0.5
+"""Seconds that a child gets to end by itself once its output has ended."""
 
 DYING: Final = 5.0
 """Seconds that a killed child gets to be gone."""
@@ -106,10 +110,12 @@ def dissection_of(
             )
         except Exception as error:
             raise _unavailable(_reason(error)) from error
+        finished = False
         try:
             _run(loop, capture, found, patience)
+            finished = True
         finally:
-            _end_children(loop, capture)
+            _end_children(loop, capture, finished)
     if not found:
         raise _unavailable(say("tshark does not find frame {frame}", frame=frame))
     try:
@@ -244,6 +250,8 @@ def _event_loop() -> Generator[AbstractEventLoop]:
     """
     import asyncio
 
+    if asyncio._get_running_loop() is not None:
+        raise _unavailable(say("an event loop is already running in this thread"))
     loop = asyncio.new_event_loop()
     try:
         yield loop
@@ -265,8 +273,11 @@ def _run(loop: AbstractEventLoop, capture: Any, found: list[Any], patience: floa
         raise _unavailable(_reason(error)) from error
 
 
-def _end_children(loop: AbstractEventLoop, capture: Any) -> None:
-    """Whatever pyshark started is ended, its pipes closed and its tasks gone, before the loop is closed."""
+def _end_children(loop: AbstractEventLoop, capture: Any, finished: bool) -> None:
+    """Whatever pyshark started is ended, its pipes closed and its tasks gone, before the loop is closed.
+
+    finished: its output was read to the end, so that it is about to end by itself.
+    """
     import asyncio
 
     children = list(capture._running_processes)
@@ -275,15 +286,14 @@ def _end_children(loop: AbstractEventLoop, capture: Any) -> None:
 
     async def end() -> None:
         for child in children:
-            if child.returncode is None:
-                try:
-                    child.kill()
-                except ProcessLookupError:
-                    pass
             try:
-                await asyncio.wait_for(child.wait(), DYING)
+                await asyncio.wait_for(child.wait(), LEAVING if finished else 0)
             except TimeoutError:
-                pass
+                # Its own kill() would reap a child that has just ended, and asyncio then misses its end.
+                with suppress(ProcessLookupError):
+                    os.kill(child.pid, signal.SIGKILL)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(child.wait(), DYING)
             # With the pipes still full the transport would wait for a reader for ever.
             child._transport.close()
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]

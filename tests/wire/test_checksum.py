@@ -44,10 +44,8 @@ def test_a_flipped_bit_is_wrong(segment: bytes, distance: int) -> None:
 
 
 def test_the_sum_over_the_pseudo_header_alone_is_partial() -> None:
-    # What Linux left in frame 4 of captures/echo.pcap: addresses, protocol and a length of 34, not complemented.
-    segment = bytes.fromhex(
-        "bd884e20c1ddf097db85f0b880180040fe2a00000101080a910982aaf2ab49094142"
-    )
+    # What Linux left on loopback: addresses, protocol and a length of 34 octets, not complemented.
+    segment = bytes.fromhex("bd884e20c1ddf097db85f0b880180040fe2a00000101080a910982aaf2ab49094142")
     loopback = bytes([127, 0, 0, 1])
     assert judge_checksum(segment, loopback, loopback) == "partial"
     assert judge_checksum(with_checksum(segment, 0xFE2B), loopback, loopback) == "wrong"

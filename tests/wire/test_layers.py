@@ -19,7 +19,9 @@ IPV4 = bytes.fromhex("45020028abcd000040060000c0000201c6336407") + TCP
 IPV4_OPTIONS = bytes.fromhex("4600002cabcd400040060000c0000201c633640701010100") + TCP
 IPV6_HEADER = bytes.fromhex("6b8123450014063f") + bytes(15) + b"\1" + bytes(15) + b"\2"
 IPV6 = IPV6_HEADER + TCP
-IPV6_EXTENDED = IPV6_HEADER[:4] + struct.pack(">HBB", 28, 60, 63) + IPV6_HEADER[8:] + bytes([6, 0]) + bytes(6) + TCP
+IPV6_EXTENDED = (
+    IPV6_HEADER[:4] + struct.pack(">HBB", 28, 60, 63) + IPV6_HEADER[8:] + bytes([6, 0]) + bytes(6) + TCP
+)
 MACS = bytes.fromhex("020000000002020000000001")
 
 
@@ -78,7 +80,8 @@ def test_ipv6_and_extension_headers() -> None:
     (_, (name, facts)) = told(IPV6, RAW)
     assert (name, facts) == (
         "IPv6",
-        "::1 → ::2; hop limit 63; flow label 0x12345; DSCP 46; ECN: not ECN-capable; 20 octets after the header",
+        "::1 → ::2; hop limit 63; flow label 0x12345; DSCP 46; ECN: not ECN-capable; "
+        "20 octets after the header",
     )
     assert told(IPV6_EXTENDED, RAW)[1][1].endswith("extension header: destination options")
 
