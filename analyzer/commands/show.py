@@ -87,6 +87,7 @@ def command(
     """
     from analyzer.pipeline import analyze
     from analyzer.report.selection import chosen
+    from analyzer.report.text import MANY
 
     if output is not None and no_report:
         raise UsageError(say("--output and --no-report exclude each other: leave one of them out"))
@@ -99,7 +100,10 @@ def command(
         warn(warning)
     connections = list(chosen(trace, numbers or None))
     drawn = [] if no_report or summary or (as_json and output is None) else connections[:limit]
-    summaries = _summarize(connections, capture) if dissect and (drawn or not (as_json or summary)) else {}
+    summaries = {}
+    if dissect:
+        ladders = not as_json and not summary and (bool(numbers) or len(connections) <= MANY)
+        summaries = _summarize(connections if ladders else drawn, capture)
     if as_json:
         _write_document(trace, numbers, segments=not summary)
     else:

@@ -9,6 +9,7 @@ import asyncio
 import gc
 import os
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -187,11 +188,17 @@ def test_what_is_disabled_for_which_ports() -> None:
 
 
 def test_an_echo_that_looks_like_dnp3_is_data(tshark: str, tmp_path: Path) -> None:
+    payload = bytes.fromhex("056405c903000400bd71")
+    segment = struct.pack(">HHIIBBHHH", 40000, 20000, 1, 1, 0x50, 0x18, 5, 0, 0) + payload
+    loopback = bytes([127, 0, 0, 1])
+    packet = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(segment), 1, 0, 64, 6, 0) + 2 * loopback + segment
+    header = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101)
     capture = tmp_path / "echo.pcap"
-    octets = Path(ECHO).read_bytes()
-    # What DNP3 begins with, in the place of "AB".
-    capture.write_bytes(octets.replace(b"AB", b"\x05\x64"))
-    assert dissection_of(str(capture), 4, ("dnp3",)).application == ""
+    capture.write_bytes(header + struct.pack("<IIII", 0, 0, len(packet), len(packet)) + packet)
+    assert dissection_of(str(capture), 1).application == "dnp3"
+    assert dissection_of(str(capture), 1, ("dnp3",)).application == ""
+    assert "DNP" in summaries_of(str(capture), {1})[1]
+    assert summaries_of(str(capture), {1}, ("dnp3",)) == {}
 
 
 # A tshark that is not there, or does not do its part.
