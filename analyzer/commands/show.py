@@ -87,7 +87,6 @@ def command(
     """
     from analyzer.pipeline import analyze
     from analyzer.report.selection import chosen
-    from analyzer.report.text import MANY
 
     if output is not None and no_report:
         raise UsageError(say("--output and --no-report exclude each other: leave one of them out"))
@@ -100,8 +99,10 @@ def command(
         warn(warning)
     connections = list(chosen(trace, numbers or None))
     drawn = [] if no_report or summary or (as_json and output is None) else connections[:limit]
-    summaries = {}
+    summaries: dict[int, str] = {}
     if dissect:
+        from analyzer.report.text import MANY
+
         ladders = not as_json and not summary and (bool(numbers) or len(connections) <= MANY)
         summaries = _summarize(connections if ladders else drawn, capture)
     if as_json:
