@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.commands import show
+from analyzer.commands.output import name_of
 from tests.commands.running import ECHO, inside, on_a_terminal, run, said, three_connections
 
 
@@ -107,7 +107,7 @@ def test_standard_input_also_compressed(tmp_path: Path) -> None:
     ],
 )
 def test_the_folder_is_named_after_the_capture(capture: str, name: str) -> None:
-    assert show._name_of(capture) == name
+    assert name_of(capture) == name
 
 
 def test_ascii(capfd: pytest.CaptureFixture[str]) -> None:
