@@ -93,7 +93,6 @@ def lay_out(
     than `ROW_LIMIT` rows has its noted segments folded and counted too; without it every segment has its row.
     `summaries` tells by frame what a payload says; it stands in the place of the payload's excerpt.
     """
-    told = summaries or {}
     segments = connection.segments
     limits = phase_limits(connection, segments)
     stretches = fold_runs(importance(segments), limits) if fold else [Stretch(0, len(segments), False)]
@@ -105,7 +104,7 @@ def lay_out(
             rows.append(folded(run, start, phase_of(stretch.first, limits)))
         else:
             for place in range(stretch.first, stretch.end):
-                rows.append(arrow(segments[place], start, phase_of(place, limits), told))
+                rows.append(arrow(segments[place], start, phase_of(place, limits), summaries))
     client_state, server_state = connection.client_state, connection.server_state
     client_before = segments[0].client_state[0] if segments else client_state
     server_before = segments[0].server_state[0] if segments else server_state
@@ -252,9 +251,9 @@ def height(stretches: Iterable[Stretch]) -> int:
     return sum(1 if stretch.folded else stretch.end - stretch.first for stretch in stretches)
 
 
-def arrow(segment: Segment, start_ns: int, phase: Phase, summaries: Mapping[int, str]) -> Arrow:
+def arrow(segment: Segment, start_ns: int, phase: Phase, summaries: Mapping[int, str] | None = None) -> Arrow:
     """The row of one segment."""
-    summary = summaries.get(segment.frame) if segment.length else None
+    summary = summaries.get(segment.frame) if summaries and segment.length else None
     client_before, client_after = segment.client_state
     server_before, server_after = segment.server_state
     return Arrow(

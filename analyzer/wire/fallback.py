@@ -39,6 +39,10 @@ _HOPELESS: Final = (
     skips.PROTOCOL + 58,
 )
 
+# dpkt leaves what an IEEE 802.11 frame carries as octets; in clear text they begin with this (RFC 1042).
+_WIRELESS: Final = (105, 127)
+_SNAP: Final = b"\xaa\xaa\x03"
+
 # How many layers may lie around the IP packet; a real frame has a handful.
 _DEEPEST: Final = 16
 
@@ -61,13 +65,14 @@ def decode_with_dpkt(
 
 def innermost_ip(frame: bytes, link_type: int) -> int:
     """Where in the frame the innermost IP packet begins, -1 where dpkt finds none or knows no such link."""
-    reader_name = _READERS.get(link_type)
-    if reader_name is None:
+    known = _READERS.get(link_type)
+    if known is None:
         return -1
-    module, name = reader_name
+    module, name = known
+    wireless = link_type in _WIRELESS
     import importlib
 
-    from dpkt import ip, ip6
+    from dpkt import ip, ip6, llc
 
     reader: Any = getattr(importlib.import_module(f"dpkt.{module}"), name)
     found = -1
@@ -77,9 +82,14 @@ def innermost_ip(frame: bytes, link_type: int) -> int:
         for _ in range(_DEEPEST):
             if isinstance(layer, (ip.IP, ip6.IP6)):
                 found = frame.find(layer.pack_hdr(), max(found, 0))
-            if isinstance(layer, (bytes, bytearray)) or layer is None:
+            if layer is None:
                 break
-            layer = layer.data
+            if isinstance(layer, (bytes, bytearray)):
+                if not wireless or found >= 0 or not layer.startswith(_SNAP):
+                    break
+                layer = llc.LLC(layer)
+            else:
+                layer = layer.data
     except Exception:
         return -1
     return found
