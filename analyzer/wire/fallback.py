@@ -15,7 +15,7 @@ from analyzer.wire import skips
 from analyzer.wire.header import Header
 from analyzer.wire.link_types import ETHERNET, RAW
 
-__all__ = ["decode_with_dpkt"]
+__all__ = ["decode_with_dpkt", "innermost_ip"]
 
 # Link type -> (module, class) of dpkt that reads it.
 _READERS: Final = {
@@ -57,17 +57,19 @@ def decode_with_dpkt(
     """
     if refusal in _HOPELESS:
         return skips.OTHER
-    reader = _READERS.get(int(link_type))
-    if reader is None:
-        return skips.OTHER
-    inside = _innermost_ip(block[offset : offset + captured], *reader, link_type in _WIRELESS)
+    inside = innermost_ip(block[offset : offset + captured], int(link_type))
     if inside < 0:
         return skips.OTHER
     return header.decode(block, offset + inside, captured - inside, original - inside, RAW)
 
 
-def _innermost_ip(frame: bytes, module: str, name: str, wireless: bool) -> int:
-    """Where in the frame the innermost IP packet begins, -1 where dpkt finds none."""
+def innermost_ip(frame: bytes, link_type: int) -> int:
+    """Where in the frame the innermost IP packet begins, -1 where dpkt finds none or knows no such link."""
+    known = _READERS.get(link_type)
+    if known is None:
+        return -1
+    module, name = known
+    wireless = link_type in _WIRELESS
     import importlib
 
     from dpkt import ip, ip6, llc

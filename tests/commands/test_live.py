@@ -261,6 +261,7 @@ def test_losses_are_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     find = StandIns(tmp_path).install("frame", lost=3)
+    monkeypatch.setattr("shutil.which", find)
     original = capture.open_live
     monkeypatch.setattr(capture, "open_live", lambda *given: original(*given, find_program=find))
     assert cli.run(["live", "-i", "lo", "--duration", "0.2", "--no-report"]) == 0

@@ -7,9 +7,11 @@ import json
 import os
 from pathlib import Path
 
+import jsonschema
 import pytest
 
-from analyzer.commands import output
+from analyzer.commands.output import name_of
+from analyzer.report.document import schema
 from tests.commands.running import ECHO, inside, on_a_terminal, run, said, three_connections
 
 
@@ -107,7 +109,7 @@ def test_standard_input_also_compressed(tmp_path: Path) -> None:
     ],
 )
 def test_the_folder_is_named_after_the_capture(capture: str, name: str) -> None:
-    assert output.name_of(capture) == name
+    assert name_of(capture) == name
 
 
 def test_ascii(capfd: pytest.CaptureFixture[str]) -> None:
@@ -150,3 +152,85 @@ def test_a_bar_while_drawing_and_none_left_behind(tmp_path: Path) -> None:
     shown = on_a_terminal([str(capture), "-o", "out", "--image-format", "svg"], tmp_path)
     assert b"drawing" in shown
     assert b"out/connection-2.svg" in shown
+
+
+# What tshark adds: a choice of frames, and what payloads mean.
+
+
+def shown(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
+    return inside(arguments, capfd)
+
+
+def test_a_display_filter_chooses_frames_and_keeps_their_numbers(
+    tshark: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = shown(capfd, ECHO, "--json", "-Y", "frame.number >= 4 && tcp.srcport != 20000")
+    assert (status, err) == (0, "")
+    document = json.loads(out)
+    jsonschema.Draft202012Validator(schema()).validate(document)
+    assert document["capture"]["display_filter"] == "frame.number >= 4 && tcp.srcport != 20000"
+    assert document["capture"]["frames"] == 4
+    assert [segment["frame"] for segment in document["connections"][0]["segments"]] == [4, 7, 8, 10]
+    assert json.loads(shown(capfd, ECHO, "--json")[1])["capture"]["display_filter"] is None
+    assert "only frames that match tcp.len > 0" in shown(capfd, ECHO, "--no-report", "-Y", "tcp.len > 0")[1]
+
+
+def test_a_filter_that_matches_nothing(tshark: str, capfd: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = shown(capfd, ECHO, "--no-report", "-Y", "udp")
+    assert status == 0
+    assert "no TCP connection" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ([ECHO, "-Y", "tcp.len >"], "tshark refuses the display filter tcp.len >: Unexpected end"),
+        (["-", "-Y", "tcp"], "a display filter needs a file"),
+        (["-", "--dissect"], "--dissect needs a file"),
+        (["nowhere.pcap", "-Y", "tcp"], "does not exist"),
+    ],
+)
+def test_what_tshark_cannot_be_asked(
+    arguments: list[str | Path], reason: str, tshark: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = shown(capfd, *arguments)
+    assert (status, out) == (2, "")
+    assert reason in err
+    assert err.count("\n") == 1
+
+
+def test_dissect_tells_what_payloads_mean(
+    tshark: str, corpus: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "150")
+    capture = str(corpus / "PcapPlusPlus__four_ipv6_http_streams.pcap")
+    status, out, err = shown(capfd, capture, "--no-report", "--connection", "0", "--dissect")
+    assert (status, err) == (0, "")
+    assert "HTTP GET / HTTP/1.1" in out
+    # A segment in which tshark sees only a part of something keeps its excerpt.
+    assert '"HTTP/1.1 200 OK' in out
+
+
+def test_dissect_draws_it_too(
+    tshark: str, corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    capture = str(corpus / "PcapPlusPlus__four_ipv6_http_streams.pcap")
+    arguments = ["--dissect", "-o", str(tmp_path), "--image-format", "svg", "--connection", "0"]
+    assert shown(capfd, capture, *arguments)[0] == 0
+    assert (tmp_path / "connection-0.svg").stat().st_size > 1000
+
+
+def test_dissect_without_tshark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    status, out, err = shown(capfd, ECHO, "--no-report", "--dissect")
+    assert status == 0
+    assert '"AB"' in out
+    assert err.startswith(
+        "tcpanalyze: warning: dissection by tshark is not available: tshark is not installed"
+    )
+    assert err.count("\n") == 1
+    status, out, err = shown(capfd, ECHO, "-Y", "tcp")
+    assert (status, out) == (2, "")
+    assert "tshark is not installed" in err
