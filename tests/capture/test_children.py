@@ -75,7 +75,8 @@ def test_what_cannot_be_started_is_a_sentence(tmp_path: Path) -> None:
 
 def test_its_words_take_no_more_memory_than_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(children, "MOST_WORDS", 1000)
-    talk = "import sys; sys.stderr.write('first' + 'x' * 100000 + 'last')"
+    deaf = "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); "
+    talk = deaf + "sys.stderr.write('first' + 'x' * 100000 + 'last')"
     with Child([sys.executable, "-c", talk]) as child:
         child.wait_for(re.compile("last$"), 10)
         child.end(5)
