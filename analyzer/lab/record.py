@@ -27,7 +27,7 @@ import click
 from analyzer.errors import AnalyzerError, InputError, OutputError, UsageError
 from analyzer.lab.recording import count_frames, without_machine
 from analyzer.lab.scenarios import SCENARIOS, find_scenario
-from analyzer.lab.stage import Scenario
+from analyzer.lab.stage import HERE, Host, Scenario
 from analyzer.text import inert, say
 
 __all__ = ["CaptureChild", "capture_command", "capturing", "record"]
@@ -55,12 +55,14 @@ def record(
     *,
     port: int | None = None,
     command: Sequence[str] | None = None,
+    tell: Callable[[str], None] = lambda sentence: None,
 ) -> Path:
     """Run `scenario`, capture it, and give the path of the recording in `directory`.
 
     directory: made when it is missing; a recording of the same name in it is replaced
     port:      1 to 65535; None takes the scenario's own
     command:   the capture program and its arguments; None chooses with `capture_command`
+    tell:      is told each step that the scenario has something to say about
 
     Whatever happens, no child process and no temporary file is left.
 
@@ -68,19 +70,31 @@ def record(
     capturing is not allowed, fails, or loses frames; OutputError when the recording cannot be written;
     AnalyzerError when the scenario itself fails.
     """
+    octets = captured(scenario, port=port, command=command, tell=tell)
+    path = Path(directory) / scenario.file_name
+    _write_whole(path, without_machine(octets))
+    return path
+
+
+def captured(
+    scenario: Scenario,
+    *,
+    port: int | None = None,
+    command: Sequence[str] | None = None,
+    tell: Callable[[str], None] = lambda sentence: None,
+) -> bytes:
+    """Run `scenario` and give the octets of its capture. Arguments and errors are those of `record`."""
     port = scenario.port if port is None else port
     if not 1 <= port <= 65535:
         raise UsageError(say("{port} is not a port: a port is a number from 1 to 65535.", port=port))
-    if command is None:
-        expression = scenario.capture_filter.format(port=port)
-        command = capture_command(scenario.interface, expression, scenario.file_format)
-    with capturing(command, scenario.interface) as child:
-        scenario.run(port)
-        child.wait_until_complete(scenario.fewest_segments)
-        octets = child.stop()
-    path = Path(directory) / f"{scenario.name}.{scenario.file_format}"
-    _write_whole(path, without_machine(octets))
-    return path
+    with scenario.staged(port, tell) as stage:
+        if command is None:
+            expression = scenario.capture_filter.format(port=port)
+            command = capture_command(stage.interface, expression, scenario.file_format)
+        with capturing(command, stage.interface, stage.watcher) as child:
+            scenario.run(stage)
+            child.wait_until_complete(scenario.fewest_segments)
+            return child.stop()
 
 
 def capture_command(
@@ -228,11 +242,12 @@ class CaptureChild:
 
 
 @contextmanager
-def capturing(command: Sequence[str], interface: str) -> Iterator[CaptureChild]:
+def capturing(command: Sequence[str], interface: str, host: Host = HERE) -> Iterator[CaptureChild]:
     """Start a capture program; inside the `with` block it captures, after it the child has ended.
 
     command:   writes the capture to its standard output and ends in order on SIGINT
     interface: where it captures, for messages
+    host:      the machine whose interface that is
 
     Raises UsageError when the program cannot be started, InputError when it does not become ready.
     """
@@ -240,14 +255,15 @@ def capturing(command: Sequence[str], interface: str) -> Iterator[CaptureChild]:
     with tempfile.TemporaryFile() as sink:
         try:
             # In a session of its own, so that Ctrl-C reaches us first and we end the child in order.
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-                start_new_session=True,
-            )
+            with host.inside():
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=sink,
+                    stderr=subprocess.PIPE,
+                    bufsize=0,
+                    start_new_session=True,
+                )
         except OSError as error:
             raise UsageError(
                 say(
