@@ -22,7 +22,7 @@ __all__ = ["main"]
 INTERRUPTED: Final = 130
 """128 + SIGINT, as a shell reports it."""
 
-COMMANDS: Final[dict[str, str]] = {}
+COMMANDS: Final[dict[str, str]] = {"demo": "analyzer.commands.demo"}
 """Name -> the module with its `command`. Whatever is no name is the capture of the main job."""
 
 

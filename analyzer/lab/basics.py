@@ -295,7 +295,7 @@ def _framing(stage: Stage) -> Exchange:
             return Exchange(port, serving.result(), lengths)
 
 
-_HOLD_BACK = getattr(socket, "TCP_CORK", None) or getattr(socket, "TCP_NOPUSH", 4)
+_HOLD_BACK: Final[int] = getattr(socket, "TCP_CORK", 4)  # 4 is what BSD and macOS call TCP_NOPUSH
 
 _BY_THE_CLIENT = ConnectionPromise(
     ("complete",), EITHER_ORDERLY_CLOSE, "client", ("client",), frozenset({"data"})
@@ -414,9 +414,10 @@ SCENARIOS = (
         port=20009,
         shows="Messages with their length before them: several sends travel in one segment, "
         "and one send in several segments.",
-        look="Three messages arrive in the first data segment, and the fourth is cut into several "
-        "segments because it is larger than what the receiver's window lets the sender put into one. TCP keeps the "
-        "octets and their order, not the calls of send: the receiver needs the lengths to find the messages.",
+        look="Three messages arrive in the first data segment, and the fourth is cut into several segments "
+        "because it is larger than what the receiver's window lets the sender put into one. TCP keeps "
+        "the octets and their order, not the calls of send: the receiver needs the lengths to find "
+        "the messages.",
         perform=_framing,
         expected=Exchange(
             0,

@@ -129,9 +129,10 @@ SCENARIOS: Final = (
         port=20008,
         shows="A client that opens, speaks and closes with segments built by hand with Scapy, "
         "against a server whose kernel knows no difference.",
-        look="Captured at the server, in a network of its own in which the client's kernel gets nothing: it would "
-        "answer the SYN-ACK with a reset, for a connection of which it does not know. The client's segments bear "
-        "no options, begin with the sequence number 1000, and are exactly those that the program lists.",
+        look="Captured at the server, in a network of its own in which the client's kernel gets nothing: "
+        "it would answer the SYN-ACK with a reset, for a connection of which it does not know. The "
+        "client's segments bear no options, begin with the sequence number 1000, and are exactly "
+        "those that the program lists.",
         perform=_by_hand,
         expected=Exchange(0, QUESTION, ANSWER),
         promise=Promise(

@@ -148,10 +148,10 @@ SCENARIOS = (
         port=20012,
         shows="The side that closes first keeps TIME-WAIT: a server that restarts meets "
         '"Address already in use", and SO_REUSEADDR is the way round.',
-        look="In both connections the server closes first and stays in TIME-WAIT for a minute, so that late "
-        "segments cannot be taken for those of a new connection. Between the two the server was started again: "
-        "without SO_REUSEADDR bind() failed with EADDRINUSE, which is nothing that a capture could show. "
-        "The second connection is the one that SO_REUSEADDR made possible.",
+        look="In both connections the server closes first and stays in TIME-WAIT for a minute, so that "
+        "late segments cannot be taken for those of a new connection. Between the two the server was "
+        "started again: without SO_REUSEADDR bind() failed with EADDRINUSE, which is nothing that a "
+        "capture could show. The second connection is the one that SO_REUSEADDR made possible.",
         perform=_address_in_use,
         expected=Exchange(0, client_received=b"first, second", server_error="EADDRINUSE"),
         promise=Promise(

@@ -52,7 +52,7 @@ class Namespace:
             os.close(before)
 
     def set(self, **settings: int) -> None:
-        """Write settings of IPv4, named as under /proc/sys/net/ipv4. Raises OSError where there is none such."""
+        """Write settings of IPv4, named as under /proc/sys/net/ipv4. Raises OSError for an unknown one."""
         with self.inside():
             for name, value in settings.items():
                 with open(_SETTINGS + name, "w", encoding="ascii") as file:

@@ -16,7 +16,7 @@ __all__ = ["NEEDS", "Need", "demand"]
 
 
 class Need(NamedTuple):
-    """shown: in the table of scenarios; absent: the sentence that says why it cannot run; there: whether it can."""
+    """shown: in the table of scenarios; absent: the sentence when it is not there; there: whether it is."""
 
     shown: str
     absent: str

@@ -1,4 +1,4 @@
-"""How connections open when it does not go by the book: no answer, a lost ACK, a flood, two SYNs, data in the SYN."""
+"""Openings that do not go by the book: no answer, a lost ACK, a flood, two SYNs, data in the SYN."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _forged_syn(source: str, source_port: int, port: int) -> bytes:
 
 
 def _checksum(octets: bytes) -> int:
-    total = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
+    total: int = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
@@ -191,10 +191,11 @@ SCENARIOS: Final = (
     Scenario(
         name="unanswered",
         port=20010,
-        shows="Something on the way swallows the SYN: it is repeated, with gaps that grow, and nothing comes back.",
-        look="The same SYN four times, with the same sequence number. The gaps double: one second, two, four. "
-        "Compare with the scenario refused, where connect() fails at once: here the client cannot know whether "
-        "it has only to wait.",
+        shows="Something on the way swallows the SYN: it is repeated, with gaps that grow, and nothing "
+        "comes back.",
+        look="The same SYN four times, with the same sequence number. The gaps double: one second, two, "
+        "four. Compare with the scenario refused, where connect() fails at once: here the client "
+        "cannot know whether it has only to wait.",
         perform=_unanswered,
         expected=Exchange(0, client_error="ETIMEDOUT"),
         promise=Promise(
@@ -209,11 +210,11 @@ SCENARIOS: Final = (
         port=20011,
         shows="The third segment of the handshake is lost, so that the SYN-ACK is repeated; "
         "then a flood of SYNs from forged addresses, with and without SYN cookies.",
-        look="Captured at the server. In the first connection the server stays in SYN-RECEIVED and repeats its "
-        "SYN-ACK; the client believes itself connected. Then come SYNs from addresses that nobody has, as in a "
-        "SYN flood: each half-open connection fills a place of the backlog, and when it is full the server is "
-        "silent. With SYN cookies it keeps nothing and answers each SYN, so that the true client at the end "
-        "gets its connection.",
+        look="Captured at the server. In the first connection the server stays in SYN-RECEIVED and repeats "
+        "its SYN-ACK; the client believes itself connected. Then come SYNs from addresses that nobody "
+        "has, as in a SYN flood: each half-open connection fills a place of the backlog, and when it "
+        "is full the server is silent. With SYN cookies it keeps nothing and answers each SYN, so "
+        "that the true client at the end gets its connection.",
         perform=_half_open,
         expected=Exchange(0, server_received=b"I am real"),
         promise=Promise(
@@ -239,8 +240,8 @@ SCENARIOS: Final = (
         port=20014,
         shows="Both sides connect to each other at the same moment: two SYNs cross, and there is no server.",
         look="Each side sends a SYN and, when the other's arrives, goes from SYN-SENT to SYN-RECEIVED and "
-        "acknowledges it. Four segments open one connection, not two; who is called the client is only who was seen "
-        "first.",
+        "acknowledges it. Four segments open one connection, not two; who is called the client is "
+        "only who was seen first.",
         perform=_simultaneous_open,
         expected=Exchange(0, b"you too?", b"me too!"),
         promise=Promise(
@@ -262,9 +263,9 @@ SCENARIOS: Final = (
         name="fast-open",
         port=20018,
         shows="TCP Fast Open: the first connection fetches a cookie, the second sends its data in the SYN.",
-        look="In the first connection the SYN asks for a cookie and the SYN-ACK brings one; the data waits for the "
-        "handshake as always. The SYN of the second carries cookie and data, and the SYN-ACK acknowledges both: "
-        "the server's program has the question one round trip earlier.",
+        look="In the first connection the SYN asks for a cookie and the SYN-ACK brings one; the data waits "
+        "for the handshake as always. The SYN of the second carries cookie and data, and the SYN-ACK "
+        "acknowledges both: the server's program has the question one round trip earlier.",
         perform=_fast_open,
         expected=Exchange(0, b"may I?, in the SYN", b"MAY I?, IN THE SYN"),
         promise=Promise(

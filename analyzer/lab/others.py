@@ -69,9 +69,9 @@ SCENARIOS: Final = (
         name="udp",
         port=20020,
         shows="A datagram echo, and the TCP echo beside it to compare.",
-        look="The four datagrams are counted as skipped: there is nothing about them to show. No handshake, no "
-        "acknowledgement, no close, and so no connection and no state; two frames for each question and answer "
-        "where TCP needs nine or ten.",
+        look="The four datagrams are counted as skipped: there is nothing about them to show. No "
+        "handshake, no acknowledgement, no close, and so no connection and no state; two frames for "
+        "each question and answer where TCP needs nine or ten.",
         perform=_udp,
         expected=Exchange(0, b"one two AB", b"one two AB"),
         promise=Promise((_AN_ECHO,), {"UDP": 2 * len(DATAGRAMS)}),

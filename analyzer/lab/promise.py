@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from analyzer.errors import AnalyzerError
 from analyzer.text import inert, say
 from analyzer.trace.model import Connection, Trace
 
-__all__ = ["ConnectionPromise", "Promise", "broken_promises"]
+__all__ = ["ConnectionPromise", "Promise", "PromiseError", "broken_promises", "keep_promise"]
+
+
+class PromiseError(AnalyzerError):
+    """A capture shows something else than its scenario promises: a finding, as those of `check`."""
+
+    exit_status = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ class Promise:
 
 
 def broken_promises(promise: Promise, trace: Trace) -> list[str]:
-    """One sentence for each difference between what was promised and what was found; empty when all is well."""
+    """One sentence for each difference between promise and finding; empty when all is well."""
     if dict(trace.capture.skipped) != promise.skipped:
         return [
             say(
@@ -69,6 +76,14 @@ def broken_promises(promise: Promise, trace: Trace) -> list[str]:
         for wanted, connection in zip(promised, trace, strict=True)
         for fault in _faults(wanted, connection)
     ]
+
+
+def keep_promise(promise: Promise, trace: Trace) -> None:
+    """Raise PromiseError, with every difference, when a capture does not show what was promised."""
+    if broken := broken_promises(promise, trace):
+        raise PromiseError(
+            say("The capture does not show what the scenario promises: {faults}.", faults="; ".join(broken))
+        )
 
 
 def _in_order(promised: tuple[ConnectionPromise, ...], found: int) -> Iterator[ConnectionPromise]:

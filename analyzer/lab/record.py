@@ -1,6 +1,4 @@
-"""Record a scenario: one capture child, one run of the scenario, one file.
-
-    python -m analyzer.lab.record [NAME...] [--directory captures]
+"""Record a scenario: one capture child, one run of the scenario, one file and its JSON document.
 
 The child writes into a nameless temporary file, so nothing of it can be left behind; the finished
 recording gets its name in one step.
@@ -8,29 +6,30 @@ recording gets its name in one step.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import selectors
 import shutil
 import signal
 import subprocess
+import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 from typing import IO, NoReturn
 
-import click
-
-from analyzer.errors import AnalyzerError, InputError, OutputError, UsageError
+from analyzer.errors import InputError, OutputError, UsageError
+from analyzer.lab.promise import keep_promise
 from analyzer.lab.recording import count_frames, without_machine
-from analyzer.lab.scenarios import SCENARIOS, find_scenario
 from analyzer.lab.stage import HERE, Host, Scenario
+from analyzer.pipeline import analyze
+from analyzer.report.document import write_document
 from analyzer.text import inert, say
 
-__all__ = ["CaptureChild", "capture_command", "capturing", "record"]
+__all__ = ["CaptureChild", "capture_command", "captured", "capturing", "find_recording", "record"]
 
 PROGRAMS = ("dumpcap", "tshark")  # the one that is ready sooner and runs as a single process comes first
 READY_WITHIN = 10.0  # seconds
@@ -59,6 +58,8 @@ def record(
 ) -> Path:
     """Run `scenario`, capture it, and give the path of the recording in `directory`.
 
+    Its JSON document is written beside it. What does not show what the scenario promises is not kept.
+
     directory: made when it is missing; a recording of the same name in it is replaced
     port:      1 to 65535; None takes the scenario's own
     command:   the capture program and its arguments; None chooses with `capture_command`
@@ -68,12 +69,40 @@ def record(
 
     Raises UsageError when the port cannot be had, or no capture program is installed; InputError when
     capturing is not allowed, fails, or loses frames; OutputError when the recording cannot be written;
-    AnalyzerError when the scenario itself fails.
+    AnalyzerError when the scenario itself fails; PromiseError when the capture shows something else.
     """
-    octets = captured(scenario, port=port, command=command, tell=tell)
+    octets = without_machine(captured(scenario, port=port, command=command, tell=tell))
+    with tempfile.NamedTemporaryFile(suffix=f".{scenario.file_format}") as trial:
+        trial.write(octets)
+        trial.flush()
+        keep_promise(scenario.promise, analyze(trial.name))
     path = Path(directory) / scenario.file_name
-    _write_whole(path, without_machine(octets))
+    _write_whole(path, octets)
+    document = io.StringIO()
+    write_document(analyze(path), document)
+    _write_whole(path.with_suffix(".json"), document.getvalue().encode())
     return path
+
+
+def find_recording(scenario: Scenario) -> Path:
+    """The recording of a scenario that comes with the tool: of the checkout, or installed beside the package.
+
+    Raises InputError when there is none.
+    """
+    checkout = Path(__file__).parents[2] / "captures"
+    installed = Path(sysconfig.get_path("data"), "share", "tcpanalyze", "captures")
+    for folder in (checkout, installed):
+        if (path := folder / scenario.file_name).is_file():
+            return path
+    raise InputError(
+        say(
+            "There is no recording of {name} in {checkout} or {installed}: "
+            "'tcpanalyze demo {name} --record DIR' makes one.",
+            name=scenario.name,
+            checkout=inert(str(checkout)),
+            installed=inert(str(installed)),
+        )
+    )
 
 
 def captured(
@@ -300,30 +329,3 @@ def _write_whole(path: Path, octets: bytes) -> None:
                 reason=inert(error.strerror or str(error)),
             )
         ) from error
-
-
-def _end_in_order(signal_number: int, frame: FrameType | None) -> None:
-    raise click.exceptions.Exit(128 + signal_number)
-
-
-@click.command()
-@click.argument("names", nargs=-1, metavar="[NAME...]")
-@click.option("--directory", default="captures", show_default=True, help="Where the recordings go.")
-@click.option("--port", type=click.IntRange(1, 65535), help="The server's port; for one scenario only.")
-def main(names: tuple[str, ...], directory: str, port: int | None) -> None:
-    """Record the scenarios called NAME, or all of them."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end_in_order)
-    try:
-        scenarios = [find_scenario(name) for name in names or SCENARIOS]
-        if port is not None and len(scenarios) != 1:
-            raise UsageError(say("--port goes with exactly one scenario: name the one that you mean."))
-        for scenario in scenarios:
-            click.echo(inert(str(record(scenario, directory, port=port))))
-    except AnalyzerError as error:
-        click.echo(str(error), err=True)
-        raise click.exceptions.Exit(error.exit_status) from None
-
-
-if __name__ == "__main__":
-    main()

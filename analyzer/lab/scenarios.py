@@ -8,6 +8,7 @@ scheduler would decide, for instance, who closes first.
 from __future__ import annotations
 
 from types import MappingProxyType
+from typing import Final
 
 from analyzer.errors import UsageError
 from analyzer.lab import basics, by_hand, endings, openings, others, trouble
@@ -22,11 +23,15 @@ _ORDER = (
     *("simultaneous-close", "simultaneous-open", "keep-alive", "zero-window", "loss"),
     *("fast-open", "ipv6", "udp"),
 )
-_ALL = {
-    scenario.name: scenario
-    for theme in (basics, by_hand, endings, openings, trouble, others)
-    for scenario in theme.SCENARIOS
-}
+_THEMES: Final[tuple[tuple[Scenario, ...], ...]] = (
+    basics.SCENARIOS,
+    by_hand.SCENARIOS,
+    endings.SCENARIOS,
+    openings.SCENARIOS,
+    trouble.SCENARIOS,
+    others.SCENARIOS,
+)
+_ALL = {scenario.name: scenario for theme in _THEMES for scenario in theme}
 
 SCENARIOS = MappingProxyType({name: _ALL[name] for name in _ORDER})
 """Every scenario by its name, in the order in which they are shown."""

@@ -307,7 +307,7 @@ def accept(listener: socket.socket) -> socket.socket:
 
 
 def connect(port: int, to: Host = HERE, origin: Host | None = None) -> socket.socket:
-    """A connection to `port` of `to`, from there too unless told otherwise. Raises OSError as `connect` does."""
+    """A connection to `port` of `to`, from there too unless told otherwise. Raises OSError."""
     client = (to if origin is None else origin).new_socket()
     try:
         client.connect((to.address, port))

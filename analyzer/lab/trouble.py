@@ -43,7 +43,7 @@ def _keep_alive(stage: Stage) -> Exchange:
         port = port_of(listener)
         with connect(port) as client, accept(listener) as connection:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            idle = getattr(socket, "TCP_KEEPIDLE", None) or getattr(socket, "TCP_KEEPALIVE", 0x10)
+            idle: int = getattr(socket, "TCP_KEEPIDLE", 0x10)  # 0x10 is what macOS calls TCP_KEEPALIVE
             for option, value in ((idle, 1), (socket.TCP_KEEPINTVL, 1), (socket.TCP_KEEPCNT, 3)):
                 client.setsockopt(socket.IPPROTO_TCP, option, value)
             client.sendall(b"still there?")
@@ -78,7 +78,7 @@ def _zero_window(stage: Stage) -> Exchange:
 
 
 class _Faults:
-    """Loses one piece on its first way, then the only piece of a message, then swaps two pieces of the answer."""
+    """Loses one of many pieces, then a message of one piece, then swaps two pieces of the answer."""
 
     def __init__(self) -> None:
         self._from_client: set[int] = set()
@@ -101,24 +101,27 @@ def _loss(stage: Stage) -> Exchange:
     assert stage.way is not None
     stage.way.rule = _Faults()
     pieces = [bytes([ord("a") + number]) * PIECE for number in range(PIECES)]
-    with listening(stage.port, stage.server) as listener:
-        with connect(stage.port, stage.server, stage.client) as client, accept(listener) as connection:
-            for end in (client, connection):
-                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            for piece in pieces:
-                client.sendall(piece)
-            message = receive_exactly(connection, PIECE * PIECES)
-            connection.sendall(b"first part")
-            answer = receive_exactly(client, 10)
-            client.sendall(b"that was all")
-            message += connection.recv(ANY_AMOUNT)
-            for word in WORDS:
-                connection.sendall(word)
-            answer += receive_exactly(client, len(b"".join(WORDS)))
-            client.shutdown(socket.SHUT_WR)
-            message += receive_all(connection)
-            connection.close()
-            answer += receive_all(client)
+    with (
+        listening(stage.port, stage.server) as listener,
+        connect(stage.port, stage.server, stage.client) as client,
+        accept(listener) as connection,
+    ):
+        for end in (client, connection):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in pieces:
+            client.sendall(piece)
+        message = receive_exactly(connection, PIECE * PIECES)
+        connection.sendall(b"first part")
+        answer = receive_exactly(client, 10)
+        client.sendall(b"that was all")
+        message += connection.recv(ANY_AMOUNT)
+        for word in WORDS:
+            connection.sendall(word)
+        answer += receive_exactly(client, len(b"".join(WORDS)))
+        client.shutdown(socket.SHUT_WR)
+        message += receive_all(connection)
+        connection.close()
+        answer += receive_all(client)
     return Exchange(stage.port, message, answer)
 
 
@@ -151,9 +154,9 @@ SCENARIOS: Final = (
         port=20016,
         shows="A reader that stops reading: its window closes, the sender asks again and again, "
         "and goes on when the reader does.",
-        look="The window shrinks with every acknowledgement until it is 0: there is no more room. "
-        "The sender then probes, after ever longer pauses, whether there is room again. When the program reads, "
-        "the window opens and the rest of the data follows.",
+        look="The window shrinks with every acknowledgement until it is 0: there is no more room. The "
+        "sender then probes, after ever longer pauses, whether there is room again. When the program "
+        "reads, the window opens and the rest of the data follows.",
         perform=_zero_window,
         expected=Exchange(0, FULL),
         promise=Promise(
@@ -174,10 +177,10 @@ SCENARIOS: Final = (
         name="loss",
         port=20017,
         shows="Chosen segments are lost or overtake each other, and everything arrives all the same.",
-        look="Captured at the client. Of eight pieces the third is lost: the server repeats its acknowledgement "
-        "for each piece after it, and the client sends the lost one again at once. Then the last piece of all is "
-        "lost: nothing comes after it, so only a timer can notice. In the answer one segment overtakes another; the "
-        "client says what it misses and soon has it.",
+        look="Captured at the client. Of eight pieces the third is lost: the server repeats its "
+        "acknowledgement for each piece after it, and the client sends the lost one again at once. "
+        "Then the last piece of all is lost: nothing comes after it, so only a timer can notice. In "
+        "the answer one segment overtakes another; the client says what it misses and soon has it.",
         perform=_loss,
         expected=Exchange(
             0,
