@@ -22,7 +22,11 @@ __all__ = ["main"]
 INTERRUPTED: Final = 130
 """128 + SIGINT, as a shell reports it."""
 
-COMMANDS: Final[dict[str, str]] = {"demo": "analyzer.commands.demo"}
+COMMANDS: Final[dict[str, str]] = {
+    "demo": "analyzer.commands.demo",
+    "interfaces": "analyzer.commands.interfaces",
+    "live": "analyzer.commands.live",
+}
 """Name -> the module with its `command`. Whatever is no name is the capture of the main job."""
 
 
@@ -37,7 +41,9 @@ def run(arguments: Sequence[str]) -> int:
         name = arguments[0] if arguments and arguments[0] in COMMANDS else ""
         module = import_module(COMMANDS[name] if name else "analyzer.commands.show")
         rest = list(arguments[1:] if name else arguments)
-        module.command.main(args=rest, prog_name=f"tcpanalyze {name}".rstrip(), standalone_mode=False)
+        # click gives the status of a click.exceptions.Exit as the answer.
+        prog_name = f"tcpanalyze {name}".rstrip()
+        answer = module.command.main(args=rest, prog_name=prog_name, standalone_mode=False)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.ClickException as error:
@@ -62,7 +68,7 @@ def run(arguments: Sequence[str]) -> int:
     except MemoryError:
         complain(say("there is not enough memory for this capture: try --summary, or one connection at a time"))
         return UsageError.exit_status
-    return 0
+    return answer if isinstance(answer, int) else 0
 
 
 def _close_output() -> None:

@@ -22,7 +22,7 @@ class Pass:
     """What one pass found.
 
     rows: the kept segments by number of connection. overflowed: there were more than `budget`, so that none are
-    kept. skipped: code of `wire.skips` -> frames.
+    kept. skipped: code of `wire.skips` -> frames. header: of the segment taken last, as `table.step` is.
     """
 
     def __init__(self, budget: i64, selected: set[int] | None) -> None:
@@ -35,43 +35,47 @@ class Pass:
         self.segments: i64 = 0
         self.first_time: i64 = 0
         self.last_time: i64 = 0
-        self._header: Header = Header()
+        self.header: Header = Header()
         self._budget: i64 = budget
         self._kept: i64 = 0
         self._selected: set[int] | None = selected
 
     def run(self, records: Records) -> None:
         """Read to the end. Raises nothing for what the frames hold."""
-        header = self._header
-        table = self.table
         while records.advance():
-            time_ns = records.time_ns
-            if self.frames == 0:
-                self.first_time = time_ns
-                self.last_time = time_ns
-            elif time_ns > self.last_time:
-                self.last_time = time_ns
-            elif time_ns < self.first_time:
-                self.first_time = time_ns
-            self.frames += 1
-            code = header.decode(
-                records.block, records.offset, records.captured, records.original, records.link_type
-            )
+            self.take(records)
+
+    def take(self, records: Records) -> i64:
+        """Take the frame that `records` stands at; gives its connection, -1 where it is no segment."""
+        header = self.header
+        time_ns = records.time_ns
+        if self.frames == 0:
+            self.first_time = time_ns
+            self.last_time = time_ns
+        elif time_ns > self.last_time:
+            self.last_time = time_ns
+        elif time_ns < self.first_time:
+            self.first_time = time_ns
+        self.frames += 1
+        code = header.decode(
+            records.block, records.offset, records.captured, records.original, records.link_type
+        )
+        if code != SEGMENT:
+            code = self._fall_back(records, code)
             if code != SEGMENT:
-                code = self._fall_back(records, code)
-                if code != SEGMENT:
-                    key = int(code)
-                    self.skipped[key] = self.skipped.get(key, 0) + 1
-                    continue
-            self.segments += 1
-            connection = table.observe(header, records.frame, time_ns)
-            if not self.overflowed:
-                self._keep(int(connection.number), records.frame, time_ns)
+                key = int(code)
+                self.skipped[key] = self.skipped.get(key, 0) + 1
+                return -1
+        self.segments += 1
+        connection = self.table.observe(header, records.frame, time_ns)
+        if not self.overflowed:
+            self._keep(int(connection.number), records.frame, time_ns)
+        return connection.number
 
     def _fall_back(self, records: Records, code: i64) -> i64:
         """dpkt's turn; the first reason stands where it finds nothing either."""
         answer = decode_with_dpkt(
-            self._header, code, records.block, records.offset, records.captured, records.original, records.link_type
+            self.header, code, records.block, records.offset, records.captured, records.original, records.link_type
         )
         return SEGMENT if answer == SEGMENT else code
 
@@ -88,4 +92,4 @@ class Pass:
         if kept is None:
             kept = []
             self.rows[number] = kept
-        kept.append(make_row(self._header, self.table.step, int(frame), int(time_ns)))
+        kept.append(make_row(self.header, self.table.step, int(frame), int(time_ns)))

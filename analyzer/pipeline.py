@@ -6,19 +6,20 @@ Nothing here decides anything about TCP, files or pictures; it connects the laye
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from analyzer.capture import Records, open_capture
 from analyzer.errors import InputError, UsageError
 from analyzer.passes import Pass
 from analyzer.tcp.connection import Connection as Machine
+from analyzer.tcp.states import state_name
 from analyzer.text import inert, say
-from analyzer.trace.build import Row, build_connection, build_segments
+from analyzer.trace.build import Row, build_connection, build_segments, make_row
 from analyzer.trace.model import Capture, Connection, Segment, Trace
 from analyzer.wire.link_types import link_type_name
 from analyzer.wire.skips import skip_name
 
-__all__ = ["analyze"]
+__all__ = ["Following", "Sighting", "analyze", "follow"]
 
 SEGMENTS_KEPT = 50_000
 """Up to here the segments stay in memory (about 25 MB); past it they are read again when asked for."""
@@ -28,6 +29,8 @@ SEGMENTS_READ_AHEAD = 200_000
 
 SEGMENTS_KEPT_OF_A_PIPE = 500_000
 """A pipe cannot be read again, so more is kept of it."""
+
+_OVER = frozenset({"CLOSED", "TIME-WAIT"})
 
 
 def analyze(path: str | os.PathLike[str]) -> Trace:
@@ -48,11 +51,112 @@ def analyze(path: str | os.PathLike[str]) -> Trace:
     return Trace(capture, connections)
 
 
+def follow(
+    records: Records, name: str, *, stored: str | None = None, keep: int = SEGMENTS_KEPT_OF_A_PIPE
+) -> Following:
+    """Follow a capture while it grows: iterate over what it returns, then ask it for the trace.
+
+    records: not closed here. name: what the trace calls the capture. stored: the file that is going to hold
+    the same frames, for reading segments again. keep: how many segments stay in memory; past it all of them
+    are read again from `stored`, and cannot be had without it.
+    """
+    return Following(records, name, stored, keep)
+
+
+class Following:
+    """The segments of a growing capture, one at a time, and at the end the trace."""
+
+    def __init__(self, records: Records, name: str, stored: str | None, keep: int) -> None:
+        self._records = records
+        self._name = name
+        self._stored = stored
+        self._keep = keep
+        self._kept = 0
+        # The rows are kept here, where each is made anyway.
+        self._pass = Pass(0, set())
+
+    def __iter__(self) -> Iterator[Sighting]:
+        """Each segment as soon as its frame has come; what is no segment is counted and passed over."""
+        records, run = self._records, self._pass
+        machines = run.table.connections
+        while records.advance():
+            known = len(machines)
+            number = int(run.take(records))
+            if number < 0:
+                continue
+            row = make_row(run.header, run.table.step, int(records.frame), int(records.time_ns))
+            self._remember(number, row)
+            yield Sighting(machines[number], row, number >= known)
+
+    def trace(self) -> Trace:
+        """Everything seen so far, judged as if the capture had ended."""
+        capture = _describe(self._name, self._records, self._pass)
+        source = _StoredSegments(self._stored, self._pass)
+        return Trace(capture, [build_connection(machine, source) for machine in self._pass.table.connections])
+
+    def _remember(self, number: int, row: Row) -> None:
+        run = self._pass
+        if run.overflowed:
+            return
+        if self._kept >= self._keep:
+            run.overflowed = True
+            run.rows = {}
+            return
+        self._kept += 1
+        run.rows.setdefault(number, []).append(row)
+
+
+class Sighting:
+    """A segment just seen. Its labels, states and reasons are those that a stored capture would give it.
+
+    number: that of its connection. new: whether it is the connection's first segment. frame: from 1.
+    time_ns: since the epoch.
+
+    Who is client and who is server is what is known by now. Where a connection is met midway, a later
+    SYN-ACK may turn the two around, and the trace at the end then names them the other way.
+    """
+
+    __slots__ = ("_machine", "_row", "frame", "new", "number", "time_ns")
+
+    def __init__(self, machine: Machine, row: Row, new: bool) -> None:
+        self._machine = machine
+        self._row = row
+        self.number = int(machine.number)
+        self.new = new
+        self.frame = row.frame
+        self.time_ns = row.time_ns
+
+    @property
+    def segment(self) -> Segment:
+        """The segment with its labels; made when asked for."""
+        return build_segments(self._machine, [self._row])[0]
+
+    @property
+    def connection(self) -> Connection:
+        """The connection as it stands now, without its segments."""
+        return build_connection(self._machine, _NoSegments())
+
+    @property
+    def over(self) -> bool:
+        """Whether neither endpoint will send anything more: all closed, refused or reset."""
+        return {state_name(end.state) for end in (self._machine.first, self._machine.second)} <= _OVER
+
+
+class _NoSegments:
+    """The source of a connection that is judged before its end."""
+
+    def segments(self, number: int) -> Sequence[Segment]:
+        return ()
+
+    def picture(self, connection: Connection) -> str:
+        raise UsageError(say("connection {number} has not ended yet", number=connection.id))
+
+
 class _StoredSegments:
     """The segments of a stored capture: those kept by the pass, or read from the file once more."""
 
-    def __init__(self, path: str, done: Pass) -> None:
-        self._path = path
+    def __init__(self, path: str | None, done: Pass) -> None:
+        self._path = None if path == "-" else path
         self._machines: list[Machine] = done.table.connections
         self._complete = not done.overflowed
         self._rows: dict[int, list[Row]] = done.rows
@@ -73,9 +177,9 @@ class _StoredSegments:
 
     def _read_again(self, number: int) -> None:
         """Read a connection's segments, and those after it where the connections are asked for in order."""
-        if self._path == "-":
+        if self._path is None:
             raise InputError(
-                say("the capture on standard input is too large to keep its segments: store it in a file first")
+                say("this capture is too large to keep its segments in memory: store it in a file first")
             )
         wanted = {number}
         room = self._count(number)

@@ -19,7 +19,7 @@ import pytest
 from click.testing import CliRunner
 
 from analyzer import cli
-from analyzer.commands import show
+from analyzer.commands import output, show
 
 ROOT = Path(__file__).resolve().parent.parent
 ECHO = ROOT / "captures" / "echo.pcap"
@@ -158,7 +158,7 @@ def test_standard_input_also_compressed(tmp_path: Path) -> None:
     ],
 )
 def test_the_folder_is_named_after_the_capture(capture: str, name: str) -> None:
-    assert show._name_of(capture) == name
+    assert output.name_of(capture) == name
 
 
 def test_ascii(capfd: pytest.CaptureFixture[str]) -> None:

@@ -8,24 +8,30 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import tempfile
 import time
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from analyzer.commands.base import Command
+from analyzer.commands.base import Command, warn
+from analyzer.commands.output import write_text
 from analyzer.errors import AnalyzerError, UsageError
 from analyzer.text import inert, say
 
 if TYPE_CHECKING:
-    from analyzer.lab.stage import Scenario
+    from analyzer.capture.live import Live
+    from analyzer.lab.stage import Scenario, Stage
+    from analyzer.pipeline import Following
+    from analyzer.trace.model import Trace
 
 __all__ = ["command"]
 
 ENDED_BY_SIGNAL: Final = 128
+COMPLETE_WITHIN: Final = 10.0  # seconds
+QUIET_FOR: Final = 0.4  # seconds: no capture program holds frames back for longer
+LOOK_EVERY: Final = 0.02  # seconds
+SECOND_NS: Final = 1_000_000_000
 
 
 @click.command(
@@ -119,7 +125,8 @@ def _introduce(scenario: Scenario) -> None:
 
 
 def _tell(sentence: str) -> None:
-    click.echo(f"  {inert(sentence)}")
+    # In one piece: the ladder is written by another thread.
+    sys.stdout.write(f"     {inert(sentence)}\n")
     sys.stdout.flush()
 
 
@@ -132,39 +139,81 @@ def _record(scenarios: list[Scenario], folder: str, port: int | None) -> None:
 
 
 def _perform(scenario: Scenario, port: int | None, ascii_only: bool) -> None:
+    """Run a scenario, print its ladder while it grows, and compare it with its promise."""
+    from analyzer.capture.live import open_live
     from analyzer.lab.promise import keep_promise
-    from analyzer.lab.record import captured
-    from analyzer.pipeline import analyze
+    from analyzer.lab.stage import in_background
+    from analyzer.pipeline import follow
 
     _introduce(scenario)
-    octets = captured(scenario, port=port, tell=_tell)
-    with tempfile.NamedTemporaryFile(prefix=f"{scenario.name}-", suffix=f".{scenario.file_format}") as file:
-        file.write(octets)
-        file.flush()
-        _show(Path(file.name), ascii_only)
-        keep_promise(scenario.promise, analyze(file.name))
-    click.echo()
+    with scenario.staged(port, _tell) as stage:
+        with stage.watcher.inside():
+            live = open_live(stage.interface, scenario.capture_filter.format(port=stage.port))
+        with live, in_background(lambda: _run_to_the_end(scenario, stage, live)) as running:
+            following = follow(
+                live.records, say("{name}, live on {interface}", name=scenario.name, interface=live.interface)
+            )
+            _show(following, ascii_only)
+            running.result()
+    trace = following.trace()
+    for warning in trace.capture.warnings:
+        warn(warning)
+    _conclude(trace, ascii_only)
+    keep_promise(scenario.promise, trace)
     click.echo(say("The capture shows what the scenario promises."))
 
 
-def _show(path: Path, ascii_only: bool) -> None:
-    from analyzer.pipeline import analyze
-    from analyzer.report.terminal import style_of
-    from analyzer.report.text import report_lines
-
-    style = style_of(sys.stdout, os.environ, ascii_only=ascii_only)
-    for line in report_lines(analyze(path), style):
-        sys.stdout.write(line + "\n")
+def _run_to_the_end(scenario: Scenario, stage: Stage, live: Live) -> None:
+    """Run server and client, and end the capture when it holds all that they sent."""
+    try:
+        scenario.run(stage)
+        deadline = time.monotonic() + COMPLETE_WITHIN
+        frames, since = -1, 0.0
+        while time.monotonic() < deadline:
+            if live.records.frame != frames:
+                frames, since = int(live.records.frame), time.monotonic()
+            if frames >= scenario.fewest_segments and time.monotonic() - since > QUIET_FOR:
+                return
+            time.sleep(LOOK_EVERY)
+    finally:
+        live.stop()
 
 
 def _replay(scenario: Scenario, speed: float, ascii_only: bool) -> None:
+    """Print the ladder of a recording at its pace."""
+    from analyzer.capture import open_capture
     from analyzer.lab.record import find_recording
-    from analyzer.pipeline import analyze
+    from analyzer.pipeline import follow
 
     path = find_recording(scenario)
     _introduce(scenario)
-    capture = analyze(path).capture
-    assert capture.first_time_ns is not None
-    assert capture.last_time_ns is not None
-    time.sleep((capture.last_time_ns - capture.first_time_ns) / 1e9 / speed)
-    _show(path, ascii_only)
+    with open_capture(str(path)) as records:
+        following = follow(records, str(path))
+        _show(following, ascii_only, speed)
+    _conclude(following.trace(), ascii_only)
+
+
+def _show(following: Following, ascii_only: bool, speed: float = 0.0) -> None:
+    """Print each segment when it is seen; with a speed, when its time has come."""
+    from analyzer.report.live import GrowingLadder
+    from analyzer.report.terminal import style_of
+
+    ladder = GrowingLadder(style_of(sys.stdout, os.environ, ascii_only=ascii_only))
+    began, first_time_ns = time.monotonic(), 0
+    for sighting in following:
+        if speed:
+            first_time_ns = first_time_ns or sighting.time_ns
+            due = began + (sighting.time_ns - first_time_ns) / SECOND_NS / speed
+            time.sleep(max(0.0, due - time.monotonic()))
+        segment = sighting.segment
+        lines = list(ladder.connection_lines(sighting.connection, segment)) if sighting.new else []
+        lines += ladder.segment_lines(sighting.number, segment)
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()
+
+
+def _conclude(trace: Trace, ascii_only: bool) -> None:
+    """The verdicts, as for a file."""
+    click.echo()
+    write_text(trace, (), fold=True, segments=False, ascii_only=ascii_only)
+    click.echo()

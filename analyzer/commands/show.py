@@ -7,27 +7,25 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
 from analyzer.commands.base import Command, warn
+from analyzer.commands.output import PICTURES, draw, name_of, say_what_is_left, write_text
 from analyzer.errors import UsageError
-from analyzer.text import inert, say
+from analyzer.text import say
 
 if TYPE_CHECKING:
-    from analyzer.trace.model import Connection, Trace
+    from analyzer.trace.model import Trace
 
 __all__ = ["command"]
 
-PICTURES: Final = 20
-"""How many connections are drawn when nobody says how many."""
-
 
 @click.command(
-    cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=Command,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Other commands: tcpanalyze live, tcpanalyze interfaces; each has a --help of its own.",
 )
 @click.argument("capture", type=click.Path(allow_dash=True))
 @click.option("-o", "--output", metavar="DIR", help="Where the pictures go; default: reports/NAME-OF-CAPTURE.")
@@ -92,75 +90,16 @@ def command(
     if as_json:
         _write_document(trace, numbers, segments=not summary)
     else:
-        _write_text(trace, numbers, fold=not unfold, segments=not summary, ascii_only=ascii_only)
+        write_text(trace, numbers, fold=not unfold, segments=not summary, ascii_only=ascii_only)
     sys.stdout.flush()
     if drawn:
-        folder = os.path.join("reports", _name_of(capture)) if output is None else output
-        _draw(drawn, folder, formats or ("svg", "png"), fold=not unfold, announce=not as_json)
-    if drawn and len(drawn) < len(connections) and not as_json:
-        sentence = say(
-            "drawn: the first {drawn} of {all} connections; --images COUNT draws more, --connection N one of them",
-            drawn=len(drawn),
-            all=len(connections),
-        )
-        click.echo(sentence)
+        folder = os.path.join("reports", name_of(capture)) if output is None else output
+        draw(drawn, folder, formats or ("svg", "png"), fold=not unfold, announce=not as_json)
+    if drawn and not as_json:
+        say_what_is_left(len(drawn), len(connections))
 
 
 def _write_document(trace: Trace, numbers: tuple[int, ...], *, segments: bool) -> None:
     from analyzer.report.document import write_document
 
     write_document(trace, sys.stdout, selected=numbers or None, segments=segments)
-
-
-def _write_text(
-    trace: Trace, numbers: tuple[int, ...], *, fold: bool, segments: bool, ascii_only: bool
-) -> None:
-    from analyzer.report.terminal import style_of
-    from analyzer.report.text import report_lines
-
-    style = style_of(sys.stdout, os.environ, ascii_only=ascii_only)
-    for line in report_lines(trace, style, selected=numbers or None, fold=fold, segments=segments):
-        sys.stdout.write(line + "\n")
-
-
-def _draw(
-    connections: Sequence[Connection], folder: str, formats: Sequence[str], *, fold: bool, announce: bool
-) -> None:
-    """Draw each connection and print the paths; a bar on standard error where that is a terminal."""
-    from analyzer.diagram.layout import lay_out
-    from analyzer.report.picture import save_pictures
-
-    if announce:
-        click.echo()
-    with _progress(len(connections)) as advance:
-        for connection in connections:
-            diagram = lay_out(connection, fold=fold)
-            for path in save_pictures(diagram, folder, f"connection-{connection.id}", formats):
-                if announce:
-                    click.echo(inert(str(path)))
-            advance()
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """A progress bar for `total` pictures, shown only to somebody who watches and has to wait."""
-    if total < 2 or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(say("drawing"), total=total)
-        yield lambda: bar.advance(task)
-
-
-def _name_of(capture: str) -> str:
-    """The name of the reports' folder: that of the capture without what says its format."""
-    if capture == "-":
-        return "stdin"
-    name = os.path.basename(capture)
-    for ending in (".gz", ".pcap", ".pcapng", ".cap"):
-        if name.lower().endswith(ending) and len(name) > len(ending):
-            name = name[: -len(ending)]
-    return name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +30,7 @@ __all__ = ["SCENARIOS"]
 
 CLIENT_PORT = 40000
 ISN = 1000
+PACE = 0.05  # seconds: what is shown of the capture keeps up with what is said of the steps
 QUESTION = b"made by hand"
 ANSWER = b"made by a kernel"
 
@@ -50,6 +52,7 @@ class _HandMadeClient:
         from scapy.layers.inet import IP, TCP
 
         stage = self._stage
+        time.sleep(PACE)
         segment = IP(src=stage.client.address, dst=stage.server.address) / TCP(
             sport=CLIENT_PORT, dport=stage.port, flags=flags, seq=self.seq, ack=self.ack, window=65535
         )

@@ -9,6 +9,7 @@ row. Below 60 columns there are no lifelines any more.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Final, NamedTuple
 
 from analyzer.diagram.model import Arrow, Diagram, Fold, Lifeline
@@ -28,7 +29,16 @@ from analyzer.report.wording import Clock, clock_for, counted, grouped
 from analyzer.tcp.notes import NOTES
 from analyzer.text import say
 
-__all__ = ["COMPACT_BELOW", "ladder_lines"]
+__all__ = [
+    "COMPACT_BELOW",
+    "Plan",
+    "compact_head",
+    "compact_lines",
+    "head_lines",
+    "ladder_lines",
+    "plan_for",
+    "row_lines",
+]
 
 COMPACT_BELOW: Final = 60
 """Columns that two lifelines with something between them need."""
@@ -71,7 +81,7 @@ _LAYOUTS: Final = (
 )
 
 
-class _Plan(NamedTuple):
+class Plan(NamedTuple):
     """The columns of one ladder."""
 
     layout: _Layout
@@ -101,18 +111,25 @@ def ladder_lines(diagram: Diagram, style: Style) -> Iterator[str]:
     style = Style(min(style.width, READABLE_WIDTH), style.colour, style.ascii)
     clock = clock_for(row.time_ns if isinstance(row, Arrow) else row.last_time_ns for row in diagram.rows)
     if style.width < COMPACT_BELOW:
-        yield from _compact(diagram, clock, style)
-        return
-    plan = _plan(diagram, clock, style)
-    for line in _head(diagram, plan, style):
+        frames = (row.frame if isinstance(row, Arrow) else row.last_frame for row in diagram.rows)
+        digits = len(str(max(frames, default=0)))
+        rows = (compact_lines(row, digits, clock, style) for row in diagram.rows)
+        lines = chain(compact_head(diagram, style), chain.from_iterable(rows))
+    else:
+        plan = plan_for(diagram, clock, style)
+        rows = (row_lines(row, plan, style) for row in diagram.rows)
+        lines = chain(head_lines(diagram, plan, style), chain.from_iterable(rows))
+    for line in lines:
         yield finish(line, style)
-    for row in diagram.rows:
-        for line in _arrow(row, plan, style) if isinstance(row, Arrow) else _fold(row, plan, style):
-            yield finish(line, style)
 
 
-def _plan(diagram: Diagram, clock: Clock, style: Style) -> _Plan:
-    """The first layout in which every row fits; the last one takes whatever comes."""
+def row_lines(row: Arrow | Fold, plan: Plan, style: Style) -> Iterator[list[Span]]:
+    """The lines of one row, to be finished; no wider than the style that the plan was made for."""
+    return _arrow(row, plan, style) if isinstance(row, Arrow) else _fold(row, plan, style)
+
+
+def plan_for(diagram: Diagram, clock: Clock, style: Style) -> Plan:
+    """The first layout in which every row of the diagram fits; the last one takes whatever comes."""
     arrows = [row for row in diagram.rows if isinstance(row, Arrow)]
     core = max((len(" ".join(_numbers(row))) for row in arrows), default=0)
     excerpts = max((columns(foreign(row.text, style)) for row in arrows), default=0)
@@ -131,12 +148,12 @@ def _plan(diagram: Diagram, clock: Clock, style: Style) -> _Plan:
     )
     frame = len(str(last_frame))
     time = max((len(clock.show(_time(row))) for row in diagram.rows), default=0)
-    plan: _Plan | None = None
+    plan: Plan | None = None
     for layout in _LAYOUTS:
         roomy = layout.gap > 1
         time_head = own(say("time, {unit}", unit=clock.unit) if roomy else clock.unit, style)
         frame_head = say("frame") if roomy else "#"
-        plan = _Plan(
+        plan = Plan(
             layout=layout,
             frame=max(frame, columns(frame_head)),
             time=max(time, columns(time_head)),
@@ -212,7 +229,7 @@ def _kind(row: Arrow) -> str:
     return "data" if row.length else "ack"
 
 
-def _head(diagram: Diagram, plan: _Plan, style: Style) -> Iterator[list[Span]]:
+def head_lines(diagram: Diagram, plan: Plan, style: Style) -> Iterator[list[Span]]:
     """The names and addresses of both endpoints, and the states they begin in."""
     layout = plan.layout
     corner = (
@@ -252,7 +269,7 @@ def _endpoint(end: Lifeline) -> str:
 
 
 def _line(
-    plan: _Plan,
+    plan: Plan,
     *,
     frame: str = "",
     time: str = "",
@@ -270,7 +287,7 @@ def _line(
     return [*spans, (f"{lifeline} ", "faint"), *middle, (f" {lifeline}", "faint"), (" ", ""), *right]
 
 
-def _arrow(row: Arrow, plan: _Plan, style: Style) -> Iterator[list[Span]]:
+def _arrow(row: Arrow, plan: Plan, style: Style) -> Iterator[list[Span]]:
     layout, role = plan.layout, _kind(row)
     labels, notes = _labels(row, style), _notes(row, style)
     left_state, right_state = row.left_state or "", row.right_state or ""
@@ -319,7 +336,7 @@ def _arrow(row: Arrow, plan: _Plan, style: Style) -> Iterator[list[Span]]:
         yield _line(plan, middle=[(" " * plan.middle, "")], right=below)
 
 
-def _shaft(row: Arrow, labels: str, plan: _Plan, style: Style) -> tuple[str, str, str]:
+def _shaft(row: Arrow, labels: str, plan: Plan, style: Style) -> tuple[str, str, str]:
     """The arrow with what stands on it; the labels and the numbers for which it is too short."""
     lead = plan.layout.lead
     room = plan.middle - lead - 4
@@ -364,7 +381,7 @@ def _excerpt(text: str, room: int, style: Style) -> str:
 
 
 def _between(
-    plan: _Plan, left: str, inside: Sequence[Span], right: str, *, to_right: bool, style: Style
+    plan: Plan, left: str, inside: Sequence[Span], right: str, *, to_right: bool, style: Style
 ) -> Iterator[list[Span]]:
     """What did not fit beside the lifelines, between them: on one line, or the states below the rest.
 
@@ -409,7 +426,7 @@ def _between(
             yield [(right.rjust(plan.middle), "state")]
 
 
-def _fold(row: Fold, plan: _Plan, style: Style) -> Iterator[list[Span]]:
+def _fold(row: Fold, plan: Plan, style: Style) -> Iterator[list[Span]]:
     text = next((text for text in _foldings(row, style) if columns(text) <= plan.middle), "")
     spare = plan.middle - columns(text)
     noted = _noted(row, style)
@@ -459,36 +476,35 @@ def _noted(row: Fold, style: Style) -> str:
     )
 
 
-def _compact(diagram: Diagram, clock: Clock, style: Style) -> Iterator[str]:
-    """Without lifelines: two or more lines for each segment."""
-    yield finish([(own(f"→ {_endpoint(diagram.left)} {diagram.left.initial_state}", style), "title")], style)
-    yield finish(
-        [(own(f"← {_endpoint(diagram.right)} {diagram.right.initial_state}", style), "title")], style
-    )
-    last = max((row.frame if isinstance(row, Arrow) else row.last_frame for row in diagram.rows), default=0)
-    digits = len(str(last))
+def compact_head(diagram: Diagram, style: Style) -> Iterator[list[Span]]:
+    """Both endpoints, and the states they begin in, where there is no room for lifelines."""
+    yield [(own(f"→ {_endpoint(diagram.left)} {diagram.left.initial_state}", style), "title")]
+    yield [(own(f"← {_endpoint(diagram.right)} {diagram.right.initial_state}", style), "title")]
+
+
+def compact_lines(row: Arrow | Fold, digits: int, clock: Clock, style: Style) -> Iterator[list[Span]]:
+    """A row without lifelines: two or more lines for each segment. digits: what a frame's number takes."""
     indent = digits + 1
-    for row in diagram.rows:
-        frame = str(row.frame) if isinstance(row, Arrow) else ""
-        time = f"{clock.show(_time(row))} {clock.unit}" if clock.size else clock.show(_time(row))
-        if isinstance(row, Arrow):
-            role = _kind(row)
-            direction = own("→" if row.to_right else "←", style)
-            first = f"{direction} {' '.join(_numbers(row))} {foreign(row.text, style)}".rstrip()
-            states = [
-                f"{say(end.role)} {state}"
-                for end, state in ((diagram.left, row.left_state), (diagram.right, row.right_state))
-                if state
-            ]
-            rest = [time, _labels(row, style), _notes(row, style), *states]
-        else:
-            role = "faint"
-            first = next(_foldings(row, style))
-            rest = [time, _noted(row, style)]
-        room = max(style.width - indent, 1)
-        head = f"{frame:>{digits}} "
-        for line in flow([first], room, style):
-            yield finish([(head, "faint"), (line, role)], style)
-            head = " " * indent
-        for line in flow([part for part in rest if part], room, style):
-            yield finish([(head, ""), (line, "faint")], style)
+    frame = str(row.frame) if isinstance(row, Arrow) else ""
+    time = f"{clock.show(_time(row))} {clock.unit}" if clock.size else clock.show(_time(row))
+    if isinstance(row, Arrow):
+        role = _kind(row)
+        direction = own("→" if row.to_right else "←", style)
+        first = f"{direction} {' '.join(_numbers(row))} {foreign(row.text, style)}".rstrip()
+        states = [
+            f"{say(side)} {state}"
+            for side, state in (("client", row.left_state), ("server", row.right_state))
+            if state
+        ]
+        rest = [time, _labels(row, style), _notes(row, style), *states]
+    else:
+        role = "faint"
+        first = next(_foldings(row, style))
+        rest = [time, _noted(row, style)]
+    room = max(style.width - indent, 1)
+    head = f"{frame:>{digits}} "
+    for line in flow([first], room, style):
+        yield [(head, "faint"), (line, role)]
+        head = " " * indent
+    for line in flow([part for part in rest if part], room, style):
+        yield [(head, ""), (line, "faint")]

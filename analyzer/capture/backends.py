@@ -1,0 +1,97 @@
+"""The programs that can capture: how each is called, how it says that it is ready, how it tells its losses.
+
+One row each, the one with the least delay first: tcpdump in immediate mode hands over every frame at once,
+dumpcap after at most 250 ms, and tshark starts a dumpcap of its own and takes half a second to be ready.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+__all__ = [
+    "BACKENDS",
+    "FORBIDDEN",
+    "KERNEL_BUFFER_MEGABYTES",
+    "NO_DEVICE",
+    "NO_FILTER",
+    "Backend",
+    "command_line",
+]
+
+KERNEL_BUFFER_MEGABYTES: Final = 64
+"""The kernel keeps this much for a reader that falls behind; the programs' own 2 MiB lose half of a burst."""
+
+
+class Backend(NamedTuple):
+    """One program.
+
+    command: its arguments; `{interface}` and `{filter}` stand alone and are replaced as wholes.
+    filter_command: what is added where there is a filter.
+    ready: matches what it says on standard error when no frame from then on is missed.
+    losses: match, in their first groups, the frames that it says were lost.
+    closing: matches the words it ends with; without them nobody knows what was lost.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    filter_command: tuple[str, ...]
+    ready: re.Pattern[str]
+    losses: tuple[re.Pattern[str], ...]
+    closing: re.Pattern[str]
+
+
+BACKENDS: Final[dict[str, Backend]] = {
+    "tcpdump": Backend(
+        name="tcpdump",
+        command=(
+            "--immediate-mode", "-U", "-n", "--time-stamp-precision=nano",
+            "-B", str(KERNEL_BUFFER_MEGABYTES * 1024), "-w", "-", "-i", "{interface}",
+        ),
+        filter_command=("--", "{filter}"),
+        ready=re.compile(r"listening on ", re.MULTILINE),
+        losses=(
+            re.compile(r"^(\d+) packets? dropped by kernel", re.MULTILINE),
+            re.compile(r"^(\d+) packets? dropped by interface", re.MULTILINE),
+        ),
+        closing=re.compile(r"^\d+ packets? captured", re.MULTILINE),
+    ),
+    "dumpcap": Backend(
+        name="dumpcap",
+        command=("-q", "-B", str(KERNEL_BUFFER_MEGABYTES), "-w", "-", "-i", "{interface}"),
+        filter_command=("-f", "{filter}"),
+        ready=re.compile(r"^File: ", re.MULTILINE),
+        losses=(re.compile(r"^Packets received/dropped on interface '.*': \d+/(\d+) \(", re.MULTILINE),),
+        closing=re.compile(r"^Packets received/dropped", re.MULTILINE),
+    ),
+    "tshark": Backend(
+        name="tshark",
+        command=("-q", "-n", "-B", str(KERNEL_BUFFER_MEGABYTES), "-w", "-", "-i", "{interface}"),
+        filter_command=("-f", "{filter}"),
+        # It says "Capturing on ..." some 30 ms too early.
+        ready=re.compile(r"-- Capture started|^File: ", re.MULTILINE),
+        losses=(re.compile(r"^(?:tshark: )?(\d+) packets? dropped", re.MULTILINE),),
+        closing=re.compile(r"^\d+ packets? captured", re.MULTILINE),
+    ),
+}  # fmt: skip
+
+FORBIDDEN: Final = re.compile(
+    r"do(?:es)?(?: not|n't) have permission|not permitted|Permission denied|EPERM|EACCES", re.IGNORECASE
+)
+"""What all of them say, among other things, where capturing is not allowed."""
+
+NO_DEVICE: Final = re.compile(r"no such device|there is no device named", re.IGNORECASE)
+
+NO_FILTER: Final = re.compile(r"can't parse filter expression(?:: *([^)\n]*))?")
+"""A capture filter that is none; libpcap's reason in a group."""
+
+
+def command_line(backend: Backend, program: str, interface: str, capture_filter: str) -> list[str]:
+    """The argument list that captures from `interface` to standard output.
+
+    program: the path of the program. capture_filter: libpcap's language; empty takes every frame. Neither
+    interface nor filter is looked at by a shell, and both stand where only a value can.
+    """
+    arguments = backend.command + (backend.filter_command if capture_filter else ())
+    values = {"{interface}": interface, "{filter}": capture_filter}
+    return [program, *(values.get(argument, argument) for argument in arguments)]

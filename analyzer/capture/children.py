@@ -1,0 +1,229 @@
+"""A child process that writes octets for us, and the certainty that it ends when we do.
+
+The child is in a session of its own, so that Ctrl-C in the terminal reaches us alone and we end it in order.
+A guardian, a small process beside it, holds the reading end of a pipe whose writing end is ours: when we are
+gone, however that came about, it reads the end of the pipe and ends the child's whole group. A parent-death
+signal would be less: Linux forgets it where a program has capabilities, as dumpcap has where ordinary users
+may capture, it follows the thread that started the child, and it does not reach the child's own children.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+from analyzer.errors import UsageError
+from analyzer.text import inert, say
+
+__all__ = ["Child"]
+
+MOST_WORDS: Final = 1 << 16
+"""Octets kept of what the child says on standard error: the first, and as many of the last."""
+
+STOPPED_WITHIN: Final = 5.0  # seconds, after the signal that ends it in order
+TERMINATED_WITHIN: Final = 1.0  # seconds, after SIGTERM
+LOOK_EVERY: Final = 0.002  # seconds
+
+_GUARDIAN: Final = """
+import os, signal, sys, time
+if not os.read(0, 1):
+    for number, looks in ((signal.SIGTERM, 50), (signal.SIGKILL, 1)):
+        try:
+            os.killpg(int(sys.argv[1]), number)
+            for _ in range(looks):
+                time.sleep(0.02)
+                os.killpg(int(sys.argv[1]), 0)
+        except OSError:
+            break
+"""
+
+
+class Child:
+    """A running program whose standard output is `output` and whose standard error is listened to.
+
+    A context manager: leaving it ends the program and closes `output`, whatever happened.
+
+    output: the reading end of its standard output, which stays open after `end` until `close`, so that what
+        the program wrote at its end can be read.
+    """
+
+    def __init__(self, command: Sequence[str]) -> None:
+        """Start it. Raises UsageError where that cannot be done."""
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                say(
+                    "the capture program {program} cannot be started ({reason}): install it anew",
+                    program=inert(command[0]),
+                    reason=inert(getattr(error, "strerror", None) or str(error)),
+                )
+            ) from error
+        self.program: str = inert(os.path.basename(command[0]))
+        assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self.output = self._process.stdout
+        self._errors = self._process.stderr
+        self._said = b""
+        self._silent = False
+        self._heard = threading.Condition()
+        self._interrupted = False
+        self._guardian: subprocess.Popen[bytes] | None = None
+        self._listener = threading.Thread(target=self._listen, name=f"words of {self.program}", daemon=True)
+        try:
+            self._guardian = _guard(self._process.pid)
+            self._listener.start()
+        except BaseException:
+            self.end(0.0)
+            self.output.close()
+            raise
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it, and close `output`, which nobody may be reading any more."""
+        try:
+            self.end()
+        finally:
+            self.output.close()
+
+    @property
+    def pid(self) -> int:
+        """The number of the process, and of its group."""
+        return self._process.pid
+
+    def words(self) -> str:
+        """What it has said on standard error so far; its carriage returns are ends of lines."""
+        with self._heard:
+            said = self._said
+        return said.decode("utf-8", "replace").replace("\r", "\n")
+
+    def wait_for(self, words: re.Pattern[str], within: float) -> bool:
+        """Wait until it says `words`; False where it ends, or `within` seconds pass, before."""
+        with self._heard:
+            self._heard.wait_for(lambda: self._silent or words.search(self._text()) is not None, within)
+            return words.search(self._text()) is not None
+
+    @property
+    def silent(self) -> bool:
+        """Whether it has closed its standard error, as it does when it ends."""
+        return self._silent
+
+    def interrupt(self) -> None:
+        """Ask it to end in order; asked again, end it by force. For signal handlers and any thread."""
+        if self._process.returncode is not None:
+            return
+        with suppress(ProcessLookupError, PermissionError):
+            if self._interrupted:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:
+                os.kill(self._process.pid, signal.SIGINT)
+        self._interrupted = True
+
+    def end(self, within: float = STOPPED_WITHIN) -> int:
+        """Make sure that it has ended, its children too; gives its exit status (below 0: minus the signal).
+
+        within: seconds it has to end in order after SIGINT. What it writes meanwhile is lost unless somebody
+        reads `output`; at the end all of it but `output` is gone.
+        """
+        process = self._process
+        try:
+            if within > 0 and not self._interrupted:
+                self.interrupt()
+            self._ended(within)
+        finally:
+            for number, patience in ((signal.SIGTERM, TERMINATED_WITHIN), (signal.SIGKILL, STOPPED_WITHIN)):
+                if self._ended(0.0):
+                    break
+                self._signal_group(number)
+                self._ended(patience)
+            # Its own children, if it has left any. Until it is waited for, no other group has its number.
+            if process.returncode is None:
+                self._signal_group(signal.SIGKILL)
+                process.wait()
+            self._release()
+        return process.returncode
+
+    def _ended(self, within: float) -> bool:
+        """Whether it ends within that many seconds; where the system can say so it is not waited for yet."""
+        process = self._process
+        deadline = time.monotonic() + within
+        while process.returncode is None:
+            if hasattr(os, "waitid"):
+                flags = os.WEXITED | os.WNOWAIT | os.WNOHANG
+                if os.waitid(os.P_PID, process.pid, flags) is not None:
+                    return True
+            elif process.poll() is not None:
+                return True
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(LOOK_EVERY)
+        return True
+
+    def _signal_group(self, number: int) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+    def _release(self) -> None:
+        if self._listener.ident is not None:
+            self._listener.join(TERMINATED_WITHIN)
+        self._errors.close()
+        guardian, self._guardian = self._guardian, None
+        if guardian is not None and guardian.stdin is not None:
+            with suppress(OSError):
+                guardian.stdin.write(b".")
+            with suppress(OSError):
+                guardian.stdin.close()
+            guardian.wait()
+
+    def _listen(self) -> None:
+        descriptor = self._errors.fileno()
+        while True:
+            try:
+                piece = os.read(descriptor, 4096)
+            except OSError:
+                piece = b""
+            with self._heard:
+                self._said += piece
+                if len(self._said) > 2 * MOST_WORDS:
+                    self._said = self._said[:MOST_WORDS] + self._said[-MOST_WORDS:]
+                self._silent = not piece
+                self._heard.notify_all()
+            if not piece:
+                return
+
+    def _text(self) -> str:
+        return self._said.decode("utf-8", "replace").replace("\r", "\n")
+
+
+def _guard(group: int) -> subprocess.Popen[bytes] | None:
+    """The process that ends `group` when we are gone; None where there is no Python to run it."""
+    if not sys.executable:
+        return None
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", _GUARDIAN, str(group)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        bufsize=0,
+        start_new_session=True,
+    )

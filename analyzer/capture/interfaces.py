@@ -1,0 +1,143 @@
+"""The interfaces of this machine: their names, their addresses, whether one may capture there."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, NamedTuple
+
+from analyzer.capture.backends import BACKENDS, FORBIDDEN
+from analyzer.errors import UsageError
+from analyzer.text import inert, say
+
+__all__ = ["NO_PERMISSION", "Interface", "check_interface", "interfaces"]
+
+ANSWERS_WITHIN: Final = 5.0  # seconds
+
+NO_PERMISSION: Final = "no permission"
+
+# What libpcap knows beside the interfaces of the system. Others it takes for files, hosts or extensions.
+_SPECIAL: Final = re.compile(r"any|nflog(?::[0-9,]+)?" if sys.platform == "linux" else r"(?!)")
+
+
+class Interface(NamedTuple):
+    """name: as the system has it. addresses: as text. allowed: whether a capture program may open it, None
+    where none is installed. reason: why not, in the program's words."""
+
+    name: str
+    addresses: tuple[str, ...]
+    allowed: bool | None
+    reason: str
+
+
+def check_interface(name: str) -> None:
+    """Raises UsageError, with the names there are, where no interface of this machine is called `name`."""
+    names = [known for _, known in socket.if_nameindex()]
+    if name in names or _SPECIAL.fullmatch(name):
+        return
+    raise UsageError(
+        say(
+            "there is no interface {name}: there are {names}",
+            name=inert(name) or '""',
+            names=", ".join(map(inert, names)),
+        )
+    )
+
+
+def interfaces(find_program: Callable[[str], str | None] = shutil.which) -> list[Interface]:
+    """Every interface of this machine, in the system's order.
+
+    Whether one may capture is tried, not guessed: each interface is opened for a moment.
+    """
+    names = [name for _, name in socket.if_nameindex()]
+    addresses = _addresses()
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda name: _try(name, find_program), names))
+    return [
+        Interface(name, tuple(addresses.get(name, ())), allowed, reason)
+        for name, (allowed, reason) in zip(names, answers, strict=True)
+    ]
+
+
+def _try(name: str, find_program: Callable[[str], str | None]) -> tuple[bool | None, str]:
+    allowed: bool | None = None
+    reason = ""
+    for backend in BACKENDS.values():
+        program = find_program(backend.name)
+        if program is None:
+            continue
+        try:
+            done = subprocess.run(
+                [program, "-i", name, "-L"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                timeout=ANSWERS_WITHIN,
+                start_new_session=True,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            allowed = False
+            reason = reason or say("{program} does not answer", program=backend.name)
+            continue
+        if done.returncode == 0:
+            return True, ""
+        words = done.stderr.decode("utf-8", "replace")
+        allowed = False
+        if FORBIDDEN.search(words):
+            reason = NO_PERMISSION
+        elif not reason and (found := re.search(rf"^{backend.name}: +(\S.*)$", words, re.MULTILINE)):
+            reason = inert(found[1].removeprefix(f"{name}: "))
+    return allowed, reason
+
+
+def _addresses() -> dict[str, list[str]]:
+    """Name of an interface -> its IP addresses; empty where the system does not tell them."""
+    import ctypes
+    import ctypes.util
+
+    class Entry(ctypes.Structure):
+        pass
+
+    # The fields up to the address are the same in every system with getifaddrs.
+    Entry._fields_ = [
+        ("next", ctypes.POINTER(Entry)),
+        ("name", ctypes.c_char_p),
+        ("flags", ctypes.c_uint),
+        ("address", ctypes.c_void_p),
+    ]
+    found: dict[str, list[str]] = {}
+    try:
+        library = ctypes.CDLL(None)
+        get, free = library.getifaddrs, library.freeifaddrs
+    except (OSError, AttributeError, TypeError):
+        return found
+    free.argtypes = [ctypes.POINTER(Entry)]
+    free.restype = None
+    first = ctypes.POINTER(Entry)()
+    if get(ctypes.byref(first)) != 0:
+        return found
+    try:
+        entry = first
+        while bool(entry):
+            name, address = entry.contents.name, entry.contents.address
+            if name is not None and address:
+                # Linux has a family of 16 bits first; the BSDs a length and a family of 8 bits.
+                head = ctypes.string_at(address, 2)
+                family = int.from_bytes(head, sys.byteorder) if sys.platform == "linux" else head[1]
+                text = ""
+                if family == socket.AF_INET:
+                    text = socket.inet_ntop(family, ctypes.string_at(address + 4, 4))
+                elif family == socket.AF_INET6:
+                    text = socket.inet_ntop(family, ctypes.string_at(address + 8, 16))
+                if text:
+                    found.setdefault(name.decode("utf-8", "surrogateescape"), []).append(text)
+            entry = entry.contents.next
+    finally:
+        free(first)
+    return found

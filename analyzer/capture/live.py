@@ -1,0 +1,402 @@
+"""Frames as they pass: a capture program writes raw capture data, and `Live` reads it frame by frame.
+
+    with open_live("lo", "tcp port 20000") as live:
+        while live.records.advance():
+            ...
+
+When `open_live` returns the capture has started: every frame from then on is in it. `stop` ends it in order,
+and `advance` then gives what was captured before and answers False. A reader thread takes what the program
+writes as it comes, up to `MOST_WAITING` octets that nobody has asked for yet; past that it leaves the data
+in the program's pipe, the program stops reading, and the kernel drops frames and counts them. So nothing is
+ever dropped but by the kernel, always whole frames, and `losses` says how many.
+
+Only the capture program is privileged. What it writes is parsed here, as the user.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import IO, BinaryIO, Final, cast
+
+from analyzer.capture.backends import BACKENDS, FORBIDDEN, NO_DEVICE, NO_FILTER, Backend, command_line
+from analyzer.capture.children import Child
+from analyzer.capture.interfaces import check_interface
+from analyzer.capture.open import open_stream
+from analyzer.capture.pcapng_writer import PcapngWriter
+from analyzer.capture.records import Records
+from analyzer.capture.source import Octets
+from analyzer.errors import AnalyzerError, CaptureFormatError, InputError, OutputError, UsageError
+from analyzer.text import inert, say
+
+__all__ = ["Live", "LiveRecords", "open_live"]
+
+READY_WITHIN: Final = 10.0  # seconds
+MOST_WAITING: Final = 64 << 20
+"""Octets that wait in memory to be parsed."""
+PIPE_OCTETS: Final = 1 << 20
+"""Linux gives an ordinary user pipes of up to 1 MiB."""
+
+
+def open_live(
+    interface: str,
+    capture_filter: str = "",
+    backend: str = "auto",
+    write: str | os.PathLike[str] | None = None,
+    *,
+    find_program: Callable[[str], str | None] = shutil.which,
+    ready_within: float = READY_WITHIN,
+) -> Live:
+    """Start to capture; when this returns, the capture has started.
+
+    interface: its name; "any" is all of them, where the system has that. capture_filter: libpcap's language,
+    empty for every frame. backend: a key of `BACKENDS`, or "auto", the one with the least delay that is
+    installed and allowed. write: a pcapng file that gets every frame that `records` gives; one that was there
+    is replaced. ready_within: seconds that the program may take.
+
+    Raises UsageError for an unknown interface, a filter that is none, and where no capture program is
+    installed; InputError where capturing is not allowed or does not begin; OutputError where `write` cannot
+    be written.
+    """
+    if backend != "auto" and backend not in BACKENDS:
+        raise UsageError(
+            say(
+                "there is no back end {name}: there are auto, {names}",
+                name=inert(backend),
+                names=", ".join(BACKENDS),
+            )
+        )
+    check_interface(interface)
+    wanted = list(BACKENDS.values()) if backend == "auto" else [BACKENDS[backend]]
+    installed = [(row, program) for row in wanted if (program := find_program(row.name))]
+    if not installed:
+        raise UsageError(
+            say(
+                "capturing needs {names}, and none is installed: on Debian or Ubuntu run "
+                "'sudo apt-get install tshark'",
+                names=say(" or ").join(row.name for row in wanted),
+            )
+        )
+    forbidden: InputError | None = None
+    for row, program in installed:
+        try:
+            child = _start(row, program, interface, capture_filter, ready_within)
+        except _ForbiddenError as error:
+            forbidden = error
+            continue
+        try:
+            writer = None if write is None else PcapngWriter(write, interface)
+            try:
+                return Live(child, row, interface, writer)
+            except BaseException:
+                if writer is not None:
+                    writer.close()
+                raise
+        except BaseException:
+            child.close()
+            raise
+    assert forbidden is not None
+    raise forbidden
+
+
+class _ForbiddenError(InputError):
+    """This program may not capture here; another perhaps may."""
+
+
+def _start(backend: Backend, program: str, interface: str, capture_filter: str, within: float) -> Child:
+    child = Child(command_line(backend, program, interface, capture_filter))
+    try:
+        if child.wait_for(backend.ready, within):
+            return child
+        ended = child.silent
+        child.end()
+        raise _failure(backend, program, child.words(), ended, interface, capture_filter)
+    except BaseException:
+        child.close()
+        raise
+
+
+def _failure(
+    backend: Backend, program: str, words: str, ended: bool, interface: str, capture_filter: str
+) -> AnalyzerError:
+    """The error for a capture that did not begin, from what the program said."""
+    if FORBIDDEN.search(words):
+        return _ForbiddenError(
+            say(
+                "you may not capture on {interface}: run this with sudo, or join the group wireshark after "
+                "'sudo dpkg-reconfigure wireshark-common', or run "
+                "'sudo setcap cap_net_raw,cap_net_admin=ep {program}'",
+                interface=inert(interface),
+                program=inert(shutil.which("dumpcap") or program),
+            )
+        )
+    if NO_DEVICE.search(words):
+        return UsageError(
+            say("there is no interface {name}: tcpanalyze interfaces shows them", name=inert(interface))
+        )
+    if found := NO_FILTER.search(words):
+        return UsageError(
+            say(
+                "the capture filter {filter} is none ({reason}): "
+                "write it as in 'tcp port 20000', see pcap-filter(7)",
+                filter=inert(repr(capture_filter)),
+                reason=inert(found[1] or say("syntax error")),
+            )
+        )
+    what = (
+        say("{program} ended before it was ready", program=backend.name)
+        if ended
+        else say("{program} was not ready in time", program=backend.name)
+    )
+    if own_words := _complaint(backend, words):
+        what = say("{what}; it said: {words}", what=what, words=own_words)
+    return InputError(
+        say(
+            "the capture on {interface} failed: {what}; try another --backend",
+            interface=inert(interface),
+            what=what.rstrip("."),
+        )
+    )
+
+
+def _complaint(backend: Backend, words: str) -> str:
+    """The last that the program said in its own name, but for that it is ready; harmless."""
+    found = re.findall(rf"^{backend.name}: +(\S.*)$", words, re.MULTILINE)
+    return inert(next((line for line in reversed(found) if not backend.ready.search(line)), ""))
+
+
+class Live:
+    """A running capture; made by `open_live`. A context manager: leaving it ends the capture.
+
+    records: the frames; its `advance` waits for the next one, and answers False when the capture has ended.
+    backend: the name of the program. path: the file that keeps the frames, or None.
+    losses: frames that the capture lost; None while it runs, and where the program could not say it any more.
+    """
+
+    def __init__(self, child: Child, backend: Backend, interface: str, writer: PcapngWriter | None) -> None:
+        self.backend: str = backend.name
+        self.interface: str = inert(interface)
+        self.path: str | None = None if writer is None else writer.path
+        self.losses: int | None = None
+        self._child = child
+        self._row = backend
+        self._writer = writer
+        self._stopped = False
+        self._concluded = False
+        self._waiting = _Waiting(child.output)
+        self.records: LiveRecords = LiveRecords(self, self._waiting, writer)
+
+    def __enter__(self) -> Live:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def backlog(self) -> int:
+        """Octets captured that nobody has asked for yet."""
+        return self._waiting.octets
+
+    def stop(self) -> None:
+        """End the capture in order; called again, by force. For any thread, and for a signal handler."""
+        self._stopped = True
+        self._child.interrupt()
+
+    def close(self) -> None:
+        """End the capture, its process, its threads, its descriptors and its file."""
+        try:
+            self._conclude()
+        finally:
+            self.records.close()
+
+    def _conclude(self) -> None:
+        """Make sure that the program has ended, and say in the records' warnings what was lost."""
+        if self._concluded:
+            return
+        self._concluded = True
+        self._waiting.discard()
+        try:
+            status = self._child.end()
+        finally:
+            self._waiting.join()
+            self._child.output.close()
+            self.losses = self._told()
+            if self._writer is not None:
+                self._keep_losses(self._writer)
+        words = self._child.words()
+        sentences = self.records.warnings
+        if not self._stopped or status < 0:
+            how = (
+                say("by signal {number}", number=-status)
+                if status < 0
+                else say("with status {number}", number=status)
+            )
+            sentences.append(say("{program} ended {how} while it captured", program=self.backend, how=how))
+            if own_words := _complaint(self._row, words):
+                sentences[-1] += say("; it said: {words}", words=own_words)
+        if self.losses is None:
+            sentences.append(say("how many frames the capture lost is not known"))
+        elif self.losses == 1:
+            sentences.append(say("1 frame was lost by the capture: what seems missing may be that one"))
+        elif self.losses:
+            sentences.append(
+                say(
+                    "{count} frames were lost by the capture: what seems missing may be among them",
+                    count=f"{self.losses:,}",
+                )
+            )
+
+    def _told(self) -> int | None:
+        """The losses in the program's closing words."""
+        words = self._child.words()
+        if not self._row.closing.search(words):
+            return None
+        return sum(int(found[1]) for row in self._row.losses for found in row.finditer(words))
+
+    def _keep_losses(self, writer: PcapngWriter) -> None:
+        with suppress(OutputError):
+            if self.losses is not None:
+                writer.lost(self.losses, int(self.records.time_ns))
+        writer.close()
+
+
+class LiveRecords(Records):
+    """The frames of a running capture, numbered from 1; each is kept before it is given."""
+
+    def __init__(self, live: Live, waiting: _Waiting, writer: PcapngWriter | None) -> None:
+        # The program sends a file header, at the latest with its first frame: what it is shows itself then.
+        super().__init__(Octets(cast(BinaryIO, waiting), live.interface, False), "pcapng")
+        self._live = live
+        self._waiting = waiting
+        self._writer = writer
+        self._inner: Records | None = None
+        self._over = False
+
+    def advance(self) -> bool:
+        """Wait for the next frame and step to it; False when the capture has ended. See `Records.advance`."""
+        if self._over or not (self._inner or self._open()):
+            return self._finish()
+        inner = self._inner
+        assert inner is not None
+        if not inner.advance():
+            return self._finish()
+        self.block = inner.block
+        self.offset = inner.offset
+        self.captured = inner.captured
+        self.original = inner.original
+        self.time_ns = inner.time_ns
+        self.link_type = inner.link_type
+        self.frame += 1
+        if self._writer is not None:
+            try:
+                self._writer.add(inner)
+            except OutputError as error:
+                self._writer = None
+                sentence = say(
+                    "kept are {count} frames, because {reason}", count=self.frame - 1, reason=error
+                )
+                self._warn(sentence)
+        return True
+
+    def close(self) -> None:
+        """Let go of what was read."""
+        self._over = True
+        if self._inner is not None:
+            self._inner.close()
+        super().close()
+
+    def _open(self) -> bool:
+        try:
+            self._inner = open_stream(cast(BinaryIO, self._waiting), self._live.interface)
+        except CaptureFormatError as error:
+            if self._waiting.seen:
+                self._stop(str(error))
+            return False
+        if self._writer is None:
+            self.format = self._inner.format
+        self.link_types = self._inner.link_types
+        return True
+
+    def _finish(self) -> bool:
+        if not self._over:
+            self._over = True
+            if self._inner is not None:
+                self.truncated = self._inner.truncated
+                self.warnings.extend(self._inner.warnings)
+            self._live._conclude()
+            self._drop()
+        return False
+
+
+class _Waiting:
+    """What the program has written and nobody has asked for yet: a stream for `open_stream`.
+
+    octets: how many. seen: whether there were ever any.
+    """
+
+    def __init__(self, output: IO[bytes]) -> None:
+        self.octets: int = 0
+        self.seen: bool = False
+        self._output = output
+        self._pieces: deque[bytes] = deque()
+        self._changed = threading.Condition()
+        self._ended = False
+        self._discarding = False
+        with suppress(ImportError, OSError, AttributeError):
+            import fcntl
+
+            fcntl.fcntl(output.fileno(), fcntl.F_SETPIPE_SZ, PIPE_OCTETS)
+        self._reader = threading.Thread(target=self._take, name="captured octets", daemon=True)
+        self._reader.start()
+
+    def read(self, _most: int) -> bytes:
+        """All that is there, after waiting for some; nothing at the end."""
+        with self._changed:
+            while not self._pieces and not self._ended:
+                self._changed.wait()
+            piece = self._pieces.popleft() if self._pieces else b""
+            self.octets -= len(piece)
+            self._changed.notify_all()
+        return piece
+
+    def discard(self) -> None:
+        """Nobody will ask any more: take what still comes, so that the program can end."""
+        with self._changed:
+            self._discarding = True
+            self._changed.notify_all()
+
+    def join(self) -> None:
+        """Wait for the reader thread, after the program's end."""
+        self._reader.join(READY_WITHIN)
+
+    def _take(self) -> None:
+        descriptor = self._output.fileno()
+        while True:
+            try:
+                piece = os.read(descriptor, PIPE_OCTETS)
+            except (OSError, ValueError):
+                piece = b""
+            with self._changed:
+                while self.octets > MOST_WAITING and not self._discarding:
+                    self._changed.wait()
+                if piece:
+                    self.seen = True
+                    if not self._discarding:
+                        self._pieces.append(piece)
+                        self.octets += len(piece)
+                else:
+                    self._ended = True
+                self._changed.notify_all()
+            if not piece:
+                return

@@ -1,0 +1,215 @@
+"""A running capture as a ladder that grows, then the verdicts and the pictures as for a file.
+
+How it ends: Ctrl-C, --duration, --count and --until end the capture in order, what was captured is reported,
+and the exit status is 0. SIGTERM and SIGHUP do the same without pictures, with 143 and 129. When whoever
+reads standard output has closed it, the capture ends at once, also where no segment comes.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from analyzer.capture.backends import BACKENDS
+from analyzer.commands.base import Command, ReaderGone, complain, warn
+from analyzer.commands.output import PICTURES, draw, name_of, say_what_is_left, write_text
+from analyzer.errors import UsageError
+from analyzer.text import inert, say
+
+if TYPE_CHECKING:
+    from analyzer.capture.live import Live
+    from analyzer.pipeline import Following
+    from analyzer.report.live import GrowingLadder
+
+__all__ = ["command"]
+
+BEHIND_NS: Final = 1_000_000_000
+"""A segment this old when its turn comes is not shown any more: the terminal has fallen behind."""
+ABREAST_NS: Final = 200_000_000
+"""From a segment this young on they are shown again."""
+
+LOOK_EVERY: Final = 200  # milliseconds
+
+
+@click.command(
+    cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.option("-i", "--interface", required=True, help="Where to capture; tcpanalyze interfaces lists them.")
+@click.option("-f", "--filter", "capture_filter", default="", help="Capture filter, as in 'tcp port 20000'.")
+@click.option("-w", "--write", metavar="FILE", help="Keep the frames in FILE, as pcapng.")
+@click.option("-o", "--output", metavar="DIR", help="Where the pictures go; default: reports/NAME-OF-FILE.")
+@click.option("--no-report", is_flag=True, help="Draw no pictures.")
+@click.option(
+    "--duration",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="End after so many seconds.",
+)
+@click.option("--count", type=click.IntRange(min=1), help="End after so many TCP segments.")
+@click.option(
+    "--until",
+    type=click.Choice(["closed"]),
+    help="End when every connection seen has been closed, reset or refused.",
+)
+@click.option(
+    "--backend",
+    type=click.Choice(["auto", *BACKENDS]),
+    default="auto",
+    show_default=True,
+    help="The program that captures.",
+)
+@click.option("--why/--no-why", default=True, help="Show the reason of each change of state; default: yes.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
+def command(
+    interface: str,
+    capture_filter: str,
+    write: str | None,
+    output: str | None,
+    no_report: bool,
+    duration: float | None,
+    count: int | None,
+    until: str | None,
+    backend: str,
+    why: bool,
+    ascii_only: bool,
+) -> None:
+    """Show what TCP does while it does it.
+
+    Prints every segment as it passes, with its label, the states of both endpoints and the reason. Ctrl-C is
+    the way to end it: then come the verdicts, and the pictures as for a file, and the exit status is 0.
+    """
+    from analyzer.capture.live import open_live
+    from analyzer.pipeline import follow
+    from analyzer.report.live import GrowingLadder
+    from analyzer.report.terminal import style_of
+
+    if output is not None and no_report:
+        raise UsageError(say("--output and --no-report exclude each other: leave one of them out"))
+    if write == "-":
+        raise UsageError(say("-w - is not possible, because the ladder goes to standard output: name a file"))
+    ladder = GrowingLadder(style_of(sys.stdout, os.environ, ascii_only=ascii_only), why=why)
+    with open_live(interface, capture_filter, backend, write) as live, _ending(live, duration) as ends:
+        complain(
+            say(
+                "capturing on {interface} with {program}; Ctrl-C ends it",
+                interface=live.interface,
+                program=live.backend,
+            )
+        )
+        name = write or say("live on {interface}", interface=interface)
+        following = follow(live.records, name, stored=write)
+        _show(following, ladder, count=count, until_closed=until == "closed")
+        live.stop()
+    if ends.reader_gone:
+        raise ReaderGone
+    trace = following.trace()
+    for warning in trace.capture.warnings:
+        warn(warning)
+    try:
+        click.echo()
+        write_text(trace, (), fold=True, segments=False, ascii_only=ascii_only)
+        sys.stdout.flush()
+    except OSError:
+        # The terminal has gone with SIGHUP.
+        if ends.signal_number != signal.SIGHUP:
+            raise
+    if ends.signal_number not in {0, signal.SIGINT}:
+        raise click.exceptions.Exit(128 + ends.signal_number)
+    connections = [] if no_report else list(trace.connections[:PICTURES])
+    if connections:
+        folder = output or os.path.join("reports", "live" if write is None else name_of(write))
+        draw(connections, folder, ("svg", "png"), fold=True, announce=True)
+        say_what_is_left(len(connections), len(trace.connections))
+    if write is not None:
+        click.echo(inert(write))
+
+
+def _show(following: Following, ladder: GrowingLadder, *, count: int | None, until_closed: bool) -> None:
+    """Print each segment when it comes, until the capture or the wish for more ends."""
+    hidden = 0
+    headed: set[int] = set()
+    unfinished: set[int] = set()
+    write = sys.stdout.write
+    for seen, sighting in enumerate(following, 1):
+        age = time.time_ns() - sighting.time_ns
+        if age > (ABREAST_NS if hidden else BEHIND_NS):
+            hidden += 1
+        else:
+            segment = sighting.segment
+            if hidden:
+                write("".join(f"{line}\n" for line in ladder.skipped_lines(hidden)))
+                hidden = 0
+            if sighting.number not in headed:
+                headed.add(sighting.number)
+                write("".join(f"{line}\n" for line in ladder.connection_lines(sighting.connection, segment)))
+            write("".join(f"{line}\n" for line in ladder.segment_lines(sighting.number, segment)))
+            sys.stdout.flush()
+        if until_closed:
+            if sighting.over:
+                unfinished.discard(sighting.number)
+            else:
+                unfinished.add(sighting.number)
+        if seen == count or (until_closed and not unfinished):
+            break
+    if hidden:
+        write("".join(f"{line}\n" for line in ladder.skipped_lines(hidden)))
+        sys.stdout.flush()
+
+
+class _Ends:
+    """What ended the capture: the signal, 0 for none; that standard output was closed."""
+
+    def __init__(self) -> None:
+        self.signal_number: int = 0
+        self.reader_gone: bool = False
+
+
+@contextmanager
+def _ending(live: Live, duration: float | None) -> Iterator[_Ends]:
+    """Inside, signals, the time and a closed standard output end the capture in order."""
+    ends = _Ends()
+    done = threading.Event()
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        ends.signal_number = ends.signal_number or number
+        live.stop()
+
+    def watch() -> None:
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)
+        while not done.is_set():
+            if poll.poll(LOOK_EVERY):
+                ends.reader_gone = True
+                live.stop()
+                return
+
+    timer = threading.Timer(duration or 0.0, live.stop)
+    timer.daemon = True
+    watcher = threading.Thread(target=watch, name="standard output", daemon=True)
+    before = {
+        number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        if duration is not None:
+            timer.start()
+        if not sys.stdout.isatty():
+            watcher.start()
+        yield ends
+    finally:
+        done.set()
+        timer.cancel()
+        live.close()
+        if watcher.ident is not None:
+            watcher.join()
+        for number, handler in before.items():
+            signal.signal(number, handler)

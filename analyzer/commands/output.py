@@ -1,0 +1,88 @@
+"""What the commands that report on a capture share: the text on standard output, then the pictures."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from analyzer.text import inert, say
+
+if TYPE_CHECKING:
+    from analyzer.trace.model import Connection, Trace
+
+__all__ = ["PICTURES", "draw", "name_of", "say_what_is_left", "write_text"]
+
+PICTURES: Final = 20
+"""How many connections are drawn when nobody says how many."""
+
+
+def write_text(
+    trace: Trace, numbers: tuple[int, ...], *, fold: bool, segments: bool, ascii_only: bool
+) -> None:
+    """The text report on standard output."""
+    from analyzer.report.terminal import style_of
+    from analyzer.report.text import report_lines
+
+    style = style_of(sys.stdout, os.environ, ascii_only=ascii_only)
+    for line in report_lines(trace, style, selected=numbers or None, fold=fold, segments=segments):
+        sys.stdout.write(line + "\n")
+
+
+def draw(
+    connections: Sequence[Connection], folder: str, formats: Sequence[str], *, fold: bool, announce: bool
+) -> None:
+    """Draw each connection and print the paths; a bar on standard error where that is a terminal."""
+    from analyzer.diagram.layout import lay_out
+    from analyzer.report.picture import save_pictures
+
+    if announce:
+        click.echo()
+    with _progress(len(connections)) as advance:
+        for connection in connections:
+            diagram = lay_out(connection, fold=fold)
+            for path in save_pictures(diagram, folder, f"connection-{connection.id}", formats):
+                if announce:
+                    click.echo(inert(str(path)))
+            advance()
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[], None]]:
+    """A progress bar for `total` pictures, shown only to somebody who watches and has to wait."""
+    if total < 2 or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(say("drawing"), total=total)
+        yield lambda: bar.advance(task)
+
+
+def say_what_is_left(drawn: int, connections: int) -> None:
+    """That only the first of the connections were drawn, where it is so."""
+    if drawn < connections:
+        sentence = say(
+            "drawn: the first {drawn} of {all} connections; "
+            "--images COUNT draws more, --connection N one of them",
+            drawn=drawn,
+            all=connections,
+        )
+        click.echo(sentence)
+
+
+def name_of(capture: str) -> str:
+    """The name of the reports' folder: that of the capture without what says its format."""
+    if capture == "-":
+        return "stdin"
+    name = os.path.basename(capture)
+    for ending in (".gz", ".pcap", ".pcapng", ".cap"):
+        if name.lower().endswith(ending) and len(name) > len(ending):
+            name = name[: -len(ending)]
+    return name

@@ -1,0 +1,60 @@
+"""The table of capture programs: their command lines, and what is read from their words."""
+
+from __future__ import annotations
+
+import pytest
+
+from analyzer.capture.backends import BACKENDS, FORBIDDEN, NO_DEVICE, NO_FILTER, command_line
+
+CLOSING = {
+    "tcpdump": "7 packets captured\n10 packets received by filter\n3 packets dropped by kernel\n"
+    "2 packets dropped by interface\n",
+    "dumpcap": "Packets captured: 7\nPackets received/dropped on interface 'Loopback: lo': 7/5 "
+    "(pcap:5/dumpcap:0/flushed:0/ps_ifdrop:0) (58.3%)\n",
+    "tshark": "tshark: \n7 packets captured\n5 packets dropped from Loopback: lo\n",
+}
+READY = {
+    "tcpdump": "tcpdump: listening on lo, link-type EN10MB (Ethernet), snapshot length 262144 bytes",
+    "dumpcap": "Capturing on 'Loopback: lo'\nFile: -",
+    "tshark": "Capturing on 'Loopback: lo'\n ** (tshark:1) 11:44:34.0573 [Main MESSAGE] -- Capture started.",
+}
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("interface", ["-w", ";rm", "lo", "{filter}", "$(id)"])
+def test_an_interface_is_one_argument_after_its_option(name: str, interface: str) -> None:
+    command = command_line(BACKENDS[name], f"/usr/bin/{name}", interface, "tcp port 20000")
+    assert command[0] == f"/usr/bin/{name}"
+    assert command[command.index("-i") + 1] == interface
+    assert command[-2:] in (["--", "tcp port 20000"], ["-f", "tcp port 20000"])
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_no_filter_no_option(name: str) -> None:
+    command = command_line(BACKENDS[name], name, "lo", "")
+    assert command[-2:] == ["-i", "lo"]
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_ready_is_what_it_says_when_nothing_is_missed_any_more(name: str) -> None:
+    ready = BACKENDS[name].ready
+    assert ready.search(READY[name])
+    assert not ready.search("Capturing on 'Loopback: lo'\n")
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_losses_are_in_its_closing_words(name: str) -> None:
+    row = BACKENDS[name]
+    assert row.closing.search(CLOSING[name])
+    assert sum(int(found[1]) for words in row.losses for found in words.finditer(CLOSING[name])) == 5
+
+
+def test_what_refusals_look_like() -> None:
+    assert FORBIDDEN.search("tcpdump: lo: You don't have permission to perform this capture on that device")
+    assert FORBIDDEN.search('dumpcap: You do not have permission to capture on device "lo".')
+    assert NO_DEVICE.search('dumpcap: There is no device named "nosuch".')
+    found = NO_FILTER.search(
+        "That string isn't a valid capture filter (can't parse filter expression: syntax error)."
+    )
+    assert found
+    assert found[1].startswith("syntax error")

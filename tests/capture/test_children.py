@@ -1,0 +1,102 @@
+"""The child process and its guardian: whatever happens, nothing is left."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analyzer.capture import children
+from analyzer.capture.children import Child
+from analyzer.errors import UsageError
+from tests.capture.stand_ins import StandIns, soon
+
+READY = re.compile("listening")
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def start(tmp_path: Path, mode: str) -> Child:
+    program = StandIns(tmp_path).install(mode)("tcpdump")
+    assert program is not None
+    return Child([program])
+
+
+@pytest.mark.parametrize("mode", ["frame", "crash", "child", "odd", "flood"])
+def test_nothing_is_left(tmp_path: Path, mode: str) -> None:
+    before = open_files()
+    with start(tmp_path, mode) as child:
+        child.wait_for(READY, 10)
+    assert open_files() == before
+    assert soon(lambda: StandIns(tmp_path).running() == [])
+
+
+def test_one_that_is_deaf_is_ended_by_force(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(children, "STOPPED_WITHIN", 0.1)
+    monkeypatch.setattr(children, "TERMINATED_WITHIN", 0.1)
+    with start(tmp_path, "deaf") as child:
+        assert child.wait_for(READY, 10)
+        assert child.end(0.1) == -signal.SIGKILL
+    assert StandIns(tmp_path).running() == []
+
+
+def test_a_second_interruption_is_by_force(tmp_path: Path) -> None:
+    with start(tmp_path, "deaf") as child:
+        assert child.wait_for(READY, 10)
+        child.interrupt()
+        child.interrupt()
+        assert child.end() == -signal.SIGKILL
+        child.interrupt()
+
+
+def test_waiting_ends_with_the_child_and_with_the_time(tmp_path: Path) -> None:
+    with start(tmp_path, "odd") as child:
+        assert not child.wait_for(READY, 10)
+        assert child.silent
+        assert "the moon" in child.words()
+    with start(tmp_path, "never") as child:
+        assert not child.wait_for(READY, 0.05)
+        assert not child.silent
+
+
+def test_what_cannot_be_started_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be started"):
+        Child([str(tmp_path / "absent")])
+    with pytest.raises(UsageError, match="cannot be started"):
+        Child(["/bin/true", "a\0b"])
+
+
+def test_its_words_take_no_more_memory_than_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(children, "MOST_WORDS", 1000)
+    talk = "import sys; sys.stderr.write('first' + 'x' * 100000 + 'last')"
+    with Child([sys.executable, "-c", talk]) as child:
+        child.wait_for(re.compile("last$"), 10)
+        child.end(5)
+        assert len(child.words()) <= 2000 + 4096
+        assert child.words().startswith("first")
+        assert child.words().endswith("last")
+
+
+def test_the_guardian_ends_it_when_we_are_killed(tmp_path: Path) -> None:
+    program = StandIns(tmp_path).install("child")("tcpdump")
+    code = (
+        "import re, sys, time; from analyzer.capture.children import Child; "
+        "child = Child([sys.argv[1]]); child.wait_for(re.compile('listening'), 10); "
+        "print('up', flush=True); time.sleep(60)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(program)], stdout=subprocess.PIPE, env=environment
+    ) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"up\n"
+        assert len(StandIns(tmp_path).running()) >= 2
+        parent.kill()
+    assert soon(lambda: StandIns(tmp_path).running() == [])

@@ -1,0 +1,225 @@
+"""Running captures: with stand-ins for the bad days, and for real on loopback."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from analyzer.capture import live as module
+from analyzer.capture import open_capture
+from analyzer.capture.backends import BACKENDS
+from analyzer.capture.live import Live, open_live
+from analyzer.errors import AnalyzerError, InputError, OutputError, UsageError
+from tests.capture.stand_ins import StandIns, soon
+from tests.live import exchange, need
+
+
+def count(live: Live) -> int:
+    while live.records.advance():
+        pass
+    return int(live.records.frame)
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind", "sentence"),
+    [
+        (
+            "forbidden",
+            InputError,
+            r"you may not capture on lo: run this with sudo, or .* or run 'sudo setcap",
+        ),
+        ("filter", UsageError, r"the capture filter 'tcp' is none \(syntax error\)"),
+        ("crash", InputError, r"failed: tcpdump ended before it was ready; try another"),
+        ("odd", InputError, r"it said: the moon\\x1b\[2J is full; try"),
+        ("never", InputError, r"was not ready in time"),
+    ],
+)
+def test_what_hinders_the_start_is_a_sentence(
+    tmp_path: Path, mode: str, kind: type[AnalyzerError], sentence: str
+) -> None:
+    stand_ins = StandIns(tmp_path)
+    before = open_files(), threading.active_count()
+    patience = 0.5 if mode == "never" else 10
+    kept = tmp_path / "kept"
+    with pytest.raises(kind, match=sentence):
+        open_live("lo", "tcp", write=kept, find_program=stand_ins.install(mode), ready_within=patience)
+    assert (open_files(), threading.active_count()) == before
+    assert stand_ins.running() == []
+    assert not kept.exists()
+
+
+def test_where_one_may_not_capture_another_may(tmp_path: Path) -> None:
+    stand_ins = StandIns(tmp_path)
+    stand_ins.install("forbidden", "tcpdump")
+    (tmp_path / "dumpcap").write_text("#!/bin/sh\necho 'File: -' >&2\nexec sleep 60\n")
+    (tmp_path / "dumpcap").chmod(0o755)
+    with open_live("lo", find_program=stand_ins.find) as live:
+        assert live.backend == "dumpcap"
+
+
+def test_none_installed_or_known() -> None:
+    with pytest.raises(UsageError, match=r"needs tcpdump or dumpcap or tshark, and none .* apt-get install"):
+        open_live("lo", find_program=lambda _: None)
+    with pytest.raises(UsageError, match="there is no back end wireshark"):
+        open_live("lo", backend="wireshark")
+    with pytest.raises(UsageError, match="there is no interface -w"):
+        open_live("-w")
+
+
+def test_a_place_that_cannot_be_written_ends_the_child(tmp_path: Path) -> None:
+    stand_ins = StandIns(tmp_path)
+    with pytest.raises(OutputError):
+        open_live("lo", write=tmp_path, find_program=stand_ins.install("frame"))
+    assert stand_ins.running() == []
+
+
+@pytest.mark.parametrize("lost", [0, 1, 12_345])
+def test_losses_are_counted_and_said(tmp_path: Path, lost: int) -> None:
+    find = StandIns(tmp_path).install("frame", lost=lost)
+    with open_live("lo", find_program=find, write=tmp_path / "kept") as live:
+        assert live.records.advance()
+        assert live.losses is None
+        live.stop()
+        assert not live.records.advance()
+        assert not live.records.advance()
+        assert live.losses == lost
+        said = {0: [], 1: ["1 frame was lost"], 12_345: ["12,345 frames were lost"]}[lost]
+        assert [
+            sentence[: len(begin)] for sentence, begin in zip(live.records.warnings, said, strict=True)
+        ] == said
+    assert read_again(tmp_path / "kept") == 1
+
+
+@pytest.mark.parametrize(("mode", "truncated"), [("dies", False), ("torn", True)])
+def test_a_child_that_is_killed_ends_the_capture_with_a_warning(
+    tmp_path: Path, mode: str, truncated: bool
+) -> None:
+    find = StandIns(tmp_path).install(mode)
+    with open_live("lo", find_program=find, write=tmp_path / "kept") as live:
+        assert count(live) == 1
+        assert live.records.truncated is truncated
+        assert "tcpdump ended by signal 9 while it captured" in live.records.warnings
+        assert "how many frames the capture lost is not known" in live.records.warnings
+        assert live.losses is None
+    assert read_again(tmp_path / "kept") == 1
+
+
+def test_nothing_captured_is_no_fault(tmp_path: Path) -> None:
+    with open_live("lo", find_program=StandIns(tmp_path).install("quiet")) as live:
+        threading.Timer(0.05, live.stop).start()
+        assert count(live) == 0
+        assert live.records.warnings == []
+
+
+def test_what_is_no_capture_is_told(tmp_path: Path) -> None:
+    with open_live("lo", find_program=StandIns(tmp_path).install("text")) as live:
+        threading.Timer(0.05, live.stop).start()
+        assert count(live) == 0
+        assert "is a text file" in live.records.warnings[0]
+        assert live.records.truncated
+
+
+def test_what_nobody_asks_for_waits_in_bounded_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_WAITING", 1 << 20)
+    before = open_files(), threading.active_count()
+    with open_live("lo", find_program=StandIns(tmp_path).install("flood")) as live:
+        assert live.records.advance()
+        assert soon(lambda: live.backlog > 1 << 20)
+        assert not soon(lambda: live.backlog > 3 << 20, within=0.2)
+    assert open_files() <= before[0]
+    assert threading.active_count() <= before[1]
+
+
+def test_a_full_disk_ends_the_keeping_only(tmp_path: Path) -> None:
+    with open_live("lo", find_program=StandIns(tmp_path).install("frame"), write=tmp_path / "kept") as live:
+        writer = live.records._writer
+        assert writer is not None
+        writer._file.close()
+        writer._file = open("/dev/full", "wb", buffering=0)  # noqa: SIM115
+        assert live.records.advance()
+        assert "kept are 0 frames, because" in live.records.warnings[0]
+        live.stop()
+        assert not live.records.advance()
+
+
+def read_again(path: Path) -> int:
+    with open_capture(path) as records:
+        while records.advance():
+            pass
+        assert not records.truncated
+        return int(records.frame)
+
+
+# For real.
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_every_frame_from_the_start_on(tmp_path: Path, name: str) -> None:
+    need(name)
+    before = open_files()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        kept = tmp_path / "kept.pcapng"
+        with open_live("lo", f"tcp port {port}", name, write=kept) as live:
+            exchange(server)
+            for _ in range(10):
+                assert live.records.advance()
+            live.stop()
+            assert not live.records.advance()
+            assert live.losses == 0
+            assert live.records.warnings == []
+            assert list(live.records.link_types) == [1]
+    assert read_again(kept) == 10
+    assert open_files() == before
+
+
+def test_killing_the_real_child(tmp_path: Path) -> None:
+    need("tcpdump")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with open_live("lo", f"tcp port {port}", "tcpdump", write=tmp_path / "kept.pcapng") as live:
+            exchange(server)
+            for _ in range(10):
+                assert live.records.advance()
+            os.kill(live._child.pid, signal.SIGKILL)
+            assert not live.records.advance()
+            assert "ended by signal 9" in live.records.warnings[0]
+    assert read_again(tmp_path / "kept.pcapng") == 10
+
+
+@pytest.mark.parametrize("name", ["-w", ";rm"])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_interface_with_a_hostile_name(name: str, backend: str) -> None:
+    need(backend)
+    if shutil.which("ip") is None or shutil.which("unshare") is None:
+        pytest.skip("needs ip and unshare")
+    code = (
+        "import sys; from analyzer.capture.live import open_live\n"
+        "with open_live(sys.argv[1], '', sys.argv[2]) as live: print(live.backend, live.interface)"
+    )
+    script = 'ip link set dev lo name "$1" && ip link set dev "$1" up || exit 77; exec "$2" -c "$3" "$1" "$4"'
+    done = subprocess.run(
+        ["unshare", "-n", "sh", "-c", script, "sh", name, sys.executable, code, backend],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    if done.returncode == 77:
+        pytest.skip(f"no namespace of its own to be had here: {done.stderr.strip()}")
+    assert done.stdout.strip() == f"{backend} {name}", done.stderr
