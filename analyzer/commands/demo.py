@@ -9,6 +9,8 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
@@ -83,26 +85,42 @@ def command(
     if list_all or (scenario is None and folder is None):
         _list()
         return
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end_in_order)
-    if folder is not None:
-        _record([scenario] if scenario else list(SCENARIOS.values()), folder, port)
-    elif scenario is not None and replay:
-        _replay(scenario, speed or 1.0, ascii_only)
-    elif scenario is not None:
-        _perform(scenario, port, ascii_only)
+    with _ending_in_order():
+        if folder is not None:
+            _record([scenario] if scenario else list(SCENARIOS.values()), folder, port)
+        elif scenario is not None and replay:
+            _replay(scenario, speed or 1.0, ascii_only)
+        elif scenario is not None:
+            _perform(scenario, port, ascii_only)
 
 
 class _EndedError(AnalyzerError):
-    """Somebody ended this process: an exception, so that everything that was started is ended first."""
+    """Somebody ended this process."""
 
     def __init__(self, number: int) -> None:
         super().__init__(say("ended by {signal}", signal=signal.Signals(number).name))
         self.exit_status = ENDED_BY_SIGNAL + number
 
 
-def _end_in_order(number: int, frame: FrameType | None) -> None:
-    raise _EndedError(number)
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Inside, SIGTERM and SIGHUP act as Ctrl-C does, so that everything that was started is ended."""
+    received: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        if received:
+            raise _EndedError(received[0]) from None
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _list() -> None:

@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,6 +48,7 @@ FILE_NAME, MISSING_NAME = "poem.txt", "nothing.txt"
 FILE = b"".join(b"line %3d of a file that is sent in pieces\n" % number for number in range(1, 81))
 PIECE = 1000  # octets
 WINDOW_OF_FRAMING = 4096  # octets of the receiver's buffer: small, so that one send does not fit a segment
+SHORT_MESSAGES = (b"one", b"two", b"three")
 LONG_MESSAGE = 4000  # octets
 
 
@@ -258,7 +260,6 @@ def _download(stage: Stage) -> Exchange:
 
 
 def _framing(stage: Stage) -> Exchange:
-    short = (b"one", b"two", b"three")
     long = bytes(ord("a") + number % 26 for number in range(LONG_MESSAGE))
 
     def framed(message: bytes) -> bytes:
@@ -274,7 +275,7 @@ def _framing(stage: Stage) -> Exchange:
         def serve() -> bytes:
             with accept(listener) as connection:
                 messages = []
-                for _ in (*short, long):
+                for _ in (*SHORT_MESSAGES, long):
                     messages.append(receive_message(connection))
                     connection.sendall(b"%d\n" % len(messages[-1]))
                 rest = connection.recv(ANY_AMOUNT)
@@ -285,10 +286,10 @@ def _framing(stage: Stage) -> Exchange:
             with connect(port) as client, client.makefile("rb") as answers:
                 stage.tell(say("Three messages, three calls of send, one segment."))
                 client.setsockopt(socket.IPPROTO_TCP, _HOLD_BACK, 1)
-                for message in short:
+                for message in SHORT_MESSAGES:
                     client.sendall(framed(message))
                 client.setsockopt(socket.IPPROTO_TCP, _HOLD_BACK, 0)
-                lengths = b"".join(answers.readline() for _ in short)
+                lengths = b"".join(answers.readline() for _ in SHORT_MESSAGES)
                 stage.tell(say("One message, one call of send, several segments."))
                 client.sendall(framed(long))
                 lengths += answers.readline()
@@ -424,7 +425,15 @@ SCENARIOS = (
             b"onetwothree" + bytes(ord("a") + number % 26 for number in range(LONG_MESSAGE)),
             b"3\n3\n5\n%d\n" % LONG_MESSAGE,
         ),
-        promise=Promise((_BY_THE_CLIENT,)),
+        promise=Promise(
+            (
+                replace(
+                    _BY_THE_CLIENT,
+                    lengths=frozenset({sum(4 + len(message) for message in SHORT_MESSAGES)}),
+                    longest=LONG_MESSAGE - 1,
+                ),
+            )
+        ),
         fewest_segments=12,
     ),
 )

@@ -28,6 +28,8 @@ class ConnectionPromise:
     time_wait  who is left in TIME-WAIT
     labels     labels that occur on at least one segment
     notes      notes that occur at least once
+    lengths    payload lengths that occur
+    longest    the most octets that one segment carries
     times      how many connections in a row are like this; None: one or more
     """
 
@@ -37,6 +39,8 @@ class ConnectionPromise:
     time_wait: tuple[str, ...] = ()
     labels: frozenset[str] = frozenset()
     notes: frozenset[str] = frozenset()
+    lengths: frozenset[int] = frozenset()
+    longest: int | None = None
     times: int | None = 1
 
 
@@ -115,6 +119,16 @@ def _faults(wanted: ConnectionPromise, found: Connection) -> Iterator[str]:
     ):
         for name in sorted(missing):
             yield say("the {what} {name} was promised and does not occur", what=what, name=name)
+
+    lengths = {segment.length for segment in found.segments}
+    for length in sorted(wanted.lengths - lengths):
+        yield say("a segment with {length} octets was promised and does not occur", length=length)
+    if wanted.longest is not None and max(lengths) > wanted.longest:
+        yield say(
+            "at most {promised} octets in one segment were promised, {found} were found",
+            promised=wanted.longest,
+            found=max(lengths),
+        )
 
 
 def _name(value: str | None) -> str:

@@ -12,7 +12,7 @@ import struct
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
@@ -356,10 +356,27 @@ def error_name(error: OSError) -> str:
 def in_background(program: Callable[[], _Result]) -> Iterator[Future[_Result]]:
     """Run `program` in a second thread, which has ended when the `with` block is left.
 
-    Ask the future for its result inside the block, so that what the thread raised is raised there too.
+    Ask the future for its result inside the block, so that what the thread raised is raised there too. Who
+    interrupts does not wait for the thread: it ends with the process.
     """
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="lab") as pool:
-        yield pool.submit(program)
+    future: Future[_Result] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(program())
+        except BaseException as error:
+            future.set_exception(error)
+
+    thread = threading.Thread(target=run, name="lab", daemon=True)
+    thread.start()
+    try:
+        yield future
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        thread.join()
+        raise
+    thread.join()
 
 
 def wait_for(event: threading.Event) -> None:

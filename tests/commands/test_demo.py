@@ -5,28 +5,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from analyzer.cli import run
-from analyzer.commands import demo
 from analyzer.lab import record as recorder
 from analyzer.lab import scenarios
 from analyzer.lab.scenarios import SCENARIOS
 from analyzer.lab.stage import Scenario
 
+# Whoever runs the tests in the background may have SIGINT ignored, and a child inherits that.
+HEARS_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
 ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-@pytest.fixture(autouse=True)
-def signals_restored() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("arguments", [[], ["--list"], ["echo", "--list"]])
@@ -150,7 +142,30 @@ def test_a_terminated_command_leaves_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_the_status_of_a_signal_is_that_of_a_shell() -> None:
-    with pytest.raises(demo._EndedError) as caught:
-        demo._end_in_order(signal.SIGHUP, None)
-    assert caught.value.exit_status == 129
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize("scenario", [SCENARIOS["unanswered"]], ids=["unanswered"])
+def test_who_ends_a_demonstration_does_not_wait_for_it(
+    live_scenario: Scenario, number: signal.Signals
+) -> None:
+    tool = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"{HEARS_SIGINT}; from analyzer.cli import main; main()",
+            "demo",
+            live_scenario.name,
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with tool:
+        assert tool.stdout is not None
+        while b"SYN 1/3" not in tool.stdout.readline():
+            assert tool.poll() is None
+        tool.send_signal(number)
+        before = time.monotonic()
+        _, said = tool.communicate(timeout=20)
+    assert time.monotonic() - before < 3
+    assert tool.returncode == 128 + number
+    assert len(said.splitlines()) == 1
