@@ -23,6 +23,7 @@ INTERRUPTED: Final = 130
 """128 + SIGINT, as a shell reports it."""
 
 COMMANDS: Final[dict[str, str]] = {
+    "demo": "analyzer.commands.demo",
     "explain": "analyzer.commands.explain",
     "interfaces": "analyzer.commands.interfaces",
     "live": "analyzer.commands.live",

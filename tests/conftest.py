@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from analyzer.lab.needs import NEEDS
+from analyzer.lab.stage import Scenario
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # A first example may have to import matplotlib, and the machines of CI are slow at times: how long an example
@@ -77,3 +80,27 @@ def tshark() -> str:
             pytest.fail("CI has to have tshark")
         pytest.skip("tshark is not installed")
     return path
+
+
+def or_skip(there: bool, reason: str) -> None:
+    """Skip where something is missing. CI has it all: there the test runs and says what is wrong."""
+    if not there and not os.environ.get("CI"):
+        pytest.skip(reason)
+
+
+@pytest.fixture
+def own_networks() -> None:
+    """Network namespaces; without them the test is skipped."""
+    or_skip(NEEDS["own network"].there(), "needs root on Linux")
+
+
+@pytest.fixture
+def live_scenario(scenario: Scenario) -> Scenario:
+    """A scenario that can be captured here; without what it needs the test is skipped."""
+    or_skip(
+        os.geteuid() == 0 and shutil.which("dumpcap") is not None,
+        "needs dumpcap, and root to capture with it",
+    )
+    for need in scenario.needs:
+        or_skip(NEEDS[need].there(), f"needs {NEEDS[need].shown}")
+    return scenario

@@ -1,6 +1,7 @@
 """The recordings in captures/: each still says what it said when it was recorded.
 
-After a change that is meant, write the documents anew from the top of the checkout:
+What each promises is said by its scenario. After a change that is meant, write the documents anew from
+the top of the checkout:
 
     for name in captures/*.pcap*; do ./tcpanalyze "$name" --json > "${name%.*}.json"; done
 """
@@ -11,26 +12,20 @@ import io
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
 
 from analyzer import analyze
+from analyzer.lab.promise import broken_promises
+from analyzer.lab.scenarios import SCENARIOS
 from analyzer.report.document import schema, write_document
 
 ROOT = Path(__file__).resolve().parent.parent
 CAPTURES = sorted(path.name for path in (ROOT / "captures").iterdir() if path.suffix in {".pcap", ".pcapng"})
 
-# What each recording promises: how it opens, how it closes, who closes first, who keeps TIME-WAIT.
-PROMISES = {
-    "echo.pcap": ("complete", "three-segment", "client", ["client"]),
-    "hello.pcap": ("complete", "three-segment", "client", ["client"]),
-    "thanks.pcap": ("complete", "three-segment", "server", ["server"]),
-    "refused.pcap": ("refused", "none", None, []),
-    "reset.pcap": ("complete", "reset", "client", []),
-    "half-close.pcapng": ("complete", "four-segment", "client", ["client"]),
-}
+SCENARIO_OF = {scenario.file_name: scenario for scenario in SCENARIOS.values()}
+MOST_OCTETS = 2_000_000
 
 
 def document_of(name: str, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -40,19 +35,30 @@ def document_of(name: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return stream.getvalue()
 
 
-def test_every_recording_has_a_promise() -> None:
-    assert sorted(PROMISES) == CAPTURES
+def test_every_scenario_has_a_recording_and_every_recording_a_scenario() -> None:
+    assert sorted(SCENARIO_OF) == CAPTURES
+
+
+def test_they_are_small() -> None:
+    assert sum(path.stat().st_size for path in (ROOT / "captures").iterdir()) < MOST_OCTETS
 
 
 @pytest.mark.parametrize("name", CAPTURES)
-def test_recording_says_what_it_promises(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    connections: list[dict[str, Any]] = json.loads(document_of(name, monkeypatch))["connections"]
-    assert len(connections) == 1
-    found = connections[0]
-    close = found["close"]
-    promise = (found["handshake"]["outcome"], close["outcome"], close["active"], close["time_wait"])
-    assert promise == PROMISES[name]
-    assert found["states"]["client" if close["active"] != "server" else "server"] in {"TIME-WAIT", "CLOSED"}
+def test_recording_says_what_its_scenario_promises(name: str) -> None:
+    scenario = SCENARIO_OF[name]
+    trace = analyze(ROOT / "captures" / name)
+    assert broken_promises(scenario.promise, trace) == []
+    assert trace.capture.frames >= scenario.fewest_segments
+    assert {connection.server.port for connection in trace} == {scenario.port}
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_recording_has_a_line_in_the_table(name: str) -> None:
+    table = (ROOT / "captures" / "README.md").read_text(encoding="utf-8")
+    scenario = SCENARIO_OF[name]
+    lines = [line for line in table.splitlines() if line.startswith(f"| [{name}]({name}) | ")]
+    assert len(lines) == 1
+    assert f"`tcpanalyze demo {scenario.name} --record captures`" in lines[0]
 
 
 @pytest.mark.parametrize("name", CAPTURES)

@@ -5,9 +5,16 @@ import inspect
 import pytest
 
 from analyzer import errors
-from analyzer.errors import AnalyzerError, CaptureFormatError, InputError, OutputError, UsageError
+from analyzer.errors import (
+    AnalyzerError,
+    CaptureFormatError,
+    DissectionError,
+    InputError,
+    OutputError,
+    UsageError,
+)
 
-CLASSES = [AnalyzerError, UsageError, InputError, CaptureFormatError, OutputError]
+CLASSES = [AnalyzerError, UsageError, InputError, CaptureFormatError, DissectionError, OutputError]
 
 
 @pytest.mark.parametrize("error", CLASSES)

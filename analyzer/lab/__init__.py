@@ -1,5 +1,8 @@
-"""The laboratory: real servers and clients on this machine, whose traffic is captured.
+"""The laboratory: real servers and clients whose traffic is captured.
 
-`scenarios` holds the sessions themselves (sockets only, nothing is captured), `stage` what they are made
-of, `record` captures one into a file, and `recording` looks after the octets of that file.
+The modules named after a theme (`basics`, `endings`, `openings`, `trouble`, `by_hand`, `others`) hold the
+sessions themselves and `scenarios` lists them; nothing in them knows of any capture. `stage` is what they are
+made of, `namespace` and `relay` the machines and networks that are made for them, `needs` what they need,
+`promise` what a capture of them must show. `record` captures one into a file, and `recording` looks after the
+octets of that file.
 """

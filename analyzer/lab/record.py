@@ -1,6 +1,4 @@
-"""Record a scenario: one capture child, one run of the scenario, one file.
-
-    python -m analyzer.lab.record [NAME...] [--directory captures]
+"""Record a scenario: one capture child, one run of the scenario, one file and its JSON document.
 
 The child writes into a nameless temporary file, so nothing of it can be left behind; the finished
 recording gets its name in one step.
@@ -8,29 +6,30 @@ recording gets its name in one step.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import selectors
 import shutil
 import signal
 import subprocess
+import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 from typing import IO, NoReturn
 
-import click
-
-from analyzer.errors import AnalyzerError, InputError, OutputError, UsageError
+from analyzer.errors import InputError, OutputError, UsageError
+from analyzer.lab.promise import keep_promise
 from analyzer.lab.recording import count_frames, without_machine
-from analyzer.lab.scenarios import SCENARIOS, find_scenario
-from analyzer.lab.stage import Scenario
+from analyzer.lab.stage import HERE, Host, Scenario
+from analyzer.pipeline import analyze
+from analyzer.report.document import write_document
 from analyzer.text import inert, say
 
-__all__ = ["CaptureChild", "capture_command", "capturing", "record"]
+__all__ = ["CaptureChild", "capture_command", "captured", "capturing", "find_recording", "record"]
 
 PROGRAMS = ("dumpcap", "tshark")  # the one that is ready sooner and runs as a single process comes first
 READY_WITHIN = 10.0  # seconds
@@ -55,32 +54,76 @@ def record(
     *,
     port: int | None = None,
     command: Sequence[str] | None = None,
+    tell: Callable[[str], None] = lambda sentence: None,
 ) -> Path:
     """Run `scenario`, capture it, and give the path of the recording in `directory`.
+
+    Its JSON document is written beside it. What does not show what the scenario promises is not kept.
 
     directory: made when it is missing; a recording of the same name in it is replaced
     port:      1 to 65535; None takes the scenario's own
     command:   the capture program and its arguments; None chooses with `capture_command`
+    tell:      is told each step that the scenario has something to say about
 
     Whatever happens, no child process and no temporary file is left.
 
     Raises UsageError when the port cannot be had, or no capture program is installed; InputError when
     capturing is not allowed, fails, or loses frames; OutputError when the recording cannot be written;
-    AnalyzerError when the scenario itself fails.
+    AnalyzerError when the scenario itself fails; PromiseError when the capture shows something else.
     """
+    octets = without_machine(captured(scenario, port=port, command=command, tell=tell))
+    with tempfile.NamedTemporaryFile(suffix=f".{scenario.file_format}") as trial:
+        trial.write(octets)
+        trial.flush()
+        keep_promise(scenario.promise, analyze(trial.name))
+    path = Path(directory) / scenario.file_name
+    _write_whole(path, octets)
+    document = io.StringIO()
+    write_document(analyze(path), document)
+    _write_whole(path.with_suffix(".json"), document.getvalue().encode())
+    return path
+
+
+def find_recording(scenario: Scenario) -> Path:
+    """The recording of a scenario that comes with the tool: of the checkout, or installed beside the package.
+
+    Raises InputError when there is none.
+    """
+    checkout = Path(__file__).parents[2] / "captures"
+    installed = Path(sysconfig.get_path("data"), "share", "tcpanalyze", "captures")
+    for folder in (checkout, installed):
+        if (path := folder / scenario.file_name).is_file():
+            return path
+    raise InputError(
+        say(
+            "There is no recording of {name} in {checkout} or {installed}: "
+            "'tcpanalyze demo {name} --record DIR' makes one.",
+            name=scenario.name,
+            checkout=inert(str(checkout)),
+            installed=inert(str(installed)),
+        )
+    )
+
+
+def captured(
+    scenario: Scenario,
+    *,
+    port: int | None = None,
+    command: Sequence[str] | None = None,
+    tell: Callable[[str], None] = lambda sentence: None,
+) -> bytes:
+    """Run `scenario` and give the octets of its capture. Arguments and errors are those of `record`."""
     port = scenario.port if port is None else port
     if not 1 <= port <= 65535:
         raise UsageError(say("{port} is not a port: a port is a number from 1 to 65535.", port=port))
-    if command is None:
-        expression = scenario.capture_filter.format(port=port)
-        command = capture_command(scenario.interface, expression, scenario.file_format)
-    with capturing(command, scenario.interface) as child:
-        scenario.run(port)
-        child.wait_until_complete(scenario.fewest_segments)
-        octets = child.stop()
-    path = Path(directory) / f"{scenario.name}.{scenario.file_format}"
-    _write_whole(path, without_machine(octets))
-    return path
+    with scenario.staged(port, tell) as stage:
+        if command is None:
+            expression = scenario.capture_filter.format(port=port)
+            command = capture_command(stage.interface, expression, scenario.file_format)
+        with capturing(command, stage.interface, stage.watcher) as child:
+            scenario.run(stage)
+            child.wait_until_complete(scenario.fewest_segments)
+            return child.stop()
 
 
 def capture_command(
@@ -228,11 +271,12 @@ class CaptureChild:
 
 
 @contextmanager
-def capturing(command: Sequence[str], interface: str) -> Iterator[CaptureChild]:
+def capturing(command: Sequence[str], interface: str, host: Host = HERE) -> Iterator[CaptureChild]:
     """Start a capture program; inside the `with` block it captures, after it the child has ended.
 
     command:   writes the capture to its standard output and ends in order on SIGINT
     interface: where it captures, for messages
+    host:      the machine whose interface that is
 
     Raises UsageError when the program cannot be started, InputError when it does not become ready.
     """
@@ -240,14 +284,15 @@ def capturing(command: Sequence[str], interface: str) -> Iterator[CaptureChild]:
     with tempfile.TemporaryFile() as sink:
         try:
             # In a session of its own, so that Ctrl-C reaches us first and we end the child in order.
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-                start_new_session=True,
-            )
+            with host.inside():
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=sink,
+                    stderr=subprocess.PIPE,
+                    bufsize=0,
+                    start_new_session=True,
+                )
         except OSError as error:
             raise UsageError(
                 say(
@@ -284,30 +329,3 @@ def _write_whole(path: Path, octets: bytes) -> None:
                 reason=inert(error.strerror or str(error)),
             )
         ) from error
-
-
-def _end_in_order(signal_number: int, frame: FrameType | None) -> None:
-    raise click.exceptions.Exit(128 + signal_number)
-
-
-@click.command()
-@click.argument("names", nargs=-1, metavar="[NAME...]")
-@click.option("--directory", default="captures", show_default=True, help="Where the recordings go.")
-@click.option("--port", type=click.IntRange(1, 65535), help="The server's port; for one scenario only.")
-def main(names: tuple[str, ...], directory: str, port: int | None) -> None:
-    """Record the scenarios called NAME, or all of them."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end_in_order)
-    try:
-        scenarios = [find_scenario(name) for name in names or SCENARIOS]
-        if port is not None and len(scenarios) != 1:
-            raise UsageError(say("--port goes with exactly one scenario: name the one that you mean."))
-        for scenario in scenarios:
-            click.echo(inert(str(record(scenario, directory, port=port))))
-    except AnalyzerError as error:
-        click.echo(str(error), err=True)
-        raise click.exceptions.Exit(error.exit_status) from None
-
-
-if __name__ == "__main__":
-    main()

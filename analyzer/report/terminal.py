@@ -192,7 +192,7 @@ def fragments(text: str) -> Iterator[str]:
     position = 0
     while position < len(text):
         end = position + 1
-        if text[position] == "\\" and end < len(text):
+        if text[position] == "\\" and end < len(text) and text[end].isascii():
             end = position + _ESCAPE_LENGTHS.get(text[end], 2)
         while end < len(text) and not columns(text[end]):
             end += 1

@@ -1,90 +1,82 @@
-"""Every scenario, run for real over loopback without any capture."""
+"""Every scenario: run for real, and captured for real."""
 
 from __future__ import annotations
 
-import socket
-import struct
+import os
 import threading
+from pathlib import Path
 
 import pytest
 
-from analyzer.errors import AnalyzerError, UsageError
-from analyzer.lab import scenarios
+from analyzer.errors import UsageError
+from analyzer.lab.record import record
 from analyzer.lab.scenarios import SCENARIOS, find_scenario
-from analyzer.lab.stage import Exchange, connect, in_background, listening
+from analyzer.lab.stage import Exchange, Scenario, bound, listening
 
-EXPECTED = {
-    "echo": Exchange(0, server_received=b"AB", client_received=b"AB"),
-    "hello": Exchange(0, server_received=b"hello my name is tony"),
-    "thanks": Exchange(0, server_received=b"a present for you", client_received=b"thank you !"),
-    "refused": Exchange(0, client_error="ECONNREFUSED"),
-    "reset": Exchange(0, server_received=b"ping", client_received=b"pong", server_error="ECONNRESET"),
-    "half-close": Exchange(0, server_received=b"count to four", client_received=b"one, two, three, four"),
-}
+FAMILIAR = {"echo": 20000, "hello": 8888, "thanks": 7788}
+ORDINARY = [scenario for scenario in SCENARIOS.values() if not scenario.needs]
+QUICK = [scenario for scenario in ORDINARY if scenario.name != "keep-alive"]
 
 
-def test_there_are_these_with_ports_of_their_own() -> None:
-    assert list(SCENARIOS) == list(EXPECTED)
-    assert {name: SCENARIOS[name].port for name in ("echo", "hello", "thanks")} == {
-        "echo": 20000,
-        "hello": 8888,
-        "thanks": 7788,
-    }
+def run(scenario: Scenario, port: int) -> Exchange:
+    with scenario.staged(port) as stage:
+        return scenario.run(stage)
+
+
+def test_all_that_were_asked_for_are_there_with_ports_of_their_own() -> None:
+    assert " ".join(SCENARIOS) == (
+        "echo four-way hello thanks messages clients download by-hand framing refused unanswered half-open "
+        "address-in-use reset half-close simultaneous-close simultaneous-open keep-alive zero-window loss "
+        "fast-open ipv6 udp"
+    )
+    assert {name: SCENARIOS[name].port for name in FAMILIAR} == FAMILIAR
     assert len({scenario.port for scenario in SCENARIOS.values()}) == len(SCENARIOS)
     assert {scenario.file_format for scenario in SCENARIOS.values()} == {"pcap", "pcapng"}
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_both_programs_see_what_they_should_twice_on_one_port(name: str) -> None:
-    threads = threading.active_count()
-    first = SCENARIOS[name].run(0)
-    assert first.port > 0
-    assert first == Exchange(
-        first.port,
-        EXPECTED[name].server_received,
-        EXPECTED[name].client_received,
-        EXPECTED[name].server_error,
-        EXPECTED[name].client_error,
-    )
-    assert SCENARIOS[name].run(first.port) == first  # TIME-WAIT does not stand in the way
+@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
+def test_each_says_what_it_shows_and_what_to_look_at(scenario: Scenario) -> None:
+    assert scenario.shows.endswith(".")
+    assert len(scenario.look.split()) > 20
+    assert scenario.look.endswith(".")
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
+def test_captured_live_each_shows_what_it_promises(live_scenario: Scenario, tmp_path: Path) -> None:
+    descriptors, threads = len(os.listdir("/dev/fd")), threading.active_count()
+    with bound(0) as holder:
+        port = int(holder.getsockname()[1])
+    path = record(live_scenario, tmp_path, port=port)  # raises where a promise is broken
+    assert sorted(os.listdir(tmp_path)) == sorted([path.name, f"{live_scenario.name}.json"])
+    assert path.stat().st_size < 20_000
+    assert len(os.listdir("/dev/fd")) == descriptors
     assert threading.active_count() == threads
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_a_port_in_use_is_a_sentence(name: str) -> None:
-    with listening(0) as listener:
+@pytest.mark.parametrize("scenario", QUICK, ids=lambda scenario: scenario.name)
+def test_each_runs_twice_on_one_port(scenario: Scenario) -> None:
+    threads = threading.active_count()
+    first = run(scenario, 0)
+    assert first.port > 0
+    assert run(scenario, first.port) == first  # TIME-WAIT does not stand in the way
+    assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize("scenario", ORDINARY, ids=lambda scenario: scenario.name)
+def test_a_port_in_use_is_a_sentence(scenario: Scenario) -> None:
+    with scenario.staged(0) as stage, listening(0, stage.server) as listener:
         port = listener.getsockname()[1]
         with pytest.raises(UsageError, match=f"Port {port} is in use"):
-            SCENARIOS[name].run(port)
+            run(scenario, port)
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
-def test_a_number_that_is_no_port_is_a_sentence(name: str) -> None:
+@pytest.mark.parametrize("scenario", ORDINARY, ids=lambda scenario: scenario.name)
+def test_a_number_that_is_no_port_is_a_sentence(scenario: Scenario) -> None:
     with pytest.raises(UsageError, match="65536 is not a port"):
-        SCENARIOS[name].run(65536)
+        run(scenario, 65536)
 
 
 def test_an_unknown_name_is_answered_with_the_names() -> None:
     assert find_scenario("echo") is SCENARIOS["echo"]
-    with pytest.raises(UsageError, match=r"no scenario \\x1becho; there are: echo, hello, .*half-close\."):
+    with pytest.raises(UsageError, match=r"no scenario \\x1becho; there are: echo, four-way, .*udp\."):
         find_scenario("\x1becho")
-
-
-def test_an_echo_server_that_fails_says_so() -> None:
-    with scenarios._EchoServer(0) as server, in_background(server.handle_request) as serving:
-        with connect(server.server_address[1]) as client:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        with pytest.raises(ConnectionResetError):
-            serving.result()
-
-
-def test_an_answer_where_nobody_should_listen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scenarios, "connect", lambda port: socket.socket())
-    with pytest.raises(AnalyzerError, match="somebody answered where nobody listens"):
-        SCENARIOS["refused"].run(0)
-
-
-def test_a_reset_scenario_in_which_the_reset_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    no_linger = struct.Struct("ii").pack(0, 0)
-    monkeypatch.setattr(struct, "pack", lambda *_: no_linger)
-    assert SCENARIOS["reset"].run(0).server_error == ""

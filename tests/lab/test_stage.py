@@ -12,7 +12,7 @@ import pytest
 from analyzer.errors import AnalyzerError, UsageError
 from analyzer.lab import stage
 from analyzer.lab.scenarios import SCENARIOS
-from analyzer.lab.stage import Exchange, bound, in_background, listening, taking, wait_for
+from analyzer.lab.stage import Exchange, Stage, bound, in_background, listening, taking, wait_for
 
 
 def test_a_port_in_use_is_one_sentence_with_what_to_do() -> None:
@@ -67,25 +67,31 @@ def test_what_the_second_thread_raises_is_raised_and_the_thread_is_gone() -> Non
     ],
 )
 def test_a_socket_that_fails_is_one_harmless_sentence(error: OSError, reason: str) -> None:
-    def perform(port: int) -> Exchange:
+    def perform(ground: Stage) -> Exchange:
         raise error
 
     scenario = replace(SCENARIOS["echo"], perform=perform)
     with pytest.raises(AnalyzerError, match=rf"^The scenario echo did not run to its end: {reason}\.$"):
-        scenario.run()
+        scenario.run(Stage(0))
+
+
+def test_programs_that_saw_something_else_are_told() -> None:
+    scenario = replace(SCENARIOS["echo"], perform=lambda ground: Exchange(ground.port, b"\x1b[2J"))
+    with pytest.raises(AnalyzerError, match=r"^The programs of the scenario echo did not see .*\\x1b\[2J"):
+        scenario.run(Stage(0))
 
 
 def test_the_default_port_and_another_one() -> None:
     ports: list[int] = []
 
-    def perform(port: int) -> Exchange:
-        ports.append(port)
-        return Exchange(port)
+    def perform(ground: Stage) -> Exchange:
+        ports.append(ground.port)
+        return Exchange(ground.port)
 
-    scenario = replace(SCENARIOS["echo"], perform=perform)
-    scenario.run()
-    scenario.run(0)
-    scenario.run(4711)
+    scenario = replace(SCENARIOS["echo"], perform=perform, expected=Exchange(0))
+    for port in (None, 0, 4711):
+        with scenario.staged(port) as ground:
+            scenario.run(ground)
     assert ports == [20000, 0, 4711]
 
 

@@ -4,7 +4,7 @@ import io
 import os
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analyzer.report.terminal import (
@@ -137,6 +137,7 @@ def test_a_line_is_never_wider_and_always_harmless(
 
 
 @given(st.lists(st.text(max_size=20), max_size=5), st.integers(2, 30))
+@example(["\\⺀"], 2)
 def test_flow_never_exceeds_its_room(items: list[str], room: int) -> None:
     assert all(columns(line) <= room for line in flow(items, room, PLAIN))
 

@@ -1,0 +1,237 @@
+"""Real servers and clients whose traffic is captured, shown, and compared with what was promised.
+
+Without the permission to capture, and without root, a recording is played instead.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from analyzer.commands.base import Command, warn
+from analyzer.commands.output import write_text
+from analyzer.errors import AnalyzerError, UsageError
+from analyzer.text import inert, say
+
+if TYPE_CHECKING:
+    from analyzer.capture.live import Live
+    from analyzer.lab.stage import Scenario, Stage
+    from analyzer.pipeline import Following
+    from analyzer.trace.model import Trace
+
+__all__ = ["command"]
+
+ENDED_BY_SIGNAL: Final = 128
+COMPLETE_WITHIN: Final = 10.0  # seconds
+QUIET_FOR: Final = 0.4  # seconds: no capture program holds frames back for longer
+LOOK_EVERY: Final = 0.02  # seconds
+SECOND_NS: Final = 1_000_000_000
+
+
+@click.command(
+    cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.argument("name", required=False, metavar="[SCENARIO]")
+@click.option(
+    "--list", "list_all", is_flag=True, help="Show every scenario, what it shows and what it needs."
+)
+@click.option(
+    "--record",
+    "folder",
+    metavar="DIR",
+    help="Keep the capture and its JSON document in DIR; all of them without SCENARIO.",
+)
+@click.option("--replay", is_flag=True, help="Play the recording at the pace at which it was made.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="FACTOR",
+    help="With --replay: so many times as fast.",
+)
+@click.option(
+    "--port", type=click.IntRange(1, 65535), help="The server's port instead of the scenario's own."
+)
+@click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
+def command(
+    name: str | None,
+    list_all: bool,
+    folder: str | None,
+    replay: bool,
+    speed: float | None,
+    port: int | None,
+    ascii_only: bool,
+) -> None:
+    """Run SCENARIO: real servers and clients, captured and shown; without a name, list what there is.
+
+    Afterwards what was captured is compared with what the scenario promises: exit status 1 when it differs.
+    """
+    from analyzer.lab.scenarios import SCENARIOS, find_scenario
+
+    if replay and (folder is not None or port is not None):
+        raise UsageError(say("--replay plays what was recorded: leave --record and --port out"))
+    if speed is not None and not replay:
+        raise UsageError(say("--speed goes with --replay"))
+    if name is None and (replay or port is not None):
+        raise UsageError(say("name the scenario that you mean: tcpanalyze demo --list shows them"))
+    scenario = None if name is None else find_scenario(name)
+    if list_all or (scenario is None and folder is None):
+        _list()
+        return
+    with _ending_in_order():
+        if folder is not None:
+            _record([scenario] if scenario else list(SCENARIOS.values()), folder, port)
+        elif scenario is not None and replay:
+            _replay(scenario, speed or 1.0, ascii_only)
+        elif scenario is not None:
+            _perform(scenario, port, ascii_only)
+
+
+class _EndedError(AnalyzerError):
+    """Somebody ended this process."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(say("ended by {signal}", signal=signal.Signals(number).name))
+        self.exit_status = ENDED_BY_SIGNAL + number
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Inside, SIGTERM and SIGHUP act as Ctrl-C does, so that everything that was started is ended."""
+    received: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        if received:
+            raise _EndedError(received[0]) from None
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _list() -> None:
+    from analyzer.lab.needs import NEEDS
+    from analyzer.lab.scenarios import SCENARIOS
+
+    rows = [
+        (scenario.name, say(scenario.shows), ", ".join(say(NEEDS[need].shown) for need in scenario.needs))
+        for scenario in SCENARIOS.values()
+    ]
+    names = max(len(row[0]) for row in rows)
+    for name, shows, needs in rows:
+        click.echo(f"{name:<{names}}  {shows}" + (say(" (needs {needs})", needs=needs) if needs else ""))
+
+
+def _introduce(scenario: Scenario) -> None:
+    for paragraph in (say(scenario.shows), say(scenario.look)):
+        click.echo(click.wrap_text(paragraph, 90))
+        click.echo()
+
+
+def _tell(sentence: str) -> None:
+    # In one piece: the ladder is written by another thread.
+    sys.stdout.write(f"     {inert(sentence)}\n")
+    sys.stdout.flush()
+
+
+def _record(scenarios: list[Scenario], folder: str, port: int | None) -> None:
+    from analyzer.lab.record import record
+
+    for scenario in scenarios:
+        click.echo(inert(str(record(scenario, folder, port=port))))
+        sys.stdout.flush()
+
+
+def _perform(scenario: Scenario, port: int | None, ascii_only: bool) -> None:
+    """Run a scenario, print its ladder while it grows, and compare it with its promise."""
+    from analyzer.capture.live import open_live
+    from analyzer.lab.promise import keep_promise
+    from analyzer.lab.stage import in_background
+    from analyzer.pipeline import follow
+
+    _introduce(scenario)
+    with scenario.staged(port, _tell) as stage:
+        with stage.watcher.inside():
+            live = open_live(stage.interface, scenario.capture_filter.format(port=stage.port))
+        with live, in_background(lambda: _run_to_the_end(scenario, stage, live)) as running:
+            following = follow(
+                live.records, say("{name}, live on {interface}", name=scenario.name, interface=live.interface)
+            )
+            _show(following, ascii_only)
+            running.result()
+    trace = following.trace()
+    for warning in trace.capture.warnings:
+        warn(warning)
+    _conclude(trace, ascii_only)
+    keep_promise(scenario.promise, trace)
+    click.echo(say("The capture shows what the scenario promises."))
+
+
+def _run_to_the_end(scenario: Scenario, stage: Stage, live: Live) -> None:
+    """Run server and client, and end the capture when it holds all that they sent."""
+    try:
+        scenario.run(stage)
+        deadline = time.monotonic() + COMPLETE_WITHIN
+        frames, since = -1, 0.0
+        while time.monotonic() < deadline:
+            if live.records.frame != frames:
+                frames, since = int(live.records.frame), time.monotonic()
+            if frames >= scenario.fewest_segments and time.monotonic() - since > QUIET_FOR:
+                return
+            time.sleep(LOOK_EVERY)
+    finally:
+        live.stop()
+
+
+def _replay(scenario: Scenario, speed: float, ascii_only: bool) -> None:
+    """Print the ladder of a recording at its pace."""
+    from analyzer.capture import open_capture
+    from analyzer.lab.record import find_recording
+    from analyzer.pipeline import follow
+
+    path = find_recording(scenario)
+    _introduce(scenario)
+    with open_capture(str(path)) as records:
+        following = follow(records, str(path))
+        _show(following, ascii_only, speed)
+    _conclude(following.trace(), ascii_only)
+
+
+def _show(following: Following, ascii_only: bool, speed: float = 0.0) -> None:
+    """Print each segment when it is seen; with a speed, when its time has come."""
+    from analyzer.report.live import GrowingLadder
+    from analyzer.report.terminal import style_of
+
+    ladder = GrowingLadder(style_of(sys.stdout, os.environ, ascii_only=ascii_only))
+    began, first_time_ns = time.monotonic(), 0
+    for sighting in following:
+        if speed:
+            first_time_ns = first_time_ns or sighting.time_ns
+            due = began + (sighting.time_ns - first_time_ns) / SECOND_NS / speed
+            time.sleep(max(0.0, due - time.monotonic()))
+        segment = sighting.segment
+        lines = list(ladder.connection_lines(sighting.connection, segment)) if sighting.new else []
+        lines += ladder.segment_lines(sighting.number, segment)
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()
+
+
+def _conclude(trace: Trace, ascii_only: bool) -> None:
+    """The verdicts, as for a file."""
+    click.echo()
+    write_text(trace, (), fold=True, segments=False, ascii_only=ascii_only)
+    click.echo()

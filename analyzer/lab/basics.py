@@ -1,0 +1,439 @@
+"""Everyday sessions: what a first course on sockets writes, from an echo to a file downloader."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import socketserver
+import struct
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from analyzer.lab.promise import ConnectionPromise, Promise
+from analyzer.lab.stage import (
+    ANY_AMOUNT,
+    PATIENCE,
+    Exchange,
+    Host,
+    Scenario,
+    Stage,
+    accept,
+    connect,
+    in_background,
+    listening,
+    port_of,
+    receive_all,
+    receive_exactly,
+    taking,
+    wait_for,
+)
+from analyzer.text import say
+
+__all__ = ["EITHER_ORDERLY_CLOSE", "SCENARIOS", "EchoServer", "echo"]
+
+EITHER_ORDERLY_CLOSE: Final = ("three-segment", "four-segment")
+"""A server that closes at once: whether its FIN still carries the ACK is for the kernel's timing to say."""
+
+SLOW_TO_CLOSE = 0.3  # seconds; longer than a kernel may put off an acknowledgement
+CLIENTS = 3
+MESSAGES = (b"good morning", b"how are you?", b"so am I", b"goodbye")
+FILE_NAME, MISSING_NAME = "poem.txt", "nothing.txt"
+FILE = b"".join(b"line %3d of a file that is sent in pieces\n" % number for number in range(1, 81))
+PIECE = 1000  # octets
+WINDOW_OF_FRAMING = 4096  # octets of the receiver's buffer: small, so that one send does not fit a segment
+SHORT_MESSAGES = (b"one", b"two", b"three")
+LONG_MESSAGE = 4000  # octets
+
+
+class _EchoHandler(socketserver.BaseRequestHandler):
+    request: socket.socket
+    server: EchoServer
+
+    def handle(self) -> None:
+        self.request.settimeout(PATIENCE)
+        while message := self.request.recv(ANY_AMOUNT):
+            self.server.received += message
+            self.request.sendall(message)
+
+
+class EchoServer(socketserver.TCPServer):
+    """Sends back what it gets, on a host's address."""
+
+    allow_reuse_address = True
+    timeout = PATIENCE
+
+    def __init__(self, port: int, host: Host) -> None:
+        self.received = b""
+        self.address_family = host.family
+        with taking(port), host.inside():
+            super().__init__((host.address, port), _EchoHandler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        self.shutdown_request(request)
+        error = sys.exception()
+        assert error is not None
+        raise error  # the base class would print it and carry on
+
+
+def echo(stage: Stage) -> Exchange:
+    """`AB` to a socketserver echo server and back; the client closes first."""
+    with EchoServer(stage.port, stage.server) as server:
+        port = server.server_address[1]
+        with in_background(server.handle_request) as serving:
+            with connect(port, stage.server, stage.client) as client:
+                client.sendall(b"AB")
+                answer = client.recv(ANY_AMOUNT)
+            serving.result()
+        return Exchange(port, server.received, answer)
+
+
+def _four_way(stage: Stage) -> Exchange:
+    with listening(stage.port) as listener:
+
+        def serve() -> bytes:
+            with accept(listener) as connection:
+                message = connection.recv(ANY_AMOUNT)
+                connection.sendall(message)
+                while more := connection.recv(ANY_AMOUNT):
+                    message += more
+                time.sleep(SLOW_TO_CLOSE)
+                return message
+
+        port = port_of(listener)
+        with in_background(serve) as serving:
+            with connect(port) as client:
+                client.sendall(b"AB")
+                answer = client.recv(ANY_AMOUNT)
+            return Exchange(port, serving.result(), answer)
+
+
+def _hello(stage: Stage) -> Exchange:
+    received = threading.Event()
+    client_closed = threading.Event()
+
+    with listening(stage.port) as listener:
+
+        def serve() -> bytes:
+            with accept(listener) as connection:
+                message = connection.recv(ANY_AMOUNT)
+                received.set()
+                wait_for(client_closed)
+                return message
+
+        port = port_of(listener)
+        with in_background(serve) as serving:
+            with connect(port) as client:
+                client.sendall(b"hello my name is tony")
+                wait_for(received)
+            client_closed.set()
+            return Exchange(port, server_received=serving.result())
+
+
+def _thanks(stage: Stage) -> Exchange:
+    answered = threading.Event()
+
+    with listening(stage.port) as listener:
+
+        def serve() -> bytes:
+            with accept(listener) as connection:
+                message = connection.recv(ANY_AMOUNT)
+                connection.sendall(b"thank you !")
+                wait_for(answered)
+                return message
+
+        port = port_of(listener)
+        with in_background(serve) as serving, connect(port) as client:
+            client.sendall(b"a present for you")
+            answer = client.recv(ANY_AMOUNT)
+            answered.set()
+            answer += receive_all(client)
+            return Exchange(port, serving.result(), answer)
+
+
+def _answer_loudly(connection: socket.socket) -> bytes:
+    """Answer every message in capitals until the peer closes; gives what was received."""
+    received = b""
+    with connection:
+        while message := connection.recv(ANY_AMOUNT):  # an empty recv: the peer has closed
+            received += message
+            connection.sendall(message.upper())
+    return received
+
+
+def _messages(stage: Stage) -> Exchange:
+    with listening(stage.port) as listener:
+        port = port_of(listener)
+        with in_background(lambda: _answer_loudly(accept(listener))) as serving:
+            answers = b""
+            with connect(port) as client:
+                for message in MESSAGES:
+                    client.sendall(message)
+                    answers += receive_exactly(client, len(message))
+            return Exchange(port, serving.result(), answers)
+
+
+def _clients(stage: Stage) -> Exchange:
+    received: list[bytes] = []
+    answers: list[bytes] = []
+
+    def ask(client: socket.socket, name: bytes) -> None:
+        client.sendall(name)
+        answers.append(client.recv(ANY_AMOUNT))
+
+    with listening(stage.port) as listener:
+        port = port_of(listener)
+
+        stage.tell(say("One after the other: the next client is accepted when the one before has closed."))
+        for number in range(CLIENTS):
+            with in_background(lambda: _answer_loudly(accept(listener))) as serving:
+                with connect(port) as client:
+                    ask(client, b"client %d" % number)
+                received.append(serving.result())
+
+        stage.tell(say("With a thread for each: all are connected before the first one speaks."))
+        with ThreadPoolExecutor(CLIENTS, thread_name_prefix="lab") as pool:
+            clients: list[socket.socket] = []
+            threads = []
+            try:
+                for _ in range(CLIENTS):
+                    clients.append(connect(port))
+                    threads.append(pool.submit(_answer_loudly, accept(listener)))
+                for number, client in enumerate(clients, CLIENTS):
+                    ask(client, b"client %d" % number)
+            finally:
+                for client in clients:
+                    client.close()
+            received += [thread.result() for thread in threads]
+    return Exchange(port, b", ".join(received), b", ".join(answers))
+
+
+def _serve_file(listener: socket.socket, folder: str) -> bytes:
+    """One request: a line with a name; the answer is a line with the size, then the file, then the end."""
+    with accept(listener) as connection, connection.makefile("rb") as requests:
+        name = requests.readline().rstrip(b"\n")
+        path = Path(folder, os.path.basename(os.fsdecode(name)))  # never out of the folder
+        if not path.is_file():
+            connection.sendall(b"missing\n")
+            return name
+        with path.open("rb") as file:
+            connection.sendall(b"%d\n" % path.stat().st_size)
+            while piece := file.read(PIECE):
+                connection.sendall(piece)
+        return name
+
+
+def _fetch_file(port: int, name: str, folder: str) -> bytes:
+    """What the server says of a file; one that it has is then in the folder."""
+    with connect(port) as client, client.makefile("rb") as answers:
+        client.sendall(name.encode() + b"\n")
+        answer = answers.readline().rstrip(b"\n")
+        if answer != b"missing":
+            Path(folder, name).write_bytes(answers.read())
+        answers.read()  # up to the end: the server closes first
+        return answer
+
+
+def _download(stage: Stage) -> Exchange:
+    with (
+        tempfile.TemporaryDirectory() as theirs,
+        tempfile.TemporaryDirectory() as ours,
+        listening(stage.port) as listener,
+    ):
+        Path(theirs, FILE_NAME).write_bytes(FILE)
+        port = port_of(listener)
+        asked, answers = [], []
+        for name in (FILE_NAME, MISSING_NAME):
+            with in_background(lambda: _serve_file(listener, theirs)) as serving:
+                answers.append(_fetch_file(port, name, ours))
+                asked.append(serving.result())
+        fetched = hashlib.sha256(Path(ours, FILE_NAME).read_bytes()).hexdigest()
+        if fetched != hashlib.sha256(FILE).hexdigest() or Path(ours, MISSING_NAME).exists():
+            raise ConnectionError(say("what was downloaded is not what the server has"))
+        return Exchange(port, b", ".join(asked), b", ".join(answers))
+
+
+def _framing(stage: Stage) -> Exchange:
+    long = bytes(ord("a") + number % 26 for number in range(LONG_MESSAGE))
+
+    def framed(message: bytes) -> bytes:
+        return struct.pack("!I", len(message)) + message
+
+    def receive_message(connection: socket.socket) -> bytes:
+        (length,) = struct.unpack("!I", receive_exactly(connection, 4))
+        return receive_exactly(connection, length)
+
+    with listening(stage.port) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW_OF_FRAMING)
+
+        def serve() -> bytes:
+            with accept(listener) as connection:
+                messages = []
+                for _ in (*SHORT_MESSAGES, long):
+                    messages.append(receive_message(connection))
+                    connection.sendall(b"%d\n" % len(messages[-1]))
+                rest = connection.recv(ANY_AMOUNT)
+                return b"".join(messages) + rest
+
+        port = port_of(listener)
+        with in_background(serve) as serving:
+            with connect(port) as client, client.makefile("rb") as answers:
+                stage.tell(say("Three messages, three calls of send, one segment."))
+                client.setsockopt(socket.IPPROTO_TCP, _HOLD_BACK, 1)
+                for message in SHORT_MESSAGES:
+                    client.sendall(framed(message))
+                client.setsockopt(socket.IPPROTO_TCP, _HOLD_BACK, 0)
+                lengths = b"".join(answers.readline() for _ in SHORT_MESSAGES)
+                stage.tell(say("One message, one call of send, several segments."))
+                client.sendall(framed(long))
+                lengths += answers.readline()
+            return Exchange(port, serving.result(), lengths)
+
+
+_HOLD_BACK: Final[int] = getattr(socket, "TCP_CORK", 4)  # 4 is what BSD and macOS call TCP_NOPUSH
+
+_BY_THE_CLIENT = ConnectionPromise(
+    ("complete",), EITHER_ORDERLY_CLOSE, "client", ("client",), frozenset({"data"})
+)
+_BY_THE_SERVER = ConnectionPromise(
+    ("complete",), EITHER_ORDERLY_CLOSE, "server", ("server",), frozenset({"data"})
+)
+
+SCENARIOS = (
+    Scenario(
+        name="echo",
+        port=20000,
+        shows="A socketserver echo server gets two octets and sends them back, then the client closes first: "
+        "handshake, data and close of a whole connection.",
+        look="Three segments open the connection, and the first data segment follows at once. Each side "
+        "acknowledges what the other sends. The close takes three segments and not the four of the "
+        "textbooks: over loopback the server has read the end of the data and closed before its kernel "
+        "would have sent the acknowledgement of the client's FIN, so the server's own FIN carries it.",
+        perform=echo,
+        expected=Exchange(0, b"AB", b"AB"),
+        promise=Promise((_BY_THE_CLIENT,)),
+        fewest_segments=9,
+    ),
+    Scenario(
+        name="four-way",
+        port=20004,
+        shows="The same echo with a server that waits before it closes: all four closing segments.",
+        look="The client's FIN is acknowledged at once, by a segment that does nothing else, and the client "
+        "goes from FIN-WAIT-1 to FIN-WAIT-2. The server stays in CLOSE-WAIT until its program closes the "
+        "socket; its FIN comes a third of a second later. This is the usual picture of textbooks.",
+        perform=_four_way,
+        expected=Exchange(0, b"AB", b"AB"),
+        promise=Promise((ConnectionPromise(("complete",), ("four-segment",), "client", ("client",)),)),
+        fewest_segments=10,
+    ),
+    Scenario(
+        name="hello",
+        port=8888,
+        shows="The client says one sentence to a server that accepts once and receives once, "
+        "then both close, the client first.",
+        look="Data goes one way only. The server never sends anything of its own, and yet it sends segments: "
+        "an acknowledgement for what it got, and its FIN.",
+        perform=_hello,
+        expected=Exchange(0, server_received=b"hello my name is tony"),
+        promise=Promise((_BY_THE_CLIENT,)),
+        fewest_segments=8,
+    ),
+    Scenario(
+        name="thanks",
+        port=7788,
+        shows='The server receives, answers "thank you !" and closes first, so it is the server '
+        "that is left in TIME-WAIT.",
+        look="The first FIN comes from the server. Whoever closes first waits in TIME-WAIT at the end; here "
+        "that is the server, with its well-known port (the scenario address-in-use shows what follows).",
+        perform=_thanks,
+        expected=Exchange(0, b"a present for you", b"thank you !"),
+        promise=Promise((_BY_THE_SERVER,)),
+        fewest_segments=9,
+    ),
+    Scenario(
+        name="messages",
+        port=20005,
+        shows="One client sends many messages over one connection, and the server answers each: "
+        "recv in a loop, until an empty recv says that the peer has closed.",
+        look="One handshake and one close, however many messages there are between. The sequence numbers "
+        "carry on from message to message: to TCP they are one stream of octets. An answer acknowledges "
+        "the question, so pure acknowledgements are rare.",
+        perform=_messages,
+        expected=Exchange(0, b"".join(MESSAGES), b"".join(MESSAGES).upper()),
+        promise=Promise((_BY_THE_CLIENT,)),
+        fewest_segments=14,
+    ),
+    Scenario(
+        name="clients",
+        port=20006,
+        shows="Three clients at one server one after the other, then three at once with a thread for each.",
+        look="Six connections to one port, told apart by the client's port. The first three follow each "
+        "other. Of the last three all handshakes come first: the segments of several connections are mixed "
+        "in the capture, and each is its own ladder here.",
+        perform=_clients,
+        expected=Exchange(
+            0,
+            b", ".join(b"client %d" % number for number in range(2 * CLIENTS)),
+            b", ".join(b"CLIENT %d" % number for number in range(2 * CLIENTS)),
+        ),
+        promise=Promise(
+            (
+                ConnectionPromise(
+                    ("complete",), EITHER_ORDERLY_CLOSE, "client", ("client",), frozenset({"data"}), times=6
+                ),
+            )
+        ),
+        fewest_segments=54,
+    ),
+    Scenario(
+        name="download",
+        port=20007,
+        shows="A file downloader: the client sends a name, the server answers with the size and the file in "
+        "pieces; then it is asked for a file that it does not have.",
+        look="The first connection carries little one way and much the other. Where one piece ends and "
+        "the next begins is not to be seen in what the client receives: it reads until the server closes. "
+        "A missing file is an answer like any other to TCP, on a connection that opens and closes in order.",
+        perform=_download,
+        expected=Exchange(0, f"{FILE_NAME}, {MISSING_NAME}".encode(), b"%d, missing" % len(FILE)),
+        promise=Promise(
+            (
+                ConnectionPromise(
+                    ("complete",), EITHER_ORDERLY_CLOSE, "server", ("server",), frozenset({"data"}), times=2
+                ),
+            )
+        ),
+        fewest_segments=18,
+    ),
+    Scenario(
+        name="framing",
+        port=20009,
+        shows="Messages with their length before them: several sends travel in one segment, "
+        "and one send in several segments.",
+        look="Three messages arrive in the first data segment, and the fourth is cut into several segments "
+        "because it is larger than what the receiver's window lets the sender put into one. TCP keeps "
+        "the octets and their order, not the calls of send: the receiver needs the lengths to find "
+        "the messages.",
+        perform=_framing,
+        expected=Exchange(
+            0,
+            b"onetwothree" + bytes(ord("a") + number % 26 for number in range(LONG_MESSAGE)),
+            b"3\n3\n5\n%d\n" % LONG_MESSAGE,
+        ),
+        promise=Promise(
+            (
+                replace(
+                    _BY_THE_CLIENT,
+                    lengths=frozenset({sum(4 + len(message) for message in SHORT_MESSAGES)}),
+                    longest=LONG_MESSAGE - 1,
+                ),
+            )
+        ),
+        fewest_segments=12,
+    ),
+)

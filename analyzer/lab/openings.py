@@ -1,0 +1,289 @@
+"""Openings that do not go by the book: no answer, a lost ACK, a flood, two SYNs, data in the SYN."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Final
+
+from analyzer.lab.basics import EITHER_ORDERLY_CLOSE
+from analyzer.lab.namespace import Namespace
+from analyzer.lab.promise import ConnectionPromise, Promise
+from analyzer.lab.relay import DELAY, LOST, SERVER_ADDRESS, SYN, Packet
+from analyzer.lab.stage import (
+    ANY_AMOUNT,
+    PATIENCE,
+    Exchange,
+    Scenario,
+    Stage,
+    accept,
+    bound,
+    close_with_reset,
+    connect,
+    error_name,
+    in_background,
+    listening,
+    own_machine,
+    port_of,
+    receive_all,
+    two_machines,
+)
+from analyzer.text import say
+
+__all__ = ["SCENARIOS"]
+
+GIVES_UP_AFTER = 7.3  # seconds: a SYN, and repeats after 1, 3 and 7 seconds
+SYN_ACKS_FOR = 3.2  # seconds: a SYN-ACK, and repeats after 1 and 3 seconds
+BACKLOG = 4
+FORGED = 8  # SYNs without cookies; half of them find room
+FORGED_WITH_COOKIES = 4
+LONG_WAY = 0.05  # seconds; two calls in a row are certainly closer together
+_TFO_CLIENT_AND_SERVER = 3
+
+
+def _unanswered(stage: Stage) -> Exchange:
+    assert stage.way is not None
+    stage.way.rule = lambda packet: LOST
+    with stage.client.new_socket() as client:
+        client.settimeout(GIVES_UP_AFTER)
+        try:
+            client.connect((stage.server.address, stage.port))
+        except OSError as error:
+            return Exchange(stage.port, client_error=error_name(error))
+    raise ConnectionError(say("somebody answered where nothing arrives"))
+
+
+def _half_open(stage: Stage) -> Exchange:
+    assert stage.way is not None
+    server = stage.server.namespace
+    assert server is not None
+
+    stage.tell(say("The third segment of the handshake is lost, and so is every repeat of it."))
+    stage.way.rule = _only_syns
+    with listening(stage.port, stage.server), connect(stage.port, stage.server, stage.client) as client:
+        time.sleep(SYN_ACKS_FOR)
+        lonely = port_of(client)
+        stage.way.rule = lambda packet: LOST if packet.client_port == lonely else DELAY
+        close_with_reset(client)
+
+    with listening(stage.port, stage.server, BACKLOG) as listener:
+        stage.tell(say("A burst of SYNs from addresses that nobody has; the backlog has room for few."))
+        server.set(tcp_syncookies=0)
+        _flood(stage, 1, FORGED)
+        stage.tell(say("The same with SYN cookies: every SYN is answered, and a true client gets through."))
+        server.set(tcp_syncookies=1)
+        _flood(stage, 1 + FORGED, FORGED_WITH_COOKIES)
+        with connect(stage.port, stage.server, stage.client) as client:
+            with accept(listener) as connection:
+                client.sendall(b"I am real")
+                message = connection.recv(ANY_AMOUNT)
+                client.shutdown(socket.SHUT_WR)
+                message += receive_all(connection)
+            client.recv(ANY_AMOUNT)
+    return Exchange(stage.port, server_received=message)
+
+
+def _only_syns(packet: Packet) -> float | None:
+    return DELAY if packet.flags & SYN or not packet.from_client else LOST
+
+
+def _flood(stage: Stage, first: int, count: int) -> None:
+    """SYNs from 10.66.0.`first` and the addresses after it, a moment apart."""
+    assert stage.way is not None
+    for number in range(first, first + count):
+        stage.way.deliver(_forged_syn(f"10.66.0.{number}", 40000 + number, stage.port), to_client=False)
+        time.sleep(0.002)  # else the answers could come in another order
+
+
+def _forged_syn(source: str, source_port: int, port: int) -> bytes:
+    """An IPv4 packet with a SYN, its checksums right."""
+    addresses = socket.inet_aton(source) + socket.inet_aton(SERVER_ADDRESS)
+    options = struct.pack("!BBH", 2, 4, 1460)
+    segment = (
+        struct.pack("!HHLLBBHHH", source_port, port, 1000 * source_port, 0, 6 << 4, SYN, 65535, 0, 0)
+        + options
+    )
+    pseudo_header = addresses + struct.pack("!HH", socket.IPPROTO_TCP, len(segment))
+    segment = segment[:16] + struct.pack("!H", _checksum(pseudo_header + segment)) + segment[18:]
+    header = (
+        struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(segment), 0, 0x4000, 64, socket.IPPROTO_TCP, 0) + addresses
+    )
+    return header[:10] + struct.pack("!H", _checksum(header)) + header[12:] + segment
+
+
+def _checksum(octets: bytes) -> int:
+    total: int = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def _simultaneous_open(stage: Stage) -> Exchange:
+    assert stage.way is not None
+    stage.way.rule = lambda packet: LONG_WAY
+    with bound(stage.port, stage.client) as client, bound(stage.port, stage.server) as server:
+        for end, peer in ((client, stage.server), (server, stage.client)):
+            end.setblocking(False)
+            end.connect_ex((peer.address, stage.port))
+        for end in (client, server):
+            _wait_until_connected(end)
+            end.settimeout(PATIENCE)
+        client.sendall(b"you too?")
+        question = server.recv(ANY_AMOUNT)
+        server.sendall(b"me too!")
+        answer = client.recv(ANY_AMOUNT)
+        client.shutdown(socket.SHUT_WR)
+        question += receive_all(server)
+        server.close()
+        answer += receive_all(client)
+        return Exchange(stage.port, question, answer)
+
+
+def _wait_until_connected(end: socket.socket) -> None:
+    with selectors.DefaultSelector() as selector:
+        selector.register(end, selectors.EVENT_WRITE)
+        if not selector.select(PATIENCE):
+            raise TimeoutError(say("the two SYNs did not meet"))
+    if error := end.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        raise OSError(error, say("the two SYNs did not meet"))
+
+
+@contextmanager
+def _machine_with_fast_open() -> Iterator[Stage]:
+    with own_machine() as stage:
+        assert isinstance(stage.server.namespace, Namespace)
+        stage.server.namespace.set(tcp_fastopen=_TFO_CLIENT_AND_SERVER)
+        yield stage
+
+
+def _fast_open(stage: Stage) -> Exchange:
+    questions, answers = [], []
+    with listening(stage.port, stage.server) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 5)
+
+        def serve() -> bytes:
+            with accept(listener) as connection:
+                message = connection.recv(ANY_AMOUNT)
+                connection.sendall(message.upper())
+                return message + receive_all(connection)
+
+        for message in (b"may I?", b"in the SYN"):
+            with in_background(serve) as serving:
+                with stage.client.new_socket() as client:
+                    # A socket of Python's with a timeout never blocks, and this call connects.
+                    client.settimeout(None)
+                    client.setsockopt(
+                        socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", int(PATIENCE), 0)
+                    )
+                    client.sendto(message, socket.MSG_FASTOPEN, (stage.server.address, stage.port))
+                    client.settimeout(PATIENCE)
+                    answers.append(client.recv(ANY_AMOUNT))
+                questions.append(serving.result())
+    return Exchange(stage.port, b", ".join(questions), b", ".join(answers))
+
+
+SCENARIOS: Final = (
+    Scenario(
+        name="unanswered",
+        port=20010,
+        shows="Something on the way swallows the SYN: it is repeated, with gaps that grow, and nothing "
+        "comes back.",
+        look="The same SYN four times, with the same sequence number. The gaps double: one second, two, "
+        "four. Compare with the scenario refused, where connect() fails at once: here the client "
+        "cannot know whether it has only to wait.",
+        perform=_unanswered,
+        expected=Exchange(0, client_error="ETIMEDOUT"),
+        promise=Promise(
+            (ConnectionPromise(("unanswered",), ("none",), None, notes=frozenset({"syn_retransmission"})),)
+        ),
+        fewest_segments=4,
+        ground=two_machines,
+        needs=("own network",),
+    ),
+    Scenario(
+        name="half-open",
+        port=20011,
+        shows="The third segment of the handshake is lost, so that the SYN-ACK is repeated; "
+        "then a flood of SYNs from forged addresses, with and without SYN cookies.",
+        look="Captured at the server. In the first connection the server stays in SYN-RECEIVED and repeats "
+        "its SYN-ACK; the client believes itself connected. Then come SYNs from addresses that nobody "
+        "has, as in a SYN flood: each half-open connection fills a place of the backlog, and when it "
+        "is full the server is silent. With SYN cookies it keeps nothing and answers each SYN, so "
+        "that the true client at the end gets its connection.",
+        perform=_half_open,
+        expected=Exchange(0, server_received=b"I am real"),
+        promise=Promise(
+            (
+                ConnectionPromise(
+                    ("half-open",), ("none",), None, notes=frozenset({"syn_ack_retransmission"})
+                ),
+                ConnectionPromise(("half-open",), ("none",), None, times=BACKLOG),
+                ConnectionPromise(
+                    ("half-open", "unanswered"), ("none",), None
+                ),  # Linux takes one more since 6.12
+                ConnectionPromise(("unanswered",), ("none",), None, times=FORGED - BACKLOG - 1),
+                ConnectionPromise(("half-open",), ("none",), None, times=FORGED_WITH_COOKIES),
+                ConnectionPromise(("complete",), EITHER_ORDERLY_CLOSE, "client", ("client",)),
+            )
+        ),
+        fewest_segments=4 + 2 * FORGED + 2 * FORGED_WITH_COOKIES,
+        ground=partial(two_machines, "server"),
+        needs=("own network",),
+    ),
+    Scenario(
+        name="simultaneous-open",
+        port=20014,
+        shows="Both sides connect to each other at the same moment: two SYNs cross, and there is no server.",
+        look="Each side sends a SYN and, when the other's arrives, goes from SYN-SENT to SYN-RECEIVED and "
+        "acknowledges it. Four segments open one connection, not two; who is called the client is "
+        "only who was seen first.",
+        perform=_simultaneous_open,
+        expected=Exchange(0, b"you too?", b"me too!"),
+        promise=Promise(
+            (
+                ConnectionPromise(
+                    ("simultaneous",),
+                    EITHER_ORDERLY_CLOSE,
+                    "client",
+                    ("client",),
+                    notes=frozenset({"simultaneous_open"}),
+                ),
+            )
+        ),
+        fewest_segments=11,
+        ground=two_machines,
+        needs=("own network",),
+    ),
+    Scenario(
+        name="fast-open",
+        port=20018,
+        shows="TCP Fast Open: the first connection fetches a cookie, the second sends its data in the SYN.",
+        look="In the first connection the SYN asks for a cookie and the SYN-ACK brings one; the data waits "
+        "for the handshake as always. The SYN of the second carries cookie and data, and the SYN-ACK "
+        "acknowledges both: the server's program has the question one round trip earlier.",
+        perform=_fast_open,
+        expected=Exchange(0, b"may I?, in the SYN", b"MAY I?, IN THE SYN"),
+        promise=Promise(
+            (
+                ConnectionPromise(
+                    ("complete",), EITHER_ORDERLY_CLOSE, "client", ("client",), notes=frozenset({"fast_open"})
+                ),
+                ConnectionPromise(
+                    ("complete",),
+                    EITHER_ORDERLY_CLOSE,
+                    "client",
+                    ("client",),
+                    notes=frozenset({"fast_open", "data_in_syn"}),
+                ),
+            )
+        ),
+        fewest_segments=16,
+        ground=_machine_with_fast_open,
+        needs=("own network",),
+    ),
+)

@@ -1,0 +1,143 @@
+"""What the analysis of a scenario's capture must find, and the comparison with what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from analyzer.errors import AnalyzerError
+from analyzer.text import inert, say
+from analyzer.trace.model import Connection, Trace
+
+__all__ = ["ConnectionPromise", "Promise", "PromiseError", "broken_promises", "keep_promise"]
+
+
+class PromiseError(AnalyzerError):
+    """A capture shows something else than its scenario promises: a finding, as those of `check`."""
+
+    exit_status = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionPromise:
+    """What one connection, or several alike, must show.
+
+    handshakes the outcomes that the handshake may have; where there are several, the kernel picks one
+    closes     the outcomes that the close may have; likewise
+    active     who closes first: "client", "server", "both", None
+    time_wait  who is left in TIME-WAIT
+    labels     labels that occur on at least one segment
+    notes      notes that occur at least once
+    lengths    payload lengths that occur
+    longest    the most octets that one segment carries
+    times      how many connections in a row are like this; None: one or more
+    """
+
+    handshakes: tuple[str, ...]
+    closes: tuple[str, ...]
+    active: str | None
+    time_wait: tuple[str, ...] = ()
+    labels: frozenset[str] = frozenset()
+    notes: frozenset[str] = frozenset()
+    lengths: frozenset[int] = frozenset()
+    longest: int | None = None
+    times: int | None = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What a capture must show.
+
+    connections in the order of their appearance
+    skipped     what was captured beside TCP, by reason -> how many frames
+    """
+
+    connections: tuple[ConnectionPromise, ...]
+    skipped: dict[str, int] = field(default_factory=dict)
+
+
+def broken_promises(promise: Promise, trace: Trace) -> list[str]:
+    """One sentence for each difference between promise and finding; empty when all is well."""
+    if dict(trace.capture.skipped) != promise.skipped:
+        return [
+            say(
+                "besides TCP {promised} was promised and {found} was captured",
+                promised=_counts(promise.skipped),
+                found=_counts(dict(trace.capture.skipped)),
+            )
+        ]
+    promised = list(_in_order(promise.connections, len(trace)))
+    if len(promised) != len(trace):
+        return [
+            say(
+                "{promised} connections were promised and {found} were found",
+                promised=len(promised),
+                found=len(trace),
+            )
+        ]
+    return [
+        say("connection {number}: {fault}", number=connection.id, fault=fault)
+        for wanted, connection in zip(promised, trace, strict=True)
+        for fault in _faults(wanted, connection)
+    ]
+
+
+def keep_promise(promise: Promise, trace: Trace) -> None:
+    """Raise PromiseError, with every difference, when a capture does not show what was promised."""
+    if broken := broken_promises(promise, trace):
+        raise PromiseError(
+            say("The capture does not show what the scenario promises: {faults}.", faults="; ".join(broken))
+        )
+
+
+def _in_order(promised: tuple[ConnectionPromise, ...], found: int) -> Iterator[ConnectionPromise]:
+    """One promise for each connection; an open number takes what the others leave, and at least one."""
+    fixed = sum(one.times for one in promised if one.times is not None)
+    for one in promised:
+        yield from [one] * (max(1, found - fixed) if one.times is None else one.times)
+
+
+def _faults(wanted: ConnectionPromise, found: Connection) -> Iterator[str]:
+    labels = {label for segment in found.segments for label in segment.labels}
+    close = found.close
+    for what, allowed, outcome in (
+        (say("handshake"), wanted.handshakes, found.handshake.outcome),
+        (say("close"), wanted.closes, close.outcome),
+        (say("who closes first"), (_name(wanted.active),), _name(close.active)),
+        (say("who keeps TIME-WAIT"), (_names(wanted.time_wait),), _names(close.time_wait)),
+    ):
+        if outcome not in allowed:
+            yield say(
+                "{what}: {promised} was promised, {found} was found",
+                what=what,
+                promised=say(" or ").join(allowed),
+                found=outcome,
+            )
+    for what, missing in (
+        (say("label"), wanted.labels - labels),
+        (say("note"), wanted.notes - found.notes.keys()),
+    ):
+        for name in sorted(missing):
+            yield say("the {what} {name} was promised and does not occur", what=what, name=name)
+
+    lengths = {segment.length for segment in found.segments}
+    for length in sorted(wanted.lengths - lengths):
+        yield say("a segment with {length} octets was promised and does not occur", length=length)
+    if wanted.longest is not None and max(lengths) > wanted.longest:
+        yield say(
+            "at most {promised} octets in one segment were promised, {found} were found",
+            promised=wanted.longest,
+            found=max(lengths),
+        )
+
+
+def _name(value: str | None) -> str:
+    return say("nobody") if value is None else value
+
+
+def _names(values: Iterable[str]) -> str:
+    return ", ".join(values) or say("nobody")
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {inert(reason)}" for reason, count in counts.items()) or say("nothing")

@@ -1,0 +1,154 @@
+"""Two machines and the way between them: what the network does to a segment is decided here.
+
+Each machine is a network namespace with one TUN device, and a thread carries every packet from one device to
+the other, late, out of order, or never. No kernel module for bad networks is needed, and a fault happens to
+the very segment it is meant for.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import selectors
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final, NamedTuple
+
+from analyzer.lab.namespace import Namespace, own_network
+
+__all__ = [
+    "CLIENT_ADDRESS",
+    "DELAY",
+    "INTERFACE",
+    "LOST",
+    "SERVER_ADDRESS",
+    "SYN",
+    "Packet",
+    "Relay",
+    "Rule",
+    "relay",
+]
+
+CLIENT_ADDRESS: Final = "10.0.0.1"
+SERVER_ADDRESS: Final = "10.0.0.2"
+_NETMASK: Final = "255.0.0.0"
+INTERFACE: Final = "tun0"
+DELAY: Final = 0.01  # seconds from one machine to the other
+LOST: Final = None
+
+SYN: Final = 0x02
+
+_TCP: Final = 6
+_BIGGEST: Final = 65536  # octets of an IP packet
+_ENDS = struct.Struct("!HHLL")  # ports, sequence number, acknowledgement number
+
+
+class Packet(NamedTuple):
+    """A TCP segment on its way."""
+
+    from_client: bool
+    client_port: int
+    flags: int
+    seq: int
+    length: int
+
+
+Rule = Callable[[Packet], float | None]
+"""How many seconds a packet takes; `LOST` when it never arrives."""
+
+
+class Relay:
+    """The way between a client machine and a server machine; made by `relay`."""
+
+    def __init__(self, client: Namespace, server: Namespace) -> None:
+        self.client = client
+        self.server = server
+        self.rule: Rule = lambda packet: DELAY
+        self.instead_of_client: Callable[[bytes], None] | None = None
+        """Takes what is sent to the client, whose kernel then never learns of it."""
+        self._devices: list[int] = []  # the client's, the server's
+        self._wake: tuple[int, int] = (-1, -1)
+        self._under_way: list[tuple[float, int, int, bytes]] = []  # due, count, device, octets
+        self._count = 0
+
+    def deliver(self, packet: bytes, *, to_client: bool) -> None:
+        """Hand one machine an IP packet that the other has not sent."""
+        os.write(self._devices[0 if to_client else 1], packet)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Devices and thread; both are gone when the `with` block is left."""
+        self._wake = os.pipe()
+        thread = threading.Thread(target=self._carry, name="lab-relay", daemon=True)
+        try:
+            for namespace, address in ((self.client, CLIENT_ADDRESS), (self.server, SERVER_ADDRESS)):
+                namespace.set(
+                    tcp_syn_linear_timeouts=0
+                )  # repeats of a SYN grow from the first, as in RFC 6298
+                self._devices.append(namespace.make_tun(INTERFACE, address, _NETMASK))
+            thread.start()
+            try:
+                yield
+            finally:
+                os.write(self._wake[1], b"x")
+                thread.join()
+        finally:
+            for descriptor in (*self._devices, *self._wake):
+                os.close(descriptor)
+            self._devices.clear()
+
+    def _carry(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            for descriptor in (*self._devices, self._wake[0]):
+                selector.register(descriptor, selectors.EVENT_READ)
+            while True:
+                now = time.monotonic()
+                while self._under_way and self._under_way[0][0] <= now:
+                    _, _, device, octets = heapq.heappop(self._under_way)
+                    with suppress(OSError):  # a device may refuse what it has no room for, as a network may
+                        os.write(device, octets)
+                wait = self._under_way[0][0] - now if self._under_way else None
+                for key, _ in selector.select(wait):
+                    if key.fd == self._wake[0]:
+                        return
+                    self._take(key.fd)
+
+    def _take(self, device: int) -> None:
+        with suppress(BlockingIOError):
+            while True:
+                octets = os.read(device, _BIGGEST)
+                from_client = device == self._devices[0]
+                if self.instead_of_client and not from_client:
+                    self.instead_of_client(octets)
+                    continue
+                packet = _parse(octets, from_client)
+                delay = self.rule(packet) if packet else LOST
+                if delay is not None:
+                    self._count += 1
+                    other = self._devices[1 if from_client else 0]
+                    heapq.heappush(self._under_way, (time.monotonic() + delay, self._count, other, octets))
+
+
+@contextmanager
+def relay() -> Iterator[Relay]:
+    """Two fresh machines that reach each other. Raises UsageError where they cannot be made."""
+    with own_network() as client, own_network() as server:
+        way = Relay(client, server)
+        with way.running():
+            yield way
+
+
+def _parse(octets: bytes, from_client: bool) -> Packet | None:
+    """The TCP segment in an IPv4 packet; None for whatever else a machine says to its network."""
+    if len(octets) < 40 or octets[0] >> 4 != 4 or octets[9] != _TCP:
+        return None
+    start = octets[0] % 16 * 4
+    source, destination, seq, _ = _ENDS.unpack_from(octets, start)
+    header = octets[start + 12] >> 4 << 2
+    total = int.from_bytes(octets[2:4], "big")
+    return Packet(
+        from_client, source if from_client else destination, octets[start + 13], seq, total - start - header
+    )

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from analyzer.cli import run
+from analyzer.lab import record as recorder
+from analyzer.lab import scenarios
+from analyzer.lab.scenarios import SCENARIOS
+from analyzer.lab.stage import Scenario
+
+# Whoever runs the tests in the background may have SIGINT ignored, and a child inherits that.
+HEARS_SIGINT = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.mark.parametrize("arguments", [[], ["--list"], ["echo", "--list"]])
+def test_the_list_names_every_scenario_and_what_it_needs(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["demo", *arguments]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(SCENARIOS)
+    assert lines[0].endswith("of a whole connection.")
+    assert [line for line in lines if line.endswith("(needs root, scapy)")] == [
+        line for line in lines if line.startswith("by-hand ")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nobody"], "There is no scenario nobody"),
+        (["--port", "1"], "name the scenario that you mean"),
+        (["--replay"], "name the scenario that you mean"),
+        (["echo", "--replay", "--port", "1"], "--replay plays what was recorded"),
+        (["echo", "--replay", "--record", "x"], "--replay plays what was recorded"),
+        (["echo", "--speed", "2"], "--speed goes with --replay"),
+        (["echo", "--replay", "--speed", "0"], "Invalid value"),
+    ],
+)
+def test_what_makes_no_sense_is_a_sentence(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["demo", *arguments]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"tcpanalyze: {sentence}")
+
+
+@pytest.mark.parametrize("scenario", [SCENARIOS["echo"]], ids=["echo"])
+def test_a_scenario_is_shown_and_judged(live_scenario: Scenario, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["demo", "echo", "--port", "20998"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("A socketserver echo server gets two octets")
+    assert "→ 127.0.0.1:20998" in printed
+    assert "SYN-ACK 2/3" in printed
+    assert printed.splitlines()[-1] == "The capture shows what the scenario promises."
+
+
+@pytest.mark.parametrize("scenario", [SCENARIOS["refused"]], ids=["refused"])
+def test_a_broken_promise_ends_with_status_1(
+    live_scenario: Scenario,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lying = replace(live_scenario, promise=SCENARIOS["echo"].promise)
+    monkeypatch.setattr(scenarios, "SCENARIOS", {"refused": lying})
+    for arguments in ([], ["--record", str(tmp_path / "out")]):
+        assert run(["demo", "refused", *arguments]) == 1
+        assert "does not show what the scenario promises: connection 0: handshake" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_recording_is_played_at_its_pace(capsys: pytest.CaptureFixture[str]) -> None:
+    before = time.monotonic()
+    assert run(["demo", "--replay", "four-way"]) == 0
+    took = time.monotonic() - before
+    assert 0.3 < took < 3
+    assert "FIN 3/4" in capsys.readouterr().out
+    before = time.monotonic()
+    assert run(["demo", "--replay", "unanswered", "--speed", "100"]) == 0
+    assert time.monotonic() - before < 2
+
+
+def test_record_takes_one_or_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorded: list[tuple[str, int | None]] = []
+
+    def pretend(scenario: Scenario, directory: str, *, port: int | None) -> Path:
+        recorded.append((scenario.name, port))
+        return Path(directory) / scenario.file_name
+
+    monkeypatch.setattr(recorder, "record", pretend)
+    assert run(["demo", "reset", "--record", str(tmp_path), "--port", "4711"]) == 0
+    assert run(["demo", "--record", str(tmp_path)]) == 0
+    assert recorded == [("reset", 4711), *((name, None) for name in SCENARIOS)]
+    assert capsys.readouterr().out.splitlines()[:2] == [f"{tmp_path}/reset.pcap", f"{tmp_path}/echo.pcap"]
+
+
+def test_a_terminated_command_leaves_nothing(tmp_path: Path) -> None:
+    waits = '#!/bin/sh\necho $$ > "$0.pid"\nexec sleep 60\n'
+    program = tmp_path / "bin" / "dumpcap"
+    program.parent.mkdir()
+    program.write_text(waits)
+    program.chmod(0o755)
+    pid_file = program.with_suffix(".pid")
+    tool = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "from analyzer.cli import main; main()",
+            "demo",
+            "echo",
+            "--record",
+            str(tmp_path / "out"),
+        ],
+        env={**os.environ, "PATH": f"{program.parent}:/bin:/usr/bin"},
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+    )
+    with tool:
+        deadline = time.monotonic() + 10
+        while not (pid_file.exists() and pid_file.read_text()):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        tool.terminate()
+        _, said = tool.communicate(timeout=10)
+    assert tool.returncode == 128 + signal.SIGTERM
+    assert said == b"tcpanalyze: ended by SIGTERM\n"
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid_file.read_text()), 0)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize("scenario", [SCENARIOS["unanswered"]], ids=["unanswered"])
+def test_who_ends_a_demonstration_does_not_wait_for_it(
+    live_scenario: Scenario, number: signal.Signals
+) -> None:
+    tool = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"{HEARS_SIGINT}; from analyzer.cli import main; main()",
+            "demo",
+            live_scenario.name,
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with tool:
+        assert tool.stdout is not None
+        while b"SYN 1/3" not in tool.stdout.readline():
+            assert tool.poll() is None
+        tool.send_signal(number)
+        before = time.monotonic()
+        _, said = tool.communicate(timeout=20)
+    assert time.monotonic() - before < 3
+    assert tool.returncode == 128 + number
+    assert len(said.splitlines()) == 1
