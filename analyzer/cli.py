@@ -24,6 +24,7 @@ INTERRUPTED: Final = 130
 
 COMMANDS: Final[dict[str, str]] = {
     "demo": "analyzer.commands.demo",
+    "explain": "analyzer.commands.explain",
     "interfaces": "analyzer.commands.interfaces",
     "live": "analyzer.commands.live",
 }
@@ -66,7 +67,9 @@ def run(arguments: Sequence[str]) -> int:
         complain(say("the output cannot be written: {reason}", reason=inert(reason)))
         return OutputError.exit_status
     except MemoryError:
-        complain(say("there is not enough memory for this capture: try --summary, or one connection at a time"))
+        complain(
+            say("there is not enough memory for this capture: try --summary, or one connection at a time")
+        )
         return UsageError.exit_status
     return answer if isinstance(answer, int) else 0
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 __all__ = [
     "AnalyzerError",
     "CaptureFormatError",
+    "DissectionError",
     "InputError",
     "OutputError",
     "UsageError",
@@ -31,6 +32,10 @@ class InputError(AnalyzerError):
 
 class CaptureFormatError(InputError):
     """What was opened is not a capture: empty, a text file, an unknown magic number, a broken file header."""
+
+
+class DissectionError(AnalyzerError):
+    """tshark or pyshark is not there, or did not do what was asked; what else was found still stands."""
 
 
 class OutputError(AnalyzerError):

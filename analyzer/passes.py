@@ -25,8 +25,12 @@ class Pass:
     kept. skipped: code of `wire.skips` -> frames. header: of the segment taken last, as `table.step` is.
     """
 
-    def __init__(self, budget: i64, selected: set[int] | None) -> None:
-        """budget: how many segments may be kept. selected: whose segments; None for every connection's."""
+    def __init__(self, budget: i64, selected: set[int] | None, chosen: set[int] | None = None) -> None:
+        """
+        budget: how many segments may be kept.
+        selected: whose segments; None for every connection's.
+        chosen: the numbers of the frames to look at; None for all. The others count as not captured.
+        """
         self.table: ConnectionTable = ConnectionTable()
         self.rows: dict[int, list[Row]] = {}
         self.overflowed: bool = False
@@ -39,11 +43,14 @@ class Pass:
         self._budget: i64 = budget
         self._kept: i64 = 0
         self._selected: set[int] | None = selected
+        self._chosen: set[int] | None = chosen
 
     def run(self, records: Records) -> None:
         """Read to the end. Raises nothing for what the frames hold."""
+        chosen = self._chosen
         while records.advance():
-            self.take(records)
+            if chosen is None or records.frame in chosen:
+                self.take(records)
 
     def take(self, records: Records) -> i64:
         """Take the frame that `records` stands at; gives its connection, -1 where it is no segment."""
@@ -75,7 +82,13 @@ class Pass:
     def _fall_back(self, records: Records, code: i64) -> i64:
         """dpkt's turn; the first reason stands where it finds nothing either."""
         answer = decode_with_dpkt(
-            self.header, code, records.block, records.offset, records.captured, records.original, records.link_type
+            self.header,
+            code,
+            records.block,
+            records.offset,
+            records.captured,
+            records.original,
+            records.link_type,
         )
         return SEGMENT if answer == SEGMENT else code
 

@@ -33,22 +33,37 @@ SEGMENTS_KEPT_OF_A_PIPE = 500_000
 _OVER = frozenset({"CLOSED", "TIME-WAIT"})
 
 
-def analyze(path: str | os.PathLike[str]) -> Trace:
+def analyze(path: str | os.PathLike[str], display_filter: str | None = None) -> Trace:
     """Read a stored capture and follow every TCP connection in it.
 
     path: a pcap or pcapng file, plain or gzip-compressed; "-" reads standard input.
+    display_filter: only the frames that match it, as tshark understands it; not for standard input.
 
     Raises `InputError` where the capture cannot be opened and `CaptureFormatError` where it is none. A capture
     that breaks off is analysed as far as it goes; `Trace.capture.truncated` and `warnings` say so.
+    With a filter raises `DissectionError` without tshark, `UsageError` where tshark refuses the filter.
     """
     name = os.fspath(path)
+    chosen = None if display_filter is None else _choose(name, display_filter)
     with open_capture(name) as records:
-        done = Pass(SEGMENTS_KEPT_OF_A_PIPE if name == "-" else SEGMENTS_KEPT, None)
+        done = Pass(SEGMENTS_KEPT_OF_A_PIPE if name == "-" else SEGMENTS_KEPT, None, chosen)
         done.run(records)
-        capture = _describe(name, records, done)
-    source = _StoredSegments(name, done)
+        capture = _describe(name, records, done, display_filter)
+    source = _StoredSegments(name, done, chosen)
     connections = [build_connection(machine, source) for machine in done.table.connections]
     return Trace(capture, connections)
+
+
+def _choose(path: str, display_filter: str) -> set[int]:
+    from analyzer.capture.dissection import matching_frames
+
+    if path == "-":
+        raise UsageError(
+            say("a display filter needs a file, because tshark reads it too: store the capture in one first")
+        )
+    # A file that is none, or no capture, is refused by our own reader, in its own words.
+    open_capture(path).close()
+    return matching_frames(path, display_filter)
 
 
 def follow(
@@ -155,8 +170,9 @@ class _NoSegments:
 class _StoredSegments:
     """The segments of a stored capture: those kept by the pass, or read from the file once more."""
 
-    def __init__(self, path: str | None, done: Pass) -> None:
+    def __init__(self, path: str | None, done: Pass, chosen: set[int] | None = None) -> None:
         self._path = None if path == "-" else path
+        self._chosen = chosen
         self._machines: list[Machine] = done.table.connections
         self._complete = not done.overflowed
         self._rows: dict[int, list[Row]] = done.rows
@@ -189,7 +205,7 @@ class _StoredSegments:
                 room += self._count(following)
                 wanted.add(following)
                 following += 1
-        again = Pass(room, wanted)
+        again = Pass(room, wanted, self._chosen)
         with open_capture(self._path) as records:
             again.run(records)
         self._rows = again.rows
@@ -205,7 +221,7 @@ class _StoredSegments:
         return svg(lay_out(connection))
 
 
-def _describe(path: str, records: Records, done: Pass) -> Capture:
+def _describe(path: str, records: Records, done: Pass, display_filter: str | None = None) -> Capture:
     skipped = {skip_name(code): count for code, count in done.skipped.items()}
     link_types = tuple(int(number) for number in records.link_types)
     return Capture(
@@ -220,4 +236,5 @@ def _describe(path: str, records: Records, done: Pass) -> Capture:
         last_time_ns=int(done.last_time) if done.frames else None,
         truncated=bool(records.truncated),
         warnings=tuple(records.warnings),
+        display_filter=None if display_filter is None else inert(display_filter),
     )

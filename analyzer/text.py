@@ -38,11 +38,9 @@ def inert(text: str) -> str:
     Control characters (C0, DEL, C1), line and paragraph separators, surrogates, and the bidirectional
     and zero-width format characters become `\\n`, `\\x1b`, `\\u202e`, ...; everything else stays.
     """
-    if text.isascii() and text.isprintable():
+    if text.isprintable():
         return text
-    return "".join(
-        character if character.isprintable() else _escaped(character) for character in text
-    )
+    return "".join(character if character.isprintable() else _escaped(character) for character in text)
 
 
 def _escaped(character: str) -> str:

@@ -29,7 +29,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "pipeline": ("report", "check", "passes"),
     "lab": ("pipeline",),
     "cluster": ("pipeline",),
-    "commands": ("lab", "cluster"),
+    "explaining": ("pipeline",),
+    "commands": ("lab", "cluster", "explaining"),
     "cli": ("commands",),
     "__main__": ("cli",),
 }

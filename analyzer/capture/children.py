@@ -35,7 +35,7 @@ LOOK_EVERY: Final = 0.002  # seconds
 _GUARDIAN: Final = """
 import os, signal, sys, time
 if not os.read(0, 1):
-    for number, looks in ((signal.SIGTERM, 50), (signal.SIGKILL, 1)):
+    for number, looks in ((signal.SIGTERM, 25), (signal.SIGKILL, 1)):
         try:
             os.killpg(int(sys.argv[1]), number)
             for _ in range(looks):

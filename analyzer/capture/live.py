@@ -19,6 +19,7 @@ import os
 import re
 import shutil
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -208,6 +209,11 @@ class Live:
         """Octets captured that nobody has asked for yet."""
         return self._waiting.octets
 
+    @property
+    def behind_ns(self) -> int:
+        """How long ago the program handed over what is being read now."""
+        return time.monotonic_ns() - self._waiting.arrived_ns
+
     def stop(self) -> None:
         """End the capture in order; called again, by force. For any thread, and for a signal handler."""
         self._stopped = True
@@ -342,14 +348,16 @@ class LiveRecords(Records):
 class _Waiting:
     """What the program has written and nobody has asked for yet: a stream for `open_stream`.
 
-    octets: how many. seen: whether there were ever any.
+    octets: how many. seen: whether there were ever any. arrived_ns: when what was read last had come, by the
+    monotonic clock.
     """
 
     def __init__(self, output: IO[bytes]) -> None:
         self.octets: int = 0
         self.seen: bool = False
+        self.arrived_ns: int = time.monotonic_ns()
         self._output = output
-        self._pieces: deque[bytes] = deque()
+        self._pieces: deque[tuple[int, bytes]] = deque()
         self._changed = threading.Condition()
         self._ended = False
         self._discarding = False
@@ -365,7 +373,9 @@ class _Waiting:
         with self._changed:
             while not self._pieces and not self._ended:
                 self._changed.wait()
-            piece = self._pieces.popleft() if self._pieces else b""
+            if not self._pieces:
+                return b""
+            self.arrived_ns, piece = self._pieces.popleft()
             self.octets -= len(piece)
             self._changed.notify_all()
         return piece
@@ -393,7 +403,7 @@ class _Waiting:
                 if piece:
                     self.seen = True
                     if not self._discarding:
-                        self._pieces.append(piece)
+                        self._pieces.append((time.monotonic_ns(), piece))
                         self.octets += len(piece)
                 else:
                     self._ended = True

@@ -33,10 +33,12 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-BEHIND_NS: Final = 1_000_000_000
-"""A segment this old when its turn comes is not shown any more: the terminal has fallen behind."""
-ABREAST_NS: Final = 200_000_000
-"""From a segment this young on they are shown again."""
+BEHIND_NS: Final = 20_000_000
+"""A segment that has waited longer for its turn is not shown any more: the terminal has fallen behind."""
+ABREAST_NS: Final = 5_000_000
+"""From a segment that has waited less on they are shown again."""
+ALWAYS_SHOWN: Final = 500
+"""So many segments a second are shown however late: nobody reads more, and no burst in a class is cut."""
 
 LOOK_EVERY: Final = 200  # milliseconds
 
@@ -108,7 +110,7 @@ def command(
         )
         name = write or say("live on {interface}", interface=interface)
         following = follow(live.records, name, stored=write)
-        _show(following, ladder, count=count, until_closed=until == "closed")
+        _show(live, following, ladder, count=count, until_closed=until == "closed")
         live.stop()
     if ends.reader_gone:
         raise ReaderGone
@@ -134,17 +136,24 @@ def command(
         click.echo(inert(write))
 
 
-def _show(following: Following, ladder: GrowingLadder, *, count: int | None, until_closed: bool) -> None:
+def _show(
+    live: Live, following: Following, ladder: GrowingLadder, *, count: int | None, until_closed: bool
+) -> None:
     """Print each segment when it comes, until the capture or the wish for more ends."""
+    second = shown = 0
     hidden = 0
     headed: set[int] = set()
     unfinished: set[int] = set()
     write = sys.stdout.write
     for seen, sighting in enumerate(following, 1):
-        age = time.time_ns() - sighting.time_ns
-        if age > (ABREAST_NS if hidden else BEHIND_NS):
+        now = int(time.monotonic())
+        if now != second and not hidden:
+            second, shown = now, 0
+        waited = live.behind_ns
+        if waited > ABREAST_NS if hidden else waited > BEHIND_NS and shown >= ALWAYS_SHOWN:
             hidden += 1
         else:
+            shown += 1
             segment = sighting.segment
             if hidden:
                 write("".join(f"{line}\n" for line in ladder.skipped_lines(hidden)))

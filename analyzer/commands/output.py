@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -22,19 +22,33 @@ PICTURES: Final = 20
 
 
 def write_text(
-    trace: Trace, numbers: tuple[int, ...], *, fold: bool, segments: bool, ascii_only: bool
+    trace: Trace,
+    numbers: tuple[int, ...],
+    *,
+    fold: bool,
+    segments: bool,
+    ascii_only: bool,
+    summaries: Mapping[int, str] | None = None,
 ) -> None:
-    """The text report on standard output."""
+    """The text report on standard output. summaries: by frame, what a payload says."""
     from analyzer.report.terminal import style_of
     from analyzer.report.text import report_lines
 
     style = style_of(sys.stdout, os.environ, ascii_only=ascii_only)
-    for line in report_lines(trace, style, selected=numbers or None, fold=fold, segments=segments):
+    for line in report_lines(
+        trace, style, selected=numbers or None, fold=fold, segments=segments, summaries=summaries
+    ):
         sys.stdout.write(line + "\n")
 
 
 def draw(
-    connections: Sequence[Connection], folder: str, formats: Sequence[str], *, fold: bool, announce: bool
+    connections: Sequence[Connection],
+    folder: str,
+    formats: Sequence[str],
+    *,
+    fold: bool,
+    announce: bool,
+    summaries: Mapping[int, str] | None = None,
 ) -> None:
     """Draw each connection and print the paths; a bar on standard error where that is a terminal."""
     from analyzer.diagram.layout import lay_out
@@ -44,7 +58,7 @@ def draw(
         click.echo()
     with _progress(len(connections)) as advance:
         for connection in connections:
-            diagram = lay_out(connection, fold=fold)
+            diagram = lay_out(connection, fold=fold, summaries=summaries)
             for path in save_pictures(diagram, folder, f"connection-{connection.id}", formats):
                 if announce:
                     click.echo(inert(str(path)))

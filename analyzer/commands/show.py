@@ -13,11 +13,13 @@ import click
 
 from analyzer.commands.base import Command, warn
 from analyzer.commands.output import PICTURES, draw, name_of, say_what_is_left, write_text
-from analyzer.errors import UsageError
+from analyzer.errors import DissectionError, UsageError
 from analyzer.text import say
 
 if TYPE_CHECKING:
-    from analyzer.trace.model import Trace
+    from collections.abc import Sequence
+
+    from analyzer.trace.model import Connection, Trace
 
 __all__ = ["command"]
 
@@ -28,7 +30,9 @@ __all__ = ["command"]
     epilog="Other commands: tcpanalyze live, tcpanalyze interfaces; each has a --help of its own.",
 )
 @click.argument("capture", type=click.Path(allow_dash=True))
-@click.option("-o", "--output", metavar="DIR", help="Where the pictures go; default: reports/NAME-OF-CAPTURE.")
+@click.option(
+    "-o", "--output", metavar="DIR", help="Where the pictures go; default: reports/NAME-OF-CAPTURE."
+)
 @click.option("--no-report", is_flag=True, help="Draw no pictures.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document; pictures only with -o.")
 @click.option(
@@ -59,6 +63,8 @@ __all__ = ["command"]
     metavar="COUNT",
     help="How many connections are drawn at most.",
 )
+@click.option("-Y", "--display-filter", metavar="FILTER", help="Only the frames that match it; needs tshark.")
+@click.option("--dissect", is_flag=True, help="Say with tshark what payloads mean, instead of quoting them.")
 @click.version_option(package_name="tcpanalyze", prog_name="tcpanalyze")
 def command(
     capture: str,
@@ -71,6 +77,8 @@ def command(
     ascii_only: bool,
     formats: tuple[str, ...],
     limit: int,
+    display_filter: str | None,
+    dissect: bool,
 ) -> None:
     """Show what TCP does in CAPTURE: a pcap or pcapng file, also gzip-compressed; "-" is standard input.
 
@@ -82,19 +90,43 @@ def command(
 
     if output is not None and no_report:
         raise UsageError(say("--output and --no-report exclude each other: leave one of them out"))
-    trace = analyze(capture)
+    if dissect and capture == "-":
+        raise UsageError(
+            say("--dissect needs a file, because tshark reads it too: store the capture in one first")
+        )
+    trace = analyze(capture) if display_filter is None else analyze(capture, display_filter)
     for warning in trace.capture.warnings:
         warn(warning)
     connections = list(chosen(trace, numbers or None))
     drawn = [] if no_report or summary or (as_json and output is None) else connections[:limit]
+    summaries: dict[int, str] = {}
+    if dissect:
+        from analyzer.report.text import MANY
+
+        ladders = not as_json and not summary and (bool(numbers) or len(connections) <= MANY)
+        summaries = _summarize(connections if ladders else drawn, capture)
     if as_json:
         _write_document(trace, numbers, segments=not summary)
     else:
-        write_text(trace, numbers, fold=not unfold, segments=not summary, ascii_only=ascii_only)
+        write_text(
+            trace,
+            numbers,
+            fold=not unfold,
+            segments=not summary,
+            ascii_only=ascii_only,
+            summaries=summaries,
+        )
     sys.stdout.flush()
     if drawn:
         folder = os.path.join("reports", name_of(capture)) if output is None else output
-        draw(drawn, folder, formats or ("svg", "png"), fold=not unfold, announce=not as_json)
+        draw(
+            drawn,
+            folder,
+            formats or ("svg", "png"),
+            fold=not unfold,
+            announce=not as_json,
+            summaries=summaries,
+        )
     if drawn and not as_json:
         say_what_is_left(len(drawn), len(connections))
 
@@ -103,3 +135,14 @@ def _write_document(trace: Trace, numbers: tuple[int, ...], *, segments: bool) -
     from analyzer.report.document import write_document
 
     write_document(trace, sys.stdout, selected=numbers or None, segments=segments)
+
+
+def _summarize(connections: Sequence[Connection], capture: str) -> dict[int, str]:
+    """What tshark makes of the payloads; nothing and a warning where it is of no help."""
+    from analyzer.explaining import summarize
+
+    try:
+        return summarize(connections, capture)
+    except DissectionError as error:
+        warn(str(error))
+        return {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -26,6 +26,8 @@ ROW_LIMIT: Final = 60
 
 # As wide as a request line that still tells what is asked for, narrow enough to stand on an arrow.
 EXCERPT_COLUMNS: Final = 24
+# What somebody else makes of the payload: a request line with its path.
+SUMMARY_COLUMNS: Final = 48
 # As hexadecimal octets, a word of a binary protocol's header: the same width.
 EXCERPT_OCTETS: Final = 8
 
@@ -82,11 +84,14 @@ class Stretch(NamedTuple):
     folded: bool
 
 
-def lay_out(connection: Connection, *, fold: bool = True) -> Diagram:
+def lay_out(
+    connection: Connection, *, fold: bool = True, summaries: Mapping[int, str] | None = None
+) -> Diagram:
     """The sequence diagram of a connection.
 
     With `fold` long runs of ordinary segments become one row, and a connection that would still need more
     than `ROW_LIMIT` rows has its noted segments folded and counted too; without it every segment has its row.
+    `summaries` tells by frame what a payload says; it stands in the place of the payload's excerpt.
     """
     segments = connection.segments
     limits = phase_limits(connection, segments)
@@ -99,7 +104,7 @@ def lay_out(connection: Connection, *, fold: bool = True) -> Diagram:
             rows.append(folded(run, start, phase_of(stretch.first, limits)))
         else:
             for place in range(stretch.first, stretch.end):
-                rows.append(arrow(segments[place], start, phase_of(place, limits)))
+                rows.append(arrow(segments[place], start, phase_of(place, limits), summaries))
     client_state, server_state = connection.client_state, connection.server_state
     client_before = segments[0].client_state[0] if segments else client_state
     server_before = segments[0].server_state[0] if segments else server_state
@@ -246,8 +251,9 @@ def height(stretches: Iterable[Stretch]) -> int:
     return sum(1 if stretch.folded else stretch.end - stretch.first for stretch in stretches)
 
 
-def arrow(segment: Segment, start_ns: int, phase: Phase) -> Arrow:
+def arrow(segment: Segment, start_ns: int, phase: Phase, summaries: Mapping[int, str] | None = None) -> Arrow:
     """The row of one segment."""
+    summary = summaries.get(segment.frame) if summaries and segment.length else None
     client_before, client_after = segment.client_state
     server_before, server_after = segment.server_state
     return Arrow(
@@ -259,7 +265,7 @@ def arrow(segment: Segment, start_ns: int, phase: Phase) -> Arrow:
         ack=segment.ack,
         length=segment.length,
         window=segment.window,
-        text=excerpt(segment.payload, segment.length),
+        text=excerpt(segment.payload, segment.length) if summary is None else shortened(summary),
         labels=tuple(say(SHOWN_LABELS[name]) for name in segment.labels),
         notes=tuple(say(SHOWN_NOTES[name]) for name in segment.notes),
         label_names=segment.labels,
@@ -313,6 +319,21 @@ def carried(octets_to_right: int, octets_to_left: int) -> str:
     if octets_to_right == 1:
         return say("1 octet out, {back} back", back=f"{octets_to_left:,}")
     return say("{out} octets out, {back} back", out=f"{octets_to_right:,}", back=f"{octets_to_left:,}")
+
+
+def shortened(summary: str) -> str:
+    """A summary, safe to show and at most `SUMMARY_COLUMNS` wide."""
+    shown: list[str] = []
+    width = 0
+    before = ""
+    for character in summary:
+        piece = inert(character) if character == "\\" else harmless(character, before)
+        width += sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in piece)
+        if width >= SUMMARY_COLUMNS:
+            return "".join(shown) + "…"
+        shown.append(piece)
+        before = character
+    return "".join(shown)
 
 
 def excerpt(payload: bytes, length: int) -> str:

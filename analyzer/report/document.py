@@ -99,6 +99,7 @@ def _capture(capture: Capture) -> dict[str, Any]:
         "last_time_ns": capture.last_time_ns,
         "truncated": capture.truncated,
         "warnings": list(capture.warnings),
+        "display_filter": capture.display_filter,
     }
 
 

@@ -15,7 +15,7 @@ from textwrap import wrap
 from typing import Final, NamedTuple
 from xml.sax.saxutils import escape
 
-from analyzer.report.picture import FAINT, INK, PAPER, state_tone
+from analyzer.report.tones import FAINT, INK, PAPER, state_tone
 from analyzer.tcp import states
 from analyzer.tcp.states import INPUTS, STATES, TRANSITIONS
 

@@ -75,21 +75,30 @@ def report_lines(
     selected: Collection[int] | None = None,
     fold: bool = True,
     segments: bool = True,
+    summaries: Mapping[int, str] | None = None,
 ) -> Iterator[str]:
     """The lines of the report on a trace, without their ends.
 
     selected: the numbers of the connections to show; None shows all, as a table if they are more than `MANY`
     fold:     long runs of ordinary segments in one line, and only the beginning of a long table
     segments: whether the ladders are shown
+    summaries: by frame, what a payload says, to be shown instead of its beginning
 
     Raises UsageError for a number the trace does not have, before the first line.
     """
     connections = chosen(trace, selected)
-    return _report(trace, connections, style, selected is None and len(trace) > MANY, fold, segments)
+    table = selected is None and len(trace) > MANY
+    return _report(trace, connections, style, table, fold, segments, summaries)
 
 
 def _report(
-    trace: Trace, connections: Iterator[Connection], style: Style, table: bool, fold: bool, segments: bool
+    trace: Trace,
+    connections: Iterator[Connection],
+    style: Style,
+    table: bool,
+    fold: bool,
+    segments: bool,
+    summaries: Mapping[int, str] | None,
 ) -> Iterator[str]:
     yield from capture_lines(trace.capture, len(trace), style)
     if table:
@@ -100,7 +109,7 @@ def _report(
         yield ""
         yield from connection_lines(connection, style)
         if segments:
-            diagram = lay_out(connection, fold=fold)
+            diagram = lay_out(connection, fold=fold, summaries=summaries)
             yield ""
             yield from ladder_lines(diagram, style)
             hidden = sum(
@@ -134,6 +143,8 @@ def capture_lines(capture: Capture, connections: int, style: Style) -> Iterator[
     ]
     if capture.first_time_ns is not None and capture.last_time_ns is not None:
         facts.append(duration(capture.last_time_ns - capture.first_time_ns))
+    if capture.display_filter is not None:
+        facts.append(say("only frames that match {filter}", filter=foreign(capture.display_filter, style)))
     path = foreign(capture.path, style)
     facts = [own(fact, style) for fact in facts]
     line = own(" · ", style).join(facts)

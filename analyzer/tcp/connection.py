@@ -105,7 +105,9 @@ class Connection:
             return 1
         return -1
 
-    def observe(self, header: Header, options: Options, direction: i64, frame: i64, time_ns: i64, step: Step) -> None:
+    def observe(
+        self, header: Header, options: Options, direction: i64, frame: i64, time_ns: i64, step: Step
+    ) -> None:
         """Take one segment of this connection and write what it does into `step`.
 
         options: scratch space of the caller. direction: from `direction_of`. time_ns: when it was captured.
@@ -248,7 +250,11 @@ class Connection:
             if difference(header.seq, sender.snd_nxt) <= 0:
                 step.notes &= ~notes.LOST_SEGMENT
         if step.notes & notes.ACK_LOST_SEGMENT and receiver.lowest >= 0 and receiver.holes is None:
-            from_the_start = receiver.isn < 0 or receiver.lowest == advance(receiver.isn, 1)
+            from_the_start = (
+                receiver.isn < 0
+                or receiver.beginning_forgotten
+                or receiver.lowest == advance(receiver.isn, 1)
+            )
             if from_the_start and difference(header.ack, receiver.snd_nxt) <= 0:
                 step.notes &= ~notes.ACK_LOST_SEGMENT
 
@@ -292,9 +298,7 @@ class Connection:
                 self._fin(sender, receiver, header, direction, frame, step)
             if step.labels == 0:
                 step.labels = self._label_of_plain(sender, receiver, header, step)
-        if flags & flag.ACK and (
-            sender.highest_ack < 0 or difference(header.ack, sender.highest_ack) > 0
-        ):
+        if flags & flag.ACK and (sender.highest_ack < 0 or difference(header.ack, sender.highest_ack) > 0):
             sender.highest_ack = header.ack
         end = self._end(header)
         if sender.snd_nxt < 0 or difference(end, sender.snd_nxt) > 0:
@@ -459,7 +463,9 @@ class Connection:
                 sender.passive = True
             if sender.syn_frame != 0 and header.seq == sender.isn:
                 # The SYN-ACK of a simultaneous open repeats the SYN by design (RFC 9293 figure 7).
-                step.notes = (step.notes & ~notes.RETRANSMISSIONS & ~notes.OUT_OF_ORDER) | notes.SIMULTANEOUS_OPEN
+                step.notes = (
+                    step.notes & ~notes.RETRANSMISSIONS & ~notes.OUT_OF_ORDER
+                ) | notes.SIMULTANEOUS_OPEN
             if sender.syn_ack_frame == 0:
                 # What came before it (a reset that was not believed) was no part of this numbering.
                 step.notes &= ~(notes.LOST_SEGMENT | notes.REUSED_PORTS)
@@ -638,7 +644,9 @@ class Connection:
                 self.data_after_end = True
                 step.notes |= notes.DATA_AFTER_CLOSE
         if sender.answers_repeated_fin and receiver.fin_ack_frame != 0 and step.labels == 0:
-            step.labels |= labels.CLOSE_2 if self._is_first(receiver) == (self.closer == 0) else labels.CLOSE_4
+            step.labels |= (
+                labels.CLOSE_2 if self._is_first(receiver) == (self.closer == 0) else labels.CLOSE_4
+            )
             step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.CLOSE_ACK_AGAIN
             sender.answers_repeated_fin = False
         if step.labels == 0 or (step.labels == labels.DATA and not repeated):

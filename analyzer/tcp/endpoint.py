@@ -17,6 +17,10 @@ SCALE_UNUSED: Final = -2
 # A real sender leaves a handful of holes; a hostile capture may leave one a segment.
 HOLES_KEPT: Final = 256
 
+# Two numbers further apart than 2**31 have no order (RFC 9293 3.4), so a long transfer forgets its beginning.
+REMEMBERED: Final = 1 << 30
+FORGOTTEN_AT_ONCE: Final = 1 << 29
+
 
 class Endpoint:
     """What one endpoint has sent. Sequence numbers are absolute, frames count from 1 (0: not seen)."""
@@ -68,6 +72,7 @@ class Endpoint:
         self.out_of_order_segments: i64 = 0
         self.lowest: i64 = -1
         self.highest: i64 = -1
+        self.beginning_forgotten: bool = False
         self.holes: list[int] | None = None
 
         # The segment sent last, to recognise a frame that was captured twice.
@@ -95,6 +100,8 @@ class Endpoint:
 
     def take_payload(self, seq: i64, length: i64) -> i64:
         """Count payload `[seq, seq + length)` and return how many of its octets had not been seen before."""
+        if length > REMEMBERED:
+            return length
         end = advance(seq, length)
         if self.highest < 0:
             self.lowest = seq
@@ -104,28 +111,62 @@ class Endpoint:
         if distance >= 0:
             if distance > 0:
                 self._add_hole(self.highest, seq)
-            self.highest = end
+            self._raise_highest(distance + length)
             return length
         fresh: i64 = 0
         stop = end
         if distance + length > 0:
             fresh = distance + length
             stop = self.highest
-            self.highest = end
+            self._raise_highest(fresh)
         start = seq
-        if difference(start, self.lowest) < 0:
+        before = difference(self.lowest, start)
+        if before > 0:
+            # Before what was forgotten nothing is new; too far before everything it is new but not remembered.
+            known = before + difference(self.highest, self.lowest) <= REMEMBERED
             if difference(stop, self.lowest) < 0:
-                self._add_hole(stop, self.lowest)
-                fresh += difference(stop, start)
-                self.lowest = start
-                return fresh
-            fresh += difference(self.lowest, start)
-            old_lowest = self.lowest
-            self.lowest = start
-            start = old_lowest
+                if self.beginning_forgotten:
+                    return fresh
+                if known:
+                    self._add_hole(stop, self.lowest)
+                    self.lowest = start
+                return fresh + difference(stop, start)
+            start = self.lowest
+            if not self.beginning_forgotten:
+                fresh += before
+                if known:
+                    self.lowest = seq
         if self.holes is not None:
             fresh += self._fill(start, stop)
         return fresh
+
+    def _raise_highest(self, octets: i64) -> None:
+        span = difference(self.highest, self.lowest) + octets
+        self.highest = advance(self.highest, octets)
+        if span > REMEMBERED:
+            self.beginning_forgotten = True
+            begin = advance(self.highest, -FORGOTTEN_AT_ONCE)
+            if self.holes is not None:
+                self._forget_holes(span, begin)
+            self.lowest = begin
+
+    def _forget_holes(self, span: i64, begin: i64) -> None:
+        """Let go of what lies before `begin`; `span` octets lie between the lowest number known and the highest."""
+        holes = self.holes
+        if holes is None:
+            return
+        left: list[int] = []
+        for position in range(0, len(holes), 2):
+            # The place of a hole, counted from the lowest number: the numbers themselves may be too far apart.
+            hole_end: i64 = holes[position + 1]
+            length = (hole_end - holes[position]) & 0xFFFFFFFF
+            end_place: i64 = (hole_end - self.lowest) & 0xFFFFFFFF
+            begin_place = span - FORGOTTEN_AT_ONCE
+            if end_place <= begin_place:
+                continue
+            left.append(begin if end_place - length < begin_place else holes[position])
+            left.append(hole_end)
+        self.holes = left if left else None
 
     def _add_hole(self, start: i64, end: i64) -> None:
         if self.holes is None:

@@ -34,7 +34,12 @@ class Label(NamedTuple):
 
 
 LABELS: Final = (
-    Label(HANDSHAKE_1, "handshake-1", "SYN 1/3", "a SYN without ACK that opens a connection, or repeats the opening"),
+    Label(
+        HANDSHAKE_1,
+        "handshake-1",
+        "SYN 1/3",
+        "a SYN without ACK that opens a connection, or repeats the opening",
+    ),
     Label(HANDSHAKE_2, "handshake-2", "SYN-ACK 2/3", "SYN and ACK that acknowledge the peer's SYN"),
     Label(HANDSHAKE_3, "handshake-3", "ACK 3/3", "the segment whose ACK completes the opening"),
     Label(DATA, "data", "DATA", "payload octets are present"),

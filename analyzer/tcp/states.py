@@ -106,7 +106,9 @@ def _row(state: int, input: int, target: int, why: str, section: str) -> Transit
 
 
 _RESET_SENT: Final = "the {me} gives the connection up and tells so with RST"
-_RESET_RECEIVED: Final = "the {peer}'s RST is acceptable (seq {seq}), so the {me} drops the connection at once"
+_RESET_RECEIVED: Final = (
+    "the {peer}'s RST is acceptable (seq {seq}), so the {me} drops the connection at once"
+)
 _FIN_SENT: Final = "the {me} closes: its FIN has sequence number {fin}"
 _FIN_RECEIVED: Final = "the {peer}'s FIN (sequence number {fin}) arrives: the {peer} will send no more"
 
@@ -318,7 +320,9 @@ def _index() -> list[int]:
     positions = [0] * (len(STATES) * len(INPUTS))
     for position, transition in enumerate(TRANSITIONS):
         place = transition.state * len(INPUTS) + transition.input
-        assert positions[place] == 0, f"two rows for {STATES[transition.state]} and {INPUTS[transition.input]}"
+        assert positions[place] == 0, (
+            f"two rows for {STATES[transition.state]} and {INPUTS[transition.input]}"
+        )
         positions[place] = position + 1
     return positions
 

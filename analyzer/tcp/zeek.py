@@ -99,7 +99,7 @@ class ZeekView:
                 side.repeats += 1
                 if side.repeats in _SCALED:
                     self._write("T", originates)
-            if not side.seen_data:
+            if not side.seen_data and not syn and not fin and not rst:
                 side.seen_data = True
                 self._write("D", originates)
             side.octets = True

@@ -164,6 +164,8 @@ class Capture:
     last_time_ns: int | None
     truncated: bool
     warnings: tuple[str, ...]
+    display_filter: str | None = None
+    """The filter by which tshark chose the frames; None where all were analysed. `frames` are the chosen ones."""
 
 
 class Source(Protocol):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from analyzer.text import say
-from analyzer.trace.model import Connection
+from analyzer.trace.model import Connection, Segment
 
-__all__ = ["CLOSE_WORDS", "HANDSHAKE_WORDS", "verdict"]
+__all__ = ["CLOSE_WORDS", "HANDSHAKE_WORDS", "LABEL_REASONS", "label_reason", "verdict"]
 
 HANDSHAKE_WORDS: Final = {
     "complete": "opened",
@@ -32,6 +32,46 @@ CLOSE_WORDS: Final = {
     "open": "still open",
 }
 """The outcome of a close in the words of a verdict; `none` has none."""
+
+LABEL_REASONS: Final = {
+    "handshake-1": "SYN is set and ACK is not: the {me} asks for a connection and names its first "
+    "sequence number",
+    "handshake-2": "SYN and ACK are set: ack {ack} covers the {peer}'s SYN, and the {me} names its own first "
+    "sequence number",
+    "handshake-3": "ack {ack} covers the {peer}'s SYN, which completes the opening",
+    "data": "there is payload: {length}, the sequence numbers {seq} to {last}",
+    "close-1": "FIN is set, the first FIN of the connection: the {me} will send nothing after sequence "
+    "number {fin}",
+    "close-2": "ack {ack} covers the {peer}'s FIN, the first one of the connection",
+    "close-3": "FIN is set, the second FIN of the connection: the {me} will send nothing after sequence "
+    "number {fin}",
+    "close-4": "ack {ack} covers the {peer}'s FIN, the second one of the connection",
+    "reset": "RST is set: the {me} refuses the connection or ends it at once",
+    "keep-alive": "no new octet: the {me} asks whether the {peer} is still there, or answers such a question",
+    "probe": "the receiver's window is closed: the {me} asks whether it has opened, or answers that question",
+    "ack": "ACK is set and there is neither payload nor SYN, FIN or RST: it only acknowledges",
+    "stray": "it belongs to the two endpoints but fits no phase: after the end, before any opening, or "
+    "without ACK",
+}
+"""Why a segment bears a label. `{me}` sent the segment, `{peer}` is the other side; numbers are relative."""
+
+
+def label_reason(label: str, segment: Segment) -> str:
+    """The sentence why `segment` bears `label`."""
+    me, peer = ("client", "server") if segment.sender == "client" else ("server", "client")
+    # A SYN takes the sequence number before the first octet of the payload.
+    first = segment.seq + ("SYN" in segment.flags.split(","))
+    octets = say("1 octet") if segment.length == 1 else say("{count:,} octets", count=segment.length)
+    return say(
+        LABEL_REASONS[label],
+        me=say(me),
+        peer=say(peer),
+        ack=segment.ack,
+        length=octets,
+        seq=first,
+        last=first + segment.length - 1,
+        fin=first + segment.length,
+    )
 
 
 def verdict(connection: Connection) -> str:

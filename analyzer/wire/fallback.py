@@ -15,7 +15,7 @@ from analyzer.wire import skips
 from analyzer.wire.header import Header
 from analyzer.wire.link_types import ETHERNET, RAW
 
-__all__ = ["decode_with_dpkt"]
+__all__ = ["decode_with_dpkt", "innermost_ip"]
 
 # Link type -> (module, class) of dpkt that reads it.
 _READERS: Final = {
@@ -39,6 +39,10 @@ _HOPELESS: Final = (
     skips.PROTOCOL + 58,
 )
 
+# dpkt leaves what an IEEE 802.11 frame carries as octets; in clear text they begin with this (RFC 1042).
+_WIRELESS: Final = (105, 127)
+_SNAP: Final = b"\xaa\xaa\x03"
+
 # How many layers may lie around the IP packet; a real frame has a handful.
 _DEEPEST: Final = 16
 
@@ -53,20 +57,22 @@ def decode_with_dpkt(
     """
     if refusal in _HOPELESS:
         return skips.OTHER
-    reader = _READERS.get(int(link_type))
-    if reader is None:
-        return skips.OTHER
-    inside = _innermost_ip(block[offset : offset + captured], *reader)
+    inside = innermost_ip(block[offset : offset + captured], int(link_type))
     if inside < 0:
         return skips.OTHER
     return header.decode(block, offset + inside, captured - inside, original - inside, RAW)
 
 
-def _innermost_ip(frame: bytes, module: str, name: str) -> int:
-    """Where in the frame the innermost IP packet begins, -1 where dpkt finds none."""
+def innermost_ip(frame: bytes, link_type: int) -> int:
+    """Where in the frame the innermost IP packet begins, -1 where dpkt finds none or knows no such link."""
+    known = _READERS.get(link_type)
+    if known is None:
+        return -1
+    module, name = known
+    wireless = link_type in _WIRELESS
     import importlib
 
-    from dpkt import ip, ip6
+    from dpkt import ip, ip6, llc
 
     reader: Any = getattr(importlib.import_module(f"dpkt.{module}"), name)
     found = -1
@@ -76,9 +82,14 @@ def _innermost_ip(frame: bytes, module: str, name: str) -> int:
         for _ in range(_DEEPEST):
             if isinstance(layer, (ip.IP, ip6.IP6)):
                 found = frame.find(layer.pack_hdr(), max(found, 0))
-            if isinstance(layer, (bytes, bytearray)) or layer is None:
+            if layer is None:
                 break
-            layer = layer.data
+            if isinstance(layer, (bytes, bytearray)):
+                if not wireless or found >= 0 or not layer.startswith(_SNAP):
+                    break
+                layer = llc.LLC(layer)
+            else:
+                layer = layer.data
     except Exception:
         return -1
     return found

@@ -16,7 +16,6 @@ from analyzer.capture import open_capture, open_stream
 from analyzer.errors import CaptureFormatError, InputError
 from tests.capture.builders import interface, pcap, pcap_header, pcapng, section
 from tests.capture.reading import failing, frames_of, in_pieces
-from tests.conftest import NO_CORPUS, corpus_directory
 
 FRAMES = [b"first", b"second"]
 
@@ -145,11 +144,6 @@ def test_a_file_that_is_no_capture_is_closed(tmp_path: Path) -> None:
     path.write_bytes(b"note")
     with pytest.raises(CaptureFormatError):
         open_capture(path)
-
-
-@pytest.mark.skipif("CI" not in os.environ, reason="only CI has to have the corpus")
-def test_ci_has_the_corpus() -> None:
-    assert corpus_directory() is not None, NO_CORPUS
 
 
 def test_a_capture_of_the_corpus(corpus_capture: Path) -> None:

@@ -266,3 +266,12 @@ def test_an_excerpt_is_harmless_and_short(payload: bytes, missing: int) -> None:
     shown = excerpt(payload, len(payload) + missing)
     assert shown.isprintable()
     assert len(shown) <= 27
+
+
+def test_summaries_stand_in_the_place_of_excerpts() -> None:
+    connection = echo().connection()
+    told = {4: "HTTP GET /" + "x" * 100, 5: "no payload here", 6: "a\x1b[2J\u202e\\x"}
+    rows = {row.frame: row for row in arrows(lay_out(connection, summaries=told))}
+    assert rows[4].text == "HTTP GET /" + "x" * 37 + "…"
+    assert rows[5].text == ""
+    assert rows[6].text == "a\\x1b[2J\\u202e\\x"

@@ -124,7 +124,11 @@ def test_figure_8_where_the_capture_holds_the_duplicate(play: Player) -> None:
         handshake="complete",
         close="open",
     )
-    assert [played.built(number).handshake.outcome for number in range(3)] == ["unanswered", "aborted", "complete"]
+    assert [played.built(number).handshake.outcome for number in range(3)] == [
+        "unanswered",
+        "aborted",
+        "complete",
+    ]
 
 
 def test_data_on_the_third_acknowledgement(play: Player) -> None:
@@ -542,7 +546,10 @@ def test_data_both_ways(play: Player) -> None:
         < P. 1:3(2) ack 3       ; data
         > . 3:3(0) ack 3        ; ack
         """
-        + CLOSING.replace("1:1", "3:3").replace("2:2", "4:4").replace("ack 2", "ack 4").replace("ack 1", "ack 3"),
+        + CLOSING.replace("1:1", "3:3")
+        .replace("2:2", "4:4")
+        .replace("ack 2", "ack 4")
+        .replace("ack 1", "ack 3"),
         handshake="complete",
         close="four-segment",
         closed_by="first",
@@ -815,7 +822,10 @@ def test_syn_with_fin(play: Player) -> None:
 
 
 def test_reset_with_syn(play: Player) -> None:
-    play(OPENING + "> SR 0:0(0)   ; reset (bad_flags, retransmission, unacceptable_reset) | ESTABLISHED ESTABLISHED")
+    play(
+        OPENING
+        + "> SR 0:0(0)   ; reset (bad_flags, retransmission, unacceptable_reset) | ESTABLISHED ESTABLISHED"
+    )
 
 
 def test_first_segment_with_reset_and_syn(play: Player) -> None:
@@ -1186,7 +1196,9 @@ def test_new_connection_challenged_because_the_old_one_lives(play: Player) -> No
 def test_both_ends_on_one_address(play: Player) -> None:
     for address in ("127.0.0.1", "::1"):
         world = replace(play.world, first=address, second=address, second_port=20000)
-        played = play(OPENING + CLOSING, handshake="complete", close="four-segment", closed_by="first", world=world)
+        played = play(
+            OPENING + CLOSING, handshake="complete", close="four-segment", closed_by="first", world=world
+        )
         assert str(played.built().server).endswith(":20000")
 
 
@@ -1219,14 +1231,20 @@ NUMBERS = st.sampled_from(
     [0, 1, 2, 5, 11, 12, 21, 1000, 70_000, 2**31 - 1, 2**31, 2**31 + 1, 2**32 - 2, 2**32 - 1]
 )
 OPTIONS = st.sampled_from(
-    [b"", b"\x02\x04\x05\xb4", b"\x03\x03\x07\x00", b"\x22\x02\x00\x00", b"\x08\x0a\x00", b"\xff" * 4, b"\x00" * 40]
+    [
+        b"",
+        b"\x02\x04\x05\xb4",
+        b"\x03\x03\x07\x00",
+        b"\x22\x02\x00\x00",
+        b"\x08\x0a\x00",
+        b"\xff" * 4,
+        b"\x00" * 40,
+    ]
 )
 SEGMENTS = st.lists(
     st.tuples(
         st.booleans(),
-        st.one_of(
-            st.sampled_from([0x02, 0x12, 0x10, 0x18, 0x11, 0x04, 0x14, 0x01]), st.integers(0, 0x1FF)
-        ),
+        st.one_of(st.sampled_from([0x02, 0x12, 0x10, 0x18, 0x11, 0x04, 0x14, 0x01]), st.integers(0, 0x1FF)),
         NUMBERS,
         NUMBERS,
         st.sampled_from([0, 0, 0, 1, 2, 10, 1500]),
@@ -1305,7 +1323,9 @@ def test_a_state_moves_by_the_table_or_not_at_all(play: Player) -> None:
 
 def test_every_label_note_and_outcome_has_its_transcript() -> None:
     written = Path(__file__).read_text("utf-8")
-    lines = [line.partition(";")[2] for line in written.splitlines() if re.match(r"\s*(\+[\d.]+ )?[<>] ", line)]
+    lines = [
+        line.partition(";")[2] for line in written.splitlines() if re.match(r"\s*(\+[\d.]+ )?[<>] ", line)
+    ]
     lines += re.findall(r'"[<>] [^"]*;([^"]*)"', written)
     names = set(re.findall(r"[a-z_0-9-]+", " ".join(lines)))
     missing = ({label.name for label in LABELS} | {note.name for note in NOTES}) - names
@@ -1348,7 +1368,7 @@ def test_a_line_out_of_notation_is_an_error(wrong: str) -> None:
     ],
 )
 def test_every_expectation_is_compared(play: Player, wrong: str) -> None:
-    with pytest.raises(AssertionError, match="expected .*\n"):
+    with pytest.raises(AssertionError, match=r"expected +actual"):
         play(wrong)
 
 

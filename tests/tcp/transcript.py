@@ -362,15 +362,15 @@ def ethernet(packet: bytes) -> bytes:
 def checksum(octets: bytes) -> int:
     """The Internet checksum (RFC 1071)."""
     octets += bytes(len(octets) % 2)
-    total = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
+    total: int = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return total ^ 0xFFFF
 
 
 def _low(address: str) -> int:
-    low = int(ip_address(address)) & (2**64 - 1)
-    return low - 2**64 if low >> 63 else low
+    low: int = int(ip_address(address)) & 0xFFFFFFFFFFFFFFFF
+    return low - (1 << 64) if low >> 63 else low
 
 
 def _expected(line: Line, found: Found) -> str:

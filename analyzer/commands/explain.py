@@ -1,0 +1,49 @@
+"""`tcpanalyze explain CAPTURE FRAME`: everything about one segment, and what Wireshark says of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from analyzer.commands.base import Command, warn
+from analyzer.errors import DissectionError
+
+__all__ = ["command"]
+
+
+@click.command(
+    cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.argument("capture", type=click.Path())
+@click.argument("frame", type=click.IntRange(min=1))
+@click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
+@click.option("--no-dissection", is_flag=True, help="Leave out what Wireshark (tshark) makes of the frame.")
+def command(capture: str, frame: int, ascii_only: bool, no_dissection: bool) -> None:
+    """Explain the TCP segment in one frame of CAPTURE, counted from 1 as in Wireshark.
+
+    Shows what the segment does and why, what came before it and what answers it, its header field by field,
+    its options and payload; below, what Wireshark makes of the frame, where tshark is installed.
+    """
+    from analyzer.explaining import dissect, explain
+    from analyzer.report.explanation import dissection_lines, explanation_lines
+    from analyzer.report.terminal import finish, style_of
+
+    explanation = explain(capture, frame)
+    for warning in explanation.capture.warnings:
+        warn(warning)
+    style = style_of(sys.stdout, os.environ, ascii_only=ascii_only)
+    for line in explanation_lines(explanation, style):
+        sys.stdout.write(line + "\n")
+    if no_dissection:
+        return
+    # What is known is on the screen while tshark starts.
+    sys.stdout.flush()
+    try:
+        dissection = dissect(explanation, capture)
+    except DissectionError as error:
+        sys.stdout.write("\n" + finish([(str(error), "faint")], style) + "\n")
+        return
+    for line in dissection_lines(dissection.layers, dissection.application, style):
+        sys.stdout.write(line + "\n")

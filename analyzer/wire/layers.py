@@ -1,0 +1,220 @@
+"""What lies around the TCP segment in its frame: link header, VLAN tags, IP header, for a person to read.
+
+The walk is the one of `header.py`, at leisure and with every value kept. What dpkt unwrapped
+(`fallback.py`) is told in one line, and the innermost IP header after it as any other.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Final, NamedTuple
+
+from analyzer.text import say
+from analyzer.wire.fallback import innermost_ip
+from analyzer.wire.header import (
+    ETHERTYPE_IPV4,
+    ETHERTYPE_IPV6,
+    PROTOCOL_TCP,
+    VLAN_ETHERTYPES,
+)
+from analyzer.wire.link_types import (
+    ETHERNET,
+    IPV4,
+    IPV6,
+    LINUX_SLL,
+    LINUX_SLL2,
+    LOOP,
+    NULL,
+    RAW,
+    RAW_BSD,
+    RAW_OPENBSD,
+    link_type_name,
+)
+
+__all__ = ["Layer", "Layers", "layers_of"]
+
+ECN: Final = ("not ECN-capable", "ECT(1)", "ECT(0)", "congestion experienced")
+"""The two bits of RFC 3168 5."""
+
+PACKET_TYPES: Final = ("to this host", "broadcast", "multicast", "to another host", "sent by this host")
+"""The packet types of Linux's cooked capture."""
+
+EXTENSION_HEADERS: Final = {
+    0: "hop-by-hop options",
+    43: "routing",
+    44: "fragment",
+    51: "authentication",
+    60: "destination options",
+    135: "mobility",
+    139: "host identity",
+    140: "shim6",
+}
+
+
+class Layer(NamedTuple):
+    """One layer: its name, and what its header says, in the order of the header."""
+
+    name: str
+    facts: tuple[str, ...]
+
+
+class Layers(NamedTuple):
+    """All layers from the outside in, and the addresses of the innermost IP header as octets."""
+
+    layers: tuple[Layer, ...]
+    source: bytes
+    destination: bytes
+
+
+def layers_of(frame: bytes, link_type: int, tcp_offset: int) -> Layers:
+    """The layers of a frame that holds a TCP segment at `tcp_offset`."""
+    found: list[Layer] = []
+    at = _link(frame, link_type, found)
+    if at < 0 or not _reaches(frame, at, tcp_offset):
+        inside = innermost_ip(frame, link_type)
+        if inside < 0:
+            return Layers(tuple(found), b"", b"")
+        outside = max(at, 0)
+        del found[1:]
+        count = inside - outside
+        found.append(
+            Layer(say("encapsulation"), (say("{count} octets before the innermost IP header", count=count),))
+        )
+        at = inside
+    if frame[at] >> 4 == 4:
+        return _ipv4(frame, at, found)
+    return _ipv6(frame, at, found)
+
+
+def _link(frame: bytes, link_type: int, found: list[Layer]) -> int:
+    """Append the link layer and its VLAN tags; where the IP header begins, -1 where that is not known."""
+    name = link_type_name(link_type)
+    if link_type == ETHERNET and len(frame) >= 14:
+        addresses = say(
+            "{source} → {destination}", source=frame[6:12].hex(":"), destination=frame[:6].hex(":")
+        )
+        return _tags(frame, 12, 14, name, (addresses,), found)
+    if link_type == LINUX_SLL and len(frame) >= 16:
+        return _tags(frame, 14, 16, name, _cooked(frame[0:2], frame[6:14], frame[4:6]), found)
+    if link_type == LINUX_SLL2 and len(frame) >= 20:
+        interface = say("interface {number}", number=_number(frame[4:8]))
+        facts = (interface, *_cooked(frame[10:11], frame[12:20], frame[11:12]))
+        return _tags(frame, 0, 20, name, facts, found)
+    if link_type in (NULL, LOOP) and len(frame) >= 4:
+        found.append(Layer(name, (say("address family {octets}", octets=frame[:4].hex(" ")),)))
+        return 4
+    if link_type in (RAW, RAW_BSD, RAW_OPENBSD, IPV4, IPV6):
+        found.append(Layer(name, ()))
+        return 0
+    found.append(Layer(name, ()))
+    return -1
+
+
+def _cooked(kind: bytes, address: bytes, length: bytes) -> tuple[str, ...]:
+    number = _number(kind)
+    facts = [say(PACKET_TYPES[number]) if number < len(PACKET_TYPES) else say("type {number}", number=number)]
+    octets = min(_number(length), 8)
+    if octets:
+        facts.append(say("from {source}", source=address[:octets].hex(":")))
+    return tuple(facts)
+
+
+def _tags(frame: bytes, kind_at: int, at: int, name: str, facts: tuple[str, ...], found: list[Layer]) -> int:
+    kind = _number(frame[kind_at : kind_at + 2])
+    tags: list[Layer] = []
+    outer = kind
+    while kind in VLAN_ETHERTYPES and at + 4 <= len(frame):
+        tag = _number(frame[at : at + 2])
+        said = [say("number {number}", number=tag & 0x0FFF), say("priority {number}", number=tag >> 13)]
+        if tag & 0x1000:
+            said.append(say("may be dropped"))
+        tags.append(Layer("VLAN", tuple(said)))
+        kind = _number(frame[at + 2 : at + 4])
+        at += 4
+    found.append(Layer(name, (*facts, say("type 0x{kind}", kind=f"{outer:04x}"))))
+    found.extend(tags)
+    return at if kind in (ETHERTYPE_IPV4, ETHERTYPE_IPV6) else -1
+
+
+def _reaches(frame: bytes, at: int, tcp_offset: int) -> bool:
+    """Whether the IP header at `at` is the one that the segment at `tcp_offset` lies in."""
+    if len(frame) <= at:
+        return False
+    if frame[at] >> 4 == 4:
+        return at + ((frame[at] & 0x0F) << 2) == tcp_offset and len(frame) >= at + 20
+    if frame[at] >> 4 != 6 or len(frame) < at + 40:
+        return False
+    return _after_extensions(frame, at)[0] == tcp_offset
+
+
+def _after_extensions(frame: bytes, at: int) -> tuple[int, list[int]]:
+    """Where the extension headers of the IPv6 header at `at` end, and their numbers."""
+    following, inner, numbers = frame[at + 6], at + 40, []
+    while following != PROTOCOL_TCP and following in EXTENSION_HEADERS and inner + 2 <= len(frame):
+        numbers.append(following)
+        length = (
+            8
+            if following == 44
+            else (frame[inner + 1] + 2) * 4
+            if following == 51
+            else (frame[inner + 1] + 1) * 8
+        )
+        following = frame[inner]
+        inner += length
+    return inner, numbers
+
+
+def _ipv4(frame: bytes, at: int, found: list[Layer]) -> Layers:
+    header = frame[at : at + 20]
+    source, destination = header[12:16], header[16:20]
+    length = _number(header[2:4])
+    flags = header[6] >> 5
+    facts = [
+        _addresses(source, destination),
+        say("TTL {hops}", hops=header[8]),
+        say("ID 0x{number}", number=f"{_number(header[4:6]):04x}"),
+        say("may not be fragmented (DF)") if flags & 2 else say("may be fragmented"),
+        *_traffic(header[1]),
+        say("{count} octets", count=length) if length else say("length 0 (segmentation offload)"),
+    ]
+    options = ((header[0] & 0x0F) << 2) - 20
+    if options:
+        facts.append(say("{count} octets of IP options", count=options))
+    found.append(Layer("IPv4", tuple(facts)))
+    return Layers(tuple(found), source, destination)
+
+
+def _ipv6(frame: bytes, at: int, found: list[Layer]) -> Layers:
+    header = frame[at : at + 40]
+    source, destination = header[8:24], header[24:40]
+    first = _number(header[:4])
+    length = _number(header[4:6])
+    facts = [
+        _addresses(source, destination),
+        say("hop limit {hops}", hops=header[7]),
+        say("flow label 0x{number}", number=f"{first & 0xFFFFF:05x}"),
+        *_traffic(first >> 20 & 0xFF),
+        say("{count} octets after the header", count=length)
+        if length
+        else say("length 0 (segmentation offload)"),
+    ]
+    facts += [
+        say("extension header: {name}", name=say(EXTENSION_HEADERS[number]))
+        for number in _after_extensions(frame, at)[1]
+    ]
+    found.append(Layer("IPv6", tuple(facts)))
+    return Layers(tuple(found), source, destination)
+
+
+def _addresses(source: bytes, destination: bytes) -> str:
+    return say("{source} → {destination}", source=ip_address(source), destination=ip_address(destination))
+
+
+def _traffic(octet: int) -> tuple[str, ...]:
+    """DSCP where it is not the default, and ECN."""
+    ecn = say("ECN: {meaning}", meaning=say(ECN[octet & 3]))
+    return (say("DSCP {number}", number=octet >> 2), ecn) if octet >> 2 else (ecn,)
+
+
+def _number(octets: bytes) -> int:
+    return int.from_bytes(octets, "big")

@@ -1,0 +1,215 @@
+"""The options of one TCP header, one by one, for a person to read: names, octets, values, faults.
+
+`options.py` takes from the same octets what the machine needs, and is what decides about a connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from analyzer.text import say
+from analyzer.wire import options
+
+__all__ = ["OPTION_NAMES", "Option", "list_options"]
+
+OPTION_NAMES: Final = {
+    options.END: "End of Option List",
+    options.NO_OPERATION: "No-Operation",
+    options.MAXIMUM_SEGMENT_SIZE: "Maximum Segment Size",
+    options.WINDOW_SCALE: "Window Scale",
+    options.SACK_PERMITTED: "SACK Permitted",
+    options.SACK: "SACK",
+    6: "Echo",
+    7: "Echo Reply",
+    options.TIMESTAMPS: "Timestamps",
+    9: "Partial Order Connection Permitted",
+    10: "Partial Order Service Profile",
+    11: "CC",
+    12: "CC.NEW",
+    13: "CC.ECHO",
+    14: "Alternate Checksum Request",
+    15: "Alternate Checksum Data",
+    18: "Trailer Checksum",
+    19: "MD5 Signature",
+    27: "Quick-Start Response",
+    28: "User Timeout",
+    29: "Authentication (TCP-AO)",
+    options.MULTIPATH: "Multipath TCP",
+    options.FAST_OPEN: "Fast Open Cookie",
+    69: "Encryption Negotiation (TCP-ENO)",
+    172: "Accurate ECN Order 0",
+    174: "Accurate ECN Order 1",
+    options.EXPERIMENT_1: "Experiment",
+    options.EXPERIMENT_2: "Experiment",
+}
+"""The registry of option kinds that IANA keeps; obsolete ones included, since old captures have them."""
+
+MULTIPATH_SUBTYPES: Final = (
+    "MP_CAPABLE", "MP_JOIN", "DSS", "ADD_ADDR", "REMOVE_ADDR", "MP_PRIO", "MP_FAIL", "MP_FASTCLOSE",
+    "MP_TCPRST",
+)  # fmt: skip
+MULTIPATH_EXPERIMENT: Final = 15
+
+
+class Option(NamedTuple):
+    """One option as it stands in the header.
+
+    offset: octets from the beginning of the TCP header. octets: all of it, kind and length included.
+    value: what it says, empty where there is nothing to say.
+    fault: what is wrong with it, empty if nothing is.
+    """
+
+    kind: int
+    offset: int
+    octets: bytes
+    name: str
+    value: str
+    fault: str
+
+
+def list_options(octets: bytes, *, complete: bool, base: int | None) -> list[Option]:
+    """The options in `octets`, those after the fixed 20 of a header.
+
+    complete: False where the capture cut the header, so that an option running past the end is no fault.
+    base: the number that relative acknowledgement numbers are counted from, for SACK blocks; None if unknown.
+    """
+    found: list[Option] = []
+    at = 0
+    while at < len(octets):
+        kind = octets[at]
+        name = say(OPTION_NAMES[kind]) if kind in OPTION_NAMES else say("kind {kind}", kind=kind)
+        if kind == options.END:
+            rest = octets[at + 1 :]
+            value = fault = ""
+            if any(rest):
+                fault = say("octets that are not 0 follow the end")
+            elif rest:
+                value = say("the rest is padding")
+            found.append(Option(kind, 20 + at, octets[at:], name, value, fault))
+            break
+        if kind == options.NO_OPERATION:
+            found.append(Option(kind, 20 + at, octets[at : at + 1], name, say("padding"), ""))
+            at += 1
+            continue
+        size = octets[at + 1] if at + 1 < len(octets) else None
+        if size is None or size < 2 or at + size > len(octets):
+            found.append(Option(kind, 20 + at, octets[at:], name, "", _length_fault(size, complete)))
+            break
+        body = octets[at + 2 : at + size]
+        reader = _READERS.get(kind, _unread)
+        read = reader(body, base)
+        fault = "" if read is not None else say("a length of {size} does not fit this kind", size=size)
+        found.append(Option(kind, 20 + at, octets[at : at + size], name, read or "", fault))
+        at += size
+    return found
+
+
+def _length_fault(size: int | None, complete: bool) -> str:
+    if size is not None and size < 2:
+        return say("a length of {size} is impossible: nothing after it can be read", size=size)
+    if not complete:
+        return say("the capture cut it off")
+    if size is None:
+        return say("its length is missing")
+    return say("its length, {size}, runs past the header", size=size)
+
+
+# Each reader gives the value as text, None where the length does not fit the kind.
+
+
+def _unread(body: bytes, base: int | None) -> str | None:
+    return ""
+
+
+def _maximum_segment_size(body: bytes, base: int | None) -> str | None:
+    if len(body) != 2:
+        return None
+    return say("{octets} octets of payload at most", octets=_number(body))
+
+
+def _window_scale(body: bytes, base: int | None) -> str | None:
+    if len(body) != 1:
+        return None
+    if body[0] > options.WINDOW_SCALE_LIMIT:
+        return say(
+            "shift {shift}, to be read as 14: windows count ×{factor}",
+            shift=body[0],
+            factor=1 << options.WINDOW_SCALE_LIMIT,
+        )
+    return say("shift {shift}: windows count ×{factor}", shift=body[0], factor=1 << body[0])
+
+
+def _sack_permitted(body: bytes, base: int | None) -> str | None:
+    return None if body else say("selective acknowledgements are welcome")
+
+
+def _sack(body: bytes, base: int | None) -> str | None:
+    if not body or len(body) % 8:
+        return None
+    numbers = [_number(body[at : at + 4]) for at in range(0, len(body), 4)]
+    if base is not None:
+        numbers = [(number - base) & 0xFFFFFFFF for number in numbers]
+    blocks = ", ".join(f"{left}–{right}" for left, right in zip(numbers[::2], numbers[1::2], strict=True))
+    if base is None:
+        return say("has received {blocks} (absolute)", blocks=blocks)
+    return say("has received {blocks}", blocks=blocks)
+
+
+def _timestamps(body: bytes, base: int | None) -> str | None:
+    if len(body) != 8:
+        return None
+    return say("value {value}, echo {echo}", value=_number(body[:4]), echo=_number(body[4:]))
+
+
+def _user_timeout(body: bytes, base: int | None) -> str | None:
+    if len(body) != 2:
+        return None
+    number = _number(body)
+    if number & 0x8000:
+        return say("{count} minutes", count=number & 0x7FFF)
+    return say("{count} seconds", count=number)
+
+
+def _multipath(body: bytes, base: int | None) -> str | None:
+    if not body:
+        return None
+    subtype = body[0] >> 4
+    if subtype < len(MULTIPATH_SUBTYPES):
+        return MULTIPATH_SUBTYPES[subtype]
+    if subtype == MULTIPATH_EXPERIMENT:
+        return "MP_EXPERIMENTAL"
+    return say("subtype {subtype}", subtype=subtype)
+
+
+def _fast_open(body: bytes, base: int | None) -> str | None:
+    if not body:
+        return say("asks for a cookie")
+    return say("cookie {cookie}", cookie=body.hex())
+
+
+def _experiment(body: bytes, base: int | None) -> str | None:
+    if len(body) < 2:
+        return ""
+    identifier = _number(body[:2])
+    if identifier == options.FAST_OPEN_MAGIC:
+        return say("Fast Open before it had a kind of its own: {value}", value=_fast_open(body[2:], base))
+    return say("experiment 0x{identifier}", identifier=f"{identifier:04x}")
+
+
+def _number(octets: bytes) -> int:
+    return int.from_bytes(octets, "big")
+
+
+_READERS: Final[dict[int, Callable[[bytes, int | None], str | None]]] = {
+    options.MAXIMUM_SEGMENT_SIZE: _maximum_segment_size,
+    options.WINDOW_SCALE: _window_scale,
+    options.SACK_PERMITTED: _sack_permitted,
+    options.SACK: _sack,
+    options.TIMESTAMPS: _timestamps,
+    28: _user_timeout,
+    options.MULTIPATH: _multipath,
+    options.FAST_OPEN: _fast_open,
+    options.EXPERIMENT_1: _experiment,
+    options.EXPERIMENT_2: _experiment,
+}

@@ -1,0 +1,73 @@
+"""`tcpanalyze explain` as a user runs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from analyzer import cli
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+ECHO = str(ROOT / "captures" / "echo.pcap")
+
+
+def run(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    status = cli.run(["explain", *arguments])
+    captured = capfd.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_with_dissection(tshark: str, capfd: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capfd, ECHO, "4")
+    assert (status, err) == (0, "")
+    assert "there is payload: 2 octets, the sequence numbers 1 to 2" in out
+    assert out.count("Dissected by Wireshark (tshark)") == 1
+    assert "    Destination Port: 20000\n" in out
+
+
+def test_without_dissection(capfd: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capfd, ECHO, "4", "--no-dissection")
+    assert (status, err) == (0, "")
+    assert "tshark" not in out
+    assert run(capfd, ECHO, "4", "--no-dissection", "--ascii")[1].isascii()
+
+
+def test_without_tshark_one_line_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    status, out, err = run(capfd, ECHO, "4")
+    assert (status, err) == (0, "")
+    assert out.splitlines()[-2] == ""
+    assert out.splitlines()[-1].startswith("dissection by tshark is not available: tshark is not installed")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ([ECHO, "11"], "there is no frame 11: the last one is frame 10"),
+        ([ECHO, "0"], "0 is not in the range"),
+        ([ECHO, "x"], "not a valid integer"),
+        ([ECHO], "Missing argument"),
+        (["-", "1"], "store it in a file first"),
+        (["nowhere.pcap", "1"], "does not exist"),
+        (["/", "1"], "is a directory"),
+    ],
+)
+def test_misuse(arguments: list[str], reason: str, capfd: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capfd, *arguments)
+    assert (status, out) == (2, "")
+    assert reason in err
+    assert err.count("\n") == 1
+
+
+def test_a_truncated_capture_is_explained_with_a_warning(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    cut = tmp_path / "cut.pcap"
+    cut.write_bytes(Path(ECHO).read_bytes()[:-5])
+    status, out, err = run(capfd, str(cut), "4", "--no-dissection")
+    assert status == 0
+    assert "DATA" in out
+    assert "warning" in err

@@ -1,0 +1,236 @@
+"""The main job as a user runs it: what it prints, what it draws, where."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from analyzer.commands.output import name_of
+from analyzer.report.document import schema
+from tests.commands.running import ECHO, inside, on_a_terminal, run, said, three_connections
+
+
+def test_text_then_pictures_and_their_paths(tmp_path: Path) -> None:
+    done = run(ECHO, cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr == b""
+    lines = done.stdout.decode().splitlines()
+    assert lines[-2:] == ["reports/echo/connection-0.svg", "reports/echo/connection-0.png"]
+    assert any("ACK 2/4 + FIN 3/4" in line for line in lines)
+    assert sorted(os.listdir(tmp_path / "reports" / "echo")) == ["connection-0.png", "connection-0.svg"]
+
+
+def test_output_names_the_folder_and_image_format_the_files(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "pictures"
+    status, out, _ = inside([ECHO, "-o", folder, "--image-format", "pdf"], capfd)
+    assert status == 0
+    assert out.splitlines()[-1] == str(folder / "connection-0.pdf")
+    assert os.listdir(folder) == ["connection-0.pdf"]
+
+
+def test_no_report_draws_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert inside([ECHO, "--no-report"], capfd)[0] == 0
+    assert os.listdir(tmp_path) == []
+
+
+def test_summary_leaves_segments_and_pictures_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, out, _ = inside([ECHO, "--summary"], capfd)
+    assert status == 0
+    assert "three segments" in out
+    assert "SYN 1/3" not in out
+    assert os.listdir(tmp_path) == []
+
+
+def test_json_holds_the_document_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, out, err = inside([ECHO, "--json"], capfd)
+    assert (status, err) == (0, "")
+    assert json.loads(out)["connections"][0]["close"]["outcome"] == "three-segment"
+    assert os.listdir(tmp_path) == []
+    status, out, err = inside([ECHO, "--json", "--summary"], capfd)
+    assert "segments" not in json.loads(out)["connections"][0]
+
+
+def test_json_draws_where_output_asks_for_it(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = inside([ECHO, "--json", "-o", tmp_path / "drawn", "--image-format", "svg"], capfd)
+    assert status == 0
+    assert json.loads(out)["schema"] == "tcpanalyze/1"
+    assert os.listdir(tmp_path / "drawn") == ["connection-0.svg"]
+
+
+def test_only_the_first_are_drawn_and_it_says_so(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    capture = tmp_path / "three.pcap"
+    capture.write_bytes(three_connections())
+    status, out, _ = inside([capture, "-o", tmp_path / "o", "--image-format", "svg", "--images", "2"], capfd)
+    assert status == 0
+    assert sorted(os.listdir(tmp_path / "o")) == ["connection-0.svg", "connection-1.svg"]
+    assert "the first 2 of 3 connections" in out
+    status, out, _ = inside(
+        [capture, "-o", tmp_path / "p", "--image-format", "svg", "--connection", "2"], capfd
+    )
+    assert os.listdir(tmp_path / "p") == ["connection-2.svg"]
+    assert "the first" not in out
+    assert "#2" in out
+    assert "#0" not in out
+
+
+def test_standard_input_also_compressed(tmp_path: Path) -> None:
+    for octets in (ECHO.read_bytes(), gzip.compress(ECHO.read_bytes())):
+        done = run("-", cwd=tmp_path, stdin=octets)
+        assert done.returncode == 0
+        assert done.stdout.decode().splitlines()[-1] == "reports/stdin/connection-0.png"
+
+
+@pytest.mark.parametrize(
+    ("capture", "name"),
+    [
+        ("a/echo.pcap", "echo"),
+        ("echo.PCAPNG", "echo"),
+        ("echo.pcap.gz", "echo"),
+        ("x.cap", "x"),
+        (".pcap", ".pcap"),
+        ("plain", "plain"),
+        ("-", "stdin"),
+    ],
+)
+def test_the_folder_is_named_after_the_capture(capture: str, name: str) -> None:
+    assert name_of(capture) == name
+
+
+def test_ascii(capfd: pytest.CaptureFixture[str]) -> None:
+    assert inside([ECHO, "--no-report", "--ascii"], capfd)[1].isascii()
+
+
+def test_a_truncated_capture_is_reported_as_far_as_it_goes(tmp_path: Path) -> None:
+    cut = tmp_path / "cut.pcap"
+    cut.write_bytes(ECHO.read_bytes()[:-5])
+    done = run(cut, "--no-report", cwd=tmp_path)
+    assert done.returncode == 0
+    assert said(done).startswith("warning: the file ends inside the record")
+    assert b"9 frames" in done.stdout
+    document = json.loads(run(cut, "--json", cwd=tmp_path).stdout)
+    assert document["capture"]["truncated"] is True
+    assert len(document["capture"]["warnings"]) == 1
+
+
+def test_an_unwritable_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reports").write_text("a file where the folder should be")
+    status, out, err = inside([ECHO], capfd)
+    assert status == 2
+    assert "SYN 1/3" in out
+    assert "cannot write reports/echo" in err
+
+
+def test_colour_only_on_a_terminal_and_without_no_color(tmp_path: Path) -> None:
+    assert b"\x1b[" in on_a_terminal([str(ECHO), "--no-report"], tmp_path)
+    assert b"\x1b[" not in on_a_terminal([str(ECHO), "--no-report"], tmp_path, NO_COLOR="1")
+    assert b"\x1b[" not in on_a_terminal([str(ECHO), "--no-report"], tmp_path, TERM="dumb")
+    assert b"\x1b[" not in run(ECHO, "--no-report", cwd=tmp_path).stdout
+
+
+def test_a_bar_while_drawing_and_none_left_behind(tmp_path: Path) -> None:
+    capture = tmp_path / "three.pcap"
+    capture.write_bytes(three_connections())
+    shown = on_a_terminal([str(capture), "-o", "out", "--image-format", "svg"], tmp_path)
+    assert b"drawing" in shown
+    assert b"out/connection-2.svg" in shown
+
+
+# What tshark adds: a choice of frames, and what payloads mean.
+
+
+def shown(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
+    return inside(arguments, capfd)
+
+
+def test_a_display_filter_chooses_frames_and_keeps_their_numbers(
+    tshark: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = shown(capfd, ECHO, "--json", "-Y", "frame.number >= 4 && tcp.srcport != 20000")
+    assert (status, err) == (0, "")
+    document = json.loads(out)
+    jsonschema.Draft202012Validator(schema()).validate(document)
+    assert document["capture"]["display_filter"] == "frame.number >= 4 && tcp.srcport != 20000"
+    assert document["capture"]["frames"] == 4
+    assert [segment["frame"] for segment in document["connections"][0]["segments"]] == [4, 7, 8, 10]
+    assert json.loads(shown(capfd, ECHO, "--json")[1])["capture"]["display_filter"] is None
+    assert "only frames that match tcp.len > 0" in shown(capfd, ECHO, "--no-report", "-Y", "tcp.len > 0")[1]
+
+
+def test_a_filter_that_matches_nothing(tshark: str, capfd: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = shown(capfd, ECHO, "--no-report", "-Y", "udp")
+    assert status == 0
+    assert "no TCP connection" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ([ECHO, "-Y", "tcp.len >"], "tshark refuses the display filter tcp.len >: Unexpected end"),
+        (["-", "-Y", "tcp"], "a display filter needs a file"),
+        (["-", "--dissect"], "--dissect needs a file"),
+        (["nowhere.pcap", "-Y", "tcp"], "does not exist"),
+    ],
+)
+def test_what_tshark_cannot_be_asked(
+    arguments: list[str | Path], reason: str, tshark: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = shown(capfd, *arguments)
+    assert (status, out) == (2, "")
+    assert reason in err
+    assert err.count("\n") == 1
+
+
+def test_dissect_tells_what_payloads_mean(
+    tshark: str, corpus: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "150")
+    capture = str(corpus / "PcapPlusPlus__four_ipv6_http_streams.pcap")
+    status, out, err = shown(capfd, capture, "--no-report", "--connection", "0", "--dissect")
+    assert (status, err) == (0, "")
+    assert "HTTP GET / HTTP/1.1" in out
+    # A segment in which tshark sees only a part of something keeps its excerpt.
+    assert '"HTTP/1.1 200 OK' in out
+
+
+def test_dissect_draws_it_too(
+    tshark: str, corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    capture = str(corpus / "PcapPlusPlus__four_ipv6_http_streams.pcap")
+    arguments = ["--dissect", "-o", str(tmp_path), "--image-format", "svg", "--connection", "0"]
+    assert shown(capfd, capture, *arguments)[0] == 0
+    assert (tmp_path / "connection-0.svg").stat().st_size > 1000
+
+
+def test_dissect_without_tshark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    status, out, err = shown(capfd, ECHO, "--no-report", "--dissect")
+    assert status == 0
+    assert '"AB"' in out
+    assert err.startswith(
+        "tcpanalyze: warning: dissection by tshark is not available: tshark is not installed"
+    )
+    assert err.count("\n") == 1
+    status, out, err = shown(capfd, ECHO, "-Y", "tcp")
+    assert (status, out) == (2, "")
+    assert "tshark is not installed" in err

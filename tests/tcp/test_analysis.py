@@ -1,0 +1,140 @@
+"""Wireshark's own notes, at the edges of their definitions; test_connection.py has the usual cases."""
+
+from __future__ import annotations
+
+import pytest
+
+from analyzer.tcp.notes import note_names
+from tests.tcp.transcript import FIRST_WRAPS, SECOND_WRAPS, World, observe, read
+
+OPENING = """
+    > S 0:0(0) <wscale 2>                   ; handshake-1
+    < S. 0:0(0) ack 1 <wscale 2>            ; handshake-2
+    > . 1:1(0) ack 1                        ; handshake-3
+"""
+
+# What is expected is said of the last line of each transcript.
+CASES = {
+    "fast, 20 ms after the duplicates": (
+        "fast_retransmission",
+        """
+        > . 1:11(10) ack 1 ; data
+        > . 11:21(10) ack 1 ; data
+        < . 1:1(0) ack 1 ; ack
+        < . 1:1(0) ack 1 ; ack
+        < . 1:1(0) ack 1 ; ack
+        +0.0199 > . 1:11(10) ack 1 ; data
+        """,
+    ),
+    "too late to be fast": (
+        "retransmission",
+        """
+        > . 1:11(10) ack 1 ; data
+        > . 11:21(10) ack 1 ; data
+        < . 1:1(0) ack 1 ; ack
+        < . 1:1(0) ack 1 ; ack
+        < . 1:1(0) ack 1 ; ack
+        +0.02 > . 1:11(10) ack 1 ; data
+        """,
+    ),
+    "duplicates are counted from one after an acknowledgement of something unseen": (
+        "fast_retransmission",
+        """
+        < . 1:1(0) ack 9 ; ack
+        < . 1:11(10) ack 9 ; data
+        < . 11:21(10) ack 9 ; data
+        > . 1:1(0) ack 1 ; ack
+        > . 1:1(0) ack 1 ; ack
+        < . 1:11(10) ack 9 ; data
+        """,
+    ),
+    "one duplicate is not enough": (
+        "retransmission",
+        """
+        > . 1:11(10) ack 1 ; data
+        > . 11:21(10) ack 1 ; data
+        < . 1:1(0) ack 1 ; ack
+        +0.03 > . 1:11(10) ack 1 ; data
+        """,
+    ),
+    "out of order within the initial round trip": (
+        "out_of_order",
+        "> . 11:21(10) ack 1 ; data\n+0.0199 > . 1:11(10) ack 1 ; data",
+    ),
+    "repeated after the initial round trip": (
+        "retransmission",
+        "> . 11:21(10) ack 1 ; data\n+0.02 > . 1:11(10) ack 1 ; data",
+    ),
+    "the same end again is repeated, however soon": (
+        "retransmission",
+        "> . 1:11(10) ack 1 ; data\n+0.001 > . 1:11(10) ack 1 ; data",
+    ),
+    "old octets all acknowledged": (
+        "spurious_retransmission",
+        "> . 1:11(10) ack 1 ; data\n< . 1:1(0) ack 11 ; ack\n+1 > . 2:11(9) ack 1 ; data",
+    ),
+    "old octets partly acknowledged": (
+        "retransmission",
+        "> . 1:11(10) ack 1 ; data\n< . 1:1(0) ack 5 ; ack\n+1 > . 2:11(9) ack 1 ; data",
+    ),
+    "a repeated FIN is never needless": (
+        "retransmission",
+        "> F. 1:1(0) ack 1 ; close-1\n< . 1:1(0) ack 2 ; close-2\n+1 > F. 1:1(0) ack 1 ; close-1",
+    ),
+    "data after a probe octet that was dropped": (
+        "",
+        "> . 1:11(10) ack 1 ; data\n> . 10:20(10) ack 1 ; data",
+    ),
+    "keep-alive with its octet": ("keep_alive", "> . 1:11(10) ack 1 ; data\n> . 10:11(1) ack 1 ; keep-alive"),
+    "two octets are no keep-alive": ("retransmission", "> . 1:11(10) ack 1 ; data\n+1 > . 9:11(2) ack 1 ; data"),
+    "keep-alive below an acknowledged octet": ("keep_alive", "> . 0:0(0) ack 1 ; keep-alive"),
+    "window filled to the last octet": ("window_full", "< . 1:1(0) ack 1 win 5 ; ack\n> . 1:21(20) ack 1 ; data"),
+    "window filled but for one": ("", "< . 1:1(0) ack 1 win 5 ; ack\n> . 1:20(19) ack 1 ; data"),
+    "window overrun": ("", "< . 1:1(0) ack 1 win 5 ; ack\n> . 1:22(21) ack 1 ; data"),
+    "window probed": ("zero_window_probe", "< . 1:1(0) ack 1 win 0 ; ack\n> . 1:2(1) ack 1 ; probe"),
+    "two octets are no probe": ("", "< . 1:1(0) ack 1 win 0 ; ack\n> . 1:3(2) ack 1 ; data"),
+    "zero window in a FIN does not count": ("", "< F. 1:1(0) ack 1 win 0 ; close-1"),
+    "zero window in a RST does not count": ("", "< R. 1:1(0) ack 1 win 0 ; reset"),
+    "window changed": ("window_update", "> . 1:1(0) ack 1 win 9 ; ack"),
+    "window changed and more acknowledged": (
+        "",
+        "< . 1:9(8) ack 1 ; data\n> . 1:1(0) ack 9 win 9 ; ack",
+    ),
+    "a gap": ("lost_segment", "> . 2:9(7) ack 1 ; data"),
+    "no gap before a reset": ("", "> R. 2:2(0) ack 1 ; reset"),
+    "acknowledged but not seen": ("ack_lost_segment", "< . 1:1(0) ack 9 ; ack"),
+    "said once only": ("", "< . 1:1(0) ack 9 ; ack\n< . 1:1(0) ack 10 ; ack"),
+    "keep-alive answered": ("keep_alive_ack", "> . 0:0(0) ack 1 ; keep-alive\n< . 1:1(0) ack 1 ; ack"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("world", [FIRST_WRAPS, SECOND_WRAPS], ids=["first-wraps", "second-wraps"])
+@pytest.mark.parametrize("name", CASES)
+def test_at_the_edge(name: str, world: World) -> None:
+    expected, transcript = CASES[name]
+    _, found = observe(read(OPENING + transcript), world)
+    assert note_names(found[-1].wireshark_notes) == ([expected] if expected else [])
+
+
+@pytest.mark.parametrize("world", [FIRST_WRAPS, SECOND_WRAPS], ids=["first-wraps", "second-wraps"])
+def test_without_a_handshake(world: World) -> None:
+    """The window of a side not heard yet is unknown, the round trip is taken for 3 ms, nothing is a gap."""
+    _, found = observe(
+        read(
+            """
+            > . 100:101(1) ack 1 ; data
+            > . 101:111(10) ack 1 ; data
+            > . 121:131(10) ack 1 ; data
+            +0.0029 > . 111:121(10) ack 1 ; data
+            +0.003 > . 90:100(10) ack 1 ; data
+            """
+        ),
+        world,
+    )
+    assert [note_names(item.wireshark_notes) for item in found] == [
+        [],
+        [],
+        ["lost_segment"],
+        ["out_of_order"],
+        ["retransmission"],
+    ]

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer.tcp.sequence import advance, difference
+
+NUMBERS = st.integers(0, 2**32 - 1)
+
+
+def test_across_the_wrap() -> None:
+    assert advance(2**32 - 1, 1) == 0
+    assert advance(0, -1) == 2**32 - 1
+    assert difference(3, 2**32 - 2) == 5
+    assert difference(2**32 - 2, 3) == -5
+    assert difference(7, 7) == 0
+
+
+def test_half_way_round() -> None:
+    assert difference(2**31 - 1, 0) == 2**31 - 1
+    assert difference(2**31, 0) == -(2**31)
+    assert difference(2**31 + 1, 0) == -(2**31 - 1)
+
+
+@given(NUMBERS, st.integers(-(2**31), 2**31 - 1))
+def test_a_difference_is_the_way_back(number: int, distance: int) -> None:
+    assert difference(advance(number, distance), number) == distance
+
+
+@given(NUMBERS, NUMBERS)
+def test_order_is_antisymmetric(left: int, right: int) -> None:
+    distance = difference(left, right)
+    assert -(2**31) <= distance < 2**31
+    if distance != -(2**31):
+        assert difference(right, left) == -distance

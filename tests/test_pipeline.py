@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from analyzer import analyze as analyze_of_the_package
+from analyzer import pipeline
+from analyzer.capture import Records, open_capture
+from analyzer.errors import CaptureFormatError, InputError, UsageError
+from analyzer.pipeline import analyze, follow
+from tests.capture.builders import START_NS, pcap
+from tests.tcp.transcript import FIRST_WRAPS, frames, read
+
+TRANSCRIPT = """
+    > S 0:0(0)                      ; handshake-1
+    < S. 0:0(0) ack 1               ; handshake-2
+    > . 1:1(0) ack 1                ; handshake-3
+    > P. 1:101(100) ack 1           ; data
+    > S 0:0(0) isn +70000           ; handshake-1
+    < S. 0:0(0) isn +7000 ack 1     ; handshake-2
+    > R 1:1(0)                      ; reset
+    > S 0:0(0) isn +70000           ; handshake-1
+"""
+ARP = bytes(12) + b"\x08\x06" + bytes(46)
+FRAMES = [ARP, *(frame for frame, _, _ in frames(read(TRANSCRIPT), FIRST_WRAPS))]
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Path:
+    path = tmp_path / "three\x1b.pcap"
+    path.write_bytes(pcap(FRAMES))
+    return path
+
+
+class Standing:
+    """Standard input that holds a capture."""
+
+    def __init__(self, content: bytes) -> None:
+        self.buffer = io.BytesIO(content)
+        self.closed = False
+
+    def isatty(self) -> bool:
+        return False
+
+
+def test_a_stored_capture(stored: Path) -> None:
+    trace = analyze(stored)
+    capture = trace.capture
+    assert capture.path.endswith("three\\x1b.pcap")
+    assert (capture.format, capture.link_types, capture.link_type_names) == ("pcap", (1,), ("Ethernet",))
+    assert (capture.frames, capture.tcp_segments, capture.skipped) == (9, 8, {"ARP": 1})
+    assert (capture.first_time_ns, capture.last_time_ns) == (START_NS, START_NS + 8000)
+    assert (capture.truncated, capture.warnings) == (False, ())
+    assert [connection.handshake.outcome for connection in trace] == ["complete", "aborted", "unanswered"]
+    assert [len(connection.segments) for connection in trace] == [4, 3, 1]
+    assert [segment.frame for segment in trace[1].segments] == [6, 7, 8]
+    assert analyze_of_the_package is analyze
+
+
+def test_segments_are_the_same_read_again(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = [list(connection.segments) for connection in analyze(stored)]
+    monkeypatch.setattr(pipeline, "SEGMENTS_KEPT", 7)
+    trace = analyze(stored)
+    # Forwards, backwards, the same twice, and with room for all or for one at a time.
+    for room in (200_000, 1):
+        monkeypatch.setattr(pipeline, "SEGMENTS_READ_AHEAD", room)
+        for number in (0, 1, 2, 2, 1, 0):
+            assert list(trace[number].segments) == kept[number]
+
+
+def test_connections_in_order_are_read_in_one_go(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "SEGMENTS_KEPT", 1)
+    opened = []
+
+    def counted(path: str) -> Records:
+        opened.append(path)
+        return open_capture(path)
+
+    monkeypatch.setattr(pipeline, "open_capture", counted)
+    trace = analyze(stored)
+    assert sum(len(connection.segments) for connection in trace) == 8
+    assert len(opened) == 2
+
+
+def test_a_file_that_went_away(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "SEGMENTS_KEPT", 1)
+    trace = analyze(stored)
+    stored.unlink()
+    with pytest.raises(InputError):
+        len(trace[0].segments)
+
+
+def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", Standing(pcap(FRAMES)))
+    trace = analyze("-")
+    assert trace.capture.path == "-"
+    assert [len(connection.segments) for connection in trace] == [4, 3, 1]
+
+
+def test_standard_input_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "SEGMENTS_KEPT_OF_A_PIPE", 7)
+    monkeypatch.setattr(sys, "stdin", Standing(pcap(FRAMES)))
+    trace = analyze("-")
+    assert len(trace) == 3
+    with pytest.raises(InputError, match="store it in a file"):
+        len(trace[0].segments)
+
+
+def test_there_is_no_such_connection(stored: Path) -> None:
+    trace = analyze(stored)
+    with pytest.raises(UsageError, match="no connection 3"):
+        trace[0].source.segments(3)
+    with pytest.raises(UsageError, match="no connection -1"):
+        trace[0].source.segments(-1)
+
+
+def test_a_capture_that_breaks_off(tmp_path: Path) -> None:
+    path = tmp_path / "cut.pcap"
+    path.write_bytes(pcap(FRAMES)[:-3])
+    trace = analyze(path)
+    assert trace.capture.truncated
+    assert len(trace.capture.warnings) == 1
+    assert [len(connection.segments) for connection in trace] == [4, 3]
+
+
+def test_a_capture_without_frames(tmp_path: Path) -> None:
+    path = tmp_path / "empty.pcap"
+    path.write_bytes(pcap([]))
+    trace = analyze(path)
+    assert (len(trace), trace.capture.frames) == (0, 0)
+    assert trace.capture.first_time_ns is trace.capture.last_time_ns is None
+
+
+def test_what_is_no_capture(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("no capture at all, only text\n")
+    with pytest.raises(CaptureFormatError):
+        analyze(path)
+    with pytest.raises(InputError):
+        analyze(tmp_path / "missing.pcap")
+
+
+def test_the_picture_of_a_connection(stored: Path) -> None:
+    assert analyze(stored)[0]._repr_svg_().lstrip().startswith(("<?xml", "<svg"))
+
+
+# A capture that grows.
+
+CAPTURES = Path(__file__).parents[1] / "captures"
+
+
+@pytest.mark.parametrize("path", sorted(CAPTURES.glob("*.pcap*")), ids=lambda path: path.name)
+def test_following_gives_the_segments_of_the_stored_capture(path: Path) -> None:
+    stored = analyze(path)
+    expected = {c.id: list(c.segments) for c in stored.connections}
+    followed: dict[int, list[object]] = {}
+    with open_capture(path) as records:
+        following = follow(records, str(path))
+        for sighting in following:
+            assert sighting.new == (sighting.number not in followed)
+            followed.setdefault(sighting.number, []).append(sighting.segment)
+            assert sighting.frame == sighting.segment.frame
+            assert sighting.time_ns == sighting.segment.time_ns
+        trace = following.trace()
+    assert followed == expected
+    assert trace.capture == stored.capture
+    assert [c.verdict for c in trace.connections] == [c.verdict for c in stored.connections]
+    assert {c.id: list(c.segments) for c in trace.connections} == expected
+
+
+@pytest.mark.parametrize("name", ["echo.pcap", "refused.pcap", "reset.pcap"])
+def test_a_connection_is_over_with_its_last_segment(name: str) -> None:
+    with open_capture(CAPTURES / name) as records:
+        sightings = [sighting.over for sighting in follow(records, name)]
+    assert not sightings[0]
+    assert sightings[-1]
+
+
+def test_past_the_budget_segments_are_read_from_the_file_that_holds_them() -> None:
+    path = str(CAPTURES / "echo.pcap")
+    with open_capture(path) as records:
+        following = follow(records, "live", stored=path, keep=3)
+        assert len(list(following)) == 10
+        assert len(following.trace().connections[0].segments) == 10
+    with open_capture(path) as records:
+        following = follow(records, "live", keep=3)
+        assert len(list(following)) == 10
+        with pytest.raises(InputError, match="store it in a file first"):
+            _ = following.trace().connections[0].segments
+
+
+def test_a_connection_can_be_looked_at_before_its_end() -> None:
+    with open_capture(CAPTURES / "echo.pcap") as records:
+        sighting = next(iter(follow(records, "live")))
+        assert sighting.connection.server.port == 20000
+        assert list(sighting.connection.segments) == []
+        with pytest.raises(UsageError):
+            sighting.connection.source.picture(sighting.connection)

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import pytest
+
+from analyzer.tcp.verdict import CLOSE_OUTCOMES, HANDSHAKE_OUTCOMES
+from analyzer.trace.sentences import CLOSE_WORDS, HANDSHAKE_WORDS
+from tests.tcp.transcript import FIRST_WRAPS, Player
+
+play = Player(FIRST_WRAPS)
+
+OPENING = """
+    > S 0:0(0)          ; handshake-1
+    < S. 0:0(0) ack 1   ; handshake-2
+    > . 1:1(0) ack 1    ; handshake-3
+"""
+
+
+def test_every_outcome_has_its_words() -> None:
+    assert tuple(HANDSHAKE_WORDS) == HANDSHAKE_OUTCOMES
+    assert (*CLOSE_WORDS, "none") == CLOSE_OUTCOMES
+
+
+@pytest.mark.parametrize(
+    ("transcript", "sentence"),
+    [
+        ("> S 0:0(0) ; handshake-1", "no answer to its SYN"),
+        (
+            "> S 0:0(0) ; handshake-1\n+1 > S 0:0(0) ; handshake-1 (retransmission, syn_retransmission)",
+            "no answer to its SYN, sent 2 times",
+        ),
+        (
+            "> S 0:0(0) ; handshake-1\n< R. 1:1(0) ack 1 ; reset",
+            "refused: nobody listens on port 80",
+        ),
+        (OPENING, "opened, no data, still open"),
+        (OPENING + "> P. 1:2(1) ack 1 ; data", "opened, 1 octet out, still open"),
+        (OPENING + "< P. 1:2(1) ack 1 ; data", "opened, 1 octet back, still open"),
+        (OPENING + "< P. 1:1501(1500) ack 1 ; data", "opened, 1,500 octets back, still open"),
+        (
+            OPENING + "> P. 1:2(1) ack 1 ; data\n< P. 1:3(2) ack 2 ; data",
+            "opened, 1 octet out and 2 back, still open",
+        ),
+        (
+            OPENING
+            + "> P. 1:1501(1500) ack 1 ; data\n< P. 1:2(1) ack 1501 ; data\n< F. 2:2(0) ack 1501 ; close-1",
+            "opened, 1,500 octets out and 1 back, closing: a FIN was never acknowledged",
+        ),
+        (
+            OPENING + "> P. 1:3(2) ack 1 ; data\n< R. 1:1(0) ack 1 ; reset",
+            "opened, 2 octets out, reset by the server, data was lost",
+        ),
+        (
+            "> F. 1:1(0) ack 1 ; close-1\n< F. 1:1(0) ack 2 ; close-2+close-3\n> . 2:2(0) ack 2 ; close-4",
+            "already open when the capture began, no data, closed by the client",
+        ),
+    ],
+)
+def test_verdicts(transcript: str, sentence: str) -> None:
+    connection = play(transcript).built()
+    assert connection.verdict == sentence

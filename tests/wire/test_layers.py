@@ -1,0 +1,109 @@
+"""The layers around a segment, built by hand; and any octets at all."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer.wire.fallback import decode_with_dpkt
+from analyzer.wire.header import Header
+from analyzer.wire.layers import Layers, layers_of
+from analyzer.wire.link_types import ETHERNET, LINUX_SLL, LINUX_SLL2, LOOP, NULL, RAW
+from analyzer.wire.skips import SEGMENT
+
+TCP = bytes.fromhex("0001000200000000000000005002000000000000")
+IPV4 = bytes.fromhex("45020028abcd000040060000c0000201c6336407") + TCP
+IPV4_OPTIONS = bytes.fromhex("4600002cabcd400040060000c0000201c633640701010100") + TCP
+IPV6_HEADER = bytes.fromhex("6b8123450014063f") + bytes(15) + b"\1" + bytes(15) + b"\2"
+IPV6 = IPV6_HEADER + TCP
+IPV6_EXTENDED = (
+    IPV6_HEADER[:4] + struct.pack(">HBB", 28, 60, 63) + IPV6_HEADER[8:] + bytes([6, 0]) + bytes(6) + TCP
+)
+MACS = bytes.fromhex("020000000002020000000001")
+
+
+def walk(frame: bytes, link_type: int) -> Layers:
+    header = Header()
+    code = header.decode(frame, 0, len(frame), len(frame), link_type)
+    if code != SEGMENT:
+        assert decode_with_dpkt(header, code, frame, 0, len(frame), len(frame), link_type) == SEGMENT
+    return layers_of(frame, link_type, int(header.tcp_offset))
+
+
+def told(frame: bytes, link_type: int) -> list[tuple[str, str]]:
+    return [(layer.name, "; ".join(layer.facts)) for layer in walk(frame, link_type).layers]
+
+
+IPV4_TOLD = (
+    "IPv4",
+    "192.0.2.1 → 198.51.100.7; TTL 64; ID 0xabcd; may be fragmented; ECN: ECT(0); 40 octets",
+)
+
+
+@pytest.mark.parametrize(
+    ("link_type", "link", "layer"),
+    [
+        (ETHERNET, MACS + b"\x08\0", ("Ethernet", "02:00:00:00:00:01 → 02:00:00:00:00:02; type 0x0800")),
+        (RAW, b"", ("raw IP", "")),
+        (NULL, b"\2\0\0\0", ("BSD loopback", "address family 02 00 00 00")),
+        (LOOP, b"\0\0\0\2", ("OpenBSD loopback", "address family 00 00 00 02")),
+        (
+            LINUX_SLL,
+            bytes.fromhex("0004030400060200000000010000") + b"\x08\0",
+            ("Linux cooked", "sent by this host; from 02:00:00:00:00:01; type 0x0800"),
+        ),
+        (
+            LINUX_SLL2,
+            b"\x08\0\0\0" + bytes.fromhex("00000003000104060200000000010000"),
+            ("Linux cooked v2", "interface 3; sent by this host; from 02:00:00:00:00:01; type 0x0800"),
+        ),
+    ],
+)
+def test_link_layers(link_type: int, link: bytes, layer: tuple[str, str]) -> None:
+    assert told(link + IPV4, link_type) == [layer, IPV4_TOLD]
+
+
+def test_vlan_tags() -> None:
+    tags = bytes.fromhex("88a8 0064 8100 b0c8 0800")
+    assert told(MACS + tags + IPV4, ETHERNET) == [
+        ("Ethernet", "02:00:00:00:00:01 → 02:00:00:00:00:02; type 0x88a8"),
+        ("VLAN", "number 100; priority 0"),
+        ("VLAN", "number 200; priority 5; may be dropped"),
+        IPV4_TOLD,
+    ]
+
+
+def test_ipv6_and_extension_headers() -> None:
+    (_, (name, facts)) = told(IPV6, RAW)
+    assert (name, facts) == (
+        "IPv6",
+        "::1 → ::2; hop limit 63; flow label 0x12345; DSCP 46; ECN: not ECN-capable; "
+        "20 octets after the header",
+    )
+    assert told(IPV6_EXTENDED, RAW)[1][1].endswith("extension header: destination options")
+
+
+def test_ipv4_options_and_no_fragments() -> None:
+    facts = told(IPV4_OPTIONS, RAW)[1][1]
+    assert "may not be fragmented (DF)" in facts
+    assert "4 octets of IP options" in facts
+
+
+def test_what_dpkt_unwraps_is_one_line() -> None:
+    mpls = MACS + b"\x88\x47" + bytes.fromhex("0001013f") + IPV4
+    assert told(mpls, ETHERNET)[1:] == [
+        ("encapsulation", "18 octets before the innermost IP header"),
+        IPV4_TOLD,
+    ]
+
+
+@given(st.binary(max_size=80), st.sampled_from([ETHERNET, RAW, NULL, LINUX_SLL, LINUX_SLL2]))
+def test_any_octets_that_hold_a_segment_have_layers(tail: bytes, link_type: int) -> None:
+    for frame in (tail, tail + IPV4, MACS + b"\x81\0" + tail + IPV6):
+        header = Header()
+        if header.decode(frame, 0, len(frame), len(frame), link_type) == SEGMENT:
+            found = layers_of(frame, link_type, int(header.tcp_offset))
+            assert len(found.source) == len(found.destination) == (4 if header.ip_version == 4 else 16)
