@@ -6,8 +6,10 @@ Without the permission to capture, and without root, a recording is played inste
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +20,7 @@ import click
 
 from analyzer.commands.base import Command, warn
 from analyzer.commands.output import write_text
-from analyzer.errors import AnalyzerError, UsageError
+from analyzer.errors import AnalyzerError, InputError, UsageError
 from analyzer.text import inert, say
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ ENDED_BY_SIGNAL: Final = 128
 COMPLETE_WITHIN: Final = 10.0  # seconds
 QUIET_FOR: Final = 0.4  # seconds: no capture program holds frames back for longer
 LOOK_EVERY: Final = 0.02  # seconds
+LEAST_COLUMN: Final = 30
+READABLE_WIDTH: Final = 100
 SECOND_NS: Final = 1_000_000_000
 
 
@@ -127,13 +131,23 @@ def _list() -> None:
     from analyzer.lab.needs import NEEDS
     from analyzer.lab.scenarios import SCENARIOS
 
+    head = (say("scenario"), say("needs"), say("what it shows"))
     rows = [
-        (scenario.name, say(scenario.shows), ", ".join(say(NEEDS[need].shown) for need in scenario.needs))
+        (
+            scenario.name,
+            ", ".join(say(NEEDS[need].shown) for need in scenario.needs) or "-",
+            say(scenario.shows),
+        )
         for scenario in SCENARIOS.values()
     ]
-    names = max(len(row[0]) for row in rows)
-    for name, shows, needs in rows:
-        click.echo(f"{name:<{names}}  {shows}" + (say(" (needs {needs})", needs=needs) if needs else ""))
+    name_width, need_width = (max(len(row[column]) for row in (head, *rows)) for column in (0, 1))
+    width = min(shutil.get_terminal_size().columns, READABLE_WIDTH)
+    for name, need, shows in (head, *rows):
+        before = f"{name:<{name_width}}  {need:<{need_width}}  "
+        lines = textwrap.wrap(shows, max(width - len(before), LEAST_COLUMN))
+        click.echo(before + f"\n{' ' * len(before)}".join(lines))
+    click.echo()
+    click.echo(say("All need the permission to capture; with --replay none needs anything."))
 
 
 def _introduce(scenario: Scenario) -> None:
@@ -165,8 +179,14 @@ def _perform(scenario: Scenario, port: int | None, ascii_only: bool) -> None:
 
     _introduce(scenario)
     with scenario.staged(port, _tell) as stage:
-        with stage.watcher.inside():
-            live = open_live(stage.interface, scenario.capture_filter.format(port=stage.port))
+        try:
+            with stage.watcher.inside():
+                live = open_live(stage.interface, scenario.capture_filter.format(port=stage.port))
+        except AnalyzerError as error:
+            way_out = say(
+                "{reason}; or play the recording with --replay", reason=str(error).removesuffix(".")
+            )
+            raise InputError(way_out) from error
         with live, in_background(lambda: _run_to_the_end(scenario, stage, live)) as running:
             following = follow(
                 live.records, say("{name}, live on {interface}", name=scenario.name, interface=live.interface)

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sysconfig
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -282,32 +283,57 @@ def capturing(command: Sequence[str], interface: str, host: Host = HERE) -> Iter
     """
     program = inert(Path(command[0]).name)
     with tempfile.TemporaryFile() as sink:
+        child: CaptureChild | None = None
         try:
-            # In a session of its own, so that Ctrl-C reaches us first and we end the child in order.
-            with host.inside():
-                process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=sink,
-                    stderr=subprocess.PIPE,
-                    bufsize=0,
-                    start_new_session=True,
-                )
-        except OSError as error:
-            raise UsageError(
-                say(
-                    "The capture program {program} cannot be started: {reason}.",
-                    program=inert(command[0]),
-                    reason=inert(error.strerror or str(error)),
-                )
-            ) from error
-        with process:
-            child = CaptureChild(process, sink, program, interface)
-            try:
-                child.wait_until_ready()
-                yield child
-            finally:
+            with _undisturbed():
+                child = CaptureChild(_start(command, sink, host), sink, program, interface)
+            child.wait_until_ready()
+            yield child
+        finally:
+            if child is not None:
                 child.end()
+
+
+def _start(command: Sequence[str], sink: IO[bytes], host: Host) -> subprocess.Popen[bytes]:
+    try:
+        with host.inside():
+            # In a session of its own, so that Ctrl-C reaches us first and we end the child in order.
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise UsageError(
+            say(
+                "The capture program {program} cannot be started: {reason}.",
+                program=inert(command[0]),
+                reason=inert(error.strerror or str(error)),
+            )
+        ) from error
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Inside, signals wait: a child that is just being started would be known to nobody."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    waiting: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    ours = {number: handler for number, handler in before.items() if callable(handler)}
+    for number in ours:
+        signal.signal(number, lambda received, _: waiting.append(received))
+    try:
+        yield
+    finally:
+        for number, handler in ours.items():
+            signal.signal(number, handler)
+        for received in waiting[:1]:
+            signal.raise_signal(received)
 
 
 def _write_whole(path: Path, octets: bytes) -> None:

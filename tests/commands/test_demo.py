@@ -7,10 +7,12 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from analyzer.cli import run
+from analyzer.errors import UsageError
 from analyzer.lab import record as recorder
 from analyzer.lab import scenarios
 from analyzer.lab.scenarios import SCENARIOS
@@ -27,11 +29,11 @@ def test_the_list_names_every_scenario_and_what_it_needs(
 ) -> None:
     assert run(["demo", *arguments]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == list(SCENARIOS)
-    assert lines[0].endswith("of a whole connection.")
-    assert [line for line in lines if line.endswith("(needs root, scapy)")] == [
-        line for line in lines if line.startswith("by-hand ")
-    ]
+    assert [line.split()[0] for line in lines[1:-2] if not line.startswith(" ")] == list(SCENARIOS)
+    assert lines[0].split() == ["scenario", "needs", "what", "it", "shows"]
+    assert [line.split()[1:3] for line in lines if line.startswith("by-hand ")] == [["root,", "scapy"]]
+    assert all(len(line) <= 100 for line in lines)
+    assert lines[-1] == "All need the permission to capture; with --replay none needs anything."
 
 
 @pytest.mark.parametrize(
@@ -169,3 +171,15 @@ def test_who_ends_a_demonstration_does_not_wait_for_it(
     assert time.monotonic() - before < 3
     assert tool.returncode == 128 + number
     assert len(said.splitlines()) == 1
+
+
+def test_who_may_not_capture_is_told_of_the_recordings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(interface: str, capture_filter: str) -> NoReturn:
+        raise UsageError(f"no capturing on {interface} of {capture_filter}")
+
+    monkeypatch.setattr("analyzer.capture.live.open_live", refuse)
+    assert run(["demo", "echo"]) == 2
+    sentence = "no capturing on lo of tcp port 20000; or play the recording with --replay"
+    assert capsys.readouterr().err == f"tcpanalyze: {sentence}\n"
