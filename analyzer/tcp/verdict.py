@@ -198,12 +198,16 @@ def completeness(connection: Connection) -> int:
 
 
 def final_state(connection: Connection, endpoint: Endpoint) -> int:
-    """The state an endpoint is left in.
+    """The state an endpoint is left in, as far as the capture proves it.
 
-    An endpoint that never sent anything is UNKNOWN: that the SYN reached it was only inferred.
+    That a segment arrived was only inferred. An endpoint that never sent anything is UNKNOWN; an opener that never
+    acknowledged the SYN-ACK has not been seen to leave SYN-SENT.
     """
-    if endpoint.segments == 0 and handshake_outcome(connection) == "unanswered":
+    outcome = handshake_outcome(connection)
+    if outcome == "unanswered" and endpoint.segments == 0:
         return states.UNKNOWN
+    if outcome == "half-open" and not connection.simultaneous_open and endpoint is _opener_first(connection)[0]:
+        return states.SYN_SENT
     return int(endpoint.state)
 
 

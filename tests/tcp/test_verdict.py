@@ -113,6 +113,17 @@ def test_final_state_of_an_endpoint_never_heard(play: Player) -> None:
     assert verdict.final_state(connection, connection.second) == states.UNKNOWN
 
 
+def test_final_state_of_an_opener_that_never_acknowledged(play: Player) -> None:
+    connection = play(
+        """
+        > S 0:0(0)          ; handshake-1 | SYN-SENT SYN-RECEIVED
+        < S. 0:0(0) ack 1   ; handshake-2 | ESTABLISHED SYN-RECEIVED
+        """
+    ).connection
+    assert verdict.final_state(connection, connection.first) == states.SYN_SENT
+    assert verdict.final_state(connection, connection.second) == states.SYN_RECEIVED
+
+
 def test_every_outcome_and_rule_has_its_meaning() -> None:
     assert tuple(verdict.OUTCOME_MEANINGS["handshake"]) == verdict.HANDSHAKE_OUTCOMES
     assert tuple(verdict.OUTCOME_MEANINGS["close"]) == verdict.CLOSE_OUTCOMES
