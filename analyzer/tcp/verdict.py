@@ -206,7 +206,11 @@ def final_state(connection: Connection, endpoint: Endpoint) -> int:
     outcome = handshake_outcome(connection)
     if outcome == "unanswered" and endpoint.segments == 0:
         return states.UNKNOWN
-    if outcome == "half-open" and not connection.simultaneous_open and endpoint is _opener_first(connection)[0]:
+    if (
+        outcome == "half-open"
+        and not connection.simultaneous_open
+        and endpoint is _opener_first(connection)[0]
+    ):
         return states.SYN_SENT
     return int(endpoint.state)
 
