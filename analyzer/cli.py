@@ -13,6 +13,7 @@ from typing import Final
 
 import click
 
+from analyzer.commands import COMMANDS
 from analyzer.commands.base import Interrupted, ReaderGone, complain
 from analyzer.errors import AnalyzerError, OutputError, UsageError
 from analyzer.text import inert, say
@@ -21,14 +22,6 @@ __all__ = ["main"]
 
 INTERRUPTED: Final = 130
 """128 + SIGINT, as a shell reports it."""
-
-COMMANDS: Final[dict[str, str]] = {
-    "demo": "analyzer.commands.demo",
-    "explain": "analyzer.commands.explain",
-    "interfaces": "analyzer.commands.interfaces",
-    "live": "analyzer.commands.live",
-}
-"""Name -> the module with its `command`. Whatever is no name is the capture of the main job."""
 
 
 def main() -> None:
@@ -40,7 +33,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command with these arguments; returns the exit status."""
     try:
         name = arguments[0] if arguments and arguments[0] in COMMANDS else ""
-        module = import_module(COMMANDS[name] if name else "analyzer.commands.show")
+        module = import_module(f"analyzer.commands.{name or 'show'}")
         rest = list(arguments[1:] if name else arguments)
         # click gives the status of a click.exceptions.Exit as the answer.
         prog_name = f"tcpanalyze {name}".rstrip()

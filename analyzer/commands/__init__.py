@@ -1,1 +1,16 @@
 """What a user types after `tcpanalyze`: options -> pipeline -> reports. One module a command."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["COMMANDS"]
+
+COMMANDS: Final = {
+    "live": "show a running capture, segment by segment",
+    "interfaces": "list where one may capture",
+    "demo": "run a demonstration: real servers and clients",
+    "explain": "tell everything about one segment",
+}
+"""Name, which is also that of the module with its `command` -> what it does. Whatever is no name here is the
+capture of the main job."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from analyzer.commands import COMMANDS
 from analyzer.commands.base import Command, warn
 from analyzer.commands.output import PICTURES, draw, name_of, say_what_is_left, write_text
 from analyzer.errors import DissectionError, UsageError
@@ -24,10 +25,17 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
+class _Show(Command):
+    """The main job, whose help also names the other commands."""
+
+    def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section(say("Other commands, each with a --help of its own")):
+            formatter.write_dl([(f"tcpanalyze {name}", say(purpose)) for name, purpose in COMMANDS.items()])
+
+
 @click.command(
-    cls=Command,
+    cls=_Show,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Other commands: tcpanalyze live, tcpanalyze interfaces; each has a --help of its own.",
 )
 @click.argument("capture", type=click.Path(allow_dash=True))
 @click.option(

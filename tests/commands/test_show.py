@@ -10,6 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from analyzer.commands import COMMANDS
 from analyzer.commands.output import name_of
 from analyzer.report.document import schema
 from tests.commands.running import ECHO, inside, on_a_terminal, run, said, three_connections
@@ -234,3 +235,10 @@ def test_dissect_without_tshark(
     status, out, err = shown(capfd, ECHO, "-Y", "tcp")
     assert (status, out) == (2, "")
     assert "tshark is not installed" in err
+
+
+def test_help_names_the_other_commands(capfd: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = inside(["--help"], capfd)
+    assert status == 0
+    for name in COMMANDS:
+        assert f"tcpanalyze {name} " in out
