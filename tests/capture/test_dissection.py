@@ -41,10 +41,15 @@ def children() -> set[str]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def nothing_is_left(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
     """No child, descriptor, temporary file, thread or warning (pytest makes errors of those) afterwards."""
+    temporary = tmp_path_factory.mktemp("temporary")
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     gc.collect()
-    before = descriptors(), children(), set(os.listdir(tempfile.gettempdir()))
+    before = descriptors(), children()
     yield
     gc.collect()
     # The thread by which asyncio waits for a child ends just after the child.
@@ -54,8 +59,7 @@ def nothing_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         time.sleep(0.01)
     assert descriptors() <= before[0]
     assert children() <= before[1]
-    new = set(os.listdir(tempfile.gettempdir())) - before[2]
-    assert not [name for name in new if "wireshark" in name or "tshark" in name]
+    assert os.listdir(temporary) == []
 
 
 @pytest.fixture
