@@ -55,11 +55,13 @@ def test_the_names_are_those_of_the_machine() -> None:
             ("data.unacknowledged_octets", "close.data_lost"),
         ),
         (
-            OPENING + "> P. 3:5(2) ack 1 ; data (lost_segment)" + closed(5),
-            ("notes.lost_segment",),
+            OPENING
+            + "> P. 3:5(2) ack 1 ; data (lost_segment)\n< . 1:1(0) ack 5 ; ack (ack_lost_segment)"
+            + closed(5),
+            ("notes.lost_segment", "notes.ack_lost_segment"),
         ),
         (
-            OPENING + "< . 1:1(0) ack 5 ; ack (ack_lost_segment)\n> R. 1:1(0) ack 1 ; reset",
+            OPENING + "< . 1:1(0) ack 5 ; ack (ack_lost_segment)\n< R. 1:1(0) ack 5 ; reset",
             ("notes.ack_lost_segment",),
         ),
     ],
