@@ -50,8 +50,7 @@ def analyze(path: str | os.PathLike[str], display_filter: str | None = None) -> 
         done.run(records)
         capture = _describe(name, records, done, display_filter)
     source = _StoredSegments(name, done, chosen)
-    connections = [build_connection(machine, source) for machine in done.table.connections]
-    return Trace(capture, connections)
+    return _judge(capture, done, source)
 
 
 def _choose(path: str, display_filter: str) -> set[int]:
@@ -107,7 +106,7 @@ class Following:
         """Everything seen so far, judged as if the capture had ended."""
         capture = _describe(self._name, self._records, self._pass)
         source = _StoredSegments(self._stored, self._pass)
-        return Trace(capture, [build_connection(machine, source) for machine in self._pass.table.connections])
+        return _judge(capture, self._pass, source)
 
     def _remember(self, number: int, row: Row) -> None:
         run = self._pass
@@ -221,6 +220,12 @@ class _StoredSegments:
         return svg(lay_out(connection))
 
 
+def _judge(capture: Capture, done: Pass, source: _StoredSegments) -> Trace:
+    """The trace, with a verdict on each connection that knows what the capture lost."""
+    machines = done.table.connections
+    return Trace(capture, [build_connection(machine, source, capture.lost_frames) for machine in machines])
+
+
 def _describe(path: str, records: Records, done: Pass, display_filter: str | None = None) -> Capture:
     skipped = {skip_name(code): count for code, count in done.skipped.items()}
     link_types = tuple(int(number) for number in records.link_types)
@@ -236,5 +241,6 @@ def _describe(path: str, records: Records, done: Pass, display_filter: str | Non
         last_time_ns=int(done.last_time) if done.frames else None,
         truncated=bool(records.truncated),
         warnings=tuple(records.warnings),
+        lost_frames=records.lost,
         display_filter=None if display_filter is None else inert(display_filter),
     )

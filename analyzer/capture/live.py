@@ -8,7 +8,7 @@ When `open_live` returns the capture has started: every frame from then on is in
 and `advance` then gives what was captured before and answers False. A reader thread takes what the program
 writes as it comes, up to `MOST_WAITING` octets that nobody has asked for yet; past that it leaves the data
 in the program's pipe, the program stops reading, and the kernel drops frames and counts them. So nothing is
-ever dropped but by the kernel, always whole frames, and `losses` says how many.
+ever dropped but by the kernel, always whole frames, and `losses` says how many at most.
 
 Only the capture program is privileged. What it writes is parsed here, as the user.
 """
@@ -27,7 +27,7 @@ from types import TracebackType
 from typing import IO, BinaryIO, Final, cast
 
 from analyzer.capture.backends import BACKENDS, FORBIDDEN, NO_DEVICE, NO_FILTER, Backend, command_line
-from analyzer.capture.children import Child
+from analyzer.capture.children import Child, undisturbed
 from analyzer.capture.interfaces import check_interface
 from analyzer.capture.open import open_stream
 from analyzer.capture.pcapng_writer import PcapngWriter
@@ -111,15 +111,18 @@ class _ForbiddenError(InputError):
 
 
 def _start(backend: Backend, program: str, interface: str, capture_filter: str, within: float) -> Child:
-    child = Child(command_line(backend, program, interface, capture_filter))
+    child: Child | None = None
     try:
+        with undisturbed():
+            child = Child(command_line(backend, program, interface, capture_filter))
         if child.wait_for(backend.ready, within):
             return child
         ended = child.silent
         child.end()
         raise _failure(backend, program, child.words(), ended, interface, capture_filter)
     except BaseException:
-        child.close()
+        if child is not None:
+            child.close()
         raise
 
 
@@ -177,7 +180,8 @@ class Live:
 
     records: the frames; its `advance` waits for the next one, and answers False when the capture has ended.
     backend: the name of the program. path: the file that keeps the frames, or None.
-    losses: frames that the capture lost; None while it runs, and where the program could not say it any more.
+    losses: frames that the capture lost, at most; None while it runs, and where the program could not say it
+        any more. `records.lost` is the same.
     """
 
     def __init__(self, child: Child, backend: Backend, interface: str, writer: PcapngWriter | None) -> None:
@@ -227,7 +231,7 @@ class Live:
             self.records.close()
 
     def _conclude(self) -> None:
-        """Make sure that the program has ended, and say in the records' warnings what was lost."""
+        """Make sure that the program has ended, and say in the records what was lost."""
         if self._concluded:
             return
         self._concluded = True
@@ -237,7 +241,7 @@ class Live:
         finally:
             self._waiting.join()
             self._child.output.close()
-            self.losses = self._told()
+            self.losses = self.records.lost = self._told()
             if self._writer is not None:
                 self._keep_losses(self._writer)
         words = self._child.words()
@@ -253,15 +257,6 @@ class Live:
                 sentences[-1] += say("; it said: {words}", words=own_words)
         if self.losses is None:
             sentences.append(say("how many frames the capture lost is not known"))
-        elif self.losses == 1:
-            sentences.append(say("1 frame was lost by the capture: what seems missing may be that one"))
-        elif self.losses:
-            sentences.append(
-                say(
-                    "{count} frames were lost by the capture: what seems missing may be among them",
-                    count=f"{self.losses:,}",
-                )
-            )
 
     def _told(self) -> int | None:
         """The losses in the program's closing words."""

@@ -1,7 +1,7 @@
 """pcapng files (draft-ietf-opsawg-pcapng): sections of blocks, each section with its own byte order.
 
-A block that is no packet, section or interface is passed over, whatever its length. The section length is
-not believed, as nothing is gained by it. Block lengths are rounded up to 32 bits, as in Wireshark: there are
+A block that is no packet, section, interface or statistics is passed over, whatever its length. The section
+length is not believed, as nothing is gained by it. Block lengths are rounded up to 32 bits, as in Wireshark: there are
 writers that pad a block and leave the padding out of its length. A packet of an interface that no block
 declared stops the reading, as it does in Wireshark: its link type is anybody's guess, and so is what else in
 the file is wrong.
@@ -41,6 +41,7 @@ _INTERFACE_DESCRIPTION: Final = 1
 _PACKET: Final = 2
 """Obsolete since 2009, and still in old files."""
 _SIMPLE_PACKET: Final = 3
+_INTERFACE_STATISTICS: Final = 5
 _ENHANCED_PACKET: Final = 6
 
 # Journal entry; sysdig event, its second version and its large one; custom block, to be copied and not.
@@ -50,10 +51,17 @@ _NUMBERED_WITHOUT_PACKET: Final = frozenset((0x9, 0x204, 0x216, 0x221, 0xBAD, 0x
 _PACKET_HEADER_OCTETS: Final = 28
 _SIMPLE_PACKET_HEADER_OCTETS: Final = 12
 _INTERFACE_HEADER_OCTETS: Final = 16
+_STATISTICS_HEADER_OCTETS: Final = 20
 _TRAILER_OCTETS: Final = 4
+_STATISTICS_LEAST: Final = _STATISTICS_HEADER_OCTETS + _TRAILER_OCTETS
 
 _IF_TSRESOL: Final = 9
 _IF_TSOFFSET: Final = 14
+
+_LOSSES: Final = (5, 7)
+"""isb_ifdrop and isb_osdrop: what the interface lost, and what the system lost between it and the program."""
+_UNKNOWN_LOSSES: Final = 2**64 - 1
+"""What a writer that does not know puts there, as Wireshark holds it."""
 
 _LEAST_TIME_NS: Final = -(2**63)
 _MOST_TIME_NS: Final = 2**63 - 1
@@ -62,7 +70,8 @@ _MOST_TIME_NS: Final = 2**63 - 1
 class Interface:
     """What an interface description block says of its packets.
 
-    link_type: LINKTYPE_ number. snaplen: octets kept of a packet, 0 for no limit.
+    link_type: LINKTYPE_ number. snaplen: octets kept of a packet, 0 for no limit. lost: packets that its
+    latest statistics say were lost, 0 without any.
     """
 
     def __init__(self, link_type: int, snaplen: int, resolution: int, offset_seconds: int) -> None:
@@ -72,6 +81,7 @@ class Interface:
         """
         self.link_type: i64 = link_type
         self.snaplen: i64 = snaplen
+        self.lost: int = 0
         self._offset_ns: int = offset_seconds * 1_000_000_000
         self._multiplier: int = 1_000_000_000
         self._divisor: int = 1
@@ -114,6 +124,7 @@ class PcapngRecords(Records):
         self._description: struct.Struct = struct.Struct("<HHI")
         self._option: struct.Struct = struct.Struct("<HH")
         self._seconds: struct.Struct = struct.Struct("<q")
+        self._counter: struct.Struct = struct.Struct("<Q")
         self._interfaces: list[Interface] = []
         self._fetch(SECTION_HEADER_OCTETS)
         fault = self._section()
@@ -152,6 +163,9 @@ class PcapngRecords(Records):
                 least = _SIMPLE_PACKET_HEADER_OCTETS + _TRAILER_OCTETS
             elif kind == _INTERFACE_DESCRIPTION:
                 least = _INTERFACE_HEADER_OCTETS + _TRAILER_OCTETS
+            elif kind == _INTERFACE_STATISTICS and _STATISTICS_LEAST <= length <= MOST_BLOCK_OCTETS:
+                # One of an impossible length is passed over: nothing that matters hangs on it.
+                least = _STATISTICS_LEAST
             else:
                 if not self._pass_over(length):
                     return False
@@ -171,6 +185,10 @@ class PcapngRecords(Records):
                 fault = self._describe(position, length)
                 if fault:
                     return self._stop(fault)
+                self._position = position + length
+                continue
+            if kind == _INTERFACE_STATISTICS:
+                self._count_losses(position, length)
                 self._position = position + length
                 continue
             if kind == _SIMPLE_PACKET:
@@ -254,6 +272,7 @@ class PcapngRecords(Records):
         self._description = struct.Struct(order + "HHI")
         self._option = struct.Struct(order + "HH")
         self._seconds = struct.Struct(order + "q")
+        self._counter = struct.Struct(order + "Q")
         length: i64
         major: i64
         trailer: i64
@@ -317,6 +336,32 @@ class PcapngRecords(Records):
         self._declare(link_type)
         self._interfaces.append(Interface(link_type, snaplen, resolution, offset_seconds))
         return ""
+
+    def _count_losses(self, position: i64, length: i64) -> None:
+        """Take in an interface statistics block; the latest of an interface holds for all before it."""
+        number: i64
+        (number,) = self._one.unpack_from(self.block, position + 8)
+        if number >= len(self._interfaces):
+            return
+        at: i64 = position + _STATISTICS_HEADER_OCTETS
+        end: i64 = position + length - _TRAILER_OCTETS
+        code: i64
+        size: i64
+        lost = -1
+        while end - at >= 4:
+            code, size = self._option.unpack_from(self.block, at)
+            at += 4
+            if code == 0 or size > end - at:
+                break
+            if code in _LOSSES and size == 8:
+                (counted,) = self._counter.unpack_from(self.block, at)
+                if counted != _UNKNOWN_LOSSES:
+                    lost = max(lost, 0) + counted
+            at += (size + 3) & ~3
+        if lost >= 0:
+            interface = self._interfaces[number]
+            self.lost = (self.lost or 0) - interface.lost + lost
+            interface.lost = lost
 
     def _pass_over(self, length: i64) -> bool:
         """Go past the block to come, which may be of any length; False where the reading has stopped."""

@@ -53,6 +53,9 @@ class Records:
     truncated: the reading stopped before a clean end: cut off, damaged, or the source failed.
     warnings: a sentence for whatever stopped or marred the reading.
     link_types: the LINKTYPE_ numbers declared so far, in order, each once.
+    lost: how many frames the capture lost, at most, as far as it has been read; None where nothing says so,
+        as in every pcap file. It is a bound, because libpcap counts a lost frame of loopback twice and a
+        network card counts what no capture filter has seen.
     """
 
     def __init__(self, octets: Octets, capture_format: str) -> None:
@@ -67,6 +70,7 @@ class Records:
         self.truncated: bool = False
         self.warnings: list[str] = []
         self.link_types: list[int] = []
+        self.lost: int | None = None
         self._octets: Octets = octets
         self._position: i64 = 0  # in `block`, of the record to come
         self._block_start: i64 = 0  # in the file, of `block[0]`

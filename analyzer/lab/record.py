@@ -15,13 +15,13 @@ import signal
 import subprocess
 import sysconfig
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, NoReturn
 
+from analyzer.capture.children import undisturbed
 from analyzer.errors import InputError, OutputError, UsageError
 from analyzer.lab.promise import keep_promise
 from analyzer.lab.recording import count_frames, without_machine
@@ -285,7 +285,7 @@ def capturing(command: Sequence[str], interface: str, host: Host = HERE) -> Iter
     with tempfile.TemporaryFile() as sink:
         child: CaptureChild | None = None
         try:
-            with _undisturbed():
+            with undisturbed():
                 child = CaptureChild(_start(command, sink, host), sink, program, interface)
             child.wait_until_ready()
             yield child
@@ -314,26 +314,6 @@ def _start(command: Sequence[str], sink: IO[bytes], host: Host) -> subprocess.Po
                 reason=inert(error.strerror or str(error)),
             )
         ) from error
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Inside, signals wait: a child that is just being started would be known to nobody."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    waiting: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    ours = {number: handler for number, handler in before.items() if callable(handler)}
-    for number in ours:
-        signal.signal(number, lambda received, _: waiting.append(received))
-    try:
-        yield
-    finally:
-        for number, handler in ours.items():
-            signal.signal(number, handler)
-        for received in waiting[:1]:
-            signal.raise_signal(received)
 
 
 def _write_whole(path: Path, octets: bytes) -> None:

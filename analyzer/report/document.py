@@ -99,6 +99,7 @@ def _capture(capture: Capture) -> dict[str, Any]:
         "last_time_ns": capture.last_time_ns,
         "truncated": capture.truncated,
         "warnings": list(capture.warnings),
+        "lost_frames": capture.lost_frames,
         "display_filter": capture.display_filter,
     }
 
@@ -114,6 +115,8 @@ def _connection(connection: Connection, segments: bool) -> dict[str, Any]:
         "first_time_ns": connection.first_time_ns,
         "last_time_ns": connection.last_time_ns,
         "verdict": connection.verdict,
+        "confidence": connection.confidence,
+        "doubts": list(connection.doubts),
         "handshake": _handshake(connection.handshake),
         "data": {"client": _direction(connection.client_data), "server": _direction(connection.server_data)},
         "close": _close(connection.close),

@@ -76,9 +76,10 @@ def _outcome(connection: Connection, style: Style) -> str:
     handshake, close = connection.handshake.outcome, connection.close.outcome
     opened = say(HANDSHAKE_WORDS.get(handshake, handshake))
     closed = say(CLOSE_WORDS.get(close, close))
+    outcome = closed if handshake == "complete" else f"{opened}, {closed}"
     if close == "none":
-        return opened
-    return closed if handshake == "complete" else f"{opened}, {closed}"
+        outcome = opened
+    return say("{outcome}?", outcome=outcome) if connection.doubts else outcome
 
 
 def _noted(connection: Connection, style: Style) -> str:

@@ -9,6 +9,7 @@ from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import NOTES, WIRESHARK_NOTES
 from analyzer.tcp.states import INPUTS, STATES, TRANSITIONS
 from analyzer.tcp.verdict import OUTCOME_MEANINGS, ROLE_MEANINGS
+from analyzer.trace.confidence import DOUBTS
 
 __all__ = ["STATE_MEANINGS", "names_page", "states_page"]
 
@@ -92,6 +93,10 @@ def names_page() -> str:
         "## Who is the client",
         "`roles` names the rule that decided:",
         _named(ROLE_MEANINGS.items()),
+        "## Doubts",
+        "Where the capture itself has lost frames (`lost_frames`), `doubts` names the places of a connection "
+        "that might read otherwise without that, and `confidence` is `lowered`:",
+        _named(DOUBTS.items()),
         "## States",
         "[The states of an endpoint](states.md) has the picture and every change.",
         _table(("state", "meaning"), [(state, STATE_MEANINGS[state]) for state in STATES]),

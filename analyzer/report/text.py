@@ -27,6 +27,7 @@ from analyzer.report.wording import (
 from analyzer.tcp.notes import NOTES
 from analyzer.text import say
 from analyzer.trace.model import Capture, Close, Connection, Direction, EndpointOptions, Handshake, Trace
+from analyzer.trace.sentences import losses
 
 __all__ = ["MANY", "capture_lines", "connection_lines", "report_lines"]
 
@@ -126,7 +127,7 @@ def _report(
 
 
 def capture_lines(capture: Capture, connections: int, style: Style) -> Iterator[str]:
-    """What was read, and what was skipped and why.
+    """What was read, what was skipped and why, and what the capture lost.
 
     connections: how many were found
     """
@@ -159,6 +160,9 @@ def capture_lines(capture: Capture, connections: int, style: Style) -> Iterator[
         reasons = [f"{grouped(count)} {foreign(reason, style)}" for reason, count in by_count]
         head = counted(total, "{count} frame skipped:", "{count} frames skipped:")
         yield from _paragraph([f"{head} {reasons[0]}", *reasons[1:]], style, indent=0)
+    if lost := losses(capture):
+        for line in flow([lost], max(narrow.width, 1), narrow):
+            yield finish([(line, "odd")], narrow)
 
 
 class _Phase(NamedTuple):

@@ -12,6 +12,7 @@ from analyzer.tcp.labels import label_names
 from analyzer.tcp.notes import NOTES, note_names
 from analyzer.tcp.step import Step
 from analyzer.text import say
+from analyzer.trace.confidence import doubts
 from analyzer.trace.model import (
     Close,
     Connection,
@@ -85,8 +86,11 @@ def make_row(header: Header, step: Step, frame: int, time_ns: int) -> Row:
     )
 
 
-def build_connection(machine: Machine, source: Source) -> Connection:
-    """The verdict on a connection, from the machine that has seen all of it."""
+def build_connection(machine: Machine, source: Source, lost_frames: int | None = None) -> Connection:
+    """The verdict on a connection, from the machine that has seen all of it.
+
+    lost_frames: how many frames the capture lost, which may lower the verdict's confidence; None if unknown.
+    """
     client, rule = verdict.roles(machine)
     addresses = (
         EndpointAddress(
@@ -98,6 +102,10 @@ def build_connection(machine: Machine, source: Source) -> Connection:
     )
     ends = (machine.first, machine.second)
     client_end, server_end = ends[client], ends[1 - client]
+    handshake = _handshake(machine, client_end, server_end)
+    data = _direction(client_end, server_end), _direction(server_end, client_end)
+    close = _close(machine, client)
+    notes = _count_notes(machine)
     return Connection(
         id=int(machine.number),
         client=addresses[client],
@@ -107,18 +115,19 @@ def build_connection(machine: Machine, source: Source) -> Connection:
         last_frame=int(machine.last_frame),
         first_time_ns=int(machine.first_time),
         last_time_ns=int(machine.last_time),
-        handshake=_handshake(machine, client_end, server_end),
-        client_data=_direction(client_end, server_end),
-        server_data=_direction(server_end, client_end),
-        close=_close(machine, client),
+        handshake=handshake,
+        client_data=data[0],
+        server_data=data[1],
+        close=close,
         client_state=states.state_name(verdict.final_state(machine, client_end)),
         server_state=states.state_name(verdict.final_state(machine, server_end)),
         completeness=verdict.completeness(machine),
         conn_state=machine.zeek.conn_state(),
         history=machine.zeek.letters,
-        notes=_count_notes(machine),
+        notes=notes,
         segment_count=int(machine.first.segments + machine.second.segments),
         source=source,
+        doubts=doubts(lost_frames, handshake, data, close, notes),
     )
 
 

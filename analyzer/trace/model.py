@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 __all__ = [
     "Capture",
     "Close",
+    "Confidence",
     "Connection",
     "Direction",
     "EndpointAddress",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 Side = Literal["client", "server"]
+Confidence = Literal["full", "lowered"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,8 @@ class Capture:
     last_time_ns: int | None
     truncated: bool
     warnings: tuple[str, ...]
+    lost_frames: int | None = None
+    """How many frames the capture lost, at most; None where nothing says so, as in every pcap file."""
     display_filter: str | None = None
     """The filter by which tshark chose the frames; None where all were analysed. `frames` are the chosen ones."""
 
@@ -202,6 +206,13 @@ class Connection:
     notes: Mapping[str, int]
     segment_count: int
     source: Source = field(repr=False)
+    doubts: tuple[str, ...] = ()
+    """What might be otherwise if the capture had lost no frame: names of `trace.confidence.DOUBTS`."""
+
+    @property
+    def confidence(self) -> Confidence:
+        """ "lowered" where frames that the capture lost may explain what seems missing, else "full"."""
+        return "lowered" if self.doubts else "full"
 
     @property
     def segments(self) -> Sequence[Segment]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from analyzer.text import say
-from analyzer.trace.model import Connection, Segment
+from analyzer.trace.model import Capture, Connection, Segment
 
-__all__ = ["CLOSE_WORDS", "HANDSHAKE_WORDS", "LABEL_REASONS", "label_reason", "verdict"]
+__all__ = ["CLOSE_WORDS", "HANDSHAKE_WORDS", "LABEL_REASONS", "label_reason", "losses", "verdict"]
 
 HANDSHAKE_WORDS: Final = {
     "complete": "opened",
@@ -75,7 +75,7 @@ def label_reason(label: str, segment: Segment) -> str:
 
 
 def verdict(connection: Connection) -> str:
-    """One sentence: how it opened, what it carried, how it ended."""
+    """One sentence: how it opened, what it carried, how it ended, and whether that is certain."""
     handshake = connection.handshake
     parts = [say(HANDSHAKE_WORDS[handshake.outcome], port=connection.server.port)]
     if handshake.outcome == "unanswered" and handshake.syn_retries:
@@ -87,7 +87,24 @@ def verdict(connection: Connection) -> str:
         parts.append(say(CLOSE_WORDS[close.outcome], active=active, resetter=active))
         if close.data_lost:
             parts.append(say("data was lost"))
+    if connection.doubts:
+        parts.append(say("if the capture lost nothing of it"))
     return ", ".join(parts)
+
+
+def losses(capture: Capture) -> str:
+    """The sentence about the frames that the capture lost; nothing where it is not known to have lost any.
+
+    The number is a bound: libpcap counts a lost frame of loopback twice.
+    """
+    if not capture.lost_frames:
+        return ""
+    if capture.lost_frames == 1:
+        return say("up to 1 frame was lost by the capture: what seems missing below may have been there")
+    return say(
+        "up to {count:,} frames were lost by the capture: what seems missing below may have been there",
+        count=capture.lost_frames,
+    )
 
 
 def _data(connection: Connection) -> str:

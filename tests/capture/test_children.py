@@ -7,12 +7,13 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from analyzer.capture import children
-from analyzer.capture.children import Child
+from analyzer.capture.children import Child, undisturbed
 from analyzer.errors import UsageError
 from tests.capture.stand_ins import StandIns, soon
 
@@ -101,3 +102,32 @@ def test_the_guardian_ends_it_when_we_are_killed(tmp_path: Path) -> None:
         assert len(StandIns(tmp_path).running()) >= 2
         parent.kill()
     assert soon(lambda: StandIns(tmp_path).running() == [])
+
+
+def test_signals_wait_while_a_child_is_started() -> None:
+    before = signal.getsignal(signal.SIGHUP)
+    inside = False
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with pytest.raises(KeyboardInterrupt), undisturbed():
+            signal.raise_signal(signal.SIGINT)
+            # One that is ignored stays so.
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+            inside = True
+        assert inside
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_another_thread_leaves_signals_alone() -> None:
+    found: list[object] = []
+
+    def look() -> None:
+        with undisturbed():
+            found.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    assert found == [signal.getsignal(signal.SIGINT)]

@@ -340,3 +340,49 @@ def test_a_first_section_that_cannot_be_read(content: bytes, fault: str) -> None
     with pytest.raises(CaptureFormatError, match=fault) as caught:
         opened(content)
     assert str(caught.value).startswith("test is a pcapng file that cannot be read, because ")
+
+
+def statistics(*options: tuple[int, bytes], number: int = 0, endian: str = "<") -> bytes:
+    """An interface statistics block."""
+    body = b"".join(option(code, value, endian) for code, value in options)
+    return block(5, struct.pack(endian + "III", number, 0, 0) + body + option(0, b"", endian), endian)
+
+
+def counter(value: int, endian: str = "<") -> bytes:
+    return struct.pack(endian + "Q", value)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "lost"),
+    [
+        ([], None),
+        ([statistics()], None),
+        ([statistics((4, counter(9)))], None),
+        ([statistics((5, counter(0)))], 0),
+        ([statistics((4, counter(9)), (5, counter(3)), (7, counter(4)))], 7),
+        # The latest of an interface holds, and one that does not say changes nothing.
+        ([statistics((5, counter(3))), statistics((5, counter(8))), statistics()], 8),
+        ([statistics((5, counter(3))), statistics((7, counter(2)), number=1)], 5),
+        # A section begins anew, and what the one before it lost stays lost.
+        ([statistics((5, counter(3))), section(">"), interface(endian=">"),
+          statistics((5, counter(2, ">")), endian=">")], 5),
+        # Not known, of a wrong length, of no interface, cut off, and with an option beyond its end.
+        ([statistics((5, counter(2**64 - 1)))], None),
+        ([statistics((5, b"1234"))], None),
+        ([statistics((5, counter(3)), number=2)], None),
+        ([block(5, b"")], None),
+        ([block(5, bytes(12) + struct.pack("<HH", 5, 8))], None),
+    ],
+)  # fmt: skip
+def test_what_the_capture_lost(blocks: list[bytes], lost: int | None) -> None:
+    records = opened(HEAD + interface() + enhanced(b"a") + b"".join(blocks) + section() + interface())
+    assert len(frames_of(records)) == 1
+    assert records.lost == lost
+    assert not records.truncated
+    assert records.warnings == []
+
+
+def test_statistics_that_break_off_or_disagree() -> None:
+    whole = statistics((5, counter(3)))
+    assert "ends inside the record" in octets_and_warning(HEAD + whole[:-6])[1]
+    assert "by its tail" in octets_and_warning(HEAD + whole[:-4] + struct.pack("<I", 64))[1]

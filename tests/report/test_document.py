@@ -15,6 +15,7 @@ from analyzer.report.wording import CLOSE_WORDS, HANDSHAKE_WORDS
 from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import NOTES
 from analyzer.tcp.states import STATES
+from analyzer.trace.confidence import DOUBTS
 from analyzer.trace.model import Trace
 from tests.diagram.builders import Stage, refused
 from tests.report.builders import CAPTURE, OFFER, crowd, echo_connection, trace_of
@@ -104,6 +105,22 @@ def test_the_shape() -> None:
         "server_state": ["LISTEN", "SYN-RECEIVED"],
         "why": "",
     }
+
+
+def test_what_the_capture_lost_and_what_is_in_doubt() -> None:
+    connection = echo_connection()
+    certain = document(trace_of(connection))
+    assert certain["capture"]["lost_frames"] is None
+    assert certain["connections"][0]["confidence"] == "full"
+    assert certain["connections"][0]["doubts"] == []
+    connection.doubts = tuple(DOUBTS)
+    lost = document(trace_of(connection, capture=replace(CAPTURE, lost_frames=3)))
+    assert lost["capture"]["lost_frames"] == 3
+    assert lost["connections"][0]["confidence"] == "lowered"
+    assert lost["connections"][0]["doubts"] == list(DOUBTS)
+    VALIDATOR.validate(lost)
+    names = schema()["$defs"]["connection"]["properties"]["doubts"]["items"]["enum"]
+    assert names == list(DOUBTS)
 
 
 def test_one_line_for_each_segment() -> None:

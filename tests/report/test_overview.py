@@ -44,6 +44,12 @@ def test_within_a_rank_the_share_decides_then_the_octets() -> None:
     assert ranking(large) < ranking(one)
 
 
+def test_what_is_in_doubt_has_a_question_mark() -> None:
+    shown = text_of(list(overview_lines([changed(doubts=("close.outcome",)), echo_connection()], Style(90))))
+    assert "three segments?" in shown
+    assert "three segments  " in shown
+
+
 def test_a_table_of_the_worst() -> None:
     trace = crowd(5000)
     lines = list(overview_lines(trace.connections, Style(90)))

@@ -102,6 +102,17 @@ def test_what_was_skipped_and_why() -> None:
     assert lines[1:] == ["1,202 frames skipped: 1,200 UDP · 2 ARP"]
 
 
+def test_what_the_capture_lost() -> None:
+    assert len(list(capture_lines(replace(CAPTURE, lost_frames=0), 1, Style(120)))) == 1
+    lines = list(capture_lines(replace(CAPTURE, lost_frames=3), 1, Style(120)))
+    assert lines[1:] == [
+        "up to 3 frames were lost by the capture: what seems missing below may have been there"
+    ]
+    narrow = list(capture_lines(replace(CAPTURE, lost_frames=3), 1, Style(30)))
+    assert max(map(columns, narrow)) <= 30
+    assert " ".join(line.strip() for line in narrow).endswith("seems missing below may have been there")
+
+
 def test_a_capture_without_tcp() -> None:
     capture = replace(
         CAPTURE, frames=0, tcp_segments=0, first_time_ns=None, last_time_ns=None, link_type_names=()

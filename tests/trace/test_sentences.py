@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from analyzer.tcp.verdict import CLOSE_OUTCOMES, HANDSHAKE_OUTCOMES
-from analyzer.trace.sentences import CLOSE_WORDS, HANDSHAKE_WORDS
+from analyzer.trace.sentences import CLOSE_WORDS, HANDSHAKE_WORDS, losses
+from tests.report.builders import CAPTURE
 from tests.tcp.transcript import FIRST_WRAPS, Player
 
 play = Player(FIRST_WRAPS)
@@ -58,3 +61,13 @@ def test_every_outcome_has_its_words() -> None:
 def test_verdicts(transcript: str, sentence: str) -> None:
     connection = play(transcript).built()
     assert connection.verdict == sentence
+
+
+@pytest.mark.parametrize(
+    ("lost_frames", "begin"),
+    [(None, ""), (0, ""), (1, "up to 1 frame was lost by"), (12_345, "up to 12,345 frames were lost by")],
+)
+def test_losses(lost_frames: int | None, begin: str) -> None:
+    sentence = losses(replace(CAPTURE, lost_frames=lost_frames))
+    assert sentence.startswith(begin)
+    assert bool(sentence) == bool(begin)
