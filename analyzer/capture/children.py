@@ -16,14 +16,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Final
 
-from analyzer.errors import UsageError
+from analyzer.errors import InputError
 from analyzer.text import inert, say
 
-__all__ = ["Child"]
+__all__ = ["Child", "undisturbed"]
 
 MOST_WORDS: Final = 1 << 16
 """Octets kept of what the child says on standard error: the first, and as many of the last."""
@@ -56,7 +56,7 @@ class Child:
     """
 
     def __init__(self, command: Sequence[str]) -> None:
-        """Start it. Raises UsageError where that cannot be done."""
+        """Start it and its guardian. Raises InputError where that cannot be done."""
         try:
             self._process = subprocess.Popen(
                 command,
@@ -67,7 +67,7 @@ class Child:
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:
-            raise UsageError(
+            raise InputError(
                 say(
                     "the capture program {program} cannot be started ({reason}): install it anew",
                     program=inert(command[0]),
@@ -216,14 +216,47 @@ class Child:
 
 
 def _guard(group: int) -> subprocess.Popen[bytes] | None:
-    """The process that ends `group` when we are gone; None where there is no Python to run it."""
+    """The process that ends `group` when we are gone; None where there is no Python to run it.
+
+    Raises InputError where it cannot be started.
+    """
     if not sys.executable:
         return None
-    return subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", _GUARDIAN, str(group)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        bufsize=0,
-        start_new_session=True,
-    )
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _GUARDIAN, str(group)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise InputError(
+            say(
+                "capturing needs a second process, and {python} cannot be started for it ({reason}): "
+                "use a Python that you may run",
+                python=inert(sys.executable),
+                reason=inert(error.strerror or str(error)),
+            )
+        ) from error
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Inside, signals wait: a child that is just being started would be known to nobody."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    waiting: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    ours = {number: handler for number, handler in before.items() if callable(handler)}
+    for number in ours:
+        signal.signal(number, lambda received, _: waiting.append(received))
+    try:
+        yield
+    finally:
+        for number, handler in ours.items():
+            signal.signal(number, handler)
+        for received in waiting[:1]:
+            signal.raise_signal(received)
