@@ -14,7 +14,7 @@ from typing import Final
 import click
 
 from analyzer.commands import COMMANDS
-from analyzer.commands.base import Interrupted, ReaderGone, complain
+from analyzer.commands.base import Interrupted, OutputFault, ReaderGone, complain, output_told_apart
 from analyzer.errors import AnalyzerError, OutputError, UsageError
 from analyzer.text import inert, say
 
@@ -37,7 +37,8 @@ def run(arguments: Sequence[str]) -> int:
         rest = list(arguments[1:] if name else arguments)
         # click gives the status of a click.exceptions.Exit as the answer.
         prog_name = f"tcpanalyze {name}".rstrip()
-        answer = module.command.main(args=rest, prog_name=prog_name, standalone_mode=False)
+        with output_told_apart():
+            answer = module.command.main(args=rest, prog_name=prog_name, standalone_mode=False)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.ClickException as error:
@@ -54,17 +55,25 @@ def run(arguments: Sequence[str]) -> int:
     except AnalyzerError as error:
         complain(str(error))
         return error.exit_status
-    except OSError as error:
+    except OutputFault as error:
         _close_output()
-        reason = error.strerror or str(error)
-        complain(say("the output cannot be written: {reason}", reason=inert(reason)))
+        complain(say("the output cannot be written: {reason}", reason=_reason_of(error)))
         return OutputError.exit_status
+    except OSError as error:
+        complain(say("the system refused what this needs: {reason}", reason=_reason_of(error)))
+        return AnalyzerError.exit_status
     except MemoryError:
         complain(
             say("there is not enough memory for this capture: try --summary, or one connection at a time")
         )
         return UsageError.exit_status
     return answer if isinstance(answer, int) else 0
+
+
+def _reason_of(error: OSError) -> str:
+    """What the system says, and about which file."""
+    reason = inert(error.strerror or str(error))
+    return f"{reason}: {inert(os.fsdecode(error.filename))}" if isinstance(error.filename, str) else reason
 
 
 def _close_output() -> None:

@@ -88,6 +88,29 @@ def test_full_disk_behind_standard_output(tmp_path: Path) -> None:
     assert said(done) == "the output cannot be written: No space left on device"
 
 
+def test_full_disk_behind_the_help(tmp_path: Path) -> None:
+    if not os.path.exists("/dev/full"):
+        pytest.skip("no /dev/full on this system")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*COMMAND, "--help"], stdout=full, stderr=subprocess.PIPE, cwd=ROOT, check=False
+        )
+    assert done.returncode == 2
+    assert said(done) == "the output cannot be written: No space left on device"
+
+
+def test_a_refusal_of_the_system_is_not_laid_to_the_output(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(path: str) -> None:
+        raise PermissionError(13, "Permission denied", "/a\x1bb")
+
+    monkeypatch.setattr("analyzer.pipeline.analyze", refuse)
+    status, _, err = inside([ECHO], capfd)
+    sentence = "the system refused what this needs: Permission denied: /a\\x1bb"
+    assert (status, err) == (2, f"tcpanalyze: {sentence}\n")
+
+
 def test_closed_pipe(tmp_path: Path) -> None:
     read, write = os.pipe()
     os.close(read)

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from analyzer.errors import UsageError
+from analyzer.errors import InputError
 from analyzer.text import inert, say
 
 __all__ = ["Child", "undisturbed"]
@@ -56,7 +56,7 @@ class Child:
     """
 
     def __init__(self, command: Sequence[str]) -> None:
-        """Start it. Raises UsageError where that cannot be done."""
+        """Start it and its guardian. Raises InputError where that cannot be done."""
         try:
             self._process = subprocess.Popen(
                 command,
@@ -67,7 +67,7 @@ class Child:
                 start_new_session=True,
             )
         except (OSError, ValueError) as error:
-            raise UsageError(
+            raise InputError(
                 say(
                     "the capture program {program} cannot be started ({reason}): install it anew",
                     program=inert(command[0]),
@@ -236,14 +236,27 @@ def undisturbed() -> Iterator[None]:
 
 
 def _guard(group: int) -> subprocess.Popen[bytes] | None:
-    """The process that ends `group` when we are gone; None where there is no Python to run it."""
+    """The process that ends `group` when we are gone; None where there is no Python to run it.
+
+    Raises InputError where it cannot be started.
+    """
     if not sys.executable:
         return None
-    return subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", _GUARDIAN, str(group)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        bufsize=0,
-        start_new_session=True,
-    )
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _GUARDIAN, str(group)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise InputError(
+            say(
+                "capturing needs a second process, and {python} cannot be started for it ({reason}): "
+                "use a Python that you may run",
+                python=inert(sys.executable),
+                reason=inert(error.strerror or str(error)),
+            )
+        ) from error

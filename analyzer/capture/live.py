@@ -28,8 +28,10 @@ from typing import IO, BinaryIO, Final, cast
 
 from analyzer.capture.backends import BACKENDS, FORBIDDEN, NO_DEVICE, NO_FILTER, Backend, command_line
 from analyzer.capture.children import Child, undisturbed
+from analyzer.capture.frame_writer import FrameWriter
 from analyzer.capture.interfaces import check_interface
 from analyzer.capture.open import open_stream
+from analyzer.capture.pcap_writer import PcapWriter
 from analyzer.capture.pcapng_writer import PcapngWriter
 from analyzer.capture.records import Records
 from analyzer.capture.source import Octets
@@ -58,8 +60,8 @@ def open_live(
 
     interface: its name; "any" is all of them, where the system has that. capture_filter: libpcap's language,
     empty for every frame. backend: a key of `BACKENDS`, or "auto", the one with the least delay that is
-    installed and allowed. write: a pcapng file that gets every frame that `records` gives; one that was there
-    is replaced. ready_within: seconds that the program may take.
+    installed and allowed. write: a file that gets every frame that `records` gives, pcap where its name ends
+    so and otherwise pcapng; one that was there is replaced. ready_within: seconds that the program may take.
 
     Raises UsageError for an unknown interface, a filter that is none, and where no capture program is
     installed; InputError where capturing is not allowed or does not begin; OutputError where `write` cannot
@@ -92,7 +94,7 @@ def open_live(
             forbidden = error
             continue
         try:
-            writer = None if write is None else PcapngWriter(write, interface)
+            writer = None if write is None else _writer(write, interface)
             try:
                 return Live(child, row, interface, writer)
             except BaseException:
@@ -104,6 +106,13 @@ def open_live(
             raise
     assert forbidden is not None
     raise forbidden
+
+
+def _writer(path: str | os.PathLike[str], interface: str) -> FrameWriter:
+    """The file that keeps the frames; its name chooses the format."""
+    if os.fsdecode(path).lower().endswith(".pcap"):
+        return PcapWriter(path)
+    return PcapngWriter(path, interface)
 
 
 class _ForbiddenError(InputError):
@@ -184,7 +193,7 @@ class Live:
         any more. `records.lost` is the same.
     """
 
-    def __init__(self, child: Child, backend: Backend, interface: str, writer: PcapngWriter | None) -> None:
+    def __init__(self, child: Child, backend: Backend, interface: str, writer: FrameWriter | None) -> None:
         self.backend: str = backend.name
         self.interface: str = inert(interface)
         self.path: str | None = None if writer is None else writer.path
@@ -207,6 +216,11 @@ class Live:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def over(self) -> bool:
+        """Whether all that was captured has been given, or the capture closed."""
+        return self._concluded
 
     @property
     def backlog(self) -> int:
@@ -246,7 +260,7 @@ class Live:
                 self._keep_losses(self._writer)
         words = self._child.words()
         sentences = self.records.warnings
-        if not self._stopped or status < 0:
+        if not self._stopped or status:
             how = (
                 say("by signal {number}", number=-status)
                 if status < 0
@@ -265,17 +279,18 @@ class Live:
             return None
         return sum(int(found[1]) for row in self._row.losses for found in row.finditer(words))
 
-    def _keep_losses(self, writer: PcapngWriter) -> None:
+    def _keep_losses(self, writer: FrameWriter) -> None:
         with suppress(OutputError):
             if self.losses is not None:
                 writer.lost(self.losses, int(self.records.time_ns))
-        writer.close()
+        with suppress(OutputError):
+            writer.close()
 
 
 class LiveRecords(Records):
     """The frames of a running capture, numbered from 1; each is kept before it is given."""
 
-    def __init__(self, live: Live, waiting: _Waiting, writer: PcapngWriter | None) -> None:
+    def __init__(self, live: Live, waiting: _Waiting, writer: FrameWriter | None) -> None:
         # The program sends a file header, at the latest with its first frame: what it is shows itself then.
         super().__init__(Octets(cast(BinaryIO, waiting), live.interface, False), "pcapng")
         self._live = live

@@ -9,10 +9,8 @@ import os
 import struct
 from typing import Final
 
+from analyzer.capture.frame_writer import FrameWriter
 from analyzer.capture.records import Records
-from analyzer.capture.source import reason_of
-from analyzer.errors import OutputError
-from analyzer.text import inert, say
 
 __all__ = ["PcapngWriter"]
 
@@ -31,7 +29,7 @@ _LENGTH: Final = struct.Struct("<I")
 _PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
 
 
-class PcapngWriter:
+class PcapngWriter(FrameWriter):
     """A pcapng file that grows by one frame at a time."""
 
     def __init__(self, path: str | os.PathLike[str], interface: str) -> None:
@@ -40,13 +38,9 @@ class PcapngWriter:
         interface: the name it gives to the interface of the frames. Raises OutputError where it cannot be
         written.
         """
-        self.path = os.fspath(path)
+        super().__init__(path)
         self._interface = interface
         self._numbers: dict[int, int] = {}
-        try:
-            self._file = open(self.path, "wb", buffering=0)  # noqa: SIM115
-        except (OSError, ValueError) as error:
-            raise self._fault(error) from error
         try:
             self._put(_SECTION_HEADER, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
         except BaseException:
@@ -84,10 +78,6 @@ class PcapngWriter:
         time = struct.pack("<III", 0, (time_ns >> 32) & 0xFFFFFFFF, time_ns & 0xFFFFFFFF)
         self._put(_INTERFACE_STATISTICS, time + option)
 
-    def close(self) -> None:
-        """Let go of the file, which is whole without it."""
-        self._file.close()
-
     def _declare(self, link_type: int) -> int:
         number = len(self._numbers)
         options = _option(_IF_NAME, self._interface.encode("utf-8", "surrogateescape"))
@@ -99,25 +89,6 @@ class PcapngWriter:
     def _put(self, kind: int, body: bytes) -> None:
         length = 12 + len(body)
         self._write(struct.pack("<II", kind, length) + body + _LENGTH.pack(length))
-
-    def _write(self, block: bytes) -> None:
-        try:
-            written = self._file.write(block)
-            if written != len(block):
-                # A full disk takes a part: without it the file is whole again.
-                self._file.truncate(self._file.tell() - written)
-                raise OSError(28, os.strerror(28))
-        except OSError as error:
-            raise self._fault(error) from error
-
-    def _fault(self, error: Exception) -> OutputError:
-        return OutputError(
-            say(
-                "{path} cannot be written ({reason}): give -w another place",
-                path=inert(os.fsdecode(self.path)),
-                reason=reason_of(error),
-            )
-        )
 
 
 def _option(code: int, value: bytes) -> bytes:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO, cast
 
 import click
 
 from analyzer.text import say
 
-__all__ = ["Command", "Interrupted", "ReaderGone", "complain", "warn"]
+__all__ = ["Command", "Interrupted", "OutputFault", "ReaderGone", "complain", "output_told_apart", "warn"]
 
 
 class ReaderGone(Exception):
@@ -17,6 +20,48 @@ class ReaderGone(Exception):
 
 class Interrupted(Exception):
     """Ctrl-C. click would write an empty line about the KeyboardInterrupt itself."""
+
+
+class OutputFault(OSError):
+    """Standard output cannot be written. Any other OSError has nothing to do with it."""
+
+
+class _Output:
+    """Standard output, but for the kind of its errors."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputFault(error.errno, error.strerror) from error
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputFault(error.errno, error.strerror) from error
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def output_told_apart() -> Iterator[None]:
+    """Inside, what goes wrong while standard output is written is an `OutputFault`, or a BrokenPipeError."""
+    before = sys.stdout
+    if before is not None:
+        sys.stdout = cast(TextIO, _Output(before))
+    try:
+        yield
+    finally:
+        sys.stdout = before
 
 
 class Command(click.Command):

@@ -20,21 +20,17 @@ import click
 
 from analyzer.commands.base import Command, warn
 from analyzer.commands.output import write_text
-from analyzer.errors import AnalyzerError, InputError, UsageError
+from analyzer.errors import AnalyzerError, UsageError
 from analyzer.text import inert, say
 
 if TYPE_CHECKING:
-    from analyzer.capture.live import Live
-    from analyzer.lab.stage import Scenario, Stage
+    from analyzer.lab.stage import Scenario
     from analyzer.pipeline import Following
     from analyzer.trace.model import Trace
 
 __all__ = ["command"]
 
 ENDED_BY_SIGNAL: Final = 128
-COMPLETE_WITHIN: Final = 10.0  # seconds
-QUIET_FOR: Final = 0.4  # seconds: no capture program holds frames back for longer
-LOOK_EVERY: Final = 0.02  # seconds
 LEAST_COLUMN: Final = 30
 READABLE_WIDTH: Final = 100
 SECOND_NS: Final = 1_000_000_000
@@ -172,49 +168,23 @@ def _record(scenarios: list[Scenario], folder: str, port: int | None) -> None:
 
 def _perform(scenario: Scenario, port: int | None, ascii_only: bool) -> None:
     """Run a scenario, print its ladder while it grows, and compare it with its promise."""
-    from analyzer.capture.live import open_live
     from analyzer.lab.promise import keep_promise
-    from analyzer.lab.stage import in_background
+    from analyzer.lab.record import performing
     from analyzer.pipeline import follow
 
     _introduce(scenario)
-    with scenario.staged(port, _tell) as stage:
-        try:
-            with stage.watcher.inside():
-                live = open_live(stage.interface, scenario.capture_filter.format(port=stage.port))
-        except AnalyzerError as error:
-            way_out = say(
-                "{reason}; or play the recording with --replay", reason=str(error).removesuffix(".")
-            )
-            raise InputError(way_out) from error
-        with live, in_background(lambda: _run_to_the_end(scenario, stage, live)) as running:
-            following = follow(
-                live.records, say("{name}, live on {interface}", name=scenario.name, interface=live.interface)
-            )
-            _show(following, ascii_only)
-            running.result()
+    way_out = say("play the recording with --replay")
+    with performing(scenario, port, _tell, way_out=way_out) as live:
+        following = follow(
+            live.records, say("{name}, live on {interface}", name=scenario.name, interface=live.interface)
+        )
+        _show(following, ascii_only)
     trace = following.trace()
     for warning in trace.capture.warnings:
         warn(warning)
     _conclude(trace, ascii_only)
     keep_promise(scenario.promise, trace)
     click.echo(say("The capture shows what the scenario promises."))
-
-
-def _run_to_the_end(scenario: Scenario, stage: Stage, live: Live) -> None:
-    """Run server and client, and end the capture when it holds all that they sent."""
-    try:
-        scenario.run(stage)
-        deadline = time.monotonic() + COMPLETE_WITHIN
-        frames, since = -1, 0.0
-        while time.monotonic() < deadline:
-            if live.records.frame != frames:
-                frames, since = int(live.records.frame), time.monotonic()
-            if frames >= scenario.fewest_segments and time.monotonic() - since > QUIET_FOR:
-                return
-            time.sleep(LOOK_EVERY)
-    finally:
-        live.stop()
 
 
 def _replay(scenario: Scenario, speed: float, ascii_only: bool) -> None:

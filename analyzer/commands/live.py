@@ -49,7 +49,12 @@ LOOK_EVERY: Final = 200  # milliseconds
 )
 @click.option("-i", "--interface", required=True, help="Where to capture; tcpanalyze interfaces lists them.")
 @click.option("-f", "--filter", "capture_filter", default="", help="Capture filter, as in 'tcp port 20000'.")
-@click.option("-w", "--write", metavar="FILE", help="Keep the frames in FILE, as pcapng.")
+@click.option(
+    "-w",
+    "--write",
+    metavar="FILE",
+    help="Keep the frames in FILE, as pcapng; as pcap where its name says so.",
+)
 @click.option("-o", "--output", metavar="DIR", help="Where the pictures go; default: reports/NAME-OF-FILE.")
 @click.option("--no-report", is_flag=True, help="Draw no pictures.")
 @click.option(

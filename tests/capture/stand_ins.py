@@ -15,7 +15,7 @@ mode = {mode!r}
 def say(words): print(words, file=sys.stderr, flush=True)
 def stop(*_):
     say("1 packet captured\\n2 packets received by filter\\n{lost} packets dropped by kernel")
-    sys.exit(0)
+    sys.exit(2 if mode == "fails" else 0)
 signal.signal(signal.SIGINT, signal.SIG_IGN if mode == "deaf" else stop)
 if mode == "deaf": signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if mode == "forbidden":
@@ -27,7 +27,7 @@ if mode == "child" and not os.fork(): time.sleep(60)
 if mode == "slow": time.sleep(0.3)
 if mode != "never": say("tcpdump: listening on lo, link-type EN10MB")
 if mode == "text": os.write(1, b"no capture at all, but text\\n")
-if mode in ("frame", "dies", "torn", "flood"):
+if mode in ("frame", "dies", "torn", "flood", "fails", "deaf"):
     os.write(1, struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
     record = struct.pack("<IIII", 1, 2, 60, 60) + bytes(60)
     os.write(1, record)

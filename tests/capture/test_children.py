@@ -14,7 +14,7 @@ import pytest
 
 from analyzer.capture import children
 from analyzer.capture.children import Child, undisturbed
-from analyzer.errors import UsageError
+from analyzer.errors import InputError
 from tests.capture.stand_ins import StandIns, soon
 
 READY = re.compile("listening")
@@ -68,10 +68,61 @@ def test_waiting_ends_with_the_child_and_with_the_time(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_started_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be started"):
+    with pytest.raises(InputError, match="cannot be started"):
         Child([str(tmp_path / "absent")])
-    with pytest.raises(UsageError, match="cannot be started"):
+    with pytest.raises(InputError, match="cannot be started"):
         Child(["/bin/true", "a\0b"])
+
+
+def test_without_its_guardian_it_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = tmp_path / "python"
+    python.write_text("")  # which nobody may execute
+    program = StandIns(tmp_path).install("frame")("tcpdump")
+    before = open_files()
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(
+        InputError, match=r"python cannot be started for it \(Permission denied\): use a Python"
+    ):
+        Child([str(program)])
+    assert open_files() == before
+    assert StandIns(tmp_path).running() == []
+
+
+def test_an_interruption_while_it_ends_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children, "TERMINATED_WITHIN", 0.1)
+    interrupt = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with start(tmp_path, "deaf") as child:
+            assert child.wait_for(READY, 10)
+            interrupt.start()
+            with pytest.raises(KeyboardInterrupt):
+                child.end(30.0)
+            interrupt.join()
+            assert StandIns(tmp_path).running() == []
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert StandIns(tmp_path).running() == []
+
+
+def test_a_signal_waits_until_the_child_is_known() -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    steps = []
+
+    def start_something() -> None:
+        with undisturbed():
+            signal.raise_signal(signal.SIGINT)
+            steps.append("went on")
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start_something()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert steps == ["went on"]
 
 
 def test_its_words_take_no_more_memory_than_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,15 +157,19 @@ def test_the_guardian_ends_it_when_we_are_killed(tmp_path: Path) -> None:
 
 def test_signals_wait_while_a_child_is_started() -> None:
     before = signal.getsignal(signal.SIGHUP)
-    inside = False
+    inside: list[object] = []
+
+    def disturb() -> None:
+        with undisturbed():
+            signal.raise_signal(signal.SIGINT)
+            inside.append(signal.getsignal(signal.SIGHUP))
+
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with pytest.raises(KeyboardInterrupt), undisturbed():
-            signal.raise_signal(signal.SIGINT)
-            # One that is ignored stays so.
-            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-            inside = True
-        assert inside
+        with pytest.raises(KeyboardInterrupt):
+            disturb()
+        # It came to its end, and a signal that is ignored stayed so.
+        assert inside == [signal.SIG_IGN]
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGHUP, before)

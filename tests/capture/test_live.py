@@ -102,6 +102,14 @@ def test_losses_are_counted_and_kept(tmp_path: Path, lost: int) -> None:
     assert analyze(tmp_path / "kept").capture.lost_frames == lost
 
 
+def test_a_child_that_ends_badly_is_told_of(tmp_path: Path) -> None:
+    with open_live("lo", find_program=StandIns(tmp_path).install("fails")) as live:
+        assert live.records.advance()
+        live.stop()
+        assert not live.records.advance()
+        assert live.records.warnings == ["tcpdump ended with status 2 while it captured"]
+
+
 @pytest.mark.parametrize(("mode", "truncated"), [("dies", False), ("torn", True)])
 def test_a_child_that_is_killed_ends_the_capture_with_a_warning(
     tmp_path: Path, mode: str, truncated: bool
@@ -186,6 +194,22 @@ def test_every_frame_from_the_start_on(tmp_path: Path, name: str) -> None:
             assert list(live.records.link_types) == [1]
     assert read_again(kept) == 10
     assert open_files() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("kept.PCAP", "pcap"), ("kept.pcapng", "pcapng"), ("kept", "pcapng")]
+)
+def test_the_name_of_what_is_kept_chooses_its_format(tmp_path: Path, name: str, kind: str) -> None:
+    find = StandIns(tmp_path).install("frame")
+    with open_live("lo", find_program=find, write=tmp_path / name) as live:
+        assert live.records.advance()
+        over_before = live.over
+        live.stop()
+        assert not live.records.advance()
+        assert (over_before, live.over) == (False, True)
+    with open_capture(tmp_path / name) as records:
+        assert records.advance()
+        assert records.format == kind
 
 
 def test_killing_the_real_child(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_record_takes_one_or_all(
 
 def test_a_terminated_command_leaves_nothing(tmp_path: Path) -> None:
     waits = '#!/bin/sh\necho $$ > "$0.pid"\nexec sleep 60\n'
-    program = tmp_path / "bin" / "dumpcap"
+    program = tmp_path / "bin" / "tcpdump"
     program.parent.mkdir()
     program.write_text(waits)
     program.chmod(0o755)
@@ -176,10 +176,10 @@ def test_who_ends_a_demonstration_does_not_wait_for_it(
 def test_who_may_not_capture_is_told_of_the_recordings(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(interface: str, capture_filter: str) -> NoReturn:
+    def refuse(interface: str, capture_filter: str, **_more: object) -> NoReturn:
         raise UsageError(f"no capturing on {interface} of {capture_filter}")
 
-    monkeypatch.setattr("analyzer.capture.live.open_live", refuse)
+    monkeypatch.setattr("analyzer.lab.record.open_live", refuse)
     assert run(["demo", "echo"]) == 2
     sentence = "no capturing on lo of tcp port 20000; or play the recording with --replay"
     assert capsys.readouterr().err == f"tcpanalyze: {sentence}\n"
