@@ -62,9 +62,12 @@ def record(
         with performing(scenario, port, tell, write=trial, find_program=find_program) as live:
             while live.records.advance():
                 pass
-        for warning in live.records.warnings[:1]:
+        faults = live.records.warnings[:1]
+        if live.losses:
+            faults.append(say("it lost up to {count} frames", count=live.losses))
+        if faults:
             raise InputError(
-                say("The capture on {interface} failed: {what}.", interface=live.interface, what=warning)
+                say("The capture on {interface} failed: {what}.", interface=live.interface, what=faults[0])
             )
         keep_promise(scenario.promise, analyze(trial))
         octets = trial.read_bytes()
