@@ -29,6 +29,8 @@ __all__ = ["capture", "frame_of", "nanoseconds_of"]
 LEAVING: Final = 2.0
 """Seconds that pyshark's children get to end by themselves once no packet comes any more."""
 
+LOOK_EVERY: Final = 0.1  # seconds
+
 # Wireshark's number for a link type -> libpcap's. Raw IP of either version is one number there.
 LINK_TYPES: Final = {1: 1, 7: 101, 15: 0, 25: 113, 129: 228, 130: 229, 174: 108, 210: 276}
 
@@ -91,6 +93,7 @@ def _capturing(
 
     class Contained(live, Between):  # type: ignore[misc]
         dumpcap: Any = None
+        tshark: Any = None
         last_words = ""
 
         def _verify_capture_parameters(self) -> None:
@@ -108,6 +111,8 @@ def _capturing(
             super()._created_new_process(parameters, process, process_name)
             if process_name == "Dumpcap":
                 self.dumpcap = process
+            else:
+                self.tshark = process
 
         def _create_stderr_handling_task(self, stderr: Any) -> None:
             # The first is dumpcap's, the second tshark's.
@@ -156,12 +161,18 @@ async def _run(running: Any, writer: _Writer) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopped.set)
     stopping = asyncio.ensure_future(stop())
-    children: list[Any] = []
+    reading = asyncio.ensure_future(running.packets_from_tshark(writer.add, close_tshark=False))
     try:
-        await running.packets_from_tshark(writer.add, close_tshark=False)
+        # When tshark is killed, the dumpcap that it had started keeps its output open.
+        while not reading.done() and (running.tshark is None or running.tshark.returncode is None):
+            await asyncio.wait([reading], timeout=LOOK_EVERY)
+        await asyncio.wait([reading], timeout=LEAVING)
+        if reading.done():
+            reading.result()
     finally:
         stopping.cancel()
-        children.extend(running._running_processes)
+        reading.cancel()
+        children = list(running._running_processes)
         # Its finalizer would run the closed loop once more.
         running._running_processes.clear()
         ends = [child.wait() for child in children]
@@ -171,8 +182,9 @@ async def _run(running: Any, writer: _Writer) -> None:
             if child.returncode is None:
                 with suppress(ProcessLookupError):
                     child.kill()
-                await child.wait()
             child._transport.close()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(child.wait(), LEAVING)
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
@@ -223,7 +235,7 @@ def frame_of(packet: Any) -> tuple[int, int, int, bytes]:
 
 
 def nanoseconds_of(text: str) -> int:
-    """The time of a frame: seconds with a fraction, or from tshark 4.2 on a date in UTC."""
+    """The time of a frame: seconds with a fraction, or, with other versions of tshark, a date in UTC."""
     if found := _TIME.fullmatch(text):
         seconds = int(found[1])
     elif found := _DATE.fullmatch(text):
