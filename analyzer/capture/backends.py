@@ -2,10 +2,12 @@
 
 One row each, the one with the least delay first: tcpdump in immediate mode hands over every frame at once,
 dumpcap after at most 250 ms, and tshark starts a dumpcap of its own and takes half a second to be ready.
+pyshark, which runs all of these and is far slower, captures only where it is named.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Final, NamedTuple
 
@@ -13,8 +15,10 @@ __all__ = [
     "BACKENDS",
     "FORBIDDEN",
     "KERNEL_BUFFER_MEGABYTES",
+    "NAMED",
     "NO_DEVICE",
     "NO_FILTER",
+    "PYSHARK",
     "Backend",
     "command_line",
 ]
@@ -35,6 +39,7 @@ class Backend(NamedTuple):
     ready: matches what it says on standard error when no frame from then on is missed.
     losses: match, in their first groups, the frames that it says were lost.
     closing: matches the words it ends with; without them nobody knows what was lost.
+    folder: whether it writes temporary files, and so gets a folder for them that is removed.
     """
 
     name: str
@@ -43,6 +48,7 @@ class Backend(NamedTuple):
     ready: re.Pattern[str]
     losses: tuple[re.Pattern[str], ...]
     closing: re.Pattern[str]
+    folder: bool = False
 
 
 BACKENDS: Final[dict[str, Backend]] = {
@@ -78,6 +84,24 @@ BACKENDS: Final[dict[str, Backend]] = {
         closing=re.compile(r"^\d+ packets? captured", re.MULTILINE),
     ),
 }  # fmt: skip
+"""Those that `auto` chooses from."""
+
+PYSHARK: Final = Backend(
+    name="pyshark",
+    # The program is Python. -P: the folder of the script is no place to import from.
+    command=(
+        "-P", os.path.join(os.path.dirname(os.path.abspath(__file__)), "pyshark_frames.py"),
+        "{interface}", "{filter}", str(KERNEL_BUFFER_MEGABYTES),
+    ),
+    filter_command=(),
+    ready=re.compile(r"^pyshark: capturing$", re.MULTILINE),
+    losses=(*BACKENDS["dumpcap"].losses, *BACKENDS["tshark"].losses),
+    closing=BACKENDS["dumpcap"].closing,
+    folder=True,
+)  # fmt: skip
+
+NAMED: Final[dict[str, Backend]] = {**BACKENDS, PYSHARK.name: PYSHARK}
+"""Those that can be asked for."""
 
 FORBIDDEN: Final = re.compile(
     r"do(?:es)?(?: not|n't) have permission|not permitted|Permission denied|EPERM|EACCES", re.IGNORECASE

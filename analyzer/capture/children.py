@@ -2,7 +2,8 @@
 
 The child is in a session of its own, so that Ctrl-C in the terminal reaches us alone and we end it in order.
 A guardian, a small process beside it, holds the reading end of a pipe whose writing end is ours: when we are
-gone, however that came about, it reads the end of the pipe and ends the child's whole group. A parent-death
+gone, however that came about, it reads the end of the pipe, ends the child's whole group and removes the folder
+of its temporary files. A parent-death
 signal would be less: Linux forgets it where a program has capabilities, as dumpcap has where ordinary users
 may capture, it follows the thread that started the child, and it does not reach the child's own children.
 """
@@ -11,9 +12,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -43,6 +46,13 @@ if not os.read(0, 1):
                 os.killpg(int(sys.argv[1]), 0)
         except OSError:
             break
+    if sys.argv[2]:
+        import shutil
+        for _ in range(50):
+            shutil.rmtree(sys.argv[2], ignore_errors=True)
+            if not os.path.exists(sys.argv[2]):
+                break
+            time.sleep(0.02)
 """
 
 
@@ -55,8 +65,12 @@ class Child:
         the program wrote at its end can be read.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
-        """Start it and its guardian. Raises InputError where that cannot be done."""
+    def __init__(self, command: Sequence[str], *, folder: bool = False) -> None:
+        """Start it and its guardian. Raises InputError where that cannot be done.
+
+        folder: it gets a folder of its own for temporary files, which is removed with whatever is in it.
+        """
+        self._folder = _temporary_folder() if folder else None
         try:
             self._process = subprocess.Popen(
                 command,
@@ -65,8 +79,10 @@ class Child:
                 stderr=subprocess.PIPE,
                 bufsize=0,
                 start_new_session=True,
+                env=None if self._folder is None else {**os.environ, "TMPDIR": self._folder},
             )
         except (OSError, ValueError) as error:
+            self._remove_folder()
             raise InputError(
                 say(
                     "the capture program {program} cannot be started ({reason}): install it anew",
@@ -86,7 +102,7 @@ class Child:
         self._guardian: subprocess.Popen[bytes] | None = None
         self._listener = threading.Thread(target=self._listen, name=f"words of {self.program}", daemon=True)
         try:
-            self._guardian = _guard(self._process.pid)
+            self._guardian = _guard(self._process.pid, self._folder)
             self._listener.start()
         except BaseException:
             self.end(0.0)
@@ -187,6 +203,7 @@ class Child:
         if self._listener.ident is not None:
             self._listener.join(TERMINATED_WITHIN)
         self._errors.close()
+        self._remove_folder()
         guardian, self._guardian = self._guardian, None
         if guardian is not None and guardian.stdin is not None:
             with suppress(OSError):
@@ -194,6 +211,16 @@ class Child:
             with suppress(OSError):
                 guardian.stdin.close()
             guardian.wait()
+
+    def _remove_folder(self) -> None:
+        """Its children have been killed, but may still be about to be gone and write into it meanwhile."""
+        folder, self._folder = self._folder, None
+        deadline = time.monotonic() + TERMINATED_WITHIN
+        while folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            if not os.path.exists(folder) or time.monotonic() >= deadline:
+                return
+            time.sleep(LOOK_EVERY)
 
     def _listen(self) -> None:
         descriptor = self._errors.fileno()
@@ -235,8 +262,20 @@ def undisturbed() -> Iterator[None]:
             signal.raise_signal(received)
 
 
-def _guard(group: int) -> subprocess.Popen[bytes] | None:
-    """The process that ends `group` when we are gone; None where there is no Python to run it.
+def _temporary_folder() -> str:
+    try:
+        return tempfile.mkdtemp(prefix="tcpanalyze-")
+    except OSError as error:
+        raise InputError(
+            say(
+                "no temporary folder can be made ({reason}): name another place in TMPDIR",
+                reason=inert(error.strerror or str(error)),
+            )
+        ) from error
+
+
+def _guard(group: int, folder: str | None) -> subprocess.Popen[bytes] | None:
+    """The process that ends `group`, and removes `folder`, when we are gone; None without a Python to run it.
 
     Raises InputError where it cannot be started.
     """
@@ -244,7 +283,7 @@ def _guard(group: int) -> subprocess.Popen[bytes] | None:
         return None
     try:
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _GUARDIAN, str(group)],
+            [sys.executable, "-I", "-S", "-c", _GUARDIAN, str(group), folder or ""],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -1,7 +1,7 @@
 """What tshark makes of frames: one dissected through pyshark, many in a line each, those that match a filter.
 
-Everything here is a second opinion or a convenience; connections, labels and states never depend on it. This
-is the only module that knows pyshark, and whatever happens it leaves nothing behind: no child process,
+Everything here is a second opinion or a convenience; connections, labels and states never depend on it. Beside
+`pyshark_frames` no other module knows pyshark, and whatever happens this one leaves nothing behind: no child process,
 descriptor, temporary file or event loop. What goes wrong is a `DissectionError` of one sentence.
 
 pyshark serves for the one frame, whose tree of fields it makes values of. Its summaries lose frames (0.6: it

@@ -15,9 +15,11 @@ Only the capture program is privileged. What it writes is parsed here, as the us
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
+import sys
 import threading
 import time
 from collections import deque
@@ -26,7 +28,16 @@ from contextlib import suppress
 from types import TracebackType
 from typing import IO, BinaryIO, Final, cast
 
-from analyzer.capture.backends import BACKENDS, FORBIDDEN, NO_DEVICE, NO_FILTER, Backend, command_line
+from analyzer.capture.backends import (
+    BACKENDS,
+    FORBIDDEN,
+    NAMED,
+    NO_DEVICE,
+    NO_FILTER,
+    PYSHARK,
+    Backend,
+    command_line,
+)
 from analyzer.capture.children import Child, undisturbed
 from analyzer.capture.frame_writer import FrameWriter
 from analyzer.capture.interfaces import check_interface
@@ -59,25 +70,31 @@ def open_live(
     """Start to capture; when this returns, the capture has started.
 
     interface: its name; "any" is all of them, where the system has that. capture_filter: libpcap's language,
-    empty for every frame. backend: a key of `BACKENDS`, or "auto", the one with the least delay that is
-    installed and allowed. write: a file that gets every frame that `records` gives, pcap where its name ends
-    so and otherwise pcapng; one that was there is replaced. ready_within: seconds that the program may take.
+    empty for every frame. backend: a key of `NAMED`, or "auto", the one of `BACKENDS` with the least delay
+    that is installed and allowed. write: a file that gets every frame that `records` gives, pcap where its
+    name ends so and otherwise pcapng; one that was there is replaced. ready_within: seconds that the program
+    may take.
 
     Raises UsageError for an unknown interface, a filter that is none, and where no capture program is
     installed; InputError where capturing is not allowed or does not begin; OutputError where `write` cannot
     be written.
     """
-    if backend != "auto" and backend not in BACKENDS:
+    if backend != "auto" and backend not in NAMED:
         raise UsageError(
             say(
                 "there is no back end {name}: there are auto, {names}",
                 name=inert(backend),
-                names=", ".join(BACKENDS),
+                names=", ".join(NAMED),
             )
         )
     check_interface(interface)
-    wanted = list(BACKENDS.values()) if backend == "auto" else [BACKENDS[backend]]
-    installed = [(row, program) for row in wanted if (program := find_program(row.name))]
+    wanted = list(BACKENDS.values()) if backend == "auto" else [NAMED[backend]]
+    if backend == PYSHARK.name:
+        _check_pyshark(find_program)
+        # What its script needs has been found; the program that runs it is Python.
+        installed = [(PYSHARK, sys.executable)]
+    else:
+        installed = [(row, program) for row in wanted if (program := find_program(row.name))]
     if not installed:
         raise UsageError(
             say(
@@ -115,6 +132,23 @@ def _writer(path: str | os.PathLike[str], interface: str) -> FrameWriter:
     return PcapngWriter(path, interface)
 
 
+def _check_pyshark(find_program: Callable[[str], str | None]) -> None:
+    """Raises UsageError where one of the parts that pyshark captures with is missing."""
+    if importlib.util.find_spec("pyshark") is None:
+        raise UsageError(
+            say("capturing with pyshark needs pyshark, which is not installed: run 'pip install pyshark'")
+        )
+    for name in ("tshark", "dumpcap"):
+        if find_program(name) is None:
+            raise UsageError(
+                say(
+                    "capturing with pyshark needs {name}, which is not installed: on Debian or Ubuntu run "
+                    "'sudo apt-get install tshark'",
+                    name=name,
+                )
+            )
+
+
 class _ForbiddenError(InputError):
     """This program may not capture here; another perhaps may."""
 
@@ -123,7 +157,7 @@ def _start(backend: Backend, program: str, interface: str, capture_filter: str, 
     child: Child | None = None
     try:
         with undisturbed():
-            child = Child(command_line(backend, program, interface, capture_filter))
+            child = Child(command_line(backend, program, interface, capture_filter), folder=backend.folder)
         if child.wait_for(backend.ready, within):
             return child
         ended = child.silent

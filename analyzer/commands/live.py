@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from analyzer.capture.backends import BACKENDS
+from analyzer.capture.backends import NAMED
 from analyzer.commands.base import Command, ReaderGone, complain, warn
 from analyzer.commands.output import PICTURES, draw, name_of, say_what_is_left, write_text
 from analyzer.errors import UsageError
@@ -71,7 +71,7 @@ LOOK_EVERY: Final = 200  # milliseconds
 )
 @click.option(
     "--backend",
-    type=click.Choice(["auto", *BACKENDS]),
+    type=click.Choice(["auto", *NAMED]),
     default="auto",
     show_default=True,
     help="The program that captures.",

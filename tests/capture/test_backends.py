@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.capture.backends import BACKENDS, FORBIDDEN, NO_DEVICE, NO_FILTER, command_line
+from analyzer.capture.backends import BACKENDS, FORBIDDEN, NAMED, NO_DEVICE, NO_FILTER, PYSHARK, command_line
 
 CLOSING = {
     "tcpdump": "7 packets captured\n10 packets received by filter\n3 packets dropped by kernel\n"
@@ -47,6 +47,17 @@ def test_losses_are_in_its_closing_words(name: str) -> None:
     row = BACKENDS[name]
     assert row.closing.search(CLOSING[name])
     assert sum(int(found[1]) for words in row.losses for found in words.finditer(CLOSING[name])) == 5
+
+
+def test_pyshark_is_asked_for_by_name_only() -> None:
+    assert "pyshark" not in BACKENDS
+    assert list(NAMED) == [*BACKENDS, "pyshark"]
+    command = command_line(PYSHARK, "python", "-w", "")
+    assert command[:2] == ["python", "-P"]
+    assert command[3:] == ["-w", "", "64"]
+    assert PYSHARK.ready.search("File: -\npyshark: capturing\n")
+    assert not PYSHARK.ready.search(READY["tshark"])
+    assert PYSHARK.closing.search(CLOSING["dumpcap"])
 
 
 def test_what_refusals_look_like() -> None:

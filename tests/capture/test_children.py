@@ -39,6 +39,22 @@ def test_nothing_is_left(tmp_path: Path, mode: str) -> None:
     assert soon(lambda: StandIns(tmp_path).running() == [])
 
 
+def test_its_folder_goes_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with Child(
+        ["/bin/sh", "-c", 'echo x > "$TMPDIR/kept"; echo listening >&2; sleep 60'], folder=True
+    ) as child:
+        assert child.wait_for(READY, 10)
+        assert [path.name for path in tmp_path.glob("*/*")] == ["kept"]
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError, match="cannot be started"):
+        Child([str(tmp_path / "absent")], folder=True)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "absent"))
+    with pytest.raises(InputError, match=r"no temporary folder can be made .* TMPDIR"):
+        Child(["/bin/true"], folder=True)
+
+
 def test_one_that_is_deaf_is_ended_by_force(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(children, "STOPPED_WITHIN", 0.1)
     monkeypatch.setattr(children, "TERMINATED_WITHIN", 0.1)

@@ -15,7 +15,7 @@ import pytest
 
 from analyzer.capture import live as module
 from analyzer.capture import open_capture
-from analyzer.capture.backends import BACKENDS
+from analyzer.capture.backends import NAMED, PYSHARK
 from analyzer.capture.live import Live, open_live
 from analyzer.errors import AnalyzerError, InputError, OutputError, UsageError
 from analyzer.pipeline import analyze
@@ -77,6 +77,42 @@ def test_none_installed_or_known() -> None:
         open_live("lo", backend="wireshark")
     with pytest.raises(UsageError, match="there is no interface -w"):
         open_live("-w")
+
+
+def test_pyshark_is_never_chosen_and_its_parts_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match=r"with pyshark needs tshark, which .* apt-get install"):
+        open_live("lo", backend="pyshark", find_program=lambda _: None)
+    with pytest.raises(UsageError, match=r"with pyshark needs dumpcap, which .* apt-get install"):
+        open_live("lo", backend="pyshark", find_program=lambda name: name if name == "tshark" else None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(UsageError, match="needs pyshark, which is not installed: run 'pip install pyshark'"):
+        open_live("lo", backend="pyshark")
+    with pytest.raises(UsageError, match="needs tcpdump or dumpcap or tshark, and"):
+        open_live("lo", find_program=lambda name: name if name == "pyshark" else None)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        ("it cannot be loaded (asyncio has none)", r"said: it cannot be loaded \(asyncio has none\); try"),
+        ("You do not have permission", "you may not capture on lo: run this with sudo"),
+    ],
+)
+def test_pyshark_that_does_not_begin_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, sentence: str
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    before = open_files()
+    code = f"import sys; sys.stderr.write('pyshark: {script}')"
+    monkeypatch.setattr(module, "PYSHARK", PYSHARK._replace(command=("-c", code)))
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: True)
+    with pytest.raises(InputError, match=sentence):
+        open_live("lo", backend="pyshark", find_program=lambda name: name)
+    assert list(tmp_path.iterdir()) == []
+    assert open_files() == before
 
 
 def test_a_place_that_cannot_be_written_ends_the_child(tmp_path: Path) -> None:
@@ -176,9 +212,11 @@ def read_again(path: Path) -> int:
 # For real.
 
 
-@pytest.mark.parametrize("name", BACKENDS)
-def test_every_frame_from_the_start_on(tmp_path: Path, name: str) -> None:
-    need(name)
+@pytest.mark.parametrize("name", NAMED)
+def test_every_frame_from_the_start_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    need("tshark" if name == "pyshark" else name)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
     before = open_files()
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -194,6 +232,7 @@ def test_every_frame_from_the_start_on(tmp_path: Path, name: str) -> None:
             assert list(live.records.link_types) == [1]
     assert read_again(kept) == 10
     assert open_files() == before
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -227,9 +266,9 @@ def test_killing_the_real_child(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["-w", ";rm"])
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", NAMED)
 def test_an_interface_with_a_hostile_name(name: str, backend: str) -> None:
-    need(backend)
+    need("tshark" if backend == "pyshark" else backend)
     if shutil.which("ip") is None or shutil.which("unshare") is None:
         pytest.skip("needs ip and unshare")
     code = (

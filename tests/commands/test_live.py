@@ -22,7 +22,7 @@ import pytest
 
 from analyzer import cli
 from analyzer.capture import live as capture
-from analyzer.capture.backends import BACKENDS
+from analyzer.capture.backends import NAMED
 from analyzer.pipeline import analyze, follow
 from analyzer.report.live import GrowingLadder
 from analyzer.report.terminal import Style
@@ -46,13 +46,15 @@ class Running(NamedTuple):
 
     def nothing_is_left(self) -> bool:
         temporary = self.folder / "tmp"
-        return soon(lambda: not processes_with(self.mark, "environ")) and not list(temporary.iterdir())
+        return soon(lambda: not processes_with(self.mark, "environ")) and soon(
+            lambda: not list(temporary.iterdir())
+        )
 
 
 @contextmanager
 def running(folder: Path, *arguments: str, backend: str = "auto") -> Iterator[Running]:
     """The command with a listening server to capture from; inside it has said that it captures."""
-    need("tcpdump" if backend == "auto" else backend)
+    need({"auto": "tcpdump", "pyshark": "tshark"}.get(backend, backend))
     (folder / "tmp").mkdir()
     mark = f"TCPANALYZE_TEST={uuid.uuid4()}"
     name, value = mark.split("=")
@@ -100,7 +102,7 @@ def kept(folder: Path) -> int:
     return trace.capture.frames
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", NAMED)
 def test_the_ladder_the_verdict_and_the_same_labels_as_the_file(tmp_path: Path, backend: str) -> None:
     drawn = [] if backend == "tcpdump" else ["--no-report"]
     with running(tmp_path, "--until", "closed", *drawn, backend=backend) as live:
@@ -135,7 +137,7 @@ def assert_the_same_as_the_file(out: str, path: Path) -> int:
     return len(numbered)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", NAMED)
 def test_every_segment_shown_is_that_of_the_file(tmp_path: Path, backend: str) -> None:
     with running(tmp_path, "--no-report", backend=backend) as live:
         half_close(live.server)
@@ -157,7 +159,7 @@ def test_every_segment_shown_is_that_of_the_file(tmp_path: Path, backend: str) -
     assert "moves from" in " ".join(text.split())
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", NAMED)
 def test_every_value_of_a_segment_is_that_of_the_file(tmp_path: Path, backend: str) -> None:
     need(backend)
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -220,6 +222,11 @@ def reset(server: socket.socket) -> None:
         # It has a child of its own, which has to end with it.
         ("tshark", signal.SIGINT, 0),
         ("tshark", signal.SIGKILL, -9),
+        # It has three, and a temporary file.
+        ("pyshark", signal.SIGINT, 0),
+        ("pyshark", signal.SIGTERM, 143),
+        ("pyshark", signal.SIGHUP, 129),
+        ("pyshark", signal.SIGKILL, -9),
     ],
 )
 def test_signals(tmp_path: Path, backend: str, number: signal.Signals, status: int) -> None:
@@ -351,6 +358,32 @@ def test_the_child_is_killed(tmp_path: Path) -> None:
     assert "is not known" in errors
     assert live.nothing_is_left()
     assert kept(tmp_path) == 10
+
+
+@pytest.mark.parametrize("victim", [b"pyshark_frames.py", b"tshark", b"dumpcap"])
+def test_a_process_of_pyshark_is_killed(tmp_path: Path, victim: bytes) -> None:
+    with running(tmp_path, "--no-report", backend="pyshark") as live:
+        exchange(live.server)
+        until(live, "ACK 4/4")
+        killed = [pid for pid in live.children() if victim in program_of(pid)]
+        assert killed
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+        out, errors = live.process.communicate(timeout=30)
+    assert live.process.returncode == 0
+    assert "three segments" in out
+    assert "pyshark ended " in errors
+    assert "is not known" in errors or victim == b"tshark"
+    assert live.nothing_is_left()
+    assert kept(tmp_path) == 10
+
+
+def program_of(pid: int) -> bytes:
+    """The program's name; for a script, the script's."""
+    words = Path("/proc", str(pid), "cmdline").read_bytes().split(b"\0")
+    return next(
+        (os.path.basename(word) for word in words if word.endswith(b".py")), os.path.basename(words[0])
+    )
 
 
 def test_count_and_duration_end_it(tmp_path: Path) -> None:
