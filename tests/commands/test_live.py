@@ -161,7 +161,7 @@ def test_every_segment_shown_is_that_of_the_file(tmp_path: Path, backend: str) -
 
 @pytest.mark.parametrize("backend", NAMED)
 def test_every_value_of_a_segment_is_that_of_the_file(tmp_path: Path, backend: str) -> None:
-    need(backend)
+    need("tshark" if backend == "pyshark" else backend)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         kept = tmp_path / "kept.pcapng"
@@ -169,12 +169,14 @@ def test_every_value_of_a_segment_is_that_of_the_file(tmp_path: Path, backend: s
             half_close(server)
             reset(server)
             exchange(server)
-            threading.Timer(0.5, live.stop).start()
+            # pyshark hands over late, and says nothing of losses.
+            threading.Timer(2.5 if backend == "pyshark" else 0.5, live.stop).start()
             following = follow(live.records, "live", stored=str(kept))
             seen = [(sighting.number, sighting.segment) for sighting in following]
             shown = following.trace()
     trace = analyze(kept)
-    assert trace.capture.lost_frames == shown.capture.lost_frames == 0
+    assert shown.capture.lost_frames in ({None, 0} if backend == "pyshark" else {0})
+    assert trace.capture.lost_frames == shown.capture.lost_frames
     stored = [(connection.id, segment) for connection in trace for segment in connection.segments]
     # Equal in every field: frame, time, states, labels, notes, reasons and payload.
     assert seen == sorted(stored, key=lambda entry: entry[1].frame)
