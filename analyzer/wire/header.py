@@ -66,10 +66,12 @@ class Header:
     """The TCP segment of the frame decoded last.
 
     Addresses are two 64-bit halves (an IPv4 address is the low half, its high half is 0), `seq` and `ack`
-    are the absolute numbers, lengths are octets, offsets count from the start of the block.
+    are the absolute numbers, lengths are octets, offsets count from the start of the block. `ip_offset` is where the
+    last IP header begins, also where the frame turned out to be no segment; 0 where none was reached.
     """
 
     def __init__(self) -> None:
+        self.ip_offset: i64 = 0
         self.ip_version: i64 = 0
         self.source_high: i64 = 0
         self.source_low: i64 = 0
@@ -104,6 +106,7 @@ class Header:
         whatever the octets hold.
         """
         end = offset + captured
+        self.ip_offset = 0
         kind: i64
         if link_type == ETHERNET:
             at = offset + 12
@@ -189,6 +192,7 @@ class Header:
         return NOT_IP
 
     def _decode_ipv4(self, block: bytes, at: i64, end: i64, wire_end: i64) -> i64:
+        self.ip_offset = at
         if at + 20 > end:
             return CUT_SHORT
         first: i64 = block[at]
@@ -217,6 +221,7 @@ class Header:
         return self._decode_tcp(block, at + header_length, end, packet_end)
 
     def _decode_ipv6(self, block: bytes, at: i64, end: i64, wire_end: i64) -> i64:
+        self.ip_offset = at
         if at + 40 > end:
             return CUT_SHORT
         if block[at] >> 4 != 6:
