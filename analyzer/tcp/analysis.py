@@ -89,9 +89,9 @@ def _before_retransmission(sender: Endpoint, receiver: Endpoint, header: Header)
     if window != 0 and window != sender.analysed_window:
         return found | notes.WINDOW_UPDATE
     if window == sender.analysed_window:
-        if window != 0 and receiver.analysed_notes & notes.KEEP_ALIVE:
+        if window != 0 and receiver.analysed_keep_alive:
             return found | notes.KEEP_ALIVE_ACK
-        if window == 0 and receiver.analysed_notes & notes.ZERO_WINDOW_PROBE:
+        if window == 0 and receiver.analysed_probe:
             return found | notes.ZERO_WINDOW_PROBE_ACK
         if window != 0:
             sender.analysed_duplicates += 1
@@ -143,7 +143,8 @@ def _update(sender: Endpoint, header: Header, time_ns: i64, found: i64) -> None:
     sender.analysed_window = header.window
     sender.analysed_ack = header.ack
     sender.analysed_ack_time = time_ns
-    sender.analysed_notes = found
+    sender.analysed_keep_alive = found & notes.KEEP_ALIVE != 0
+    sender.analysed_probe = found & notes.ZERO_WINDOW_PROBE != 0
     if header.flags & flag.SYN:
         sender.analysed_first_ack = True
     elif header.flags & flag.ACK:

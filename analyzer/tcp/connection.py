@@ -9,17 +9,17 @@ conclusion (`verdict.py`), never used here.
 
 from __future__ import annotations
 
+from sys import intern
 from typing import Final
 
-from mypy_extensions import i64
+from mypy_extensions import i16, i32, i64, mypyc_attr
 
-from analyzer.tcp import labels, notes, states
+from analyzer.tcp import labels, notes, states, zeek
 from analyzer.tcp.analysis import analyse
 from analyzer.tcp.completeness import completeness_bits
 from analyzer.tcp.endpoint import SCALE_UNUSED, Endpoint
 from analyzer.tcp.sequence import advance, difference
 from analyzer.tcp.step import Step
-from analyzer.tcp.zeek import ZeekView
 from analyzer.wire import header as flag
 from analyzer.wire.header import Header
 from analyzer.wire.options import Options
@@ -30,14 +30,62 @@ CAPTURED_TWICE_NS: Final = 1_000_000
 """Two equal frames closer than this, with equal checksum and timestamps, were sent once: no
 retransmission timer is that short, and a timestamp clock ticks every millisecond at most (RFC 7323 5.4)."""
 
-PLAIN_OPTIONS: Final = 0x0101080A
-"""NOP, NOP, timestamps: what nearly every segment carries, and needs no parsing."""
+HISTORY_KEPT: Final = 128
+"""A hostile capture can write a letter with every segment; no real history is so long."""
 
 
+@mypyc_attr(acyclic=True)
 class Connection:
-    """One incarnation of a connection, fed segment by segment with `observe`."""
+    """One incarnation of a connection, fed segment by segment with `observe`.
+
+    note_counts: pairs of a mask of notes and the number of segments that have exactly these; None: no segment has
+    any. history: Zeek's word for it. collision, superseded, reuses_ports: of the table, which writes them;
+    the last two say that a newer connection has these addresses and ports, and that an older one had them.
+    """
+
+    __slots__ = (
+        "closer",
+        "collision",
+        "completeness",
+        "data_after_end",
+        "fast_open_accepted",
+        "fin_acknowledges_fin",
+        "first",
+        "first_frame",
+        "first_high",
+        "first_low",
+        "first_port",
+        "first_time",
+        "half_close_noted",
+        "handshake_ack_frame",
+        "handshake_ack_time",
+        "history",
+        "initial_rtt",
+        "ip_version",
+        "last_frame",
+        "last_time",
+        "latest_syn",
+        "note_counts",
+        "number",
+        "opener",
+        "reset_after_close",
+        "reset_before_synchronised",
+        "reset_frame",
+        "resetter",
+        "reuses_ports",
+        "second",
+        "second_high",
+        "second_low",
+        "second_originates",
+        "second_port",
+        "simultaneous_close",
+        "simultaneous_open",
+        "superseded",
+    )
 
     def __init__(self, number: i64, header: Header, frame: i64, time_ns: i64) -> None:
+        starts_with_syn = header.flags & (flag.SYN | flag.ACK | flag.RST) == flag.SYN
+        starts_with_syn_ack = header.flags & (flag.SYN | flag.ACK | flag.RST) == flag.SYN | flag.ACK
         self.number: i64 = number
         self.ip_version: i64 = header.ip_version
         self.first_high: i64 = header.source_high
@@ -47,7 +95,6 @@ class Connection:
         self.second_low: i64 = header.destination_low
         self.second_port: i64 = header.destination_port
         self.collision: Connection | None = None
-
         self.first: Endpoint = Endpoint()
         self.second: Endpoint = Endpoint()
         self.first_frame: i64 = frame
@@ -56,26 +103,30 @@ class Connection:
         self.last_time: i64 = time_ns
         self.completeness: i64 = 0
         self.initial_rtt: i64 = -1
-        starts_with_syn = header.flags & (flag.SYN | flag.ACK | flag.RST) == flag.SYN
-        starts_with_syn_ack = header.flags & (flag.SYN | flag.ACK | flag.RST) == flag.SYN | flag.ACK
-        self.zeek: ZeekView = ZeekView(starts_with_syn_ack)
-        self.note_counts: dict[int, int] = {}
-
-        # The first endpoint is 0, the second 1; -1: nobody yet.
-        self.opener: i64 = -1
-        self.simultaneous_open: bool = False
+        self.latest_syn: i64 = 0
+        self.history: str = "^" if starts_with_syn_ack else ""
+        self.note_counts: list[int] | None = None
         self.handshake_ack_frame: i64 = 0
         self.handshake_ack_time: i64 = 0
+        self.reset_frame: i64 = 0
+
+        # What is small comes last, because an object has its fields in the order of these lines.
+        # The first endpoint is 0, the second 1; -1: nobody yet.
+        self.opener: i16 = -1
+        self.closer: i16 = -1
+        self.resetter: i16 = -1
+        self.superseded: bool = False
+        self.reuses_ports: bool = False
+        self.simultaneous_open: bool = False
         self.fast_open_accepted: bool = False
-        self.closer: i64 = -1
         self.simultaneous_close: bool = False
         self.half_close_noted: bool = False
         self.fin_acknowledges_fin: bool = False
-        self.resetter: i64 = -1
-        self.reset_frame: i64 = 0
         self.reset_before_synchronised: bool = False
         self.reset_after_close: bool = False
         self.data_after_end: bool = False
+        # To Zeek the originator is the first endpoint, unless that begins with a SYN-ACK.
+        self.second_originates: bool = starts_with_syn_ack
 
         if starts_with_syn:
             self.first.state = states.CLOSED
@@ -105,6 +156,13 @@ class Connection:
             return 1
         return -1
 
+    def over(self) -> bool:
+        """Whether neither endpoint will send anything more: all closed, refused or reset."""
+        first, second = self.first.state, self.second.state
+        return (first == states.CLOSED or first == states.TIME_WAIT) and (
+            second == states.CLOSED or second == states.TIME_WAIT
+        )
+
     def observe(
         self, header: Header, options: Options, direction: i64, frame: i64, time_ns: i64, step: Step
     ) -> None:
@@ -119,13 +177,15 @@ class Connection:
         step.notes = 0
         step.first_before = self.first.state
         step.second_before = self.second.state
-        self.first.path = 0
-        self.second.path = 0
+        step.first_path = 0
+        step.second_path = 0
         self.last_frame = frame
         self.last_time = time_ns
 
         self._number(sender, receiver, header, step)
-        parsed = self._parse_options(header, options, step)
+        self._parse_options(header, options, step)
+        fingerprint = self._fingerprint(header)
+        captured_twice = self._captured_twice(sender, header, fingerprint, time_ns)
         step.wireshark_notes = analyse(sender, receiver, header, time_ns, self.initial_rtt) | (
             step.notes & notes.REUSED_PORTS
         )
@@ -133,7 +193,7 @@ class Connection:
         self._correct_gaps(sender, receiver, header, step)
         self._count(sender, header, direction, time_ns)
 
-        if self._captured_twice(sender, header, options, parsed, time_ns):
+        if captured_twice:
             step.labels = sender.last_labels
             step.notes = notes.CAPTURED_TWICE | (step.notes & notes.SNAPPED)
         else:
@@ -142,9 +202,7 @@ class Connection:
 
         step.first_after = self.first.state
         step.second_after = self.second.state
-        step.first_path = self.first.path
-        step.second_path = self.second.path
-        self._remember(sender, header, time_ns, step)
+        self._remember(sender, header, fingerprint, step)
 
     # What comes before any meaning: numbers, options, counts.
 
@@ -168,11 +226,11 @@ class Connection:
         if header.snapped:
             step.notes |= notes.SNAPPED
 
-    def _parse_options(self, header: Header, options: Options, step: Step) -> bool:
-        """Parse the options where they matter; False where the usual timestamps alone were passed over."""
+    def _parse_options(self, header: Header, options: Options, step: Step) -> None:
+        """Parse the options where they matter; the usual timestamps alone are passed over."""
         length = header.options_length
         if length == 0 and not header.flags & flag.SYN:
-            return False
+            return
         at = header.tcp_offset + 20
         block = header.block
         if (
@@ -183,11 +241,10 @@ class Connection:
             and block[at + 2] == 8
             and block[at + 3] == 10
         ):
-            return False
+            return
         options.parse(block, at, length, length == header.header_length - 20)
         if not options.well_formed:
             step.notes |= notes.BAD_OPTIONS
-        return True
 
     def _count(self, sender: Endpoint, header: Header, direction: i64, time_ns: i64) -> None:
         flags = header.flags
@@ -195,17 +252,22 @@ class Connection:
         pure_syn = flags & (flag.SYN | flag.ACK) == flag.SYN
         if not pure_syn or self.first_frame == self.last_frame:
             self.completeness |= completeness_bits(flags, header.payload_length)
-        self.zeek.observe(header, direction)
-        if flags & (flag.ACK | flag.SYN) == flag.ACK and self.initial_rtt < 0:
-            latest = self.first.syn_latest
-            if self.second.syn_latest > latest:
-                latest = self.second.syn_latest
-            if latest > 0:
-                self.initial_rtt = time_ns - latest
+        originates = (direction == 1) == self.second_originates
+        receiver = self.second if direction == 0 else self.first
+        letters = zeek.letters_of(sender, receiver, header)
+        if letters and len(self.history) < HISTORY_KEPT:
+            # Interned, because most connections have one of a few histories.
+            self.history = intern(self.history + (letters if originates else letters.lower()))
+        zeek.move(sender, receiver, header, originates)
+        if flags & (flag.ACK | flag.SYN) == flag.ACK and self.initial_rtt < 0 and self.latest_syn > 0:
+            self.initial_rtt = time_ns - self.latest_syn
 
-    def _captured_twice(
-        self, sender: Endpoint, header: Header, options: Options, parsed: bool, time_ns: i64
-    ) -> bool:
+    def _fingerprint(self, header: Header) -> i64:
+        """What tells a segment from others with the same sequence number, in 63 bits."""
+        small = header.checksum | (header.ip_id << 16) | (header.flags << 32)
+        return small | ((header.payload_length & 0x3FFFFF) << 41)
+
+    def _captured_twice(self, sender: Endpoint, header: Header, fingerprint: i64, time_ns: i64) -> bool:
         """The same frame seen again, not sent again.
 
         Everything in the TCP header is equal and so is its checksum, which covers the payload and the timestamps.
@@ -214,35 +276,35 @@ class Connection:
         """
         if (
             header.seq != sender.last_seq
-            or header.checksum != sender.last_checksum
-            or header.flags != sender.last_flags
-            or header.payload_length != sender.last_length
-            or header.ack != sender.last_ack_number
-            or header.window != sender.last_window
+            or fingerprint != sender.last_fingerprint
+            or header.ack != sender.analysed_ack
+            or header.window != sender.analysed_window
         ):
-            return False
-        if header.ip_id != sender.last_ip_id:
             return False
         if header.ip_id != 0:
             return True
         pure_ack = header.payload_length == 0 and not header.flags & (flag.SYN | flag.FIN | flag.RST)
-        return not pure_ack and time_ns - sender.last_time < CAPTURED_TWICE_NS
+        return not pure_ack and time_ns - sender.analysed_ack_time < CAPTURED_TWICE_NS
 
-    def _remember(self, sender: Endpoint, header: Header, time_ns: i64, step: Step) -> None:
-        sender.last_time = time_ns
+    def _remember(self, sender: Endpoint, header: Header, fingerprint: i64, step: Step) -> None:
         sender.last_seq = header.seq
-        sender.last_ack_number = header.ack
-        sender.last_flags = header.flags
-        sender.last_length = header.payload_length
-        sender.last_window = header.window
-        sender.last_checksum = header.checksum
-        sender.last_ip_id = header.ip_id
+        sender.last_fingerprint = fingerprint
         sender.last_labels = step.labels
-        mask = step.notes
-        if mask:
-            counts = self.note_counts
-            key = int(mask)
-            counts[key] = counts.get(key, 0) + 1
+        if step.notes:
+            self.count_notes(step.notes)
+
+    def count_notes(self, mask: i64) -> None:
+        """Count one segment with exactly these notes."""
+        counts = self.note_counts
+        if counts is None:
+            self.note_counts = [mask, 1]
+            return
+        for place in range(0, len(counts), 2):
+            if counts[place] == mask:
+                counts[place + 1] += 1
+                return
+        counts.append(mask)
+        counts.append(1)
 
     def _correct_gaps(self, sender: Endpoint, receiver: Endpoint, header: Header, step: Step) -> None:
         """Wireshark forgets the octet of a window probe, and the new end of a segment that begins with old octets."""
@@ -348,10 +410,10 @@ class Connection:
         if answers_bad_ack:
             # 3.10.7.3: SYN-SENT answers the ACK of something it never sent with a reset that bears that number, and
             # stays as it is. What ends is an older connection of the peer's (figures 8 and 9).
-            self._move_by_reset(receiver)
+            self._move_by_reset(step, receiver)
             return
         if self.resetter < 0:
-            self.resetter = direction
+            self.resetter = i16(direction)
             self.reset_frame = frame
             self.reset_before_synchronised = self.handshake_ack_frame == 0 and (
                 self.first.state == states.SYN_RECEIVED
@@ -360,14 +422,14 @@ class Connection:
                 or self.second.state == states.SYN_SENT
             )
             self.reset_after_close = self._both_fins_acknowledged()
-        self._move(sender, states.SEND_RST_REFUSING if answers_syn else states.SEND_RST)
-        self._move_by_reset(receiver)
+        self._move(step, sender, states.SEND_RST_REFUSING if answers_syn else states.SEND_RST)
+        self._move_by_reset(step, receiver)
 
-    def _move_by_reset(self, receiver: Endpoint) -> None:
+    def _move_by_reset(self, step: Step, receiver: Endpoint) -> None:
         if receiver.state == states.SYN_RECEIVED and receiver.passive:
-            self._move(receiver, states.RECEIVE_RST_AFTER_LISTEN)
+            self._move(step, receiver, states.RECEIVE_RST_AFTER_LISTEN)
         else:
-            self._move(receiver, states.RECEIVE_RST)
+            self._move(step, receiver, states.RECEIVE_RST)
 
     def _reset_in_window(self, sender: Endpoint, receiver: Endpoint, header: Header) -> bool:
         """RFC 9293 3.10.7.4: a reset must bear exactly RCV.NXT; anything else in the window draws a challenge ACK.
@@ -401,7 +463,7 @@ class Connection:
         if header.payload_length > 0:
             step.labels |= labels.DATA
             step.notes |= notes.DATA_IN_SYN
-        sender.syn_latest = time_ns
+        self.latest_syn = time_ns
         if sender.syn_frame != 0:
             sender.syn_repeats += 1
             step.notes |= notes.SYN_RETRANSMISSION
@@ -412,21 +474,23 @@ class Connection:
                 self.reset_frame = 0
         else:
             if self.opener < 0:
-                self.opener = direction
+                self.opener = i16(direction)
                 receiver.passive = True
-            elif self.opener != direction and self.handshake_ack_frame == 0 and sender.syn_ack_frame == 0:
+            elif (
+                i64(self.opener) != direction and self.handshake_ack_frame == 0 and sender.syn_ack_frame == 0
+            ):
                 self.simultaneous_open = True
                 sender.passive = False
                 step.notes |= notes.SIMULTANEOUS_OPEN
             sender.syn_frame = frame
             sender.syn_time = time_ns
             sender.isn = header.seq
-            sender.syn_length = header.payload_length
+            sender.syn_length = i32(header.payload_length)
             self._keep_options(sender, receiver, header, options)
         if receiver.state >= states.ESTABLISHED:
             receiver.challenge_due = True
-        self._move(sender, states.SEND_SYN)
-        self._move(receiver, states.RECEIVE_SYN)
+        self._move(step, sender, states.SEND_SYN)
+        self._move(step, receiver, states.RECEIVE_SYN)
 
     def _syn_ack(
         self,
@@ -441,7 +505,7 @@ class Connection:
     ) -> None:
         fits = receiver.syn_frame == 0 or (
             difference(header.ack, receiver.isn) > 0
-            and difference(header.ack, advance(receiver.isn, receiver.syn_length + 1)) <= 0
+            and difference(header.ack, advance(receiver.isn, i64(receiver.syn_length) + 1)) <= 0
         )
         known = sender.syn_ack_frame != 0 or sender.syn_frame != 0
         if not fits or (known and header.seq != sender.isn and self.handshake_ack_frame != 0):
@@ -459,7 +523,7 @@ class Connection:
             receiver.answers_repeated_syn_ack = True
         else:
             if self.opener < 0:
-                self.opener = 1 - direction
+                self.opener = i16(1 - direction)
                 sender.passive = True
             if sender.syn_frame != 0 and header.seq == sender.isn:
                 # The SYN-ACK of a simultaneous open repeats the SYN by design (RFC 9293 figure 7).
@@ -479,8 +543,8 @@ class Connection:
             self.reset_frame = 0
         if receiver.state >= states.ESTABLISHED:
             receiver.challenge_due = True
-        self._move(sender, states.SEND_SYN_ACK)
-        self._move(receiver, states.RECEIVE_SYN_ACK)
+        self._move(step, sender, states.SEND_SYN_ACK)
+        self._move(step, receiver, states.RECEIVE_SYN_ACK)
         if self.simultaneous_open and self.first.syn_ack_frame != 0 and self.second.syn_ack_frame != 0:
             self.handshake_ack_frame = frame
             self.handshake_ack_time = time_ns
@@ -492,12 +556,12 @@ class Connection:
             sender.retry_delays.append(delay)
 
     def _keep_options(self, sender: Endpoint, receiver: Endpoint, header: Header, options: Options) -> None:
-        sender.syn_flags = header.flags
-        sender.maximum_segment_size = options.maximum_segment_size
-        sender.window_scale = options.window_scale
+        sender.syn_flags = i16(header.flags)
+        sender.maximum_segment_size = i32(options.maximum_segment_size)
+        sender.window_scale = i16(options.window_scale)
         sender.sack_permitted = options.sack_permitted
         sender.timestamps = options.timestamp_value >= 0
-        sender.fast_open_cookie = options.fast_open_cookie
+        sender.fast_open_cookie = i16(options.fast_open_cookie)
         # RFC 7323 2.2: scaling is in use only where both SYNs carry the option.
         if options.window_scale < 0:
             sender.analysed_scale = SCALE_UNUSED
@@ -518,7 +582,7 @@ class Connection:
         """RFC 9293 3.10.7.4, fifth: check the ACK field."""
         pure = header.payload_length == 0 and not header.flags & flag.FIN
         nothing_new = pure and header.ack == sender.highest_ack
-        opens = self.handshake_ack_frame == 0 and self.opener == direction
+        opens = self.handshake_ack_frame == 0 and i64(self.opener) == direction
         covers_syn = receiver.isn < 0 or difference(header.ack, receiver.isn) > 0
         if opens and covers_syn:
             step.labels |= labels.HANDSHAKE_3
@@ -527,23 +591,23 @@ class Connection:
             self.handshake_ack_frame = frame
             self.handshake_ack_time = time_ns
             if sender.fin_frame == 0:
-                self._move(sender, states.SEND_ACK)
+                self._move(step, sender, states.SEND_ACK)
         else:
             if sender.answers_repeated_syn_ack and nothing_new:
                 step.labels |= labels.HANDSHAKE_3
                 step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.HANDSHAKE_ACK_AGAIN
             sender.answers_repeated_syn_ack = False
         if sender.state == states.SYN_SENT:
-            self._move(sender, states.SEND_ACK)
+            self._move(step, sender, states.SEND_ACK)
         if covers_syn:
-            self._move(receiver, states.RECEIVE_ACK_OF_SYN)
+            self._move(step, receiver, states.RECEIVE_ACK_OF_SYN)
 
         if receiver.fin_frame != 0 and difference(header.ack, receiver.fin_end) >= 0:
             label: i64 = labels.CLOSE_2 if self._is_first(receiver) == (self.closer == 0) else labels.CLOSE_4
             if receiver.fin_ack_frame == 0:
                 receiver.fin_ack_frame = frame
                 step.labels |= label
-                self._move(receiver, states.RECEIVE_ACK_OF_FIN)
+                self._move(step, receiver, states.RECEIVE_ACK_OF_FIN)
                 if label == labels.CLOSE_2 and header.flags & flag.FIN and sender.fin_frame == 0:
                     self.fin_acknowledges_fin = True
             else:
@@ -562,7 +626,7 @@ class Connection:
             and difference(header.ack, receiver.lowest) > 0
         ):
             # It acknowledges captured data, so it takes part.
-            self._move(sender, states.SEND_DATA)
+            self._move(step, sender, states.SEND_DATA)
 
     def _is_first(self, endpoint: Endpoint) -> bool:
         return endpoint is self.first
@@ -579,7 +643,7 @@ class Connection:
         if sender.state == states.UNKNOWN or (
             sender.state == states.SYN_RECEIVED and receiver.fast_open_cookie < 0 and receiver.syn_length == 0
         ):
-            self._move(sender, states.SEND_DATA)
+            self._move(step, sender, states.SEND_DATA)
         if (
             receiver.fin_ack_frame != 0
             and sender.fin_frame == 0
@@ -594,8 +658,8 @@ class Connection:
     ) -> None:
         """RFC 9293 3.10.7.4, eighth: check the FIN bit."""
         if self.closer < 0:
-            self.closer = direction
-        step.labels |= labels.CLOSE_1 if self.closer == direction else labels.CLOSE_3
+            self.closer = i16(direction)
+        step.labels |= labels.CLOSE_1 if i64(self.closer) == direction else labels.CLOSE_3
         if sender.fin_frame != 0:
             step.notes |= notes.FIN_RETRANSMISSION
             receiver.answers_repeated_fin = True
@@ -605,14 +669,14 @@ class Connection:
         crossing = receiver.fin_frame != 0 and difference(header.ack, receiver.fin_end) < 0
         if crossing:
             self.simultaneous_close = True
-        self._move(sender, states.SEND_FIN_CROSSING if crossing else states.SEND_FIN)
-        self._move(receiver, states.RECEIVE_FIN)
+        self._move(step, sender, states.SEND_FIN_CROSSING if crossing else states.SEND_FIN)
+        self._move(step, receiver, states.RECEIVE_FIN)
 
     def _label_of_plain(self, sender: Endpoint, receiver: Endpoint, header: Header, step: Step) -> i64:
         if step.notes & (notes.ZERO_WINDOW_PROBE | notes.ZERO_WINDOW_PROBE_ACK):
             return labels.PROBE
         if step.notes & notes.KEEP_ALIVE:
-            if receiver.last_window != 0:
+            if receiver.analysed_window != 0:
                 return labels.KEEP_ALIVE
             # Linux probes a closed window with an octet below SND.NXT, or none: to Wireshark a keep-alive.
             step.notes = (step.notes & ~notes.KEEP_ALIVE) | notes.ZERO_WINDOW_PROBE
@@ -680,15 +744,21 @@ class Connection:
         left, right = self.first.maximum_segment_size, self.second.maximum_segment_size
         if left < 0 or right < 0:
             return -1
-        return left if left < right else right
+        return i64(left if left < right else right)
 
-    def _move(self, endpoint: Endpoint, given: i64) -> None:
+    def _move(self, step: Step, endpoint: Endpoint, given: i64) -> None:
         """The only place that changes a state: by the table, or not at all."""
         row: i64 = states.ROWS[endpoint.state * states.INPUT_COUNT + given]
         if row == 0:
             return
         endpoint.state = states.TARGETS[row]
+        if endpoint is self.first:
+            step.first_path = self._append(step.first_path, row)
+        else:
+            step.second_path = self._append(step.second_path, row)
+
+    def _append(self, path: i64, row: i64) -> i64:
         shift: i64 = 0
-        while (endpoint.path >> shift) & 0xFF:
+        while (path >> shift) & 0xFF:
             shift += 8
-        endpoint.path |= row << shift
+        return path | (row << shift)

@@ -1,10 +1,13 @@
-"""One side of a connection, as far as the capture shows it. Numbers only; the rules are elsewhere."""
+"""One side of a connection, as far as the capture shows it. Numbers only; the rules are elsewhere.
+
+There are two for each connection of a capture, so what is small is stored small, and nothing is stored twice.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-from mypy_extensions import i64
+from mypy_extensions import i16, i32, i64, mypyc_attr
 
 from analyzer.tcp import states
 from analyzer.tcp.sequence import advance, difference
@@ -22,12 +25,77 @@ REMEMBERED: Final = 1 << 30
 FORGOTTEN_AT_ONCE: Final = 1 << 29
 
 
+@mypyc_attr(acyclic=True)
 class Endpoint:
     """What one endpoint has sent. Sequence numbers are absolute, frames count from 1 (0: not seen)."""
 
+    __slots__ = (
+        "analysed_ack",
+        "analysed_ack_time",
+        "analysed_contiguous",
+        "analysed_duplicates",
+        "analysed_first_ack",
+        "analysed_keep_alive",
+        "analysed_next",
+        "analysed_next_time",
+        "analysed_probe",
+        "analysed_scale",
+        "analysed_window",
+        "answers_repeated_fin",
+        "answers_repeated_syn_ack",
+        "base",
+        "beginning_forgotten",
+        "challenge_due",
+        "data_segments",
+        "fast_open_cookie",
+        "fin_ack_frame",
+        "fin_end",
+        "fin_frame",
+        "highest",
+        "highest_ack",
+        "holes",
+        "isn",
+        "last_fingerprint",
+        "last_labels",
+        "last_seq",
+        "lowest",
+        "maximum_segment_size",
+        "octets",
+        "out_of_order_segments",
+        "passive",
+        "retransmitted_octets",
+        "retransmitted_segments",
+        "retry_delays",
+        "sack_permitted",
+        "segments",
+        "snd_nxt",
+        "state",
+        "syn_ack_frame",
+        "syn_ack_repeats",
+        "syn_ack_time",
+        "syn_flags",
+        "syn_frame",
+        "syn_length",
+        "syn_repeats",
+        "syn_time",
+        "timestamps",
+        "window_scale",
+        "zeek_ack",
+        "zeek_data",
+        "zeek_fin",
+        "zeek_fin_and_reset",
+        "zeek_highest",
+        "zeek_octets",
+        "zeek_repeats",
+        "zeek_reset",
+        "zeek_state",
+        "zeek_syn",
+        "zeek_syn_and_more",
+        "zeek_zero_windows",
+    )
+
     def __init__(self) -> None:
         self.state: i64 = states.UNKNOWN
-        self.path: i64 = 0
 
         # Numbering: `base` is the ISN, or one below the first number seen.
         self.base: i64 = -1
@@ -38,20 +106,9 @@ class Endpoint:
         # Opening.
         self.syn_frame: i64 = 0
         self.syn_time: i64 = 0
-        self.syn_latest: i64 = 0
-        self.syn_repeats: i64 = 0
-        self.syn_length: i64 = 0
         self.syn_ack_frame: i64 = 0
         self.syn_ack_time: i64 = 0
-        self.syn_ack_repeats: i64 = 0
         self.retry_delays: list[int] | None = None
-        self.syn_flags: i64 = 0
-        self.maximum_segment_size: i64 = -1
-        self.window_scale: i64 = -1
-        self.sack_permitted: bool = False
-        self.timestamps: bool = False
-        self.fast_open_cookie: i64 = -1
-        self.passive: bool = False
 
         # Closing.
         self.fin_frame: i64 = 0
@@ -59,31 +116,19 @@ class Endpoint:
         self.fin_ack_frame: i64 = 0
 
         # What the next segment of this side may be the answer to.
-        self.answers_repeated_syn_ack: bool = False
-        self.answers_repeated_fin: bool = False
-        self.challenge_due: bool = False
 
         # What was sent.
         self.segments: i64 = 0
-        self.data_segments: i64 = 0
         self.octets: i64 = 0
-        self.retransmitted_segments: i64 = 0
         self.retransmitted_octets: i64 = 0
-        self.out_of_order_segments: i64 = 0
         self.lowest: i64 = -1
         self.highest: i64 = -1
-        self.beginning_forgotten: bool = False
         self.holes: list[int] | None = None
 
-        # The segment sent last, to recognise a frame that was captured twice.
-        self.last_time: i64 = 0
+        # The segment sent last, to recognise a frame that was captured twice; its acknowledgement, window and
+        # time are those kept for the analysis below.
         self.last_seq: i64 = -1
-        self.last_ack_number: i64 = -1
-        self.last_flags: i64 = -1
-        self.last_length: i64 = -1
-        self.last_window: i64 = -1
-        self.last_checksum: i64 = -1
-        self.last_ip_id: i64 = -1
+        self.last_fingerprint: i64 = -1
         self.last_labels: i64 = 0
 
         # What Wireshark keeps for its analysis (`analysis.py`); 0 and -1 stand for "not set" as there.
@@ -93,10 +138,46 @@ class Endpoint:
         self.analysed_ack: i64 = -1
         self.analysed_ack_time: i64 = 0
         self.analysed_window: i64 = -1
-        self.analysed_duplicates: i64 = 0
-        self.analysed_notes: i64 = 0
         self.analysed_scale: i64 = SCALE_UNKNOWN
+
+        # What Zeek keeps for its two words (`zeek.py`).
+        self.zeek_syn: i64 = -1
+        self.zeek_fin: i64 = -1
+        self.zeek_reset: i64 = -1
+        self.zeek_highest: i64 = -1
+
+        # What is small comes last, because an object has its fields in the order of these lines.
+        self.syn_repeats: i32 = 0
+        self.syn_length: i32 = 0
+        self.syn_ack_repeats: i32 = 0
+        self.maximum_segment_size: i32 = -1
+        self.data_segments: i32 = 0
+        self.retransmitted_segments: i32 = 0
+        self.out_of_order_segments: i32 = 0
+        self.analysed_duplicates: i32 = 0
+        self.zeek_repeats: i32 = 0
+        self.zeek_zero_windows: i32 = 0
+
+        self.syn_flags: i16 = 0
+        self.window_scale: i16 = -1
+        self.fast_open_cookie: i16 = -1
+        self.zeek_state: i16 = 0
+
+        self.sack_permitted: bool = False
+        self.timestamps: bool = False
+        self.passive: bool = False
+        self.answers_repeated_syn_ack: bool = False
+        self.answers_repeated_fin: bool = False
+        self.challenge_due: bool = False
+        self.beginning_forgotten: bool = False
+        self.analysed_keep_alive: bool = False
+        self.analysed_probe: bool = False
         self.analysed_first_ack: bool = False
+        self.zeek_octets: bool = False
+        self.zeek_data: bool = False
+        self.zeek_ack: bool = False
+        self.zeek_fin_and_reset: bool = False
+        self.zeek_syn_and_more: bool = False
 
     def take_payload(self, seq: i64, length: i64) -> i64:
         """Count payload `[seq, seq + length)` and return how many of its octets had not been seen before."""

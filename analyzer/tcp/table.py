@@ -2,76 +2,231 @@
 
 Connections are numbered from 0 in order of first appearance. A SYN with another initial sequence number on a
 known pair starts a new one, whatever became of the old: the numbering of Wireshark's `tcp.stream`.
+
+A table can be told how many connections it may hold. Then those that matter least leave it, in one sweep that
+makes room for many. It can also be asked to let go of those that have ended, as far as the times of the capture tell;
+there is no other clock. A late segment of a connection that has left begins a new one.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from typing import Final
+
 from mypy_extensions import i64
 
-from analyzer.tcp import notes
+from analyzer.tcp import notes, states
 from analyzer.tcp.connection import Connection
 from analyzer.tcp.step import Step
 from analyzer.wire import header as flag
 from analyzer.wire.header import Header
 from analyzer.wire.options import Options
 
-__all__ = ["ConnectionTable"]
+__all__ = ["QUIET_ESTABLISHED_NS", "QUIET_NS", "ConnectionTable"]
+
+QUIET_NS: Final = 240_000_000_000
+"""A connection that is closed, or not yet or no longer open on both sides, has ended when it was quiet for so long:
+2 MSL (RFC 9293 3.4.2, 3.6.1), and the least that RFC 5382 REQ-5 grants such a connection."""
+
+QUIET_ESTABLISHED_NS: Final = 7_440_000_000_000
+"""The same for one that is established: 2 hours and 4 minutes (RFC 5382 REQ-5), more than keep-alives take."""
+
+# How the hash works: each endpoint is a polynomial in a secret number, plus another secret number, modulo a prime,
+# and the two are multiplied, so that both directions have one key. Such products are equal for different
+# pairs with a probability of about 2**-28, whoever chose the pairs, as long as the secrets are not known.
+_PRIME: Final = 0x7FFFFFFF
+
+# Who leaves first.
+_OVER: Final = 0
+_UNANSWERED: Final = 1
+_LASTING: Final = 2
 
 
 class ConnectionTable:
-    """Every connection of a capture. `step` holds what was found out about the segment observed last."""
+    """The connections of a capture. `step` holds what was found out about the segment observed last.
 
-    def __init__(self) -> None:
+    connections: those held, in the order of their numbers. begun: how many there have been.
+    departed: those that have left, each sweep's in the order of their numbers; whoever reads them empties it.
+    """
+
+    def __init__(self, limit: i64 = 0, seed: i64 = 0) -> None:
+        """
+        limit: how many connections are held at most, at least 2; 0 for any number.
+        seed: what an attacker must not know to slow the table down, 64 bits; no result depends on it.
+        """
         self.connections: list[Connection] = []
+        self.departed: list[Connection] = []
+        self.begun: i64 = 0
         self.step: Step = Step()
         self._options: Options = Options()
-        self._latest: dict[int, Connection] = {}
+        self._limit: i64 = limit
+        self._factor: i64 = (seed & 0x1FFFFFFF) ^ 0x2545F491
+        self._summand: i64 = ((seed >> 32) & 0x3FFFFFFF) ^ 0x1B873593
+        self._buckets: list[Connection | None] = [None] * 64
 
     def observe(self, header: Header, frame: i64, time_ns: i64) -> Connection:
         """Take one segment; returns its connection.
 
         frame: number in the capture, from 1. time_ns: since the epoch.
         """
-        key = self._key(header)
-        found = self._latest.get(key)
-        direction: i64 = -1
-        while found is not None:
+        found = self.latest(header)
+        direction: i64 = 0
+        if found is not None:
             direction = found.direction_of(header)
-            if direction >= 0:
-                break
-            found = found.collision
-        reused = False
-        if found is not None and header.flags & (flag.SYN | flag.ACK) == flag.SYN:
-            base = found.first.base if direction == 0 else found.second.base
-            if base >= 0 and base != header.seq:
-                reused = True
-        if found is None or reused:
-            found = self._add(key, header, frame, time_ns)
-            direction = 0
-        found.observe(header, self._options, direction, frame, time_ns, self.step)
-        if reused:
-            self.step.notes |= notes.REUSED_PORTS
-            self.step.wireshark_notes |= notes.REUSED_PORTS
-            counts = found.note_counts
-            counts[notes.REUSED_PORTS] = counts.get(notes.REUSED_PORTS, 0) + 1
+            if header.flags & (flag.SYN | flag.ACK) == flag.SYN:
+                base = found.first.base if direction == 0 else found.second.base
+                if base >= 0 and base != header.seq:
+                    self._unlink(found, header)
+                    found = self._add(header, frame, time_ns)
+                    found.reuses_ports = True
+                    direction = 0
+        else:
+            found = self._add(header, frame, time_ns)
+        self.put(found, header, direction, frame, time_ns)
         return found
 
-    def _add(self, key: int, header: Header, frame: i64, time_ns: i64) -> Connection:
-        connection = Connection(len(self.connections), header, frame, time_ns)
-        connection.collision = self._latest.get(key)
-        self._latest[key] = connection
+    def put(self, connection: Connection, header: Header, direction: i64, frame: i64, time_ns: i64) -> None:
+        """Show a connection its next segment."""
+        connection.observe(header, self._options, direction, frame, time_ns, self.step)
+        if connection.reuses_ports and frame == connection.first_frame:
+            self.step.notes |= notes.REUSED_PORTS
+            self.step.wireshark_notes |= notes.REUSED_PORTS
+            connection.count_notes(notes.REUSED_PORTS)
+
+    def latest(self, header: Header) -> Connection | None:
+        """The last connection between the two ends that `header` names; None where there is none."""
+        found = self._buckets[self.key(header) & (len(self._buckets) - 1)]
+        while found is not None and found.direction_of(header) < 0:
+            found = found.collision
+        return found
+
+    def release(self, now: i64) -> None:
+        """Let go of every connection that has ended, as far as anybody can tell at the time `now`."""
+        kept: list[Connection] = []
+        for connection in self.connections:
+            limit: i64 = QUIET_NS
+            if connection.first.state == states.ESTABLISHED and connection.second.state == states.ESTABLISHED:
+                limit = QUIET_ESTABLISHED_NS
+            if connection.superseded or now - connection.last_time >= limit:
+                self.departed.append(connection)
+            else:
+                kept.append(connection)
+        self._keep(kept)
+
+    def _make_room(self) -> None:
+        """Let go of half: what is over first, then what nobody answers, in each group what was quiet for longest."""
+        surplus: i64 = len(self.connections) - self._limit // 2
+        sizes = [0, 0, 0]
+        for connection in self.connections:
+            sizes[self._rank(connection)] += 1
+        last: i64 = 0
+        while surplus > sizes[last]:
+            surplus -= sizes[last]
+            last += 1
+        times = sorted(
+            [int(connection.last_time) for connection in self.connections if self._rank(connection) == last]
+        )
+        latest = times[surplus - 1]
+        equal: i64 = surplus - bisect_left(times, latest)
+        kept: list[Connection] = []
+        for connection in self.connections:
+            rank = self._rank(connection)
+            leaves = rank < last
+            if rank == last:
+                leaves = connection.last_time < latest
+                if connection.last_time == latest and equal > 0:
+                    leaves = True
+                    equal -= 1
+            if leaves:
+                self.departed.append(connection)
+            else:
+                kept.append(connection)
+        self._keep(kept)
+
+    def _rank(self, connection: Connection) -> i64:
+        if connection.superseded or connection.over():
+            return _OVER
+        if connection.first.segments == 0 or connection.second.segments == 0:
+            return _UNANSWERED
+        return _LASTING
+
+    def _keep(self, kept: list[Connection]) -> None:
+        if len(kept) < len(self.connections):
+            self.connections[:] = kept
+            self._distribute(len(self._buckets))
+
+    def _add(self, header: Header, frame: i64, time_ns: i64) -> Connection:
+        if self._limit > 0 and len(self.connections) >= self._limit:
+            self._make_room()
+        if len(self.connections) >= len(self._buckets):
+            self._distribute(2 * len(self._buckets))
+        connection = Connection(self.begun, header, frame, time_ns)
+        self.begun += 1
+        place = self.key(header) & (len(self._buckets) - 1)
+        connection.collision = self._buckets[place]
+        self._buckets[place] = connection
         self.connections.append(connection)
         return connection
 
-    def _key(self, header: Header) -> int:
-        """A mix of both ends that does not depend on the direction, in 62 bits."""
-        left = self._mix(header.source_high, header.source_low, header.source_port)
-        right = self._mix(header.destination_high, header.destination_low, header.destination_port)
-        return int((left ^ right ^ ((left & right) << 1)) & 0x3FFFFFFFFFFFFFFF)
+    def _unlink(self, connection: Connection, header: Header) -> None:
+        """No segment is for this connection any more: another one has its addresses and ports now."""
+        connection.superseded = True
+        place = self.key(header) & (len(self._buckets) - 1)
+        before = self._buckets[place]
+        if before is connection:
+            self._buckets[place] = connection.collision
+        while before is not None:
+            if before.collision is connection:
+                before.collision = connection.collision
+            before = before.collision
+        connection.collision = None
 
-    def _mix(self, high: i64, low: i64, port: i64) -> i64:
-        """The multiplier keeps every product within 64 bits: it is below 2**31, its operand below 2**32."""
-        mixed: i64 = (low & 0xFFFFFFFF) ^ ((low >> 32) & 0xFFFFFFFF) * 3 & 0xFFFFFFFF
-        mixed ^= ((high & 0xFFFFFFFF) * 5 ^ ((high >> 32) & 0xFFFFFFFF) * 7) & 0xFFFFFFFF
-        mixed = (mixed * 0x5BD1E995 + port * 0x9E3779B1) & 0x3FFFFFFFFFFFFFFF
-        return mixed ^ (mixed >> 29)
+    def _distribute(self, count: i64) -> None:
+        """Put every connection into one of `count` buckets, a power of two."""
+        self._buckets = [None] * count
+        for connection in self.connections:
+            connection.collision = None
+            if connection.superseded:
+                continue
+            place = self.key_of(connection) & (count - 1)
+            connection.collision = self._buckets[place]
+            self._buckets[place] = connection
+
+    def key(self, header: Header) -> i64:
+        """A hash of both ends that does not depend on the direction, in 31 bits."""
+        return self._join(
+            self._end(header.ip_version, header.source_high, header.source_low, header.source_port),
+            self._end(
+                header.ip_version, header.destination_high, header.destination_low, header.destination_port
+            ),
+        )
+
+    def key_of(self, connection: Connection) -> i64:
+        """The `key` of a connection's segments."""
+        version = connection.ip_version
+        return self._join(
+            self._end(version, connection.first_high, connection.first_low, connection.first_port),
+            self._end(version, connection.second_high, connection.second_low, connection.second_port),
+        )
+
+    def _end(self, version: i64, high: i64, low: i64, port: i64) -> i64:
+        """One end in at most 31 bits. No product is beyond 62 bits: the factor has 30, what it multiplies 32."""
+        factor = self._factor
+        if version == 4:
+            mixed = (low & _PRIME) * factor + ((port << 1) | ((low >> 31) & 1)) + self._summand
+        else:
+            mixed = (low & _PRIME) * factor + ((low >> 31) & _PRIME)
+            mixed = (mixed & _PRIME) + (mixed >> 31)
+            mixed = mixed * factor + (((low >> 62) & 3) | ((high & 0x1FFFFFFF) << 2))
+            mixed = (mixed & _PRIME) + (mixed >> 31)
+            mixed = mixed * factor + ((high >> 29) & _PRIME)
+            mixed = (mixed & _PRIME) + (mixed >> 31)
+            mixed = mixed * factor + (((high >> 60) & 0xF) | (port << 4)) + self._summand
+        mixed = (mixed & _PRIME) + (mixed >> 31)
+        return (mixed & _PRIME) + (mixed >> 31)
+
+    def _join(self, left: i64, right: i64) -> i64:
+        mixed = left * right
+        mixed = (mixed & _PRIME) + (mixed >> 31)
+        mixed = (mixed & _PRIME) + (mixed >> 31)
+        return mixed ^ (mixed >> 15)

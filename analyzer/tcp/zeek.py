@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy_extensions import i64
-
+from analyzer.tcp.endpoint import Endpoint
 from analyzer.tcp.sequence import difference
 from analyzer.wire import header as flag
 from analyzer.wire.header import Header
 
-__all__ = ["ZeekView"]
+__all__ = ["conn_state", "letters_of", "move"]
 
 INACTIVE: Final = 0
 SYN_SENT: Final = 1
@@ -29,146 +28,112 @@ RESET: Final = 6
 _SCALED: Final = (1, 10, 100, 1000, 10_000, 100_000, 1_000_000)
 
 
-class ZeekSide:
-    """One endpoint as Zeek keeps it."""
+def letters_of(side: Endpoint, peer: Endpoint, header: Header) -> str:
+    """What a segment of `side` adds to the history, in capitals."""
+    flags = header.flags
+    letters = ""
+    syn = flags & flag.SYN != 0
+    fin = flags & flag.FIN != 0
+    rst = flags & flag.RST != 0
+    end = (header.seq + header.payload_length) & 0xFFFFFFFF
+    if syn and (fin or rst):
+        if not side.zeek_syn_and_more:
+            side.zeek_syn_and_more = True
+            letters = "Q"
+    elif fin and rst:
+        if not side.zeek_fin_and_reset:
+            side.zeek_fin_and_reset = True
+            letters = "I"
+    elif syn:
+        if side.zeek_syn != header.seq:
+            side.zeek_syn = header.seq
+            letters = "H" if flags & flag.ACK else "S"
+    elif fin:
+        if side.zeek_fin != end:
+            side.zeek_fin = end
+            letters = "F"
+    elif rst and side.zeek_reset != header.seq:
+        side.zeek_reset = header.seq
+        letters = "R"
+    if header.payload_length > 0:
+        if side.zeek_highest >= 0 and difference(end, side.zeek_highest) <= 0 and not syn:
+            side.zeek_repeats += 1
+            if side.zeek_repeats in _SCALED:
+                letters += "T"
+        if not side.zeek_data and not syn and not fin and not rst:
+            side.zeek_data = True
+            letters += "D"
+        side.zeek_octets = True
+    elif not syn and not fin and not rst and flags & flag.ACK and not side.zeek_ack:
+        side.zeek_ack = True
+        letters += "A"
+    if header.window == 0 and not rst and not syn and peer.zeek_state != CLOSED and peer.zeek_state != RESET:
+        side.zeek_zero_windows += 1
+        if side.zeek_zero_windows in _SCALED:
+            letters += "W"
+    if syn:
+        end = (end + 1) & 0xFFFFFFFF
+    if side.zeek_highest < 0 or difference(end, side.zeek_highest) > 0:
+        side.zeek_highest = end
+    return letters
 
-    def __init__(self) -> None:
-        self.state: i64 = INACTIVE
-        self.octets: bool = False
-        self.last_syn: i64 = -1
-        self.last_fin: i64 = -1
-        self.last_rst: i64 = -1
-        self.seen_data: bool = False
-        self.seen_ack: bool = False
-        self.seen_multi_fin: bool = False
-        self.seen_multi_syn: bool = False
-        self.highest: i64 = -1
-        self.repeats: i64 = 0
-        self.zero_windows: i64 = 0
+
+def move(side: Endpoint, peer: Endpoint, header: Header, originates: bool) -> None:
+    """Change the states of both endpoints by a segment of `side`."""
+    flags = header.flags
+    if flags & flag.RST:
+        if not (side.zeek_state == CLOSED and peer.zeek_state == CLOSED):
+            side.zeek_state = RESET
+        return
+    if flags & flag.SYN:
+        if side.zeek_state == INACTIVE or side.zeek_state == PARTIAL:
+            if originates:
+                side.zeek_state = SYN_ACK_SENT if flags & flag.ACK else SYN_SENT
+            else:
+                side.zeek_state = ESTABLISHED
+                if peer.zeek_state != PARTIAL and peer.zeek_state != INACTIVE:
+                    peer.zeek_state = ESTABLISHED
+        return
+    if flags & flag.FIN:
+        if side.zeek_state != RESET:
+            side.zeek_state = CLOSED
+        if peer.zeek_state == RESET and peer.zeek_fin >= 0:
+            peer.zeek_state = CLOSED
+        return
+    if side.zeek_state == INACTIVE:
+        side.zeek_state = ESTABLISHED if originates and peer.zeek_state == ESTABLISHED else PARTIAL
 
 
-class ZeekView:
-    """A connection as Zeek sees it."""
-
-    def __init__(self, starts_with_syn_ack: bool) -> None:
-        self.first = ZeekSide()
-        self.second = ZeekSide()
-        self.originator: i64 = 1 if starts_with_syn_ack else 0
-        self.letters = "^" if starts_with_syn_ack else ""
-
-    def observe(self, header: Header, direction: i64) -> None:
-        """Take one segment; `direction` is 0 for the connection's first endpoint."""
-        side = self.first if direction == 0 else self.second
-        peer = self.second if direction == 0 else self.first
-        originates = direction == self.originator
-        self._write_history(side, peer, header, originates)
-        self._move(side, peer, header, originates)
-
-    def _write(self, letter: str, originates: bool) -> None:
-        self.letters += letter if originates else letter.lower()
-
-    def _write_history(self, side: ZeekSide, peer: ZeekSide, header: Header, originates: bool) -> None:
-        flags = header.flags
-        syn = flags & flag.SYN != 0
-        fin = flags & flag.FIN != 0
-        rst = flags & flag.RST != 0
-        if syn and (fin or rst):
-            if not side.seen_multi_syn:
-                side.seen_multi_syn = True
-                self._write("Q", originates)
-        elif fin and rst:
-            if not side.seen_multi_fin:
-                side.seen_multi_fin = True
-                self._write("I", originates)
-        elif syn:
-            if side.last_syn != header.seq:
-                side.last_syn = header.seq
-                self._write("H" if flags & flag.ACK else "S", originates)
-        elif fin:
-            last = (header.seq + header.payload_length) & 0xFFFFFFFF
-            if side.last_fin != last:
-                side.last_fin = last
-                self._write("F", originates)
-        elif rst:
-            if side.last_rst != header.seq:
-                side.last_rst = header.seq
-                self._write("R", originates)
-        if header.payload_length > 0:
-            end = (header.seq + header.payload_length) & 0xFFFFFFFF
-            if side.highest >= 0 and difference(end, side.highest) <= 0 and not syn:
-                side.repeats += 1
-                if side.repeats in _SCALED:
-                    self._write("T", originates)
-            if not side.seen_data and not syn and not fin and not rst:
-                side.seen_data = True
-                self._write("D", originates)
-            side.octets = True
-        elif not syn and not fin and not rst and flags & flag.ACK and not side.seen_ack:
-            side.seen_ack = True
-            self._write("A", originates)
-        if header.window == 0 and not rst and not syn and peer.state != CLOSED and peer.state != RESET:
-            side.zero_windows += 1
-            if side.zero_windows in _SCALED:
-                self._write("W", originates)
-        end = (header.seq + header.payload_length + (1 if syn else 0)) & 0xFFFFFFFF
-        if side.highest < 0 or difference(end, side.highest) > 0:
-            side.highest = end
-
-    def _move(self, side: ZeekSide, peer: ZeekSide, header: Header, originates: bool) -> None:
-        flags = header.flags
-        if flags & flag.RST:
-            if not (side.state == CLOSED and peer.state == CLOSED):
-                side.state = RESET
-            return
-        if flags & flag.SYN:
-            if side.state == INACTIVE or side.state == PARTIAL:
-                if originates:
-                    side.state = SYN_ACK_SENT if flags & flag.ACK else SYN_SENT
-                else:
-                    side.state = ESTABLISHED
-                    if peer.state != PARTIAL and peer.state != INACTIVE:
-                        peer.state = ESTABLISHED
-            return
-        if flags & flag.FIN:
-            if side.state != RESET:
-                side.state = CLOSED
-            if peer.state == RESET and peer.last_fin >= 0:
-                peer.state = CLOSED
-            return
-        if side.state == INACTIVE:
-            side.state = ESTABLISHED if originates and peer.state == ESTABLISHED else PARTIAL
-
-    def conn_state(self) -> str:
-        """The connection in one word, as Zeek's conn.log documents them."""
-        originator = self.first if self.originator == 0 else self.second
-        responder = self.second if self.originator == 0 else self.first
-        origin, response = originator.state, responder.state
-        origin_inactive = origin == INACTIVE or origin == PARTIAL
-        response_inactive = response == INACTIVE or response == PARTIAL
-        if response == RESET:
-            silent = not originator.octets and not responder.octets
-            if origin == SYN_SENT or origin == SYN_ACK_SENT or (origin == RESET and silent):
-                return "REJ"
-            return "RSTRH" if origin_inactive else "RSTR"
-        if origin == RESET:
-            if not response_inactive:
-                return "RSTO"
-            return "RSTOS0" if self._syn_then_reset() else "OTH"
-        if origin == CLOSED:
-            if response == CLOSED:
-                return "SF"
-            return "SH" if response_inactive else "S2"
+def conn_state(originator: Endpoint, responder: Endpoint, history: str) -> str:
+    """The connection in one word, as Zeek's conn.log documents them."""
+    origin, response = originator.zeek_state, responder.zeek_state
+    origin_inactive = origin == INACTIVE or origin == PARTIAL
+    response_inactive = response == INACTIVE or response == PARTIAL
+    if response == RESET:
+        silent = not originator.zeek_octets and not responder.zeek_octets
+        if origin == SYN_SENT or origin == SYN_ACK_SENT or (origin == RESET and silent):
+            return "REJ"
+        return "RSTRH" if origin_inactive else "RSTR"
+    if origin == RESET:
+        if not response_inactive:
+            return "RSTO"
+        return "RSTOS0" if _syn_then_reset(history) else "OTH"
+    if origin == CLOSED:
         if response == CLOSED:
-            return "SHR" if origin_inactive else "S3"
-        if origin == SYN_SENT and response == INACTIVE:
-            return "S0"
-        if origin == ESTABLISHED and response == ESTABLISHED:
-            return "S1"
-        return "OTH"
+            return "SF"
+        return "SH" if response_inactive else "S2"
+    if response == CLOSED:
+        return "SHR" if origin_inactive else "S3"
+    if origin == SYN_SENT and response == INACTIVE:
+        return "S0"
+    if origin == ESTABLISHED and response == ESTABLISHED:
+        return "S1"
+    return "OTH"
 
-    def _syn_then_reset(self) -> bool:
-        history = self.letters.removeprefix("^")
-        if not history.startswith("S"):
-            return False
-        before, found, _ = history.partition("R")
-        return bool(found) and not any(letter in "HAFGIQ" for letter in before.upper())
+
+def _syn_then_reset(history: str) -> bool:
+    history = history.removeprefix("^")
+    if not history.startswith("S"):
+        return False
+    before, found, _ = history.partition("R")
+    return bool(found) and not any(letter in "HAFGIQ" for letter in before.upper())

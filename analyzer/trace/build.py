@@ -11,6 +11,7 @@ from analyzer.tcp.endpoint import Endpoint
 from analyzer.tcp.labels import label_names
 from analyzer.tcp.notes import NOTES, note_names
 from analyzer.tcp.step import Step
+from analyzer.tcp.zeek import conn_state
 from analyzer.text import say
 from analyzer.trace.confidence import doubts
 from analyzer.trace.model import (
@@ -102,6 +103,7 @@ def build_connection(machine: Machine, source: Source, lost_frames: int | None =
     )
     ends = (machine.first, machine.second)
     client_end, server_end = ends[client], ends[1 - client]
+    originator = int(machine.second_originates)
     handshake = _handshake(machine, client_end, server_end)
     data = _direction(client_end, server_end), _direction(server_end, client_end)
     close = _close(machine, client)
@@ -122,8 +124,8 @@ def build_connection(machine: Machine, source: Source, lost_frames: int | None =
         client_state=states.state_name(verdict.final_state(machine, client_end)),
         server_state=states.state_name(verdict.final_state(machine, server_end)),
         completeness=verdict.completeness(machine),
-        conn_state=machine.zeek.conn_state(),
-        history=machine.zeek.letters,
+        conn_state=conn_state(ends[originator], ends[1 - originator], machine.history),
+        history=machine.history,
         notes=notes,
         segment_count=int(machine.first.segments + machine.second.segments),
         source=source,
@@ -288,7 +290,8 @@ def _close(machine: Machine, client: int) -> Close:
 
 def _count_notes(machine: Machine) -> dict[str, int]:
     counts: Counter[int] = Counter()
-    for mask, times in machine.note_counts.items():
+    masks = machine.note_counts or []
+    for mask, times in zip(masks[::2], masks[1::2], strict=True):
         for note in NOTES:
             if mask & note.bit:
                 counts[note.bit] += times

@@ -17,6 +17,7 @@ from analyzer.tcp import states, verdict
 from analyzer.tcp.endpoint import Endpoint
 from analyzer.tcp.labels import LABELS, label_names
 from analyzer.tcp.notes import NOTES, note_names
+from analyzer.tcp.step import Step
 from analyzer.tcp.table import ConnectionTable
 from analyzer.wire.header import Header
 from analyzer.wire.link_types import RAW
@@ -1312,10 +1313,11 @@ def test_a_state_moves_by_the_table_or_not_at_all(play: Player) -> None:
         for given_input in range(len(states.INPUTS)):
             endpoint = Endpoint()
             endpoint.state = state
-            connection._move(endpoint, given_input)
+            step = Step()
+            connection._move(step, endpoint, given_input)
             rows = [row for row in states.TRANSITIONS if (row.state, row.input) == (state, given_input)]
             assert endpoint.state == (rows[0].target if rows else state)
-            assert (endpoint.path != 0) == bool(rows)
+            assert (step.second_path != 0) == bool(rows)
 
 
 # The transcripts themselves.

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,36 +63,73 @@ def test_both_directions_of_a_pair_are_one_connection(pairs: list[tuple[str, int
     assert len(table.connections) == len(numbers)
 
 
-class Colliding(ConnectionTable):
-    """A table in which every pair has the same key."""
-
-    def _key(self, header: Header) -> int:
-        return 7
-
-
-def test_pairs_with_the_same_key_are_told_apart() -> None:
-    table = Colliding()
-    client, server = ("10.0.0.1", 1000), ("10.0.0.2", 80)
-    others = [(("10.0.0.1", 1001), server), (client, ("10.0.0.2", 81)), (client, ("10.0.0.3", 80))]
-    six = ("::a00:1", 1000), ("::a00:2", 80)
-    for frame, (source, destination) in enumerate([(client, server), *others, six], 1):
-        assert table.observe(segment(source, destination), frame, frame).number == frame - 1
-    assert table.observe(segment(server, client), 9, 9).number == 0
-    assert table.step.direction == 1
-    assert table.observe(segment(*others[1]), 10, 10).number == 2
-    assert table.observe(segment(six[1], six[0]), 11, 11).number == 4
-
-
-def test_the_key_does_not_depend_on_the_direction_and_differs_between_pairs() -> None:
+def test_pairs_in_one_bucket_are_told_apart() -> None:
     table = ConnectionTable()
-    keys = set()
-    for port in range(2000):
-        left, right = ("10.0.0.1", 40000 + port % 50), (f"10.0.{port // 250}.{port % 250}", 80)
-        key = table._key(segment(left, right))
-        assert key == table._key(segment(right, left))
-        assert 0 <= key < 2**62
-        keys.add(key)
-    assert len(keys) > 1990
+    server = ("10.0.0.2", 80)
+    pairs = [((address, port), server) for address in ("10.0.0.1", "::1") for port in range(3000)]
+    pairs = [(source, ("::2" if ":" in source[0] else "10.0.0.2", 80)) for source, _ in pairs]
+    place = table.key(segment(*pairs[0])) % 64
+    together = [pair for pair in pairs if table.key(segment(*pair)) % 64 == place][::4][:25]
+    assert {source[0] for source, _ in together} == {"10.0.0.1", "::1"}
+    for frame, (source, destination) in enumerate(together):
+        assert table.observe(segment(source, destination), frame + 1, frame).number == frame
+    for number, (source, destination) in reversed(list(enumerate(together))):
+        assert table.observe(segment(destination, source), 99, 99).number == number
+        assert table.step.direction == 1
+    # One in the middle of the chain is replaced, and the others are still found.
+    assert table.observe(segment(*together[7], seq=99, flags=SYN), 100, 100).number == 25
+    assert table.connections[7].superseded
+    for number, (source, destination) in enumerate(together):
+        expected = 25 if number == 7 else number
+        assert table.observe(segment(source, destination), 101, 101).number == expected
+
+
+@given(st.sampled_from(ADDRESSES), st.integers(0, 65535), st.sampled_from(ADDRESSES), st.integers(0, 65535))
+def test_the_key_does_not_depend_on_the_direction(left: str, port: int, right: str, other: int) -> None:
+    if (":" in left) != (":" in right):
+        return
+    table = ConnectionTable(seed=2**64 - 1)
+    header = segment((left, port), (right, other))
+    key = table.key(header)
+    assert key == table.key(segment((right, other), (left, port)))
+    assert 0 <= key < 2**31
+    assert table.key_of(table.observe(header, 1, 1)) == key
+
+
+def packed(high: int, low: int, version: int) -> str:
+    return str(IPv4Address(low)) if version == 4 else str(IPv6Address(high << 64 | low))
+
+
+SERVER = ("10.0.0.1", 443), ("2001:db8::1", 443)
+REGULAR: dict[str, Callable[[int], tuple[Address, Address]]] = {
+    "a scan of addresses": lambda place: (((packed(0, (11 << 24) + place, 4), 40000)), SERVER[0]),
+    "a scan in steps of 256": lambda place: (((packed(0, (11 << 24) + 256 * place, 4), 40000)), SERVER[0]),
+    "ports in order": lambda place: (("10.1.0.1", place), ("10.0.0.1", 443)),
+    "ports that move on together": lambda place: (("10.1.0.1", place), ("10.0.0.1", place)),
+    "one sum of ports": lambda place: (("10.1.0.1", place), ("10.0.0.1", 4095 - place)),
+    "one exclusive or": lambda place: ((packed(0, place, 4), 5), (packed(0, place ^ 0x0A0A0A0A, 4), 5)),
+    "a prefix of IPv6": lambda place: ((packed(0x20010DB8 << 32, place, 6), 40000), SERVER[1]),
+    "networks of IPv6": lambda place: ((packed(0x20010DB8 << 32 | place, 1, 6), 40000), SERVER[1]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**64 - 1, 0x123456789ABCDEF0])
+@pytest.mark.parametrize("name", REGULAR)
+def test_regular_pairs_are_spread_over_the_buckets(name: str, seed: int) -> None:
+    table = ConnectionTable(seed=seed)
+    headers = [segment(*REGULAR[name](place)) for place in range(4096)]
+    buckets = Counter(table.key(header) & 4095 for header in headers)
+    # By chance alone 2,589 of 4,096 buckets would be used, and the fullest would hold 6 or 7.
+    assert len(buckets) > 1800
+    assert max(buckets.values()) <= 16
+
+
+def test_pairs_that_collide_for_one_seed_do_not_for_another() -> None:
+    known, secret = ConnectionTable(seed=1), ConnectionTable(seed=2)
+    headers = [segment(("10.0.0.1", port), ("10.0.0.2", 80)) for port in range(60000)]
+    colliding = [header for header in headers if known.key(header) & 63 == 7]
+    assert len(colliding) > 600
+    assert max(Counter(secret.key(header) & 63 for header in colliding).values()) < 60
 
 
 def test_a_syn_with_a_new_number_starts_a_new_connection() -> None:
