@@ -6,20 +6,23 @@ Nothing here decides anything about TCP, files or pictures; it connects the laye
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
 from analyzer.capture import Records, open_capture
 from analyzer.errors import InputError, UsageError
 from analyzer.passes import Pass
 from analyzer.tcp.connection import Connection as Machine
-from analyzer.tcp.states import state_name
 from analyzer.text import inert, say
 from analyzer.trace.build import Row, build_connection, build_segments, make_row
-from analyzer.trace.model import Capture, Connection, Segment, Trace
+from analyzer.trace.connections import BuiltWhenAsked
+from analyzer.trace.folding import Folding
+from analyzer.trace.model import Capture, Connection, Folded, Segment, Trace
 from analyzer.wire.link_types import link_type_name
 from analyzer.wire.skips import skip_name
 
-__all__ = ["Following", "Sighting", "analyze", "follow"]
+__all__ = ["CONNECTIONS_HELD", "Following", "Sighting", "Streaming", "Watch", "analyze", "follow", "stream"]
 
 SEGMENTS_KEPT = 50_000
 """Up to here the segments stay in memory (about 25 MB); past it they are read again when asked for."""
@@ -30,14 +33,29 @@ SEGMENTS_READ_AHEAD = 200_000
 SEGMENTS_KEPT_OF_A_PIPE = 500_000
 """A pipe cannot be read again, so more is kept of it."""
 
-_OVER = frozenset({"CLOSED", "TIME-WAIT"})
+CONNECTIONS_HELD = 1_000_000
+"""So many connections take about 1 GiB in the compiled build, and three times that interpreted."""
+
+FRAMES_AT_ONCE = 1 << 14
+"""After so many frames the pass stops for what is not done with each: 10 to 200 ms."""
+
+Watch = Callable[[Records], None]
 
 
-def analyze(path: str | os.PathLike[str], display_filter: str | None = None) -> Trace:
+def analyze(
+    path: str | os.PathLike[str],
+    display_filter: str | None = None,
+    *,
+    hold: int = CONNECTIONS_HELD,
+    watch: Watch | None = None,
+) -> Trace:
     """Read a stored capture and follow every TCP connection in it.
 
     path: a pcap or pcapng file, plain or gzip-compressed; "-" reads standard input.
     display_filter: only the frames that match it, as tshark understands it; not for standard input.
+    hold: how many connections are held in memory at once, at least 2. Where there are more, half of them leave,
+    those that are over first, and only `Trace.capture.folded` tells of them.
+    watch: called now and then while the capture is read.
 
     Raises `InputError` where the capture cannot be opened and `CaptureFormatError` where it is none. A capture
     that breaks off is analysed as far as it goes; `Trace.capture.truncated` and `warnings` say so.
@@ -45,12 +63,82 @@ def analyze(path: str | os.PathLike[str], display_filter: str | None = None) -> 
     """
     name = os.fspath(path)
     chosen = None if display_filter is None else _choose(name, display_filter)
+    folding = Folding()
     with open_capture(name) as records:
-        done = Pass(SEGMENTS_KEPT_OF_A_PIPE if name == "-" else SEGMENTS_KEPT, None, chosen)
-        done.run(records)
-        capture = _describe(name, records, done, display_filter)
+        kept = SEGMENTS_KEPT_OF_A_PIPE if name == "-" else SEGMENTS_KEPT
+        done = Pass(kept, None, chosen, _at_least_two(hold), _seed())
+        while done.run(records, FRAMES_AT_ONCE):
+            folding.add(_departed(done))
+            if watch is not None:
+                watch(records)
+        folding.add(_departed(done))
+        capture = _describe(name, records, done, display_filter, folding.folded())
     source = _StoredSegments(name, done, chosen)
     return _judge(capture, done, source)
+
+
+def stream(
+    path: str | os.PathLike[str],
+    display_filter: str | None = None,
+    *,
+    hold: int = CONNECTIONS_HELD,
+    watch: Watch | None = None,
+) -> Streaming:
+    """Read a stored capture and hand on each connection as it ends, without its segments.
+
+    Arguments and errors are those of `analyze`, but errors come when the iteration begins. What leaves because
+    more than `hold` connections are held is handed on as well.
+    """
+    return Streaming(os.fspath(path), display_filter, hold, watch)
+
+
+class Streaming:
+    """The connections of a capture as they end. `capture` tells what was read, once the iteration is over.
+
+    A connection has ended when it was quiet for long enough by the times of the capture (`tcp.table`), or with
+    the capture. Those that end together come in the order of their numbers. If a segment comes later than that,
+    it begins a new connection.
+    """
+
+    def __init__(self, name: str, display_filter: str | None, hold: int, watch: Watch | None) -> None:
+        self._name = name
+        self._display_filter = display_filter
+        self._hold = _at_least_two(hold)
+        self._watch = watch
+        self.capture: Capture | None = None
+
+    def __iter__(self) -> Iterator[Connection]:
+        name = self._name
+        chosen = None if self._display_filter is None else _choose(name, self._display_filter)
+        source = _NoSegments()
+        with open_capture(name) as records:
+            done = Pass(0, set(), chosen, self._hold, _seed())
+            while done.run(records, FRAMES_AT_ONCE):
+                done.table.settle(done.last_time)
+                yield from BuiltWhenAsked(_departed(done), source, records.lost)
+                if self._watch is not None:
+                    self._watch(records)
+            yield from BuiltWhenAsked(_departed(done), source, records.lost)
+            self.capture = _describe(name, records, done, self._display_filter)
+        yield from BuiltWhenAsked(done.table.connections, source, self.capture.lost_frames)
+
+
+def _at_least_two(hold: int) -> int:
+    if hold < 2:
+        raise UsageError(say("at least 2 connections must be held"))
+    return hold
+
+
+def _seed() -> int:
+    """What nobody who makes a capture can know: with it no choice of addresses slows the table down."""
+    return int.from_bytes(os.urandom(8), "little") >> 1
+
+
+def _departed(done: Pass) -> list[Machine]:
+    """The connections that have left the table since the last call."""
+    departed = done.table.departed
+    done.table.departed = []
+    return departed
 
 
 def _choose(path: str, display_filter: str) -> set[int]:
@@ -66,45 +154,54 @@ def _choose(path: str, display_filter: str) -> set[int]:
 
 
 def follow(
-    records: Records, name: str, *, stored: str | None = None, keep: int = SEGMENTS_KEPT_OF_A_PIPE
+    records: Records,
+    name: str,
+    *,
+    stored: str | None = None,
+    keep: int = SEGMENTS_KEPT_OF_A_PIPE,
+    hold: int = CONNECTIONS_HELD,
 ) -> Following:
     """Follow a capture while it grows: iterate over what it returns, then ask it for the trace.
 
     records: not closed here. name: what the trace calls the capture. stored: the file that is going to hold
     the same frames, for reading segments again. keep: how many segments stay in memory; past it all of them
-    are read again from `stored`, and cannot be had without it.
+    are read again from `stored`, and cannot be had without it. hold: of `analyze`.
     """
-    return Following(records, name, stored, keep)
+    return Following(records, name, stored, keep, hold)
 
 
 class Following:
     """The segments of a growing capture, one at a time, and at the end the trace."""
 
-    def __init__(self, records: Records, name: str, stored: str | None, keep: int) -> None:
+    def __init__(self, records: Records, name: str, stored: str | None, keep: int, hold: int) -> None:
         self._records = records
         self._name = name
         self._stored = stored
         self._keep = keep
         self._kept = 0
         # The rows are kept here, where each is made anyway.
-        self._pass = Pass(0, set())
+        self._pass = Pass(0, set(), limit=_at_least_two(hold), seed=_seed())
+        self._folding = Folding()
 
     def __iter__(self) -> Iterator[Sighting]:
         """Each segment as soon as its frame has come; what is no segment is counted and passed over."""
         records, run = self._records, self._pass
-        machines = run.table.connections
+        table = run.table
         while records.advance():
-            known = len(machines)
+            known = table.begun
             number = int(run.take(records))
-            if number < 0:
+            machine = run.connection
+            if number < 0 or machine is None:
                 continue
+            if table.departed:
+                self._folding.add(_departed(run))
             row = make_row(run.header, run.table.step, int(records.frame), int(records.time_ns))
             self._remember(number, row)
-            yield Sighting(machines[number], row, number >= known)
+            yield Sighting(machine, row, number >= known)
 
     def trace(self) -> Trace:
         """Everything seen so far, judged as if the capture had ended."""
-        capture = _describe(self._name, self._records, self._pass)
+        capture = _describe(self._name, self._records, self._pass, folded=self._folding.folded())
         source = _StoredSegments(self._stored, self._pass)
         return _judge(capture, self._pass, source)
 
@@ -153,7 +250,7 @@ class Sighting:
     @property
     def over(self) -> bool:
         """Whether neither endpoint will send anything more: all closed, refused or reset."""
-        return {state_name(end.state) for end in (self._machine.first, self._machine.second)} <= _OVER
+        return bool(self._machine.over())
 
 
 class _NoSegments:
@@ -175,42 +272,55 @@ class _StoredSegments:
         self._machines: list[Machine] = done.table.connections
         self._complete = not done.overflowed
         self._rows: dict[int, list[Row]] = done.rows
-        self._latest: tuple[int, Sequence[Segment]] = (-1, ())
+        self._latest: tuple[int | None, Sequence[Segment]] = (None, ())
 
     def segments(self, number: int) -> Sequence[Segment]:
-        if not 0 <= number < len(self._machines):
-            raise UsageError(say("there is no connection {number}", number=number))
         if self._latest[0] != number:
-            machine = self._machines[number]
-            self._latest = (number, tuple(build_segments(machine, self._rows_of(number))))
+            place = self._place(number)
+            rows = self._rows_of(number, place)
+            self._latest = (number, tuple(build_segments(self._machines[place], rows)))
         return self._latest[1]
 
-    def _rows_of(self, number: int) -> list[Row]:
+    def _place(self, number: int) -> int:
+        """Where a connection stands among those that are left."""
+        place = bisect_left(self._machines, number, key=lambda machine: machine.number)
+        if place == len(self._machines) or self._machines[place].number != number:
+            raise UsageError(say("there is no connection {number}", number=number))
+        return place
+
+    def _rows_of(self, number: int, place: int) -> list[Row]:
         if number not in self._rows and not self._complete:
-            self._read_again(number)
+            self._read_again(place)
         return self._rows.get(number, [])
 
-    def _read_again(self, number: int) -> None:
+    def _read_again(self, place: int) -> None:
         """Read a connection's segments, and those after it where the connections are asked for in order."""
         if self._path is None:
             raise InputError(
                 say("this capture is too large to keep its segments in memory: store it in a file first")
             )
-        wanted = {number}
-        room = self._count(number)
-        if number == self._latest[0] + 1:
-            following = number + 1
-            while following < len(self._machines) and room + self._count(following) <= SEGMENTS_READ_AHEAD:
-                room += self._count(following)
-                wanted.add(following)
-                following += 1
-        again = Pass(room, wanted, self._chosen)
+        wanted = [self._machines[place]]
+        room = self._count(wanted[0])
+        if (self._machines[place - 1].number if place else None) == self._latest[0]:
+            for machine in islice(self._machines, place + 1, None):
+                room += self._count(machine)
+                if room > SEGMENTS_READ_AHEAD:
+                    break
+                wanted.append(machine)
+        again = Pass(sum(map(self._count, wanted)), None, self._chosen, seed=_seed(), again=wanted)
         with open_capture(self._path) as records:
             again.run(records)
+        if any(_differ(machine, again.observed.get(int(machine.number))) for machine in wanted):
+            raise InputError(
+                say(
+                    "{path} is not what it was when it was read first: it was changed, or cut off; "
+                    "analyse it again",
+                    path=inert(self._path),
+                )
+            )
         self._rows = again.rows
 
-    def _count(self, number: int) -> int:
-        machine = self._machines[number]
+    def _count(self, machine: Machine) -> int:
         return int(machine.first.segments + machine.second.segments)
 
     def picture(self, connection: Connection) -> str:
@@ -220,13 +330,36 @@ class _StoredSegments:
         return svg(lay_out(connection))
 
 
+def _differ(before: Machine, now: Machine | None) -> bool:
+    """Whether a second reading has found another connection than the first."""
+    return now is None or _marks(before) != _marks(now)
+
+
+def _marks(machine: Machine) -> tuple[int, ...]:
+    first, second = machine.first, machine.second
+    return (
+        machine.first_time,
+        machine.last_frame,
+        machine.last_time,
+        first.segments,
+        second.segments,
+        first.octets,
+        second.octets,
+    )
+
+
 def _judge(capture: Capture, done: Pass, source: _StoredSegments) -> Trace:
     """The trace, with a verdict on each connection that knows what the capture lost."""
-    machines = done.table.connections
-    return Trace(capture, [build_connection(machine, source, capture.lost_frames) for machine in machines])
+    return Trace(capture, BuiltWhenAsked(done.table.connections, source, capture.lost_frames))
 
 
-def _describe(path: str, records: Records, done: Pass, display_filter: str | None = None) -> Capture:
+def _describe(
+    path: str,
+    records: Records,
+    done: Pass,
+    display_filter: str | None = None,
+    folded: Folded | None = None,
+) -> Capture:
     skipped = {skip_name(code): count for code, count in done.skipped.items()}
     link_types = tuple(int(number) for number in records.link_types)
     return Capture(
@@ -243,4 +376,5 @@ def _describe(path: str, records: Records, done: Pass, display_filter: str | Non
         warnings=tuple(records.warnings),
         lost_frames=records.lost,
         display_filter=None if display_filter is None else inert(display_filter),
+        folded=folded,
     )

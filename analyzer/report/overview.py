@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import nsmallest
 from typing import Final, NamedTuple
 
@@ -11,6 +11,7 @@ from analyzer.report.terminal import READABLE_WIDTH, Span, Style, columns, cut, 
 from analyzer.report.wording import CLOSE_WORDS, HANDSHAKE_WORDS, counted, duration, grouped
 from analyzer.tcp.notes import NOTES
 from analyzer.text import say
+from analyzer.trace.connections import Brief, brief_of, briefs
 from analyzer.trace.model import Connection
 
 __all__ = ["RANKS", "ROWS", "Rank", "overview_lines", "ranking"]
@@ -30,33 +31,27 @@ class Rank(NamedTuple):
     """One step of the ranking: what it is called, and which connections are on it."""
 
     name: str
-    test: Callable[[Connection], bool]
+    test: Callable[[Brief], bool]
 
 
 # Worst first; a connection is on the first rank whose test it passes. Within a rank the share of repeated
 # segments decides, then the octets carried, then the order in the capture.
 RANKS: Final = (
-    Rank("data lost", lambda connection: connection.close.data_lost),
-    Rank("reset", lambda connection: connection.close.outcome == "reset"),
-    Rank("not opened", lambda connection: connection.handshake.outcome in NEVER_OPENED),
-    Rank("repeated", lambda connection: repeated_share(connection) > 0),
-    Rank("window closed", lambda connection: "zero_window" in connection.notes),
-    Rank("the others", lambda connection: True),
+    Rank("data lost", lambda brief: brief.data_lost),
+    Rank("reset", lambda brief: brief.close == "reset"),
+    Rank("not opened", lambda brief: brief.handshake in NEVER_OPENED),
+    Rank("repeated", lambda brief: brief.repeated > 0),
+    Rank("window closed", lambda brief: brief.window_closed),
+    Rank("the others", lambda brief: True),
 )
 
 
-def repeated_share(connection: Connection) -> float:
-    """Repeated segments by all segments, the SYNs of a handshake included: 0.0 to 1.0."""
-    handshake = connection.handshake
-    repeated = connection.client_data.retransmitted_segments + connection.server_data.retransmitted_segments
-    repeated = max(repeated, handshake.syn_retries + handshake.syn_ack_retries)
-    return repeated / max(connection.segment_count, 1)
-
-
-def ranking(connection: Connection) -> tuple[int, float, int, int]:
+def ranking(brief: Brief) -> tuple[int, float, int, int]:
     """What connections are sorted by: the worst is the smallest."""
-    rank = next(place for place, rank in enumerate(RANKS) if rank.test(connection))
-    return rank, -repeated_share(connection), -_octets(connection), connection.id
+    place = 0
+    while not RANKS[place].test(brief):
+        place += 1
+    return place, -brief.repeated, -brief.octets, brief.id
 
 
 def _octets(connection: Connection) -> int:
@@ -108,22 +103,19 @@ def overview_lines(
 ) -> Iterator[str]:
     """How the connections fared, and a table of the worst `ROWS` of them, of all with `everything`."""
     style = Style(min(style.width, READABLE_WIDTH), style.colour, style.ascii)
-    yield from _tally(
-        say("handshakes"),
-        (connection.handshake.outcome for connection in connections),
-        HANDSHAKE_WORDS,
-        style,
-    )
-    yield from _tally(
-        say("closes"), (connection.close.outcome for connection in connections), CLOSE_WORDS, style
-    )
+    handshakes: Counter[str] = Counter()
+    closes: Counter[str] = Counter()
+    places = _places(connections, handshakes, closes)
+    worst = sorted(places) if everything else nsmallest(ROWS, places)
+    yield from _tally(say("handshakes"), handshakes, HANDSHAKE_WORDS, style)
+    yield from _tally(say("closes"), closes, CLOSE_WORDS, style)
     order = ", ".join(say(rank.name) for rank in RANKS[:-1])
     sentence = say("Worst first: {ranks}; then by octets.", ranks=order)
     yield ""
     for line in flow([sentence], style.width, style):
         yield finish([(line, "")], style)
     yield ""
-    shown = sorted(connections, key=ranking) if everything else nsmallest(ROWS, connections, key=ranking)
+    shown = [connections[place] for _, place in worst]
     yield from _table(shown, style)
     hidden = len(connections) - len(shown)
     closer = say("--connection N shows one of them as a ladder, --json has them all")
@@ -137,9 +129,19 @@ def overview_lines(
         yield finish([(line, "")], style)
 
 
-def _tally(name: str, outcomes: Iterable[str], words: Mapping[str, str], style: Style) -> Iterator[str]:
+def _places(
+    connections: Sequence[Connection], handshakes: Counter[str], closes: Counter[str]
+) -> Iterator[tuple[tuple[int, float, int, int], int]]:
+    """How each connection is ranked, and its place; the outcomes are counted on the way."""
+    for place, brief in enumerate(briefs(connections)):
+        handshakes[brief.handshake] += 1
+        closes[brief.close] += 1
+        yield ranking(brief), place
+
+
+def _tally(name: str, outcomes: Counter[str], words: Mapping[str, str], style: Style) -> Iterator[str]:
     """How often each outcome came, the most frequent first."""
-    counts = Counter(outcomes).most_common()
+    counts = outcomes.most_common()
     items = [f"{grouped(count)} {say(words.get(outcome, outcome))}" for outcome, count in counts]
     head = f"{name:<10}  "
     for line in flow(items, max(style.width - len(head), 1), style):
@@ -183,7 +185,7 @@ def _shrink(widths: dict[str, int], chosen: Sequence[_Column], room: int) -> Non
 
 
 def _role(connection: Connection) -> str:
-    rank = ranking(connection)[0]
+    rank = ranking(brief_of(connection))[0]
     return "bad" if rank < 3 else "odd" if rank < len(RANKS) - 1 else ""
 
 

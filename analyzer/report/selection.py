@@ -18,10 +18,28 @@ def chosen(trace: Trace, selected: Collection[int] | None) -> Iterator[Connectio
     """
     if selected is None:
         return iter(trace)
+    folded = trace.capture.folded
+    count = len(trace) + (folded.connections if folded else 0)
     for number in selected:
-        if not 0 <= number < len(trace):
-            raise UsageError(_no_such(number, len(trace)))
+        if not 0 <= number < count:
+            raise UsageError(_no_such(number, count))
+        if folded and not _has(trace, number):
+            raise UsageError(
+                say(
+                    "connection {number} was folded to keep memory bounded: "
+                    "--stream writes it, --hold COUNT keeps more of them",
+                    number=number,
+                )
+            )
     return map(trace.__getitem__, selected)
+
+
+def _has(trace: Trace, number: int) -> bool:
+    try:
+        trace[number]
+    except IndexError:
+        return False
+    return True
 
 
 def _no_such(number: int, count: int) -> str:

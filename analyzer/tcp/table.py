@@ -31,6 +31,9 @@ QUIET_NS: Final = 240_000_000_000
 QUIET_ESTABLISHED_NS: Final = 7_440_000_000_000
 """The same for one that is established: 2 hours and 4 minutes (RFC 5382 REQ-5), more than keep-alives take."""
 
+SETTLED_EVERY_NS: Final = 1_000_000_000
+"""What has ended is looked for once a second, and once for as many segments as connections are held."""
+
 # How the hash works: each endpoint is a polynomial in a secret number, plus another secret number, modulo a prime,
 # and the two are multiplied, so that both directions have one key. Such products are equal for different
 # pairs with a probability of about 2**-28, whoever chose the pairs, as long as the secrets are not known.
@@ -60,6 +63,8 @@ class ConnectionTable:
         self.step: Step = Step()
         self._options: Options = Options()
         self._limit: i64 = limit
+        self._observed: i64 = 0
+        self._released: i64 = 0
         self._factor: i64 = (seed & 0x1FFFFFFF) ^ 0x2545F491
         self._summand: i64 = ((seed >> 32) & 0x3FFFFFFF) ^ 0x1B873593
         self._buckets: list[Connection | None] = [None] * 64
@@ -87,6 +92,7 @@ class ConnectionTable:
 
     def put(self, connection: Connection, header: Header, direction: i64, frame: i64, time_ns: i64) -> None:
         """Show a connection its next segment."""
+        self._observed += 1
         connection.observe(header, self._options, direction, frame, time_ns, self.step)
         if connection.reuses_ports and frame == connection.first_frame:
             self.step.notes |= notes.REUSED_PORTS
@@ -100,8 +106,15 @@ class ConnectionTable:
             found = found.collision
         return found
 
+    def settle(self, now: i64) -> None:
+        """`release`, where enough has come since the last time to make it worth the while."""
+        if self._observed >= len(self.connections) and now - self._released >= SETTLED_EVERY_NS:
+            self.release(now)
+
     def release(self, now: i64) -> None:
         """Let go of every connection that has ended, as far as anybody can tell at the time `now`."""
+        self._observed = 0
+        self._released = now
         kept: list[Connection] = []
         for connection in self.connections:
             limit: i64 = QUIET_NS

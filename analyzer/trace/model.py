@@ -7,6 +7,7 @@ Numbers: times are integer nanoseconds since the epoch, durations integer nanose
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -19,6 +20,7 @@ __all__ = [
     "Direction",
     "EndpointAddress",
     "EndpointOptions",
+    "Folded",
     "Handshake",
     "Segment",
     "Side",
@@ -152,6 +154,22 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Folded:
+    """The connections that left memory before the end of a capture that has too many, as counts.
+
+    handshakes, closes: by outcome, the most frequent first. server_ports: those with the most connections.
+    A segment that came later for one of them began a new connection.
+    """
+
+    connections: int
+    segments: int
+    octets: int
+    handshakes: Mapping[str, int]
+    closes: Mapping[str, int]
+    server_ports: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Capture:
     """What was read, and what was not."""
 
@@ -170,6 +188,8 @@ class Capture:
     """How many frames the capture lost, at most; None where nothing says so, as in every pcap file."""
     display_filter: str | None = None
     """The filter by which tshark chose the frames; None where all were analysed. `frames` are the chosen ones."""
+    folded: Folded | None = None
+    """The connections that are told as counts only; None where there are none."""
 
 
 class Source(Protocol):
@@ -246,7 +266,9 @@ class Connection:
 class Trace:
     """The analysis of one capture: `capture` tells what was read, `connections` what was found.
 
-    Iterating gives the connections, indexing one by its number.
+    Iterating gives the connections, indexing one by its number. Those of a stored capture are made when they are
+    asked for, so that a million of them need little memory. Where the capture has had too many at once,
+    `capture.folded` counts those that are not among them.
     """
 
     def __init__(self, capture: Capture, connections: Sequence[Connection]) -> None:
@@ -260,7 +282,13 @@ class Trace:
         return len(self.connections)
 
     def __getitem__(self, number: int) -> Connection:
-        return self.connections[number]
+        folded = self.capture.folded
+        if folded is None:
+            return self.connections[number]
+        place = bisect_left(self.connections, number, key=lambda connection: connection.id)
+        if place < len(self.connections) and self.connections[place].id == number:
+            return self.connections[place]
+        raise IndexError(number)
 
     def __repr__(self) -> str:
         return (

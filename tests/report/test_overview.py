@@ -8,6 +8,7 @@ import pytest
 
 from analyzer.report.overview import RANKS, ROWS, overview_lines, ranking
 from analyzer.report.terminal import Style, columns
+from analyzer.trace.connections import brief_of
 from analyzer.trace.model import Connection, EndpointAddress
 from tests.report.builders import crowd, echo_connection, text_of
 
@@ -32,16 +33,16 @@ ONE_OF_EACH: dict[str, Callable[[Connection], Connection]] = {
 def test_every_rank_has_its_connection() -> None:
     assert list(ONE_OF_EACH) == [rank.name for rank in RANKS]
     for place, make in enumerate(ONE_OF_EACH.values()):
-        assert ranking(make(echo_connection()))[0] == place
+        assert ranking(brief_of(make(echo_connection())))[0] == place
 
 
 def test_within_a_rank_the_share_decides_then_the_octets() -> None:
     one = echo_connection()
     little = changed(client_data=replace(one.client_data, retransmitted_segments=1))
     much = changed(client_data=replace(one.client_data, retransmitted_segments=3))
-    assert ranking(much) < ranking(little)
+    assert ranking(brief_of(much)) < ranking(brief_of(little))
     large = changed(client_data=replace(one.client_data, octets=1000))
-    assert ranking(large) < ranking(one)
+    assert ranking(brief_of(large)) < ranking(brief_of(one))
 
 
 def test_what_is_in_doubt_has_a_question_mark() -> None:

@@ -1,0 +1,53 @@
+"""Connections that were let go of to keep memory bounded: what is still told of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from analyzer.tcp import verdict
+from analyzer.tcp.connection import Connection as Machine
+from analyzer.trace.model import Folded
+
+__all__ = ["PORTS_TOLD", "Folding"]
+
+PORTS_TOLD = 10
+"""Of how many server ports is said how many connections they had."""
+
+
+class Folding:
+    """Counts what leaves. It does not grow with it: there are few outcomes, and 65,536 ports."""
+
+    def __init__(self) -> None:
+        self._connections = 0
+        self._segments = 0
+        self._octets = 0
+        self._handshakes: Counter[str] = Counter()
+        self._closes: Counter[str] = Counter()
+        self._ports: Counter[int] = Counter()
+
+    def add(self, machines: Iterable[Machine]) -> None:
+        """Count these connections."""
+        for machine in machines:
+            first, second = machine.first, machine.second
+            self._connections += 1
+            self._segments += int(first.segments + second.segments)
+            self._octets += int(first.octets + second.octets)
+            self._handshakes[verdict.handshake_outcome(machine)] += 1
+            self._closes[verdict.close_outcome(machine)] += 1
+            self._ports[
+                int(machine.second_port if verdict.roles(machine)[0] == 0 else machine.first_port)
+            ] += 1
+
+    def folded(self) -> Folded | None:
+        """What was counted; None where nothing left."""
+        if not self._connections:
+            return None
+        return Folded(
+            connections=self._connections,
+            segments=self._segments,
+            octets=self._octets,
+            handshakes=dict(self._handshakes.most_common()),
+            closes=dict(self._closes.most_common()),
+            server_ports=dict(self._ports.most_common(PORTS_TOLD)),
+        )
