@@ -9,6 +9,7 @@ import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
+from time import monotonic
 
 from analyzer.capture import Records, open_capture
 from analyzer.errors import InputError, UsageError
@@ -37,7 +38,10 @@ CONNECTIONS_HELD = 1_000_000
 """So many connections take about 1 GiB in the compiled build, and three times that interpreted."""
 
 FRAMES_AT_ONCE = 1 << 14
-"""After so many frames the pass stops for what is not done with each: 10 to 200 ms."""
+"""After so many frames at most the pass stops for what is not done with each."""
+
+PAUSE = 0.1
+"""Seconds of reading after which it should stop for that."""
 
 Watch = Callable[[Records], None]
 
@@ -67,11 +71,10 @@ def analyze(
     with open_capture(name) as records:
         kept = SEGMENTS_KEPT_OF_A_PIPE if name == "-" else SEGMENTS_KEPT
         done = Pass(kept, None, chosen, _at_least_two(hold), _seed())
-        while done.run(records, FRAMES_AT_ONCE):
+        for _ in _slices(done, records):
             folding.add(_departed(done))
             if watch is not None:
                 watch(records)
-        folding.add(_departed(done))
         capture = _describe(name, records, done, display_filter, folding.folded())
     source = _StoredSegments(name, done, chosen)
     return _judge(capture, done, source)
@@ -113,14 +116,24 @@ class Streaming:
         source = _NoSegments()
         with open_capture(name) as records:
             done = Pass(0, set(), chosen, self._hold, _seed())
-            while done.run(records, FRAMES_AT_ONCE):
+            for _ in _slices(done, records):
                 done.table.settle(done.last_time)
                 yield from BuiltWhenAsked(_departed(done), source, records.lost)
                 if self._watch is not None:
                     self._watch(records)
-            yield from BuiltWhenAsked(_departed(done), source, records.lost)
             self.capture = _describe(name, records, done, self._display_filter)
         yield from BuiltWhenAsked(done.table.connections, source, self.capture.lost_frames)
+
+
+def _slices(done: Pass, records: Records) -> Iterator[None]:
+    """Read to the end, and pause several times a second, whether millions of frames come in it or one."""
+    frames = 1
+    more = True
+    while more:
+        began = monotonic()
+        more = done.run(records, frames)
+        yield
+        frames = min(2 * frames, FRAMES_AT_ONCE) if monotonic() - began < PAUSE else max(frames // 2, 1)
 
 
 def _at_least_two(hold: int) -> int:
@@ -361,6 +374,7 @@ def _describe(
     folded: Folded | None = None,
 ) -> Capture:
     skipped = {skip_name(code): count for code, count in done.skipped.items()}
+    change = None if records.file is None else records.file.change(inert(path))
     link_types = tuple(int(number) for number in records.link_types)
     return Capture(
         path=inert(path),
@@ -373,7 +387,7 @@ def _describe(
         first_time_ns=int(done.first_time) if done.frames else None,
         last_time_ns=int(done.last_time) if done.frames else None,
         truncated=bool(records.truncated),
-        warnings=tuple(records.warnings),
+        warnings=(*records.warnings, *([] if change is None else [change])),
         lost_frames=records.lost,
         display_filter=None if display_filter is None else inert(display_filter),
         folded=folded,

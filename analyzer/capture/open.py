@@ -31,7 +31,10 @@ def open_capture(path: str | os.PathLike[str]) -> Records:
     it is no capture or its file header is broken.
     """
     octets = octets_of_standard_input() if os.fspath(path) == "-" else octets_of_path(path)
-    return _records(octets)
+    file = octets.file()
+    records = _records(octets)
+    records.file = file
+    return records
 
 
 def open_stream(stream: BinaryIO, name: str) -> Records:

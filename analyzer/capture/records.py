@@ -9,6 +9,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from analyzer.capture.source import BLOCK_OCTETS, Octets, reason_of
+from analyzer.capture.stored_file import StoredFile
 from analyzer.text import say
 
 __all__ = ["MOST_WARNINGS", "Records", "most_captured"]
@@ -56,6 +57,7 @@ class Records:
     lost: how many frames the capture lost, at most, as far as it has been read; None where nothing says so,
         as in every pcap file. It is a bound, because libpcap counts a lost frame of loopback twice and a
         network card counts what no capture filter has seen.
+    file: the file it is read from; None for whatever is no file on a disk.
     """
 
     def __init__(self, octets: Octets, capture_format: str) -> None:
@@ -71,6 +73,7 @@ class Records:
         self.warnings: list[str] = []
         self.link_types: list[int] = []
         self.lost: int | None = None
+        self.file: StoredFile | None = None
         self._octets: Octets = octets
         self._position: i64 = 0  # in `block`, of the record to come
         self._block_start: i64 = 0  # in the file, of `block[0]`

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable
 from typing import BinaryIO, Final
 
+from analyzer.capture.stored_file import StoredFile
 from analyzer.errors import InputError
 from analyzer.text import inert, say
 
@@ -65,6 +66,13 @@ class Octets:
             self._held = b""
             return piece
         return self._more(most)
+
+    def file(self) -> StoredFile | None:
+        """The file that the octets come from; None where they come from anything else."""
+        try:
+            return StoredFile(self._stream)
+        except (OSError, ValueError, AttributeError):
+            return None
 
     def close(self) -> None:
         """Let go of the stream; close it if it is owned."""

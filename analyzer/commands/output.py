@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from analyzer.commands.progress import drawing
 from analyzer.text import inert, say
 
 if TYPE_CHECKING:
@@ -56,27 +56,13 @@ def draw(
 
     if announce:
         click.echo()
-    with _progress(len(connections)) as advance:
+    with drawing(len(connections)) as advance:
         for connection in connections:
             diagram = lay_out(connection, fold=fold, summaries=summaries)
             for path in save_pictures(diagram, folder, f"connection-{connection.id}", formats):
                 if announce:
                     click.echo(inert(str(path)))
             advance()
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """A progress bar for `total` pictures, shown only to somebody who watches and has to wait."""
-    if total < 2 or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(say("drawing"), total=total)
-        yield lambda: bar.advance(task)
 
 
 def say_what_is_left(drawn: int, connections: int) -> None:

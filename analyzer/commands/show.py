@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,7 @@ import click
 from analyzer.commands import COMMANDS
 from analyzer.commands.base import Command, warn
 from analyzer.commands.output import PICTURES, draw, name_of, say_what_is_left, write_text
+from analyzer.commands.progress import reading
 from analyzer.errors import DissectionError, UsageError
 from analyzer.text import say
 
@@ -71,6 +73,18 @@ class _Show(Command):
     metavar="COUNT",
     help="How many connections are drawn at most.",
 )
+@click.option(
+    "--stream",
+    "as_lines",
+    is_flag=True,
+    help="Write each connection as a line of JSON when it has ended; the last line is about the capture.",
+)
+@click.option(
+    "--hold",
+    type=click.IntRange(min=2),
+    metavar="COUNT",
+    help="How many connections are held in memory at most; of more, half are folded to counts; default: a million.",
+)
 @click.option("-Y", "--display-filter", metavar="FILTER", help="Only the frames that match it; needs tshark.")
 @click.option("--dissect", is_flag=True, help="Say with tshark what payloads mean, instead of quoting them.")
 @click.version_option(package_name="tcpanalyze", prog_name="tcpanalyze")
@@ -85,6 +99,8 @@ def command(
     ascii_only: bool,
     formats: tuple[str, ...],
     limit: int,
+    as_lines: bool,
+    hold: int | None,
     display_filter: str | None,
     dissect: bool,
 ) -> None:
@@ -93,7 +109,7 @@ def command(
     Prints every TCP connection with its handshake, data and close, and the states of both endpoints segment by
     segment; then draws each as a sequence diagram.
     """
-    from analyzer.pipeline import analyze
+    from analyzer.pipeline import CONNECTIONS_HELD, analyze
     from analyzer.report.selection import chosen
 
     if output is not None and no_report:
@@ -102,17 +118,30 @@ def command(
         raise UsageError(
             say("--dissect needs a file, because tshark reads it too: store the capture in one first")
         )
-    trace = analyze(capture) if display_filter is None else analyze(capture, display_filter)
+    hold = CONNECTIONS_HELD if hold is None else hold
+    if as_lines:
+        if as_json or output is not None or numbers or dissect:
+            raise UsageError(
+                say(
+                    "--stream goes with no other form of output, no --connection and no --dissect: choose one"
+                )
+            )
+        _write_lines(capture, display_filter, hold)
+        return
+    with reading() as watch:
+        trace = analyze(capture, display_filter, hold=hold, watch=watch)
     for warning in trace.capture.warnings:
         warn(warning)
-    connections = list(chosen(trace, numbers or None))
-    drawn = [] if no_report or summary or (as_json and output is None) else connections[:limit]
+    connections = chosen(trace, numbers or None)
+    count = len(numbers) or len(trace)
+    draws = not (no_report or summary or (as_json and output is None))
+    drawn = list(islice(connections, limit)) if draws else []
     summaries: dict[int, str] = {}
     if dissect:
         from analyzer.report.text import MANY
 
-        ladders = not as_json and not summary and (bool(numbers) or len(connections) <= MANY)
-        summaries = _summarize(connections if ladders else drawn, capture)
+        ladders = not as_json and not summary and (bool(numbers) or count <= MANY)
+        summaries = _summarize(list(chosen(trace, numbers or None)) if ladders else drawn, capture)
     if as_json:
         _write_document(trace, numbers, segments=not summary)
     else:
@@ -136,7 +165,23 @@ def command(
             summaries=summaries,
         )
     if drawn and not as_json:
-        say_what_is_left(len(drawn), len(connections))
+        say_what_is_left(len(drawn), count)
+
+
+def _write_lines(capture: str, display_filter: str | None, hold: int) -> None:
+    """Each connection as soon as it has ended; what was written stays written, whatever comes after."""
+    from analyzer.pipeline import stream
+    from analyzer.report.document import capture_line, connection_line
+
+    with reading() as watch:
+        streaming = stream(capture, display_filter, hold=hold, watch=watch)
+        for connection in streaming:
+            sys.stdout.write(connection_line(connection) + "\n")
+            sys.stdout.flush()
+    if streaming.capture is not None:
+        sys.stdout.write(capture_line(streaming.capture) + "\n")
+        for warning in streaming.capture.warnings:
+            warn(warning)
 
 
 def _write_document(trace: Trace, numbers: tuple[int, ...], *, segments: bool) -> None:

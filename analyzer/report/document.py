@@ -18,12 +18,13 @@ from analyzer.trace.model import (
     Direction,
     EndpointAddress,
     EndpointOptions,
+    Folded,
     Handshake,
     Segment,
     Trace,
 )
 
-__all__ = ["SCHEMA_NAME", "document", "schema", "write_document"]
+__all__ = ["SCHEMA_NAME", "capture_line", "connection_line", "document", "schema", "write_document"]
 
 SCHEMA_NAME: Final = "tcpanalyze/1"
 
@@ -67,8 +68,21 @@ def write_document(
     stream.write("]}\n")
 
 
+def connection_line(connection: Connection) -> str:
+    """One connection as a line of JSON: what the document has of it without its segments."""
+    return _encode(_connection(connection, segments=False))
+
+
+def capture_line(capture: Capture) -> str:
+    """The last of such lines: what the document has beside the connections."""
+    return _encode({"schema": SCHEMA_NAME, "capture": _capture(capture)})
+
+
 def schema() -> dict[str, Any]:
-    """The JSON Schema of the document (draft 2020-12)."""
+    """The JSON Schema of the document (draft 2020-12).
+
+    That of a line of `--stream` is in it: `$defs/line`.
+    """
     from importlib.resources import files
 
     text = files("analyzer.report").joinpath("tcpanalyze-1.schema.json").read_text("utf-8")
@@ -101,6 +115,18 @@ def _capture(capture: Capture) -> dict[str, Any]:
         "warnings": list(capture.warnings),
         "lost_frames": capture.lost_frames,
         "display_filter": capture.display_filter,
+        "folded": None if capture.folded is None else _folded(capture.folded),
+    }
+
+
+def _folded(folded: Folded) -> dict[str, Any]:
+    return {
+        "connections": folded.connections,
+        "segments": folded.segments,
+        "octets": folded.octets,
+        "handshakes": dict(folded.handshakes),
+        "closes": dict(folded.closes),
+        "server_ports": [{"port": port, "connections": count} for port, count in folded.server_ports.items()],
     }
 
 

@@ -25,14 +25,26 @@ from analyzer.report.wording import (
     sum_of,
 )
 from analyzer.tcp.notes import NOTES
+from analyzer.tcp.verdict import NEVER_OPEN
 from analyzer.text import say
-from analyzer.trace.model import Capture, Close, Connection, Direction, EndpointOptions, Handshake, Trace
+from analyzer.trace.model import (
+    Capture,
+    Close,
+    Connection,
+    Direction,
+    EndpointOptions,
+    Folded,
+    Handshake,
+    Trace,
+)
 from analyzer.trace.sentences import losses
 
 __all__ = ["MANY", "capture_lines", "connection_lines", "report_lines"]
 
 MANY: Final = 20
 """More connections than these make a table, unless some are selected."""
+
+PORTS_SHOWN: Final = 3  # of the servers of connections that were folded
 
 DETAILS_ROOM: Final = 32  # columns that the details of a phase need beside its outcome
 
@@ -101,7 +113,9 @@ def _report(
     segments: bool,
     summaries: Mapping[int, str] | None,
 ) -> Iterator[str]:
-    yield from capture_lines(trace.capture, len(trace), style)
+    folded = trace.capture.folded
+    count = len(trace) + (folded.connections if folded else 0)
+    yield from capture_lines(trace.capture, count, style)
     if table:
         yield ""
         yield from overview_lines(trace.connections, style, everything=not fold)
@@ -160,9 +174,38 @@ def capture_lines(capture: Capture, connections: int, style: Style) -> Iterator[
         reasons = [f"{grouped(count)} {foreign(reason, style)}" for reason, count in by_count]
         head = counted(total, "{count} frame skipped:", "{count} frames skipped:")
         yield from _paragraph([f"{head} {reasons[0]}", *reasons[1:]], style, indent=0)
+    if capture.folded is not None:
+        yield from _paragraph([_folded(capture.folded)], style, indent=0)
     if lost := losses(capture):
         for line in flow([lost], max(narrow.width, 1), narrow):
             yield finish([(line, "odd")], narrow)
+
+
+def _folded(folded: Folded) -> str:
+    """How many connections are told as counts only, and what became of them."""
+    outcomes = [
+        (count, HANDSHAKE_WORDS.get(outcome, outcome))
+        for outcome, count in folded.handshakes.items()
+        if outcome in NEVER_OPEN
+    ]
+    outcomes += [
+        (count, CLOSE_WORDS.get(outcome, outcome))
+        for outcome, count in folded.closes.items()
+        if outcome != "none"
+    ]
+    outcomes.sort(reverse=True)
+    ports = [
+        counted(count, "{count} to port {port}", "{count} to port {port}", port=port)
+        for port, count in list(folded.server_ports.items())[:PORTS_SHOWN]
+    ]
+    return say(
+        "{connections} to keep memory bounded: {outcomes}; {ports}; --stream writes each",
+        connections=counted(
+            folded.connections, "{count} connection was folded", "{count} connections were folded"
+        ),
+        outcomes=", ".join(f"{grouped(count)} {say(words)}" for count, words in outcomes),
+        ports=", ".join(ports),
+    )
 
 
 class _Phase(NamedTuple):

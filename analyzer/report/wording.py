@@ -59,9 +59,9 @@ def grouped(number: int) -> str:
     return f"{number:,}"
 
 
-def counted(count: int, one: str, many: str) -> str:
+def counted(count: int, one: str, many: str, **values: object) -> str:
     """`one` or `many`, two sentences with the placeholder `{count}`, filled: "1 frame", "12 frames"."""
-    return say(one if count == 1 else many, count=grouped(count))
+    return say(one if count == 1 else many, count=grouped(count), **values)
 
 
 def duration(nanoseconds: int) -> str:

@@ -1,0 +1,56 @@
+"""The file that a capture is read from: how far it has been read, and whether it stays as it was."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import BinaryIO
+
+from analyzer.text import say
+
+__all__ = ["StoredFile"]
+
+
+class StoredFile:
+    """A regular file, opened for reading, as it was then. size: its octets, compressed or not."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        """Raises OSError or ValueError where `stream` is no regular file: a pipe grows, and has no size."""
+        self._stream = stream
+        self._before = os.fstat(stream.fileno())
+        if not stat.S_ISREG(self._before.st_mode):
+            raise ValueError(stat.filemode(self._before.st_mode))
+        self.size = self._before.st_size
+
+    def position(self) -> int:
+        """How many of its octets have been read."""
+        return self._stream.tell()
+
+    def change(self, name: str) -> str | None:
+        """A sentence on how the file has changed since it was opened; None where it has not.
+
+        name: what the sentence calls it.
+        """
+        now = os.fstat(self._stream.fileno())
+        if now.st_size < self.size:
+            return say(
+                "{path} became shorter while it was read, from {before} to {after} octets: "
+                "what was read until then is reported; do not write to a capture that is being analysed",
+                path=name,
+                before=self.size,
+                after=now.st_size,
+            )
+        if now.st_size > self.size:
+            return say(
+                "{path} grew while it was read, from {before} to {after} octets: "
+                "what came too late is not in here; analyse it again when it is complete",
+                path=name,
+                before=self.size,
+                after=now.st_size,
+            )
+        if now.st_mtime_ns != self._before.st_mtime_ns:
+            return say(
+                "{path} was written to while it was read: what is reported may be a mixture; analyse it again",
+                path=name,
+            )
+        return None

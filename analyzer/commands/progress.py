@@ -1,0 +1,118 @@
+"""A bar on standard error for whoever watches and has to wait; nobody else sees anything of it.
+
+It comes after a second, and is gone before anything else is printed, however that ends. What draws it is loaded
+when it comes.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from analyzer.text import say
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from analyzer.capture import Records
+
+__all__ = ["PATIENCE", "drawing", "reading"]
+
+PATIENCE: Final = 1.0
+"""Seconds that nobody minds to wait for without knowing for how long."""
+
+
+@contextmanager
+def reading() -> Iterator[Callable[[Records], None] | None]:
+    """What `analyze` may call while it reads: shown is how much of a file is left, of a pipe only the rate."""
+    with _bar(say("reading")) as bar:
+        if bar is None:
+            yield None
+            return
+
+        def watch(records: Records) -> None:
+            file = records.file
+            done, total = (0, None) if file is None else (file.position(), file.size)
+            rate = int(records.frame) / max(bar.seconds(), 0.001)
+            bar.show(
+                done,
+                total,
+                say("{count} frames, {rate} a second", count=f"{records.frame:,}", rate=f"{rate:,.0f}"),
+            )
+
+        yield watch
+
+
+@contextmanager
+def drawing(total: int) -> Iterator[Callable[[], None]]:
+    """What is to be called after each of `total` pictures."""
+    with _bar(say("drawing")) as bar:
+        drawn = 0
+
+        def advance() -> None:
+            nonlocal drawn
+            drawn += 1
+            if bar is not None:
+                bar.show(drawn, total, say("{count} of {total}", count=drawn, total=total))
+
+        yield advance
+
+
+class _Bar:
+    """One bar, not shown before there was something to wait for."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._began = time.monotonic()
+        self._shown: tuple[Progress, TaskID] | None = None
+
+    def seconds(self) -> float:
+        """How long it has been going on."""
+        return time.monotonic() - self._began
+
+    def show(self, done: int, total: int | None, detail: str) -> None:
+        """`done` of `total`, None where nobody knows."""
+        if self.seconds() < PATIENCE:
+            return
+        if self._shown is None:
+            self._shown = self._begin(total)
+        progress, task = self._shown
+        progress.update(task, completed=done, total=total, detail=detail)
+
+    def close(self) -> None:
+        """Take the bar away, and give the terminal back its cursor."""
+        if self._shown is not None:
+            self._shown[0].stop()
+
+    def _begin(self, total: int | None) -> tuple[Progress, TaskID]:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        remaining = [] if total is None else [TimeRemainingColumn()]
+        progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[detail]}", markup=False),
+            *remaining,
+            console=Console(stderr=True),
+            transient=True,
+            # Lines on the same terminal are put above the bar; a file gets its lines as ever.
+            redirect_stdout=sys.stdout.isatty(),
+        )
+        progress.start()
+        return progress, progress.add_task(self._what, total=total, detail="")
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[_Bar | None]:
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield None
+        return
+    bar = _Bar(what)
+    try:
+        yield bar
+    finally:
+        bar.close()
