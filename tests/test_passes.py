@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import pytest
+
 from analyzer.passes import Pass
+from analyzer.tcp import notes
 from analyzer.wire import skips
 from analyzer.wire.link_types import ETHERNET
 from tests.capture.builders import START_NS, pcap, pcap_header, pcap_record
@@ -71,6 +74,51 @@ def test_what_the_decoder_refuses_goes_to_dpkt() -> None:
 
 def test_the_first_reason_stands_where_dpkt_finds_nothing_either() -> None:
     assert run(pcap([MPLS[:30]])).skipped == {skips.ETHERTYPE + 0x8847: 1}
+
+
+def test_a_pass_can_stop_on_the_way() -> None:
+    done = Pass(100, None)
+    with opened(pcap(FRAMES)) as records:
+        assert done.run(records, 2)
+        assert (done.frames, len(done.table.connections)) == (2, 1)
+        assert done.run(records, 3)
+        assert not done.run(records, 1)
+        assert done.frames == 5
+
+
+def test_what_leaves_the_table_can_be_had() -> None:
+    done = Pass(100, None, limit=2)
+    with opened(pcap(FRAMES[:1] + [swapped_port(FRAMES[0], port) for port in range(5)])) as records:
+        done.run(records)
+    assert [connection.number for connection in done.table.departed] == [0, 1, 2, 3]
+    assert done.table.begun == 6
+
+
+def swapped_port(frame: bytes, port: int) -> bytes:
+    """The same frame from another port."""
+    return frame[:34] + port.to_bytes(2, "big") + frame[36:]
+
+
+@pytest.mark.parametrize("wanted", [[0], [1], [0, 1]])
+def test_a_second_pass_observes_those_wanted_as_the_first_did(wanted: list[int]) -> None:
+    stray = [swapped_port(frame, 7) for frame in FRAMES]
+    content = pcap([frame for pair in zip(FRAMES, stray, strict=True) for frame in pair] + [ARP])
+    first = run(content)
+    machines = [machine for machine in first.table.connections if machine.first_frame % 2]
+    assert len(machines) == 2
+    again = Pass(100, None, seed=99, again=[machines[number] for number in wanted])
+    with opened(content) as records:
+        assert not again.run(records)
+        # It ends with the last segment of the last of them.
+        assert records.frame == machines[wanted[-1]].last_frame
+    numbers = [int(machines[number].number) for number in wanted]
+    assert again.rows == {number: first.rows[number] for number in numbers}
+    assert list(again.observed) == numbers
+    assert [connection.note_counts for connection in again.observed.values()] == [
+        machines[number].note_counts for number in wanted
+    ]
+    # The second one uses the ports of the first again, and that is known also where the first is not observed.
+    assert (machines[1].note_counts or [])[:1] == [notes.REUSED_PORTS]
 
 
 def test_an_empty_capture() -> None:

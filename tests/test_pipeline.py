@@ -11,7 +11,8 @@ from analyzer import pipeline
 from analyzer.capture import Records, open_capture
 from analyzer.errors import CaptureFormatError, InputError, UsageError
 from analyzer.pipeline import analyze, follow
-from tests.capture.builders import START_NS, pcap
+from analyzer.tcp.table import QUIET_NS
+from tests.capture.builders import START_NS, pcap, pcap_header, pcap_record
 from tests.tcp.transcript import FIRST_WRAPS, frames, read
 
 TRANSCRIPT = """
@@ -199,3 +200,135 @@ def test_a_connection_can_be_looked_at_before_its_end() -> None:
         assert list(sighting.connection.segments) == []
         with pytest.raises(UsageError):
             sighting.connection.source.picture(sighting.connection)
+
+
+# Captures with more connections than are held, and connections that are handed on.
+
+
+def numbered(count: int, transcript: str = TRANSCRIPT) -> list[bytes]:
+    """The frames of the transcript `count` times, each time from another port."""
+    made = [frame for frame, _, _ in frames(read(transcript), FIRST_WRAPS)]
+    client, server = made[0][34:36], made[0][36:38]
+    return [
+        frame.replace(client + server, other + server).replace(server + client, server + other)
+        for other in (bytes([9, number]) for number in range(count))
+        for frame in made
+    ]
+
+
+@pytest.fixture
+def crowded(tmp_path: Path) -> Path:
+    path = tmp_path / "crowded.pcap"
+    path.write_bytes(pcap(numbered(20)))
+    return path
+
+
+def test_more_connections_than_are_held_are_folded(crowded: Path) -> None:
+    whole = analyze(crowded)
+    trace = analyze(crowded, hold=10)
+    folded = trace.capture.folded
+    assert whole.capture.folded is None
+    assert folded is not None
+    assert len(trace) + folded.connections == len(whole) == 60
+    assert len(trace) <= 10
+    assert trace.capture.tcp_segments == whole.capture.tcp_segments
+    assert sum(c.segment_count for c in trace) + folded.segments == whole.capture.tcp_segments
+    assert sum(folded.handshakes.values()) == sum(folded.closes.values()) == folded.connections
+    for connection in trace:
+        same = whole[connection.id]
+        assert connection.verdict == same.verdict
+        assert trace[connection.id].id == connection.id
+        assert list(connection.segments) == list(same.segments)
+    for number in (0, 60, -1):
+        with pytest.raises(IndexError):
+            trace[number]
+    with pytest.raises(UsageError, match="at least 2"):
+        analyze(crowded, hold=1)
+
+
+def test_of_what_is_left_the_segments_are_read_again(crowded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = {connection.id: list(connection.segments) for connection in analyze(crowded)}
+    monkeypatch.setattr(pipeline, "SEGMENTS_KEPT", 1)
+    trace = analyze(crowded, hold=10)
+    assert all(list(connection.segments) == whole[connection.id] for connection in trace)
+    # A connection that left and began again is two, and each has its own segments.
+    late = numbered(20) + numbered(1)[3:4]
+    crowded.write_bytes(pcap(late))
+    trace = analyze(crowded, hold=10)
+    assert [segment.frame for segment in trace.connections[len(trace) - 1].segments] == [len(late)]
+
+
+@pytest.mark.parametrize("hold", [2, 3, 7, 1000])
+def test_every_connection_is_handed_on_once(crowded: Path, hold: int) -> None:
+    expected = [connection.verdict for connection in analyze(crowded)]
+    streaming = pipeline.stream(crowded, hold=hold)
+    assert streaming.capture is None
+    handed_on = {connection.id: connection.verdict for connection in streaming}
+    assert [handed_on[number] for number in range(60)] == expected
+    assert streaming.capture == analyze(crowded).capture
+
+
+def test_what_has_ended_is_handed_on_before_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "FRAMES_AT_ONCE", 1)
+    path = tmp_path / "long.pcap"
+    refused = numbered(1, "> S 0:0(0) ; handshake-1\n < R. 0:0(0) ack 1 ; reset")
+    records = [pcap_record(frame, START_NS) for frame in refused]
+    records += [pcap_record(ARP, START_NS + QUIET_NS), pcap_record(ARP, START_NS + QUIET_NS)]
+    path.write_bytes(pcap_header() + b"".join(records))
+    frames_read: list[int] = []
+    streaming = pipeline.stream(path, watch=lambda records: frames_read.append(int(records.frame)))
+    assert [connection.handshake.outcome for connection in streaming] == ["refused"]
+    assert next(iter(pipeline.stream(path))).segment_count == 2
+    assert frames_read[-1] == 4
+
+
+def test_a_growing_capture_is_bounded_too(crowded: Path) -> None:
+    with open_capture(crowded) as records:
+        following = follow(records, "live", hold=10)
+        numbers = [sighting.number for sighting in following]
+        trace = following.trace()
+    assert max(numbers) == 59
+    folded = trace.capture.folded
+    assert folded is not None
+    assert folded.connections + len(trace) == 60
+
+
+# A file that is not what it was.
+
+
+def test_a_file_that_grows_or_shrinks_while_it_is_read(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analyzer.capture.records.BLOCK_OCTETS", 64)
+    monkeypatch.setattr(pipeline, "FRAMES_AT_ONCE", 1)
+    content = stored.read_bytes()
+
+    def cut(records: Records) -> None:
+        if records.frame == 5:
+            stored.write_bytes(content[: len(content) // 2])
+
+    trace = analyze(stored, watch=cut)
+    assert "became shorter while it was read" in trace.capture.warnings[-1]
+
+    def extend(records: Records) -> None:
+        if records.frame == 5:
+            stored.write_bytes(content + pcap_record(ARP, START_NS))
+
+    stored.write_bytes(content)
+    trace = analyze(stored, watch=extend)
+    assert "grew while it was read" in trace.capture.warnings[-1]
+
+
+def test_a_file_that_changed_before_it_is_read_again(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "SEGMENTS_KEPT", 1)
+    monkeypatch.setattr(pipeline, "SEGMENTS_READ_AHEAD", 1)
+    content = stored.read_bytes()
+    trace = analyze(stored)
+    # What was added behind does no harm, and what is cut off only to those that had their part in it.
+    stored.write_bytes(content + content[24:])
+    assert len(trace[0].segments) == 4
+    stored.write_bytes(content[:-40])
+    assert len(trace[1].segments) == 3
+    with pytest.raises(InputError, match="is not what it was when it was read first"):
+        _ = trace[2].segments
+    stored.write_bytes(pcap(numbered(2)))
+    with pytest.raises(InputError, match="is not what it was"):
+        _ = trace[0].segments

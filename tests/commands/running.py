@@ -56,12 +56,24 @@ def three_connections() -> bytes:
     return header + b"".join(records.replace(port, struct.pack(">H", 50000 + number)) for number in range(3))
 
 
-def on_a_terminal(arguments: Sequence[str], cwd: Path, **environment: str) -> bytes:
+IMPATIENT = [
+    sys.executable,
+    "-c",
+    # Whoever runs the tests in the background may have SIGINT ignored, and a child inherits that.
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from analyzer.commands import progress; progress.PATIENCE = 0; from analyzer.cli import main; main()",
+]
+"""The command whose bars come at once."""
+
+
+def on_a_terminal(
+    arguments: Sequence[str], cwd: Path, command: Sequence[str] = COMMAND, **environment: str
+) -> bytes:
     """Standard output and error of the command on a terminal of their own."""
     leader, follower = pty.openpty()
     with os.fdopen(follower, "wb", buffering=0) as terminal:
         child = subprocess.Popen(
-            [*COMMAND, *arguments],
+            [*command, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=terminal,
             stderr=terminal,

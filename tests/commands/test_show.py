@@ -13,7 +13,10 @@ import pytest
 from analyzer.commands import COMMANDS
 from analyzer.commands.output import name_of
 from analyzer.report.document import schema
-from tests.commands.running import ECHO, inside, on_a_terminal, run, said, three_connections
+from tests.commands.running import ECHO, IMPATIENT, inside, on_a_terminal, run, said, three_connections
+
+# A reference to one part of the schema takes the place of what it says of the whole.
+LINE_ONLY = {"properties": {}, "required": [], "additionalProperties": True, "type": "object"}
 
 
 def test_text_then_pictures_and_their_paths(tmp_path: Path) -> None:
@@ -150,9 +153,66 @@ def test_colour_only_on_a_terminal_and_without_no_color(tmp_path: Path) -> None:
 def test_a_bar_while_drawing_and_none_left_behind(tmp_path: Path) -> None:
     capture = tmp_path / "three.pcap"
     capture.write_bytes(three_connections())
-    shown = on_a_terminal([str(capture), "-o", "out", "--image-format", "svg"], tmp_path)
+    shown = on_a_terminal([str(capture), "-o", "out", "--image-format", "svg"], tmp_path, IMPATIENT)
     assert b"drawing" in shown
     assert b"out/connection-2.svg" in shown
+
+
+# One line for each connection.
+
+
+def test_the_lines_are_the_connections_of_the_document(capfd: pytest.CaptureFixture[str]) -> None:
+    for capture in sorted(ECHO.parent.glob("*.pcap*")):
+        _, out, _ = inside([capture, "--json", "--summary"], capfd)
+        document = json.loads(out)
+        status, out, _ = inside([capture, "--stream"], capfd)
+        assert status == 0
+        *lines, last = map(json.loads, out.splitlines())
+        assert sorted(lines, key=lambda line: int(line["id"])) == document["connections"]
+        assert last == {"schema": document["schema"], "capture": document["capture"]}
+        for line in (*lines, last):
+            jsonschema.validate(line, {**schema(), "$ref": "#/$defs/line", **LINE_ONLY})
+
+
+def test_lines_come_from_standard_input_too(tmp_path: Path) -> None:
+    done = run("-", "--stream", cwd=tmp_path, stdin=three_connections())
+    assert done.returncode == 0
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line.get("id") for line in lines] == [0, 1, 2, None]
+
+
+@pytest.mark.parametrize("other", [["--json"], ["-o", "out"], ["--connection", "0"], ["--dissect"]])
+def test_lines_go_with_no_other_form(tmp_path: Path, other: list[str]) -> None:
+    done = run(ECHO, "--stream", *other, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert "--stream goes with no other form" in said(done)
+
+
+def test_a_capture_that_is_cut_off_ends_with_a_warning(tmp_path: Path) -> None:
+    capture = tmp_path / "cut.pcap"
+    capture.write_bytes(three_connections()[:-3])
+    done = run(capture, "--stream", cwd=tmp_path)
+    assert done.returncode == 0
+    assert said(done).startswith("warning: the file ends inside")
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert last["capture"]["truncated"]
+
+
+def test_what_is_folded_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    capture = tmp_path / "three.pcap"
+    capture.write_bytes(three_connections())
+    _, out, _ = inside([capture, "--hold", "2", "--summary"], capfd)
+    assert "3 connections · " in out
+    assert (
+        "2 connections were folded to keep memory bounded: 2 three segments; 2 to port 20000;\n"
+        "--stream writes each" in out
+    ) or "1 connection was folded to keep memory bounded: 1 three segments; 1 to port 20000;" in out
+    status, _, err = inside([capture, "--hold", "2", "--connection", "0"], capfd)
+    assert status == 2
+    assert "connection 0 was folded to keep memory bounded: --stream writes it" in err
+    assert inside([capture, "--hold", "2", "--connection", "2", "--no-report"], capfd)[0] == 0
+    _, out, _ = inside([capture, "--hold", "2", "--stream"], capfd)
+    assert len(out.splitlines()) == 4
 
 
 # What tshark adds: a choice of frames, and what payloads mean.

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.tcp.table import ConnectionTable
-from analyzer.wire.header import ACK, SYN, Header
+from analyzer.tcp.table import QUIET_ESTABLISHED_NS, QUIET_NS, ConnectionTable
+from analyzer.wire.header import ACK, FIN, RST, SYN, Header
 from analyzer.wire.link_types import RAW
 from analyzer.wire.skips import SEGMENT
 from tests.tcp.transcript import Player, ip_packet, tcp_segment
@@ -18,8 +18,8 @@ from tests.tcp.transcript import Player, ip_packet, tcp_segment
 Address = tuple[str, int]
 
 
-def segment(source: Address, destination: Address, seq: int = 1, flags: int = ACK) -> Header:
-    packet = ip_packet(source[0], destination[0], tcp_segment(source, destination, seq, 1, flags))
+def segment(source: Address, destination: Address, seq: int = 1, flags: int = ACK, ack: int = 1) -> Header:
+    packet = ip_packet(source[0], destination[0], tcp_segment(source, destination, seq, ack, flags))
     header = Header()
     assert header.decode(packet, 0, len(packet), len(packet), RAW) == SEGMENT
     return header
@@ -167,3 +167,140 @@ def test_connections_are_numbered_as_they_appear(play: Player) -> None:
     assert [connection.number for connection in played.table.connections] == [0, 1, 2]
     assert played.built(0).notes == {}
     assert played.built(2).notes == {"reused_ports": 1}
+
+
+# What leaves, and when.
+
+SECOND = 1_000_000_000
+CLIENTS = [("10.0.0.1", 1000 + number) for number in range(100)]
+SERVER_80 = ("10.0.0.2", 80)
+
+
+def exchange(table: ConnectionTable, client: Address, time_ns: int, last: str) -> int:
+    """One connection as far as `last`: "syn", "refused", "open", "reset" or "closed"; answers its number."""
+    number = table.observe(segment(client, SERVER_80, 100, SYN), 1, time_ns).number
+    if last == "refused":
+        table.observe(answer(client, 0, 101, RST | ACK), 1, time_ns)
+    elif last != "syn":
+        table.observe(answer(client, 500, 101, SYN | ACK), 1, time_ns)
+        table.observe(ask(client, 101, 501, ACK), 1, time_ns)
+    if last == "reset":
+        table.observe(answer(client, 501, 101, RST | ACK), 1, time_ns)
+    if last == "closed":
+        table.observe(ask(client, 101, 501, FIN | ACK), 1, time_ns)
+        table.observe(answer(client, 501, 102, FIN | ACK), 1, time_ns)
+        table.observe(ask(client, 102, 502, ACK), 1, time_ns)
+    return int(number)
+
+
+def ask(client: Address, seq: int, ack: int, flags: int) -> Header:
+    return segment(client, SERVER_80, seq, flags, ack)
+
+
+def answer(client: Address, seq: int, ack: int, flags: int) -> Header:
+    return segment(SERVER_80, client, seq, flags, ack)
+
+
+def held(table: ConnectionTable) -> list[int]:
+    return [int(connection.number) for connection in table.connections]
+
+
+def departed(table: ConnectionTable) -> list[int]:
+    numbers = [int(connection.number) for connection in table.departed]
+    table.departed = []
+    return numbers
+
+
+def test_below_its_limit_nothing_leaves_a_table() -> None:
+    table = ConnectionTable(limit=8)
+    for number in range(8):
+        exchange(table, CLIENTS[number], number, "closed")
+    assert (held(table), departed(table), table.begun) == (list(range(8)), [], 8)
+
+
+def test_what_is_over_leaves_first_then_the_unanswered_then_what_is_idle() -> None:
+    table = ConnectionTable(limit=8)
+    for number, last in enumerate(["open", "syn", "closed", "open", "refused", "syn", "reset", "open"]):
+        exchange(table, CLIENTS[number], number * SECOND, last)
+    exchange(table, CLIENTS[8], 8 * SECOND, "open")
+    # Three are over, and the fourth is the older one of those that nobody answers.
+    assert departed(table) == [1, 2, 4, 6]
+    assert held(table) == [0, 3, 5, 7, 8]
+    # Those that stay are found, those that have left are begun anew.
+    assert table.observe(answer(CLIENTS[0], 501, 101, ACK), 9, 9 * SECOND).number == 0
+    assert table.observe(ask(CLIENTS[2], 102, 502, ACK), 10, 9 * SECOND).number == 9
+    for number in (10, 11, 12):
+        exchange(table, CLIENTS[number], 10 * SECOND, "open")
+    # 5 is unanswered; then those that were quiet for longest, where 0 has just been heard of.
+    assert departed(table) == [3, 5, 7, 9]
+    assert held(table) == [0, 8, 10, 11, 12]
+
+
+def test_of_those_that_were_quiet_for_equally_long_no_more_than_half_leave() -> None:
+    table = ConnectionTable(limit=10)
+    for number in range(11):
+        exchange(table, CLIENTS[number], SECOND, "syn")
+    assert departed(table) == [0, 1, 2, 3, 4]
+    assert held(table) == [5, 6, 7, 8, 9, 10]
+
+
+def test_what_is_replaced_on_its_ports_is_over() -> None:
+    table = ConnectionTable(limit=4)
+    for number in range(2):
+        exchange(table, CLIENTS[number], number, "open")
+    table.observe(segment(CLIENTS[1], SERVER_80, 7000, SYN), 1, 2)
+    exchange(table, CLIENTS[3], 3, "open")
+    exchange(table, CLIENTS[4], 4, "open")
+    assert departed(table) == [1, 2]
+    assert held(table) == [0, 3, 4]
+
+
+def test_what_was_quiet_for_long_enough_has_ended() -> None:
+    table = ConnectionTable()
+    for number, last in enumerate(["closed", "open", "syn", "refused"]):
+        exchange(table, CLIENTS[number], 0, last)
+    table.release(QUIET_NS - 1)
+    assert departed(table) == []
+    table.release(QUIET_NS)
+    assert departed(table) == [0, 2, 3]
+    table.release(QUIET_ESTABLISHED_NS - 1)
+    assert departed(table) == []
+    table.release(QUIET_ESTABLISHED_NS)
+    assert departed(table) == [1]
+    assert held(table) == []
+    assert exchange(table, CLIENTS[1], 0, "open") == 4
+
+
+def test_what_has_ended_is_looked_for_now_and_then() -> None:
+    table = ConnectionTable()
+    exchange(table, CLIENTS[0], 0, "closed")
+    table.settle(QUIET_NS)
+    assert departed(table) == [0]
+    exchange(table, CLIENTS[1], QUIET_NS, "syn")
+    exchange(table, CLIENTS[2], QUIET_NS, "syn")
+    table.connections[0].last_time = 0
+    table.settle(QUIET_NS + SECOND - 1)
+    assert departed(table) == []
+    table.settle(QUIET_NS + SECOND)
+    assert departed(table) == [1]
+    # One connection is held: as long as nothing comes, nothing is looked for.
+    table.connections[0].last_time = 0
+    table.settle(10 * QUIET_NS)
+    assert departed(table) == []
+
+
+@given(
+    st.integers(2, 12),
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 5), st.sampled_from(["syn", "open", "closed"]))),
+)
+def test_a_bounded_table_loses_nothing(limit: int, begun: list[tuple[int, int, str]]) -> None:
+    table = ConnectionTable(limit=limit)
+    left: list[int] = []
+    now = 0
+    for client, later, last in begun:
+        now += later
+        exchange(table, CLIENTS[client], now, last)
+        left += departed(table)
+        assert len(table.connections) <= limit
+        assert held(table) == sorted(held(table))
+    assert sorted([*left, *held(table)]) == list(range(table.begun))
