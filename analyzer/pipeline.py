@@ -71,7 +71,7 @@ def analyze(
     with open_capture(name) as records:
         kept = SEGMENTS_KEPT_OF_A_PIPE if name == "-" else SEGMENTS_KEPT
         done = Pass(kept, None, chosen, _at_least_two(hold), _seed())
-        for _ in _slices(done, records):
+        for _ in _slices(done, records, FRAMES_AT_ONCE):
             folding.add(_departed(done))
             if watch is not None:
                 watch(records)
@@ -116,7 +116,8 @@ class Streaming:
         source = _NoSegments()
         with open_capture(name) as records:
             done = Pass(0, set(), chosen, self._hold, _seed())
-            for _ in _slices(done, records):
+            # A pipe may give a frame now and then, and what has ended by it is not to wait for the next ones.
+            for _ in _slices(done, records, FRAMES_AT_ONCE if records.file else 1):
                 done.table.settle(done.last_time)
                 yield from BuiltWhenAsked(_departed(done), source, records.lost)
                 if self._watch is not None:
@@ -125,15 +126,15 @@ class Streaming:
         yield from BuiltWhenAsked(done.table.connections, source, self.capture.lost_frames)
 
 
-def _slices(done: Pass, records: Records) -> Iterator[None]:
-    """Read to the end, and pause several times a second, whether millions of frames come in it or one."""
+def _slices(done: Pass, records: Records, most: int) -> Iterator[None]:
+    """Read to the end, and pause several times a second where the frames come fast, after `most` at the latest."""
     frames = 1
     more = True
     while more:
         began = monotonic()
         more = done.run(records, frames)
         yield
-        frames = min(2 * frames, FRAMES_AT_ONCE) if monotonic() - began < PAUSE else max(frames // 2, 1)
+        frames = min(2 * frames, most) if monotonic() - began < PAUSE else max(frames // 2, 1)
 
 
 def _at_least_two(hold: int) -> int:

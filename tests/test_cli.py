@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import select
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.commands.running import COMMAND, ECHO, ROOT, inside, run, said, three_connections
+from tests.commands.running import COMMAND, ECHO, IMPATIENT, ROOT, inside, run, said, three_connections
 
 # Misuse and bad input: one sentence, status 2, nothing on standard output.
 
@@ -149,6 +153,57 @@ def test_interrupted_while_drawing(tmp_path: Path) -> None:
     assert err.decode().splitlines() == ["tcpanalyze: interrupted"]
     assert "ACK 4/4" in out.decode()
     assert all(re.fullmatch(r"connection-\d\.(svg|png)", name) for name in os.listdir(tmp_path / "out"))
+
+
+@contextmanager
+def ending(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Inside, a failure ends the child."""
+    try:
+        yield
+    finally:
+        child.kill()
+
+
+def test_interrupted_in_a_stream_what_has_ended_is_written(tmp_path: Path) -> None:
+    fifo = tmp_path / "grows.pcap"
+    os.mkfifo(fifo)
+    child = subprocess.Popen(
+        [*IMPATIENT, str(fifo), "--stream"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert child.stdout is not None
+    with child, ending(child), fifo.open("wb", buffering=0) as pipe:
+        recording = ECHO.read_bytes()
+        pipe.write(recording)
+        # The first frame once more, an hour later and from another port: what was closed then has ended.
+        length = 16 + int.from_bytes(recording[32:36], "little")
+        seconds = int.from_bytes(recording[24:28], "little") + 3600
+        pipe.write(seconds.to_bytes(4, "little") + recording[28:74] + b"\1\1" + recording[76 : 24 + length])
+        assert select.select([child.stdout], [], [], 30)[0]
+        line = json.loads(child.stdout.readline())
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=30)
+    assert (line["id"], line["close"]["outcome"]) == (0, "three-segment")
+    assert (child.returncode, out, err.decode().strip()) == (130, b"", "tcpanalyze: interrupted")
+
+
+def test_nobody_reads_a_stream_any_more(tmp_path: Path) -> None:
+    capture = tmp_path / "three.pcap"
+    capture.write_bytes(three_connections())
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as output:
+        done = subprocess.run(
+            [*COMMAND, str(capture), "--stream"],
+            stdout=output,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            check=False,
+        )
+    assert done.returncode == 0
+    assert said(done) == "stopped: whoever read the output has closed it"
 
 
 def test_interrupted_while_reading(

@@ -6,6 +6,7 @@ read while it is made and stopped at any line.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -68,6 +69,17 @@ CLOSE_MEANINGS: Final[Mapping[str, str]] = {
     "reset-after-fin": "a RST ended it",
     "open": "neither FIN nor RST before the capture ends",
     "none": "there was no connection to close",
+}
+# Of connections that are counted only: whether they were closed, not how.
+FOLDED_WORDS: Final[Mapping[str, str]] = {
+    "four-segment": "closed",
+    "three-segment": "closed",
+    "simultaneous": "closed",
+    "half-closed": "half-closed",
+    "unacknowledged": "half-closed",
+    "reset": "reset",
+    "reset-after-fin": "reset",
+    "open": "still open",
 }
 ROLES: Final[Mapping[str, str]] = {
     "syn-ack": "client and server known from the SYN-ACK",
@@ -183,17 +195,11 @@ def capture_lines(capture: Capture, connections: int, style: Style) -> Iterator[
 
 def _folded(folded: Folded) -> str:
     """How many connections are told as counts only, and what became of them."""
-    outcomes = [
-        (count, HANDSHAKE_WORDS.get(outcome, outcome))
-        for outcome, count in folded.handshakes.items()
-        if outcome in NEVER_OPEN
-    ]
-    outcomes += [
-        (count, CLOSE_WORDS.get(outcome, outcome))
-        for outcome, count in folded.closes.items()
-        if outcome != "none"
-    ]
-    outcomes.sort(reverse=True)
+    outcomes: Counter[str] = Counter()
+    for outcome in NEVER_OPEN:
+        outcomes[HANDSHAKE_WORDS[outcome]] += folded.handshakes.get(outcome, 0)
+    for outcome, words in FOLDED_WORDS.items():
+        outcomes[words] += folded.closes.get(outcome, 0)
     ports = [
         counted(count, "{count} to port {port}", "{count} to port {port}", port=port)
         for port, count in list(folded.server_ports.items())[:PORTS_SHOWN]
@@ -203,7 +209,9 @@ def _folded(folded: Folded) -> str:
         connections=counted(
             folded.connections, "{count} connection was folded", "{count} connections were folded"
         ),
-        outcomes=", ".join(f"{grouped(count)} {say(words)}" for count, words in outcomes),
+        outcomes=", ".join(
+            f"{grouped(count)} {say(words)}" for words, count in outcomes.most_common() if count
+        ),
         ports=", ".join(ports),
     )
 

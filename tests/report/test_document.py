@@ -10,13 +10,20 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from analyzer.errors import UsageError
-from analyzer.report.document import SCHEMA_NAME, document, schema, write_document
+from analyzer.report.document import (
+    SCHEMA_NAME,
+    capture_line,
+    connection_line,
+    document,
+    schema,
+    write_document,
+)
 from analyzer.report.wording import CLOSE_WORDS, HANDSHAKE_WORDS
 from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import NOTES
 from analyzer.tcp.states import STATES
 from analyzer.trace.confidence import DOUBTS
-from analyzer.trace.model import Trace
+from analyzer.trace.model import Folded, Trace
 from tests.diagram.builders import Stage, refused
 from tests.report.builders import CAPTURE, OFFER, crowd, echo_connection, trace_of
 
@@ -231,3 +238,35 @@ def test_a_syn_that_was_not_captured() -> None:
     made = document(trace_of(connection))
     assert made["connections"][0]["handshake"]["options"]["client"] is None
     VALIDATOR.validate(made)
+
+
+FOLDED = Folded(
+    connections=4_999_000,
+    segments=4_999_100,
+    octets=70,
+    handshakes={"unanswered": 4_998_950, "complete": 50},
+    closes={"none": 4_998_950, "four-segment": 50},
+    server_ports={80: 4_998_000, 443: 1_000},
+)
+
+
+def test_what_was_folded_is_in_the_document() -> None:
+    capture = replace(CAPTURE, folded=FOLDED)
+    made = document(trace_of(echo_connection(), capture=capture))
+    VALIDATOR.validate(made)
+    assert made["capture"]["folded"]["connections"] == 4_999_000
+    assert made["capture"]["folded"]["server_ports"][0] == {"port": 80, "connections": 4_998_000}
+    made["capture"]["folded"]["ports"] = {}
+    assert not VALIDATOR.is_valid(made)
+
+
+def test_a_line_is_a_connection_or_says_what_was_read() -> None:
+    trace = trace_of(echo_connection())
+    made = document(trace, segments=False)
+    assert json.loads(connection_line(trace[0])) == made["connections"][0]
+    assert json.loads(capture_line(trace.capture)) == {"schema": SCHEMA_NAME, "capture": made["capture"]}
+    assert "\n" not in connection_line(trace[0]) + capture_line(trace.capture)
+    line = Draft202012Validator({"$ref": "#/$defs/line", "$defs": schema()["$defs"]})
+    line.validate(made["connections"][0])
+    line.validate({"schema": SCHEMA_NAME, "capture": made["capture"]})
+    assert not line.is_valid({"capture": made["capture"]})

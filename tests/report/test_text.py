@@ -17,6 +17,7 @@ from analyzer.report.terminal import Style, columns
 from analyzer.report.text import (
     CLOSE_MEANINGS,
     FAST_OPEN,
+    FOLDED_WORDS,
     HANDSHAKE_MEANINGS,
     MANY,
     ROLES,
@@ -25,7 +26,7 @@ from analyzer.report.text import (
     report_lines,
 )
 from analyzer.report.wording import CLOSE_WORDS, HANDSHAKE_WORDS
-from analyzer.trace.model import Connection, EndpointAddress
+from analyzer.trace.model import Connection, EndpointAddress, Folded
 from tests.diagram.builders import long_run
 from tests.report.builders import CAPTURE, OFFER, crowd, echo_connection, text_of, trace_of
 
@@ -113,6 +114,25 @@ def test_what_the_capture_lost() -> None:
     assert " ".join(line.strip() for line in narrow).endswith("seems missing below may have been there")
 
 
+def test_what_was_folded() -> None:
+    folded = Folded(
+        connections=4_999_000,
+        segments=4_999_100,
+        octets=0,
+        handshakes={"unanswered": 4_998_950, "complete": 50},
+        closes={"none": 4_998_950, "four-segment": 49, "reset": 1},
+        server_ports={80: 4_998_999, 443: 1},
+    )
+    capture = replace(CAPTURE, folded=folded)
+    shown = text_of(list(report_lines(trace_of(echo_connection(), capture=capture), Style(90))))
+    assert "4,999,001 connections" in shown
+    assert (
+        "4,999,000 connections were folded to keep memory bounded: 4,998,950 unanswered, 49 closed,"
+        in shown.replace("\n", " ")
+    )
+    assert "1 reset; 4,998,999 to port 80, 1 to port 443; --stream writes each" in shown.replace("\n", " ")
+
+
 def test_a_capture_without_tcp() -> None:
     capture = replace(
         CAPTURE, frames=0, tcp_segments=0, first_time_ns=None, last_time_ns=None, link_type_names=()
@@ -138,6 +158,7 @@ def test_a_hostile_path_does_nothing() -> None:
 def test_every_outcome_has_its_words() -> None:
     assert set(HANDSHAKE_MEANINGS) <= set(HANDSHAKE_WORDS)
     assert set(CLOSE_MEANINGS) <= set(CLOSE_WORDS)
+    assert set(FOLDED_WORDS) == set(CLOSE_WORDS) - {"none"}
     connection = echo_connection()
     for outcome, words in HANDSHAKE_WORDS.items():
         connection.handshake = replace(connection.handshake, outcome=outcome)
