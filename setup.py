@@ -52,6 +52,8 @@ class BuildExtensions(build_ext):
             from mypyc.build import mypycify
 
             self.extensions = mypycify(COMPILED, opt_level="3", multi_file=False)
+            for extension in self.extensions:
+                extension.extra_compile_args.append("-fno-semantic-interposition")
             self.swig_opts = self.swig_opts or []
             for extension in self.extensions:
                 extension._needs_stub = False

@@ -6,6 +6,8 @@ known pair starts a new one, whatever became of the old: the numbering of Wiresh
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
 
 from analyzer.tcp import notes
@@ -17,6 +19,9 @@ from analyzer.wire.options import Options
 
 __all__ = ["ConnectionTable"]
 
+RECENT: Final = 4096
+"""How many connections can be found without the dictionary, which needs an object for each question."""
+
 
 class ConnectionTable:
     """Every connection of a capture. `step` holds what was found out about the segment observed last."""
@@ -26,6 +31,8 @@ class ConnectionTable:
         self.step: Step = Step()
         self._options: Options = Options()
         self._latest: dict[int, Connection] = {}
+        # By the lowest bits of the key; what stands here is always the latest of its pair.
+        self._recent: list[Connection | None] = [None] * RECENT
 
     def observe(self, header: Header, frame: i64, time_ns: i64) -> Connection:
         """Take one segment; returns its connection.
@@ -33,13 +40,18 @@ class ConnectionTable:
         frame: number in the capture, from 1. time_ns: since the epoch.
         """
         key = self._key(header)
-        found = self._latest.get(key)
+        found = self._recent[key & (RECENT - 1)]
         direction: i64 = -1
-        while found is not None:
+        if found is not None:
             direction = found.direction_of(header)
-            if direction >= 0:
-                break
-            found = found.collision
+        if direction < 0:
+            found = self._latest.get(key)
+            while found is not None:
+                direction = found.direction_of(header)
+                if direction >= 0:
+                    self._recent[key & (RECENT - 1)] = found
+                    break
+                found = found.collision
         reused = False
         if found is not None and header.flags & (flag.SYN | flag.ACK) == flag.SYN:
             base = found.first.base if direction == 0 else found.second.base
@@ -56,18 +68,19 @@ class ConnectionTable:
             counts[notes.REUSED_PORTS] = counts.get(notes.REUSED_PORTS, 0) + 1
         return found
 
-    def _add(self, key: int, header: Header, frame: i64, time_ns: i64) -> Connection:
+    def _add(self, key: i64, header: Header, frame: i64, time_ns: i64) -> Connection:
         connection = Connection(len(self.connections), header, frame, time_ns)
         connection.collision = self._latest.get(key)
         self._latest[key] = connection
+        self._recent[key & (RECENT - 1)] = connection
         self.connections.append(connection)
         return connection
 
-    def _key(self, header: Header) -> int:
+    def _key(self, header: Header) -> i64:
         """A mix of both ends that does not depend on the direction, in 62 bits."""
         left = self._mix(header.source_high, header.source_low, header.source_port)
         right = self._mix(header.destination_high, header.destination_low, header.destination_port)
-        return int((left ^ right ^ ((left & right) << 1)) & 0x3FFFFFFFFFFFFFFF)
+        return (left ^ right ^ ((left & right) << 1)) & 0x3FFFFFFFFFFFFFFF
 
     def _mix(self, high: i64, low: i64, port: i64) -> i64:
         """The multiplier keeps every product within 64 bits: it is below 2**31, its operand below 2**32."""
