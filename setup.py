@@ -33,6 +33,8 @@ COMPILED = [
     "analyzer/tcp/connection.py",
     "analyzer/tcp/table.py",
     "analyzer/tcp/verdict.py",
+    "analyzer/trace/outline.py",
+    "analyzer/trace/row.py",
     "analyzer/capture/records.py",
     "analyzer/capture/pcap.py",
     "analyzer/capture/pcapng.py",
@@ -51,9 +53,9 @@ class BuildExtensions(build_ext):
         try:
             from mypyc.build import mypycify
 
-            self.extensions = mypycify(COMPILED, opt_level="3", multi_file=False)
+            self.extensions = mypycify(COMPILED, opt_level="3", debug_level="0")
             for extension in self.extensions:
-                extension.extra_compile_args.append("-fno-semantic-interposition")
+                extension.extra_compile_args += ["-fno-semantic-interposition", "-finline-limit=400"]
             self.swig_opts = self.swig_opts or []
             for extension in self.extensions:
                 extension._needs_stub = False

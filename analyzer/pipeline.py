@@ -14,8 +14,9 @@ from analyzer.passes import Pass
 from analyzer.tcp.connection import Connection as Machine
 from analyzer.tcp.states import state_name
 from analyzer.text import inert, say
-from analyzer.trace.build import Row, build_connection, build_segments, make_row
+from analyzer.trace.build import Judged, build_connection, build_segments
 from analyzer.trace.model import Capture, Connection, Segment, Trace
+from analyzer.trace.row import Row
 from analyzer.wire.link_types import link_type_name
 from analyzer.wire.skips import skip_name
 
@@ -98,7 +99,7 @@ class Following:
             number = int(run.take(records))
             if number < 0:
                 continue
-            row = make_row(run.header, run.table.step, int(records.frame), int(records.time_ns))
+            row = Row(run.header, run.table.step, records.frame, records.time_ns)
             self._remember(number, row)
             yield Sighting(machines[number], row, number >= known)
 
@@ -222,8 +223,7 @@ class _StoredSegments:
 
 def _judge(capture: Capture, done: Pass, source: _StoredSegments) -> Trace:
     """The trace, with a verdict on each connection that knows what the capture lost."""
-    machines = done.table.connections
-    return Trace(capture, [build_connection(machine, source, capture.lost_frames) for machine in machines])
+    return Trace(capture, Judged(done.table.connections, source, capture.lost_frames))
 
 
 def _describe(path: str, records: Records, done: Pass, display_filter: str | None = None) -> Capture:

@@ -32,7 +32,10 @@ TEXT = bytes(range(256)) * 8
 _TCP = struct.Struct("!HHIIHHHH")
 _IPV4 = struct.Struct("!BBHHHBBH4s4s")
 _IPV6 = struct.Struct("!IHBB16s16s")
-_ETHERNET = {4: bytes.fromhex("0200000000020200000000010800"), 6: bytes.fromhex("02000000000202000000000186dd")}
+_ETHERNET = {
+    4: bytes.fromhex("0200000000020200000000010800"),
+    6: bytes.fromhex("02000000000202000000000186dd"),
+}
 _TEXT_SUMS = [0]
 for _place in range(0, len(TEXT), 2):
     _TEXT_SUMS.append(_TEXT_SUMS[-1] + int.from_bytes(TEXT[_place : _place + 2], "big"))
@@ -68,7 +71,9 @@ def frame(segment: Segment) -> bytes:
     side, flags, seq, ack, length, options = segment
     header_length = 20 + len(options)
     place = (header_length << 10) | flags
-    header = _TCP.pack(side.port, side.peer_port, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, place, side.window, 0, 0)
+    header = _TCP.pack(
+        side.port, side.peer_port, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, place, side.window, 0, 0
+    )
     header += options
     total = side.pseudo_sum + header_length + length + sum(struct.unpack(f"!{header_length // 2}H", header))
     even, odd = divmod(length, 2)
@@ -102,7 +107,9 @@ def conversation(number: int, budget: int, version: int, chance: Random) -> Iter
     clock = chance.getrandbits(31)
     opening = b"\x02\x04\x05\xb4\x04\x02\x08\x0a" + struct.pack("!II", clock, 0) + b"\x01\x03\x03\x07"
 
-    def segment(side: Side, flags: int, length: int = 0, seq: int | None = None, extra: bytes = b"") -> Segment:
+    def segment(
+        side: Side, flags: int, length: int = 0, seq: int | None = None, extra: bytes = b""
+    ) -> Segment:
         other = server if side is client else client
         options = stamps(clock, clock - 9) + extra
         return side, flags | ACK, side.next if seq is None else seq, other.next, length, options

@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 # The third-party packages that `--help` and a text report may load.
-ALLOWED = {"analyzer", "click", "mypy_extensions"}
+ALLOWED = {"analyzer", "click", "librt", "mypy_extensions"}
 
 # Parts of the standard library that cost tens of milliseconds and that reading a small capture needs none of.
 # (Packages of the standard library in general are not listed: what they load differs between Pythons.)

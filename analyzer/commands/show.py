@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
@@ -64,12 +65,9 @@ class _Show(Command):
 )
 @click.option(
     "--images",
-    "limit",
     type=click.IntRange(min=0),
-    default=PICTURES,
-    show_default=True,
     metavar="COUNT",
-    help="How many connections are drawn at most.",
+    help=f"How many connections are drawn at most; default: {PICTURES}, and none beside a table.",
 )
 @click.option("-Y", "--display-filter", metavar="FILTER", help="Only the frames that match it; needs tshark.")
 @click.option("--dissect", is_flag=True, help="Say with tshark what payloads mean, instead of quoting them.")
@@ -84,7 +82,7 @@ def command(
     unfold: bool,
     ascii_only: bool,
     formats: tuple[str, ...],
-    limit: int,
+    images: int | None,
     display_filter: str | None,
     dissect: bool,
 ) -> None:
@@ -105,14 +103,16 @@ def command(
     trace = analyze(capture) if display_filter is None else analyze(capture, display_filter)
     for warning in trace.capture.warnings:
         warn(warning)
-    connections = list(chosen(trace, numbers or None))
-    drawn = [] if no_report or summary or (as_json and output is None) else connections[:limit]
+    count = len(numbers) or len(trace)
+    drawn: list[Connection] = []
+    if not (no_report or summary) and _wants_pictures(output, as_json, images, formats, numbers, len(trace)):
+        drawn = list(islice(chosen(trace, numbers or None), PICTURES if images is None else images))
     summaries: dict[int, str] = {}
     if dissect:
         from analyzer.report.text import MANY
 
-        ladders = not as_json and not summary and (bool(numbers) or len(connections) <= MANY)
-        summaries = _summarize(connections if ladders else drawn, capture)
+        ladders = not as_json and not summary and (bool(numbers) or count <= MANY)
+        summaries = _summarize(list(chosen(trace, numbers or None)) if ladders else drawn, capture)
     if as_json:
         _write_document(trace, numbers, segments=not summary)
     else:
@@ -136,7 +136,26 @@ def command(
             summaries=summaries,
         )
     if drawn and not as_json:
-        say_what_is_left(len(drawn), len(connections))
+        say_what_is_left(len(drawn), count)
+
+
+def _wants_pictures(
+    output: str | None,
+    as_json: bool,
+    images: int | None,
+    formats: tuple[str, ...],
+    numbers: tuple[int, ...],
+    connections: int,
+) -> bool:
+    """Pictures are asked for in some way, or by nothing that stands against them."""
+    if output is not None or as_json:
+        return output is not None
+    if images is not None or formats or numbers:
+        return True
+    from analyzer.report.text import MANY
+
+    # Beside a table, pictures of whichever connections came first would say little.
+    return connections <= MANY
 
 
 def _write_document(trace: Trace, numbers: tuple[int, ...], *, segments: bool) -> None:

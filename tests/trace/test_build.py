@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from analyzer.trace.build import PAYLOAD_KEPT
 from analyzer.trace.model import Close, Direction, EndpointOptions, Handshake
+from analyzer.trace.row import PAYLOAD_KEPT
 from tests.tcp.transcript import FIRST_WRAPS, SECOND_WRAPS, START_NS, Player
 
 play = Player(FIRST_WRAPS)
