@@ -45,6 +45,10 @@ COMPILED = [
 class BuildExtensions(build_ext):
     """Builds all extension modules or none."""
 
+    def compiler_takes_gcc_options(self) -> bool:
+        """Not Microsoft's. The options let the compiler inline across the modules."""
+        return os.name == "posix"
+
     def run(self) -> None:
         wish = os.environ.get("TCPANALYZE_COMPILE", "")
         self.extensions = []
@@ -54,12 +58,16 @@ class BuildExtensions(build_ext):
             from mypyc.build import mypycify
 
             self.extensions = mypycify(COMPILED, opt_level="3", debug_level="0")
+            if self.compiler_takes_gcc_options():
+                for extension in self.extensions:
+                    extension.extra_compile_args += ["-fno-semantic-interposition", "-finline-limit=400"]
+            # Added after the options were looked through, which gives them what follows.
+            self.ext_map = {}
             for extension in self.extensions:
-                extension.extra_compile_args += ["-fno-semantic-interposition", "-finline-limit=400"]
-            self.swig_opts = self.swig_opts or []
-            for extension in self.extensions:
-                extension._needs_stub = False
                 extension._full_name = self.get_ext_fullname(extension.name)
+                extension._links_to_dynamic = extension._needs_stub = False
+                extension._file_name = self.get_ext_filename(extension._full_name)
+                self.ext_map[extension._full_name] = extension
             super().run()
         except (Exception, SystemExit) as error:
             if wish == "1":

@@ -59,6 +59,9 @@ class Pass:
                     self.take(records)
         finally:
             if collecting:
+                # Frozen and thawed again they count as old: they are not looked through at once.
+                gc.freeze()
+                gc.unfreeze()
                 gc.enable()
 
     def take(self, records: Records) -> i64:

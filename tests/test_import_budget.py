@@ -47,7 +47,7 @@ def loaded(folder: Path, statement: str, *arguments: str) -> set[str]:
     unwanted = ("COVERAGE_", "COV_CORE_", "PYTHON")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
     run = subprocess.run(
-        [sys.executable, "-c", PROBE, statement, str(answer), *arguments],
+        [sys.executable, "-P", "-c", PROBE, statement, str(answer), *arguments],
         cwd=ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,

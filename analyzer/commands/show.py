@@ -15,6 +15,7 @@ import click
 from analyzer.commands import COMMANDS
 from analyzer.commands.base import Command, warn
 from analyzer.commands.output import PICTURES, draw, name_of, say_what_is_left, write_text
+from analyzer.commands.version import show_version
 from analyzer.errors import DissectionError, UsageError
 from analyzer.text import say
 
@@ -71,7 +72,14 @@ class _Show(Command):
 )
 @click.option("-Y", "--display-filter", metavar="FILTER", help="Only the frames that match it; needs tshark.")
 @click.option("--dissect", is_flag=True, help="Say with tshark what payloads mean, instead of quoting them.")
-@click.version_option(package_name="tcpanalyze", prog_name="tcpanalyze")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=show_version,
+    help="Show the version, and whether it is compiled.",
+)
 def command(
     capture: str,
     output: str | None,
