@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -42,42 +43,51 @@ COMPILED = [
 ]
 
 
-class BuildExtensions(build_ext):
-    """Builds all extension modules or none."""
+COMMANDS = {"bdist_wheel", "build_ext"}
+"""An editable install is another command, and so is making an sdist."""
 
-    def compiler_takes_gcc_options(self) -> bool:
-        """Not Microsoft's. The options let the compiler inline across the modules."""
-        return os.name == "posix"
+REQUIRED = os.environ.get("TCPANALYZE_COMPILE") == "1"
+
+
+class BuildExtensions(build_ext):
+    """Builds all extension modules or none: one alone would find the others' code missing."""
 
     def run(self) -> None:
-        wish = os.environ.get("TCPANALYZE_COMPILE", "")
-        self.extensions = []
-        if self.editable_mode or wish == "0":
-            return
         try:
-            from mypyc.build import mypycify
-
-            self.extensions = mypycify(COMPILED, opt_level="3", debug_level="0")
-            if self.compiler_takes_gcc_options():
-                for extension in self.extensions:
-                    extension.extra_compile_args += ["-fno-semantic-interposition", "-finline-limit=400"]
-            # Added after the options were looked through, which gives them what follows.
-            self.ext_map = {}
-            for extension in self.extensions:
-                extension._full_name = self.get_ext_fullname(extension.name)
-                extension._links_to_dynamic = extension._needs_stub = False
-                extension._file_name = self.get_ext_filename(extension._full_name)
-                self.ext_map[extension._full_name] = extension
             super().run()
-        except (Exception, SystemExit) as error:
-            if wish == "1":
+        except Exception as error:
+            if REQUIRED:
                 raise
+            for extension in self.extensions:
+                Path(self.get_ext_fullpath(extension.name)).unlink(missing_ok=True)
             self.extensions = []
-            sys.stderr.write(f"not compiled, and installed to run interpreted: {error}\n")
+            interpreted(error)
 
 
-setup(
-    # Only says that the wheel is for one platform; mypy names the real ones when it has seen the files.
-    ext_modules=[Extension("analyzer.passes", ["analyzer/passes.py"], optional=True)],
-    cmdclass={"build_ext": BuildExtensions},
-)
+def interpreted(reason: object) -> None:
+    sys.stderr.write(f"tcpanalyze is not compiled and going to run interpreted: {reason}\n")
+
+
+def extensions() -> list[Extension]:
+    """The modules as C, by mypyc; none where they are not wanted or mypy is not to be had."""
+    if not COMMANDS.intersection(sys.argv) or os.environ.get("TCPANALYZE_COMPILE") == "0":
+        return []
+    try:
+        from mypyc.build import mypycify
+
+        # What the other modules import need not be there where this is built.
+        options = ["--follow-imports=silent", f"--cache-dir={os.devnull}"]
+        made: list[Extension] = mypycify([*options, *COMPILED], opt_level="3", debug_level="0")
+    except (Exception, SystemExit) as error:
+        if REQUIRED:
+            raise
+        interpreted(error)
+        return []
+    for extension in made:
+        if os.name == "posix":
+            # They let the compiler inline from one module into another.
+            extension.extra_compile_args += ["-fno-semantic-interposition", "-finline-limit=400"]
+    return made
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildExtensions})

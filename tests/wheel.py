@@ -1,4 +1,4 @@
-"""Whether an installed tool works, for the tests of a wheel: `python -P tests/wheel.py compiled|interpreted CAPTURE`."""
+"""Whether an installed tool works: `python -P tests/wheel.py compiled|interpreted captures/echo.pcap`."""
 
 from __future__ import annotations
 
