@@ -126,9 +126,9 @@ find_python() {
 environment=$root/.venv
 key=$(cksum "$root/pyproject.toml" "$root/tests/setup.sh")
 
-# Whatever a wheel is made of. A compiled build beside a changed source is another build.
+# A compiled build beside a changed source is another build.
 source_key() {
-    cd "$root" && find analyzer captures setup.py pyproject.toml tests/setup.sh -type f \
+    cd "$root" && find analyzer setup.py pyproject.toml tests/setup.sh -type f \
         ! -name '*.pyc' ! -name '*.so' -exec cksum {} + | sort | cksum
 }
 
