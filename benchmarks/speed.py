@@ -196,7 +196,6 @@ def figure(
     times.set_xlabel(f"seconds for {packets:,} packets")
     times.spines[["top", "right"]].set_visible(False)
     by_packets = [(size, took) for size, connections, took in grown if connections * 64 <= size < 10**8]
-    steps = [one for one in grown if one[0] == max(size for size, _, _ in grown)]
     many = max({size for size, _, _ in grown}, key=lambda size: sum(one[0] == size for one in grown))
     steps = [one for one in grown if one[0] == many]
     sizes.plot(
@@ -264,7 +263,7 @@ def main() -> None:
     sizes = [(size, size // 66) for size in (10_000, 100_000, 1_000_000, 3_000_000, 10_000_000, 30_000_000)]
     grown = growth(given.folder, [size for size in sizes if size[0] <= given.most], given.rounds)
     many = min(given.most, 3_000_000)
-    steps = [(many, count) for count in (100, 10_000, 100_000, 1_000_000)]
+    steps = [(many, count) for count in (100, 10_000, 100_000, 1_000_000) if count * 3 <= many]
     grown += growth(given.folder, steps, given.rounds)
     counted = instructions(given.folder)
     reads = best["`cat`"]
