@@ -89,7 +89,7 @@ PEERS = [
     Peer("tcpanalyze, interpreted", [INTERPRETED], "big.pcap", 10, OURS),
     Peer(
         "`tcptrace`", ["tcptrace", "-n"], "big.pcap", 1,
-        "states, labels; opens only 64-bit-safe classic captures", "tcptrace",
+        "the states of RFC 9293, labels, pcapng", "tcptrace",
     ),
     Peer("`tshark -q -z conv,tcp`", ["tshark", "-q", "-z", "conv,tcp", "-r"], "big.pcap", 1,
          "states, labels, verdicts; counts packets and octets, and analyses sequence numbers", "tshark"),
