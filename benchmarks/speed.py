@@ -195,9 +195,9 @@ def figure(
     times.set_xlim(min(values) / 2, max(values) * 4)
     times.set_xlabel(f"seconds for {packets:,} packets")
     times.spines[["top", "right"]].set_visible(False)
-    by_packets = [(size, took) for size, connections, took in grown if connections * 64 <= size < 10**8]
+    by_packets = [(size, took) for size, connections, took in grown if connections == size // 66]
     many = max({size for size, _, _ in grown}, key=lambda size: sum(one[0] == size for one in grown))
-    steps = [one for one in grown if one[0] == many]
+    steps = [one for one in grown if one[0] == many and one[1] != many // 66]
     sizes.plot(
         [size for size, _ in by_packets], [took / size * 1e9 for size, took in by_packets], "o-",
         label="packets, one connection for each 66",
