@@ -6,12 +6,14 @@ they are few enough; those of a large capture are read again when somebody asks.
 
 from __future__ import annotations
 
+import gc
+
 from mypy_extensions import i64
 
 from analyzer.capture.records import Records
 from analyzer.tcp.connection import Connection
 from analyzer.tcp.table import ConnectionTable
-from analyzer.trace.build import Row, make_row
+from analyzer.trace.row import Row
 from analyzer.wire.fallback import decode_with_dpkt
 from analyzer.wire.header import Header
 from analyzer.wire.skips import SEGMENT
@@ -73,15 +75,25 @@ class Pass:
         """
         chosen = self._chosen
         left = most
-        while records.advance():
-            if chosen is None or records.frame in chosen:
-                self.take(records)
-            if records.frame == self._last_frame:
-                return False
-            left -= 1
-            if left == 0:
-                return True
-        return False
+        # What a pass makes it keeps, so looking for garbage among it would only take time.
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            while records.advance():
+                if chosen is None or records.frame in chosen:
+                    self.take(records)
+                if records.frame == self._last_frame:
+                    return False
+                left -= 1
+                if left == 0:
+                    return True
+            return False
+        finally:
+            if collecting:
+                # Frozen and thawed again they count as old: they are not looked through at once.
+                gc.freeze()
+                gc.unfreeze()
+                gc.enable()
 
     def take(self, records: Records) -> i64:
         """Take the frame that `records` stands at; gives its connection, -1 where it is no segment."""
@@ -110,7 +122,7 @@ class Pass:
         connection = self.table.observe(header, records.frame, time_ns)
         self.connection = connection
         if not self.overflowed:
-            self._keep(int(connection.number), records.frame, time_ns)
+            self._keep(connection.number, records.frame, time_ns)
         return connection.number
 
     def _by_key(self, again: list[Connection]) -> dict[int, list[Connection]]:
@@ -159,7 +171,7 @@ class Pass:
         )
         return SEGMENT if answer == SEGMENT else code
 
-    def _keep(self, number: int, frame: i64, time_ns: i64) -> None:
+    def _keep(self, number: i64, frame: i64, time_ns: i64) -> None:
         selected = self._selected
         if selected is not None and number not in selected:
             return
@@ -172,4 +184,4 @@ class Pass:
         if kept is None:
             kept = []
             self.rows[number] = kept
-        kept.append(make_row(self.header, self.table.step, int(frame), int(time_ns)))
+        kept.append(Row(self.header, self.table.step, frame, time_ns))

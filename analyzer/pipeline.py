@@ -16,10 +16,10 @@ from analyzer.errors import InputError, UsageError
 from analyzer.passes import Pass
 from analyzer.tcp.connection import Connection as Machine
 from analyzer.text import inert, say
-from analyzer.trace.build import Row, build_connection, build_segments, make_row
-from analyzer.trace.connections import BuiltWhenAsked
+from analyzer.trace.build import Judged, build_connection, build_segments
 from analyzer.trace.folding import Folding
 from analyzer.trace.model import Capture, Connection, Folded, Segment, Trace
+from analyzer.trace.row import Row
 from analyzer.wire.link_types import link_type_name
 from analyzer.wire.skips import skip_name
 
@@ -119,11 +119,11 @@ class Streaming:
             # A pipe may give a frame now and then, and what has ended by it is not to wait for the next ones.
             for _ in _slices(done, records, FRAMES_AT_ONCE if records.file else 1):
                 done.table.settle(done.last_time)
-                yield from BuiltWhenAsked(_departed(done), source, records.lost)
+                yield from Judged(_departed(done), source, records.lost)
                 if self._watch is not None:
                     self._watch(records)
             self.capture = _describe(name, records, done, self._display_filter)
-        yield from BuiltWhenAsked(done.table.connections, source, self.capture.lost_frames)
+        yield from Judged(done.table.connections, source, self.capture.lost_frames)
 
 
 def _slices(done: Pass, records: Records, most: int) -> Iterator[None]:
@@ -209,7 +209,7 @@ class Following:
                 continue
             if table.departed:
                 self._folding.add(_departed(run))
-            row = make_row(run.header, run.table.step, int(records.frame), int(records.time_ns))
+            row = Row(run.header, run.table.step, records.frame, records.time_ns)
             self._remember(number, row)
             yield Sighting(machine, row, number >= known)
 
@@ -364,7 +364,7 @@ def _marks(machine: Machine) -> tuple[int, ...]:
 
 def _judge(capture: Capture, done: Pass, source: _StoredSegments) -> Trace:
     """The trace, with a verdict on each connection that knows what the capture lost."""
-    return Trace(capture, BuiltWhenAsked(done.table.connections, source, capture.lost_frames))
+    return Trace(capture, Judged(done.table.connections, source, capture.lost_frames))
 
 
 def _describe(

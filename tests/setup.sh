@@ -1,8 +1,9 @@
 # shellcheck shell=sh
 # The one set-up of a checkout, for ./tcpanalyze and tests/run, which source this file with $root set:
 #
-#   set_up run       .venv with the tool in it, installed editable
+#   set_up run       .venv with the tool in it, installed editable: interpreted, straight from the checkout
 #   set_up dev       the same with the `dev` extra
+#   set_up compiled  .venv/compiled with the tool in it as a wheel holds it: compiled where there is a compiler
 #   system_packages  the programs the tests use
 #
 # Run as `sh tests/setup.sh` it does the last alone, for a CI whose other steps are not root.
@@ -14,6 +15,9 @@
 
 # What the tests use besides Python, as `program:Debian package that holds it`.
 test_programs='tshark:tshark tcpdump:tcpdump'
+
+# What compiling takes besides: a compiler, and Python.h.
+compiler_programs='cc:gcc'
 
 say() {
     printf 'tcpanalyze: %s\n' "$*" >&2
@@ -45,9 +49,12 @@ apt_get() {
 # that need them are skipped with that reason.
 system_packages() {
     missing=
-    for entry in $test_programs; do
+    for entry in $test_programs $compiler_programs; do
         command -v "${entry%%:*}" >/dev/null || missing="$missing ${entry#*:}"
     done
+    case $(command -v python3) in
+        /usr/bin/*) [ -n "$(find /usr/include -name Python.h -print -quit)" ] || missing="$missing python3-dev" ;;
+    esac
     [ -n "$missing" ] || return 0
     if as_root_with_apt; then
         # shellcheck disable=SC2086 # a list of words
@@ -119,7 +126,19 @@ find_python() {
 environment=$root/.venv
 key=$(cksum "$root/pyproject.toml" "$root/tests/setup.sh")
 
+# A compiled build beside a changed source is another build.
+source_key() {
+    cd "$root" && find analyzer setup.py pyproject.toml tests/setup.sh -type f \
+        ! -name '*.pyc' ! -name '*.so' -exec cksum {} + | sort | cksum
+}
+
 is_current() {
+    if [ "$1" = compiled ]; then
+        [ -f "$environment/compiled/.built-from" ] || return 1
+        IFS= read -r built_from <"$environment/compiled/.built-from" || return 1
+        [ "$built_from" = "$(source_key)" ]
+        return
+    fi
     [ -x "$environment/bin/python" ] && [ -f "$environment/.set-up-$1" ] || return 1
     { IFS= read -r first && IFS= read -r second; } <"$environment/.set-up-$1" || return 1
     [ "$first
@@ -138,14 +157,16 @@ except BlockingIOError:
     fcntl.flock(9, fcntl.LOCK_EX)
 '
 
-# set_up run|dev
+# set_up run|dev|compiled
 set_up() {
     is_current "$1" && return
     [ -w "$root" ] || give_up "cannot set up .venv in $root, which you may not write to: use a checkout of your own"
     find_python
     exec 9<>"$root/tests/setup.sh"
     "$python" -c "$lock" </dev/null || give_up "cannot lock $root/tests/setup.sh: the set-up needs it"
-    is_current "$1" || make_environment "$1"
+    if ! is_current "$1"; then
+        if [ "$1" = compiled ]; then make_compiled; else make_environment "$1"; fi
+    fi
     exec 9>&-
 }
 
@@ -179,6 +200,24 @@ make_environment() {
         --disable-pip-version-check --editable "$what")
     [ "$1" = run ] || stamp "$1"
     stamp run
+}
+
+# The packages of .venv serve both builds: what a .pth file names comes after the site-packages that hold it, and
+# the .pth files there are not read, so that this one finds the compiled tool and not the checkout. The checkout
+# is last, for its tests.
+make_compiled() {
+    say 'compiling (again after every change of the sources; TCPANALYZE_COMPILE=0 goes without)…'
+    compiled=$environment/compiled
+    rm -rf "$compiled" "$root/build"
+    quietly "$environment/bin/python" -m venv --without-pip "$compiled"
+    packages='import sysconfig; print(sysconfig.get_path("purelib"))'
+    { "$environment/bin/python" -c "$packages" && printf '%s\n' "$root"; } </dev/null \
+        >"$("$compiled/bin/python" -c "$packages" </dev/null)/base.pth"
+    built_from=$(source_key)
+    PIP_USER=0 quietly "$environment/bin/python" -m pip --python "$compiled/bin/python" install --quiet --no-input \
+        --disable-pip-version-check --no-deps --ignore-installed "$root"
+    rm -rf "$root/build"
+    printf '%s\n' "$built_from" >"$compiled/.built-from"
 }
 
 # stamp run|dev: whole or not at all.

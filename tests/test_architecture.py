@@ -52,6 +52,7 @@ MAY_EXIT = {"cli"}
 # Tests that look at the whole and so have no module of their own.
 WHOLE_TREE_TESTS = {
     "test_architecture.py",
+    "test_builds.py",  # compiled and interpreted against each other
     "test_captures.py",  # every recording in captures/ against the JSON kept beside it
     "test_corpus.py",  # the captures of other projects against what tshark says of them
     "test_import_budget.py",

@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 # The third-party packages that `--help` and a text report may load.
-ALLOWED = {"analyzer", "click", "mypy_extensions"}
+ALLOWED = {"analyzer", "click", "librt", "mypy_extensions"}
 
 # Parts of the standard library that cost tens of milliseconds and that reading a small capture needs none of.
 # (Packages of the standard library in general are not listed: what they load differs between Pythons.)
@@ -47,7 +47,7 @@ def loaded(folder: Path, statement: str, *arguments: str) -> set[str]:
     unwanted = ("COVERAGE_", "COV_CORE_", "PYTHON")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
     run = subprocess.run(
-        [sys.executable, "-c", PROBE, statement, str(answer), *arguments],
+        [sys.executable, "-P", "-c", PROBE, statement, str(answer), *arguments],
         cwd=ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,

@@ -4,6 +4,7 @@ import pytest
 
 from analyzer.passes import Pass
 from analyzer.tcp import notes
+from analyzer.trace.build import build_segments
 from analyzer.wire import skips
 from analyzer.wire.link_types import ETHERNET
 from tests.capture.builders import START_NS, pcap, pcap_header, pcap_record
@@ -112,7 +113,10 @@ def test_a_second_pass_observes_those_wanted_as_the_first_did(wanted: list[int])
         # It ends with the last segment of the last of them.
         assert records.frame == machines[wanted[-1]].last_frame
     numbers = [int(machines[number].number) for number in wanted]
-    assert again.rows == {number: first.rows[number] for number in numbers}
+    assert list(again.rows) == numbers
+    for number in numbers:
+        before = build_segments(first.table.connections[number], first.rows[number])
+        assert build_segments(again.observed[number], again.rows[number]) == before
     assert list(again.observed) == numbers
     assert [connection.note_counts for connection in again.observed.values()] == [
         machines[number].note_counts for number in wanted

@@ -64,7 +64,7 @@ class PcapRecords(Records):
         self._most_captured: i64 = most_captured(link_type)
         self._fraction_ns: i64 = 1 if magic == _NANOSECONDS else 1000
         self._header_octets: i64 = 24 if magic == _MODIFIED else 16
-        self._header: struct.Struct = struct.Struct(order + "IIII")
+        self._little = order == "<"
         # Files before version 2.3 hold original before captured; of 2.3 there are both kinds.
         self._lengths: i64 = _LENGTHS_IN_ORDER
         if minor == 3:
@@ -80,11 +80,10 @@ class PcapRecords(Records):
             if not self._fetch(header_octets):
                 return self._end()
             position = self._position
-        seconds: i64
-        fraction: i64
-        captured: i64
-        original: i64
-        seconds, fraction, captured, original = self._header.unpack_from(self.block, position)
+        time = self._pair(position)
+        lengths = self._pair(position + 8)
+        captured = (lengths >> 32) & 0xFFFFFFFF
+        original = lengths & 0xFFFFFFFF
         if self._lengths != _LENGTHS_IN_ORDER and (self._lengths == _LENGTHS_SWAPPED or captured > original):
             captured, original = original, captured
         if captured > self._most_captured:
@@ -106,7 +105,7 @@ class PcapRecords(Records):
         self.offset = position
         self.captured = captured
         self.original = original
-        self.time_ns = seconds * 1_000_000_000 + fraction * self._fraction_ns
+        self.time_ns = ((time >> 32) & 0xFFFFFFFF) * 1_000_000_000 + (time & 0xFFFFFFFF) * self._fraction_ns
         self.frame += 1
         self._position = position + captured
         return True

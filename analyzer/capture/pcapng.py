@@ -117,10 +117,7 @@ class PcapngRecords(Records):
         Raises CaptureFormatError where that block cannot be read.
         """
         super().__init__(octets, "pcapng")
-        self._little: bool = True
         self._one: struct.Struct = struct.Struct("<I")
-        self._two: struct.Struct = struct.Struct("<II")
-        self._packet: struct.Struct = struct.Struct("<IIIII")
         self._description: struct.Struct = struct.Struct("<HHI")
         self._option: struct.Struct = struct.Struct("<HH")
         self._seconds: struct.Struct = struct.Struct("<q")
@@ -139,16 +136,15 @@ class PcapngRecords(Records):
 
     def advance(self) -> bool:
         """Step to the next packet; see `Records.advance`."""
-        kind: i64
-        length: i64
-        trailer: i64
         while True:
             position: i64 = self._position
             if len(self.block) - position < 8:
                 if not self._fetch(8):
                     return self._end()
                 position = self._position
-            kind, length = self._two.unpack_from(self.block, position)
+            head = self._pair(position)
+            kind = (head >> 32) & 0xFFFFFFFF
+            length = head & 0xFFFFFFFF
             if kind == _SECTION_HEADER:
                 fault = self._section()
                 if fault:
@@ -178,7 +174,7 @@ class PcapngRecords(Records):
                 if not self._fetch(length):
                     return self._end()
                 position = self._position
-            (trailer,) = self._one.unpack_from(self.block, position + length - _TRAILER_OCTETS)
+            trailer = self._pair(position + length - 8) & 0xFFFFFFFF
             if (trailer + 3) & ~3 != length:
                 return self._stop(self._bad_trailer(length, trailer, self._octet()))
             if kind == _INTERFACE_DESCRIPTION:
@@ -197,12 +193,12 @@ class PcapngRecords(Records):
 
     def _timed_packet(self, kind: i64, position: i64, length: i64) -> bool:
         """The enhanced packet block, and the obsolete packet block, whose fields lie in the same places."""
-        number: i64
-        high: i64
-        low: i64
-        captured: i64
-        original: i64
-        number, high, low, captured, original = self._packet.unpack_from(self.block, position + 8)
+        # Interface and upper half of the time; lower half and captured length; original length.
+        number = (self._pair(position + 8) >> 32) & 0xFFFFFFFF
+        time = self._pair(position + 12)
+        lengths = self._pair(position + 20)
+        captured = (lengths >> 32) & 0xFFFFFFFF
+        original = lengths & 0xFFFFFFFF
         if kind == _PACKET:
             # A 16-bit interface and a 16-bit count of drops, where the enhanced block has 32 bits.
             number = number & 0xFFFF if self._little else number >> 16
@@ -214,10 +210,10 @@ class PcapngRecords(Records):
         if captured > room:
             self._warn_clamped(captured, room)
             captured = room
-        ticks: i64 = (high << 32) | low if high < 0x80000000 else _MOST_TIME_NS
-        if ticks <= interface.most_plain_ticks:
-            self.time_ns = ticks * interface.plain_ticks_ns + interface.plain_offset_ns
+        if 0 <= time <= interface.most_plain_ticks:
+            self.time_ns = time * interface.plain_ticks_ns + interface.plain_offset_ns
         else:
+            high, low = (time >> 32) & 0xFFFFFFFF, time & 0xFFFFFFFF
             self.time_ns = self._checked_time(interface.exact_time(high, low))
         self.link_type = interface.link_type
         self.offset = position + _PACKET_HEADER_OCTETS
@@ -267,8 +263,6 @@ class PcapngRecords(Records):
             )
         self._little = order == "<"
         self._one = struct.Struct(order + "I")
-        self._two = struct.Struct(order + "II")
-        self._packet = struct.Struct(order + "IIIII")
         self._description = struct.Struct(order + "HHI")
         self._option = struct.Struct(order + "HH")
         self._seconds = struct.Struct(order + "q")

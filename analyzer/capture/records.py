@@ -6,7 +6,8 @@ import zlib
 from types import TracebackType
 from typing import Final
 
-from mypy_extensions import i64
+from librt.strings import read_i64_be, read_i64_le
+from mypy_extensions import i64, mypyc_attr
 
 from analyzer.capture.source import BLOCK_OCTETS, Octets, reason_of
 from analyzer.capture.stored_file import StoredFile
@@ -36,6 +37,8 @@ def most_captured(link_type: int) -> int:
     return _MOST_CAPTURED_OF_LINK.get(link_type, _MOST_CAPTURED)
 
 
+# Those of a running capture are no part of what is compiled.
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Records:
     """The frames of one capture, one at a time, without an object per frame.
 
@@ -74,6 +77,7 @@ class Records:
         self.link_types: list[int] = []
         self.lost: int | None = None
         self.file: StoredFile | None = None
+        self._little: bool = True
         self._octets: Octets = octets
         self._position: i64 = 0  # in `block`, of the record to come
         self._block_start: i64 = 0  # in the file, of `block[0]`
@@ -141,6 +145,16 @@ class Records:
             have += take
         self.block = b"".join(pieces)
         return have >= needed
+
+    def _pair(self, position: i64) -> i64:
+        """Two 32-bit numbers in the byte order of the file, the first in the upper half.
+
+        Whether a first one above 2**31 makes it negative depends on the build: mask what is taken from it.
+        """
+        if not self._little:
+            return read_i64_be(self.block, position)
+        swapped = read_i64_le(self.block, position)
+        return ((swapped & 0xFFFFFFFF) << 32) | ((swapped >> 32) & 0xFFFFFFFF)
 
     def _skip(self, count: i64) -> bool:
         """Go `count` octets on without keeping them; False where the source ends first."""

@@ -16,6 +16,7 @@ from analyzer.commands import COMMANDS
 from analyzer.commands.base import Command, warn
 from analyzer.commands.output import PICTURES, draw, name_of, say_what_is_left, write_text
 from analyzer.commands.progress import reading
+from analyzer.commands.version import show_version
 from analyzer.errors import DissectionError, UsageError
 from analyzer.text import say
 
@@ -66,12 +67,9 @@ class _Show(Command):
 )
 @click.option(
     "--images",
-    "limit",
     type=click.IntRange(min=0),
-    default=PICTURES,
-    show_default=True,
     metavar="COUNT",
-    help="How many connections are drawn at most.",
+    help=f"How many connections are drawn at most; default: {PICTURES}, and none beside a table.",
 )
 @click.option(
     "--stream",
@@ -87,7 +85,14 @@ class _Show(Command):
 )
 @click.option("-Y", "--display-filter", metavar="FILTER", help="Only the frames that match it; needs tshark.")
 @click.option("--dissect", is_flag=True, help="Say with tshark what payloads mean, instead of quoting them.")
-@click.version_option(package_name="tcpanalyze", prog_name="tcpanalyze")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=show_version,
+    help="Show the version, and whether it is compiled.",
+)
 def command(
     capture: str,
     output: str | None,
@@ -98,7 +103,7 @@ def command(
     unfold: bool,
     ascii_only: bool,
     formats: tuple[str, ...],
-    limit: int,
+    images: int | None,
     as_lines: bool,
     hold: int | None,
     display_filter: str | None,
@@ -132,10 +137,10 @@ def command(
         trace = analyze(capture, display_filter, hold=hold, watch=watch)
     for warning in trace.capture.warnings:
         warn(warning)
-    connections = chosen(trace, numbers or None)
     count = len(numbers) or len(trace)
-    draws = not (no_report or summary or (as_json and output is None))
-    drawn = list(islice(connections, limit)) if draws else []
+    drawn: list[Connection] = []
+    if not (no_report or summary) and _wants_pictures(output, as_json, images, formats, numbers, len(trace)):
+        drawn = list(islice(chosen(trace, numbers or None), PICTURES if images is None else images))
     summaries: dict[int, str] = {}
     if dissect:
         from analyzer.report.text import MANY
@@ -182,6 +187,25 @@ def _write_lines(capture: str, display_filter: str | None, hold: int) -> None:
         sys.stdout.write(capture_line(streaming.capture) + "\n")
         for warning in streaming.capture.warnings:
             warn(warning)
+
+
+def _wants_pictures(
+    output: str | None,
+    as_json: bool,
+    images: int | None,
+    formats: tuple[str, ...],
+    numbers: tuple[int, ...],
+    connections: int,
+) -> bool:
+    """Pictures are asked for in some way, or by nothing that stands against them."""
+    if output is not None or as_json:
+        return output is not None
+    if images is not None or formats or numbers:
+        return True
+    from analyzer.report.text import MANY
+
+    # Beside a table, pictures of whichever connections came first would say little.
+    return connections <= MANY
 
 
 def _write_document(trace: Trace, numbers: tuple[int, ...], *, segments: bool) -> None:

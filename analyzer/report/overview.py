@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from heapq import nsmallest
 from typing import Final, NamedTuple
 
 from analyzer.report.terminal import READABLE_WIDTH, Span, Style, columns, cut, finish, flow, own, tail
 from analyzer.report.wording import CLOSE_WORDS, HANDSHAKE_WORDS, counted, duration, grouped
 from analyzer.tcp.notes import NOTES
 from analyzer.text import say
-from analyzer.trace.connections import Brief, brief_of, briefs
+from analyzer.trace.build import outlines
 from analyzer.trace.model import Connection
+from analyzer.trace.outline import RANKS, Ranking, survey
 
-__all__ = ["RANKS", "ROWS", "Rank", "overview_lines", "ranking"]
+__all__ = ["ROWS", "overview_lines"]
 
 ROWS: Final = 40
 """How many rows of the table are shown: one screen."""
@@ -23,35 +22,6 @@ SHOWN_NOTES: Final = {note.name: note.shown for note in NOTES}
 
 ENDPOINT: Final = 21
 """Columns of the longest IPv4 address with the longest port: an address of IPv6 may be cut down to them."""
-
-NEVER_OPENED: Final = frozenset({"refused", "unanswered", "half-open", "aborted"})
-
-
-class Rank(NamedTuple):
-    """One step of the ranking: what it is called, and which connections are on it."""
-
-    name: str
-    test: Callable[[Brief], bool]
-
-
-# Worst first; a connection is on the first rank whose test it passes. Within a rank the share of repeated
-# segments decides, then the octets carried, then the order in the capture.
-RANKS: Final = (
-    Rank("data lost", lambda brief: brief.data_lost),
-    Rank("reset", lambda brief: brief.close == "reset"),
-    Rank("not opened", lambda brief: brief.handshake in NEVER_OPENED),
-    Rank("repeated", lambda brief: brief.repeated > 0),
-    Rank("window closed", lambda brief: brief.window_closed),
-    Rank("the others", lambda brief: True),
-)
-
-
-def ranking(brief: Brief) -> tuple[int, float, int, int]:
-    """What connections are sorted by: the worst is the smallest."""
-    place = 0
-    while not RANKS[place].test(brief):
-        place += 1
-    return place, -brief.repeated, -brief.octets, brief.id
 
 
 def _octets(connection: Connection) -> int:
@@ -103,21 +73,17 @@ def overview_lines(
 ) -> Iterator[str]:
     """How the connections fared, and a table of the worst `ROWS` of them, of all with `everything`."""
     style = Style(min(style.width, READABLE_WIDTH), style.colour, style.ascii)
-    handshakes: Counter[str] = Counter()
-    closes: Counter[str] = Counter()
-    places = _places(connections, handshakes, closes)
-    worst = sorted(places) if everything else nsmallest(ROWS, places)
-    yield from _tally(say("handshakes"), handshakes, HANDSHAKE_WORDS, style)
-    yield from _tally(say("closes"), closes, CLOSE_WORDS, style)
+    found = survey(outlines(connections), len(connections) if everything else ROWS)
+    yield from _tally(say("handshakes"), found.handshakes, HANDSHAKE_WORDS, style)
+    yield from _tally(say("closes"), found.closes, CLOSE_WORDS, style)
     order = ", ".join(say(rank.name) for rank in RANKS[:-1])
     sentence = say("Worst first: {ranks}; then by octets.", ranks=order)
     yield ""
     for line in flow([sentence], style.width, style):
         yield finish([(line, "")], style)
     yield ""
-    shown = [connections[place] for _, place in worst]
-    yield from _table(shown, style)
-    hidden = len(connections) - len(shown)
+    yield from _table(connections, found.worst, style)
+    hidden = len(connections) - len(found.worst)
     closer = say("--connection N shows one of them as a ladder, --json has them all")
     yield ""
     if hidden:
@@ -129,29 +95,20 @@ def overview_lines(
         yield finish([(line, "")], style)
 
 
-def _places(
-    connections: Sequence[Connection], handshakes: Counter[str], closes: Counter[str]
-) -> Iterator[tuple[tuple[int, float, int, int], int]]:
-    """How each connection is ranked, and its place; the outcomes are counted on the way."""
-    for place, brief in enumerate(briefs(connections)):
-        handshakes[brief.handshake] += 1
-        closes[brief.close] += 1
-        yield ranking(brief), place
-
-
-def _tally(name: str, outcomes: Counter[str], words: Mapping[str, str], style: Style) -> Iterator[str]:
+def _tally(name: str, counts: Mapping[str, int], words: Mapping[str, str], style: Style) -> Iterator[str]:
     """How often each outcome came, the most frequent first."""
-    counts = outcomes.most_common()
-    items = [f"{grouped(count)} {say(words.get(outcome, outcome))}" for outcome, count in counts]
+    ordered = sorted(counts.items(), key=lambda entry: -entry[1])
+    items = [f"{grouped(count)} {say(words.get(outcome, outcome))}" for outcome, count in ordered]
     head = f"{name:<10}  "
     for line in flow(items, max(style.width - len(head), 1), style):
         yield finish([(head, "faint"), (line, "")], style)
         head = " " * len(head)
 
 
-def _table(connections: Sequence[Connection], style: Style) -> Iterator[str]:
+def _table(connections: Sequence[Connection], rankings: Sequence[Ranking], style: Style) -> Iterator[str]:
     chosen = list(_COLUMNS)
-    cells = {column.head: [column.cell(connection, style) for connection in connections] for column in chosen}
+    shown = [connections[ranking[-1]] for ranking in rankings]
+    cells = {column.head: [column.cell(connection, style) for connection in shown] for column in chosen}
     widths = {
         column.head: max(columns(say(column.head)), *map(columns, cells[column.head]), 1) for column in chosen
     }
@@ -168,9 +125,9 @@ def _table(connections: Sequence[Connection], style: Style) -> Iterator[str]:
     yield finish(
         _cells(chosen, widths, {column.head: say(column.head) for column in chosen}, style, "faint"), style
     )
-    for place, connection in enumerate(connections):
+    for place, ranking in enumerate(rankings):
         row = {column.head: cells[column.head][place] for column in chosen}
-        yield finish(_cells(chosen, widths, row, style, _role(connection)), style)
+        yield finish(_cells(chosen, widths, row, style, _role(ranking[0])), style)
 
 
 def _shrink(widths: dict[str, int], chosen: Sequence[_Column], room: int) -> None:
@@ -184,8 +141,7 @@ def _shrink(widths: dict[str, int], chosen: Sequence[_Column], room: int) -> Non
         widths[widest.head] -= 1
 
 
-def _role(connection: Connection) -> str:
-    rank = ranking(brief_of(connection))[0]
+def _role(rank: int) -> str:
     return "bad" if rank < 3 else "odd" if rank < len(RANKS) - 1 else ""
 
 

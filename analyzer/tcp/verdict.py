@@ -94,7 +94,7 @@ ROLE_MEANINGS: Final[Mapping[str, str]] = {
 }
 """Rule -> what it means, for the documentation."""
 
-NEVER_OPEN: Final = ("refused", "unanswered", "half-open", "aborted")
+NEVER_OPEN: Final[tuple[str, ...]] = ("refused", "unanswered", "half-open", "aborted")
 """Handshakes after which there was no connection to close."""
 
 SYSTEM_PORTS: Final = 1024

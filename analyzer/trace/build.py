@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import overload
+from weakref import WeakValueDictionary
 
 from analyzer.tcp import states, verdict
 from analyzer.tcp.connection import Connection as Machine
 from analyzer.tcp.endpoint import Endpoint
 from analyzer.tcp.labels import label_names
 from analyzer.tcp.notes import NOTES, note_names
-from analyzer.tcp.step import Step
 from analyzer.tcp.zeek import conn_state
 from analyzer.text import say
 from analyzer.trace.confidence import doubts
@@ -25,13 +26,11 @@ from analyzer.trace.model import (
     Side,
     Source,
 )
+from analyzer.trace.outline import Outline, outline_of
+from analyzer.trace.row import Row
 from analyzer.wire import header as flag
-from analyzer.wire.header import Header
 
-__all__ = ["PAYLOAD_KEPT", "Row", "build_connection", "build_segments", "make_row"]
-
-PAYLOAD_KEPT = 64
-"""Octets of a payload that stay with its segment, for an excerpt."""
+__all__ = ["Judged", "build_connection", "build_segments", "outlines"]
 
 _FLAGS = (
     (flag.SYN, "SYN"),
@@ -46,44 +45,61 @@ _FLAGS = (
 )
 
 
-class Row(NamedTuple):
-    """What is kept of a segment of a connection whose details are wanted: numbers, as the machine has them."""
+class Judged(Sequence[Connection]):
+    """The connections of a capture that has been read, each judged when it is asked for.
 
-    frame: int
-    time_ns: int
-    direction: int
-    flags: int
-    seq: int
-    ack: int
-    length: int
-    window: int
-    labels: int
-    notes: int
-    before: tuple[int, int]
-    after: tuple[int, int]
-    paths: tuple[int, int]
-    payload: bytes
+    Of a capture with a million connections most are never looked at. The same one comes as the same object for as
+    long as somebody holds it.
+    """
+
+    def __init__(self, machines: Sequence[Machine], source: Source, lost_frames: int | None) -> None:
+        """lost_frames: how many frames the capture lost, which may lower a verdict's confidence."""
+        self._machines = machines
+        self._source = source
+        self._lost_frames = lost_frames
+        self._held: WeakValueDictionary[int, Connection] = WeakValueDictionary()
+
+    def __len__(self) -> int:
+        return len(self._machines)
+
+    @overload
+    def __getitem__(self, index: int) -> Connection: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Connection]: ...
+
+    def __getitem__(self, index: int | slice) -> Connection | list[Connection]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        machine = self._machines[index]
+        number = int(machine.number)
+        connection = self._held.get(number)
+        if connection is None:
+            connection = build_connection(machine, self._source, self._lost_frames)
+            self._held[number] = connection
+        return connection
+
+    def outlines(self) -> Iterator[Outline]:
+        """The outline of each, without judging it."""
+        return map(outline_of, self._machines)
 
 
-def make_row(header: Header, step: Step, frame: int, time_ns: int) -> Row:
-    """Keep the segment just observed."""
-    kept = min(int(header.payload_captured), PAYLOAD_KEPT)
-    start = int(header.payload_offset)
-    return Row(
-        frame,
-        time_ns,
-        int(step.direction),
-        int(header.flags),
-        int(step.relative_seq),
-        int(step.relative_ack),
-        int(header.payload_length),
-        int(step.window),
-        int(step.labels),
-        int(step.notes),
-        (int(step.first_before), int(step.second_before)),
-        (int(step.first_after), int(step.second_after)),
-        (int(step.first_path), int(step.second_path)),
-        header.block[start : start + kept] if kept else b"",
+def outlines(connections: Sequence[Connection]) -> Iterator[Outline]:
+    """The outline of each connection, the short way where there is one."""
+    return connections.outlines() if isinstance(connections, Judged) else map(_outline, connections)
+
+
+def _outline(connection: Connection) -> Outline:
+    client, server, handshake = connection.client_data, connection.server_data, connection.handshake
+    repeated = client.retransmitted_segments + server.retransmitted_segments
+    return Outline(
+        handshake.outcome,
+        connection.close.outcome,
+        connection.close.data_lost,
+        "zero_window" in connection.notes,
+        connection.segment_count,
+        max(repeated, handshake.syn_retries + handshake.syn_ack_retries),
+        client.octets + server.octets,
     )
 
 
@@ -299,7 +315,6 @@ def _count_notes(machine: Machine) -> dict[str, int]:
 
 
 def _address(version: int, high: int, low: int) -> str:
-
     if version == 4:
         return f"{low >> 24 & 255}.{low >> 16 & 255}.{low >> 8 & 255}.{low & 255}"
     from socket import AF_INET6, inet_ntop

@@ -202,7 +202,7 @@ class Source(Protocol):
         """The connection's diagram as an SVG document."""
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class Connection:
     """Both directions of one incarnation of a connection."""
 

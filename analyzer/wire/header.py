@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from librt.strings import read_i64_be
 from mypy_extensions import i64
 
 from analyzer.wire.link_types import (
@@ -112,7 +113,7 @@ class Header:
             at = offset + 12
             if at + 2 > end:
                 return CUT_SHORT
-            kind = self._two(block, at)
+            kind = read_i64_be(block, offset + 6) & 0xFFFF
             at += 2
             while kind in VLAN_ETHERTYPES:
                 if at + 4 > end:
@@ -156,17 +157,12 @@ class Header:
         return ETHERTYPE + kind
 
     def _two(self, block: bytes, at: i64) -> i64:
-        return (block[at] << 8) | block[at + 1]
+        high: i64 = block[at]
+        low: i64 = block[at + 1]
+        return (high << 8) | low
 
     def _four(self, block: bytes, at: i64) -> i64:
-        return (block[at] << 24) | (block[at + 1] << 16) | (block[at + 2] << 8) | block[at + 3]
-
-    def _eight(self, block: bytes, at: i64) -> i64:
-        """Eight octets as a signed number, so that they fit 64 bits."""
-        high: i64 = self._four(block, at)
-        if high > 0x7FFFFFFF:
-            high -= 0x100000000
-        return (high << 32) | self._four(block, at + 4)
+        return (self._two(block, at) << 16) | self._two(block, at + 2)
 
     def _decode_raw(self, block: bytes, at: i64, end: i64, wire_end: i64) -> i64:
         if at >= end:
@@ -184,7 +180,8 @@ class Header:
             return CUT_SHORT
         family: i64 = self._four(block, at)
         if family & 0xFFFF0000:
-            family = block[at] | (block[at + 1] << 8) | (block[at + 2] << 16) | (block[at + 3] << 24)
+            swapped = ((family & 0xFF00FF) << 8) | ((family >> 8) & 0xFF00FF)
+            family = ((swapped & 0xFFFF) << 16) | (swapped >> 16)
         if family == FAMILY_IPV4:
             return self._decode_ipv4(block, at + 4, end, wire_end)
         if family in FAMILIES_IPV6:
@@ -195,12 +192,13 @@ class Header:
         self.ip_offset = at
         if at + 20 > end:
             return CUT_SHORT
-        first: i64 = block[at]
-        header_length: i64 = (first & 0x0F) << 2
-        if first >> 4 != 4 or header_length < 20:
+        # Version, header length, type of service, total length; identification, flags, fragment offset.
+        first = read_i64_be(block, at)
+        header_length = (first >> 54) & 0x3C
+        if (first >> 60) & 0x0F != 4 or header_length < 20:
             return BAD_IP_HEADER
-        total_length = self._two(block, at + 2)
-        if self._two(block, at + 6) & 0x3FFF:
+        total_length = (first >> 32) & 0xFFFF
+        if first & 0x3FFF:
             return FRAGMENT
         protocol: i64 = block[at + 9]
         if protocol != PROTOCOL_TCP:
@@ -213,25 +211,28 @@ class Header:
             if at + total_length < wire_end:
                 packet_end = at + total_length
         self.ip_version = 4
-        self.ip_id = self._two(block, at + 4)
+        self.ip_id = (first >> 16) & 0xFFFF
+        addresses = read_i64_be(block, at + 12)
         self.source_high = 0
-        self.source_low = self._four(block, at + 12)
+        self.source_low = (addresses >> 32) & 0xFFFFFFFF
         self.destination_high = 0
-        self.destination_low = self._four(block, at + 16)
+        self.destination_low = addresses & 0xFFFFFFFF
         return self._decode_tcp(block, at + header_length, end, packet_end)
 
     def _decode_ipv6(self, block: bytes, at: i64, end: i64, wire_end: i64) -> i64:
         self.ip_offset = at
         if at + 40 > end:
             return CUT_SHORT
-        if block[at] >> 4 != 6:
+        # Version, traffic class, flow label; payload length, next header, hop limit.
+        first = read_i64_be(block, at)
+        if (first >> 60) & 0x0F != 6:
             return BAD_IP_HEADER
-        payload_length = self._two(block, at + 4)
+        payload_length = (first >> 16) & 0xFFFF
         packet_end = wire_end
         # 0 means segmentation offload or a jumbogram (RFC 2675): the frame tells the length.
         if payload_length != 0 and at + 40 + payload_length < wire_end:
             packet_end = at + 40 + payload_length
-        following: i64 = block[at + 6]
+        following = (first >> 8) & 0xFF
         inner = at + 40
         # RFC 8200 4.1: hop-by-hop, routing, fragment, AH, destination options, and RFC 7045's later ones.
         while following != PROTOCOL_TCP:
@@ -246,41 +247,47 @@ class Header:
                 if inner + 2 > end:
                     return CUT_SHORT
                 following = block[inner]
-                inner += (block[inner + 1] + 2) << 2
+                units: i64 = block[inner + 1]
+                inner += (units + 2) << 2
             elif following in (0, 43, 60, 135, 139, 140):
                 if inner + 2 > end:
                     return CUT_SHORT
                 following = block[inner]
-                inner += (block[inner + 1] + 1) << 3
+                units = block[inner + 1]
+                inner += (units + 1) << 3
             else:
                 return PROTOCOL + following
         if inner > packet_end:
             return BAD_IP_HEADER
         self.ip_version = 6
         self.ip_id = 0
-        self.source_high = self._eight(block, at + 8)
-        self.source_low = self._eight(block, at + 16)
-        self.destination_high = self._eight(block, at + 24)
-        self.destination_low = self._eight(block, at + 32)
+        self.source_high = read_i64_be(block, at + 8)
+        self.source_low = read_i64_be(block, at + 16)
+        self.destination_high = read_i64_be(block, at + 24)
+        self.destination_low = read_i64_be(block, at + 32)
         return self._decode_tcp(block, inner, end, packet_end)
 
     def _decode_tcp(self, block: bytes, at: i64, end: i64, packet_end: i64) -> i64:
         """RFC 9293 3.1. `end` bounds what was captured, `packet_end` what the IP packet held."""
         if at + 20 > end:
             return CUT_SHORT
-        header_length: i64 = (block[at + 12] >> 4) << 2
+        # Acknowledgement number, header length, flags, window; then from the header length to the urgent pointer.
+        middle = read_i64_be(block, at + 8)
+        header_length = (middle >> 26) & 0x3C
         if header_length < 20 or at + header_length > packet_end:
             return BAD_TCP_HEADER
         self.block = block
         self.tcp_offset = at
-        self.source_port = self._two(block, at)
-        self.destination_port = self._two(block, at + 2)
-        self.seq = self._four(block, at + 4)
-        self.ack = self._four(block, at + 8)
-        self.flags = ((block[at + 12] & 1) << 8) | block[at + 13]
-        self.window = self._two(block, at + 14)
-        self.checksum = self._two(block, at + 16)
-        self.urgent_pointer = self._two(block, at + 18)
+        first = read_i64_be(block, at)
+        last = read_i64_be(block, at + 12)
+        self.source_port = (first >> 48) & 0xFFFF
+        self.destination_port = (first >> 32) & 0xFFFF
+        self.seq = first & 0xFFFFFFFF
+        self.ack = (middle >> 32) & 0xFFFFFFFF
+        self.flags = (middle >> 16) & 0x1FF
+        self.window = middle & 0xFFFF
+        self.checksum = (last >> 16) & 0xFFFF
+        self.urgent_pointer = last & 0xFFFF
         self.header_length = header_length
         self.payload_offset = at + header_length
         self.payload_length = packet_end - self.payload_offset

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from librt.strings import read_i64_be
 from mypy_extensions import i64
 
 __all__ = ["Options"]
@@ -85,8 +86,9 @@ class Options:
         if kind == TIMESTAMPS:
             if size != 10:
                 return False
-            self.timestamp_value = self._four(block, at + 2)
-            self.timestamp_echo = self._four(block, at + 6)
+            both = read_i64_be(block, at + 2)
+            self.timestamp_value = (both >> 32) & 0xFFFFFFFF
+            self.timestamp_echo = both & 0xFFFFFFFF
         elif kind == SACK:
             if size < 10 or (size - 2) % 8:
                 return False
@@ -113,6 +115,3 @@ class Options:
             if magic == FAST_OPEN_MAGIC:
                 self.fast_open_cookie = size - 4
         return True
-
-    def _four(self, block: bytes, at: i64) -> i64:
-        return (block[at] << 24) | (block[at + 1] << 16) | (block[at + 2] << 8) | block[at + 3]

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from time import perf_counter
 
 import pytest
 
-from analyzer.report.overview import RANKS, ROWS, overview_lines, ranking
+from analyzer.report.overview import ROWS, overview_lines
 from analyzer.report.terminal import Style, columns
-from analyzer.trace.connections import brief_of
 from analyzer.trace.model import Connection, EndpointAddress
 from tests.report.builders import crowd, echo_connection, text_of
 
@@ -18,31 +15,6 @@ def changed(**changes: object) -> Connection:
     for name, value in changes.items():
         setattr(connection, name, value)
     return connection
-
-
-ONE_OF_EACH: dict[str, Callable[[Connection], Connection]] = {
-    "data lost": lambda one: changed(close=replace(one.close, outcome="reset", data_lost=True)),
-    "reset": lambda one: changed(close=replace(one.close, outcome="reset")),
-    "not opened": lambda one: changed(handshake=replace(one.handshake, outcome="half-open")),
-    "repeated": lambda one: changed(client_data=replace(one.client_data, retransmitted_segments=1)),
-    "window closed": lambda one: changed(notes={"zero_window": 1}),
-    "the others": lambda one: one,
-}
-
-
-def test_every_rank_has_its_connection() -> None:
-    assert list(ONE_OF_EACH) == [rank.name for rank in RANKS]
-    for place, make in enumerate(ONE_OF_EACH.values()):
-        assert ranking(brief_of(make(echo_connection())))[0] == place
-
-
-def test_within_a_rank_the_share_decides_then_the_octets() -> None:
-    one = echo_connection()
-    little = changed(client_data=replace(one.client_data, retransmitted_segments=1))
-    much = changed(client_data=replace(one.client_data, retransmitted_segments=3))
-    assert ranking(brief_of(much)) < ranking(brief_of(little))
-    large = changed(client_data=replace(one.client_data, octets=1000))
-    assert ranking(brief_of(large)) < ranking(brief_of(one))
 
 
 def test_what_is_in_doubt_has_a_question_mark() -> None:

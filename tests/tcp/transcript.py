@@ -33,9 +33,10 @@ from analyzer.tcp.labels import LABELS, label_names
 from analyzer.tcp.notes import NOTES, note_names
 from analyzer.tcp.states import STATES
 from analyzer.tcp.table import ConnectionTable
-from analyzer.trace.build import Row, build_connection, build_segments, make_row
+from analyzer.trace.build import build_connection, build_segments
 from analyzer.trace.model import Connection as TracedConnection
 from analyzer.trace.model import Segment, Source
+from analyzer.trace.row import Row
 from analyzer.wire.header import Header
 from analyzer.wire.link_types import ETHERNET, RAW
 from analyzer.wire.skips import SEGMENT, skip_name
@@ -295,9 +296,10 @@ def observe(lines: list[Line], world: World) -> tuple[ConnectionTable, list[Foun
         step = table.step
         swapped = _is_swapped(connection, world)
         forward = (step.direction == 1) == swapped
-        row = make_row(header, step, number, time_ns)
+        row = Row(header, step, number, time_ns)
         if swapped:
-            row = row._replace(before=row.before[::-1], after=row.after[::-1])
+            row.first_before, row.second_before = row.second_before, row.first_before
+            row.first_after, row.second_after = row.second_after, row.first_after
         found.append(Found(row, int(connection.number), forward, int(step.wireshark_notes)))
     return table, found
 

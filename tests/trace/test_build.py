@@ -1,8 +1,16 @@
 from __future__ import annotations
 
-from analyzer.trace.build import PAYLOAD_KEPT
+from pathlib import Path
+
+import pytest
+
+from analyzer.pipeline import analyze
+from analyzer.trace.build import Judged
 from analyzer.trace.model import Close, Direction, EndpointOptions, Handshake
+from analyzer.trace.row import PAYLOAD_KEPT
 from tests.tcp.transcript import FIRST_WRAPS, SECOND_WRAPS, START_NS, Player
+
+CAPTURES = Path(__file__).resolve().parents[2] / "captures"
 
 play = Player(FIRST_WRAPS)
 
@@ -187,3 +195,16 @@ def test_every_flag_has_its_name() -> None:
 def test_addresses_of_ipv6() -> None:
     connection = Player(SECOND_WRAPS)("> S 0:0(0) ; handshake-1").built()
     assert (str(connection.client), str(connection.server)) == ("[2001:db8::1]:40000", "[2001:db8::2]:80")
+
+
+def test_the_connections_of_a_trace_are_a_sequence() -> None:
+    connections = analyze(CAPTURES / "clients.pcap").connections
+    assert isinstance(connections, Judged)
+    assert len(connections) > 3
+    numbers = [connection.id for connection in connections]
+    assert numbers == list(range(len(connections)))
+    assert connections[-1].id == numbers[-1]
+    assert [connection.id for connection in connections[1:3]] == [1, 2]
+    assert [connection.id for connection in reversed(connections)] == numbers[::-1]
+    with pytest.raises(IndexError):
+        connections[len(connections)]

@@ -1,0 +1,35 @@
+"""What `--version` says: the number, and whether the path of a packet runs compiled."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+import click
+
+from analyzer.text import say
+
+__all__ = ["build", "show_version"]
+
+
+def build() -> str:
+    """How the modules on the path of a packet run: "compiled", or "interpreted" and why."""
+    path = Path(import_module("analyzer.passes").__file__ or "")
+    if path.name.endswith(tuple(EXTENSION_SUFFIXES)):
+        return say("compiled")
+    if (path.parents[1] / "setup.py").exists():
+        return say("interpreted (straight from the checkout)")
+    return say(
+        "interpreted (it could not be compiled when it was installed: a C compiler and Python.h do that)"
+    )
+
+
+def show_version(context: click.Context, option: click.Parameter, wanted: bool) -> None:
+    """The callback of `--version`."""
+    if not wanted or context.resilient_parsing:
+        return
+    from importlib.metadata import version
+
+    click.echo(f"tcpanalyze {version('tcpanalyze')}, {build()}")
+    context.exit()

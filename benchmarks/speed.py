@@ -1,0 +1,328 @@
+"""How long the summary of a large capture takes, next to reading the file and to other tools on the same file.
+
+    python benchmarks/speed.py [--packets 1000000] [--connections 15000] [--rounds 5] [--folder DIR]
+
+Makes the captures (benchmarks/traffic.py) where they are not there yet, runs every command in turn as often as there
+are rounds, takes the best of each, and writes docs/speed.md and docs/speed.svg. The tools are those that are
+installed: `./tcpanalyze` of this checkout compiled and interpreted, cat, tshark, tcptrace, and for Python dpkt,
+scapy, pyshark and nfstream. Slow ones get a smaller capture, and their time is scaled up by the packets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import date
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from traffic import write  # noqa: E402
+
+COMPILED = str(ROOT / ".venv/compiled/bin/tcpanalyze")
+INTERPRETED = str(ROOT / ".venv/bin/tcpanalyze")
+PYTHON = str(ROOT / ".venv/bin/python")
+
+DPKT = """
+import sys, dpkt
+found = set()
+with open(sys.argv[1], "rb") as file:
+    for _, octets in dpkt.pcap.Reader(file):
+        ip = dpkt.ethernet.Ethernet(octets).data
+        found.add(frozenset([(ip.src, ip.data.sport), (ip.dst, ip.data.dport)]))
+print(len(found))
+"""
+SCAPY = """
+import sys
+from scapy.all import IP, TCP, PcapReader
+found = set()
+with PcapReader(sys.argv[1]) as packets:
+    for packet in packets:
+        ip, tcp = packet[IP], packet[TCP]
+        found.add(frozenset([(ip.src, tcp.sport), (ip.dst, tcp.dport)]))
+print(len(found))
+"""
+PYSHARK = """
+import sys, pyshark
+found = set()
+with pyshark.FileCapture(sys.argv[1], keep_packets=False) as packets:
+    for packet in packets:
+        found.add(packet.tcp.stream)
+print(len(found))
+"""
+NFSTREAM = """
+import sys
+from nfstream import NFStreamer
+print(sum(1 for _ in NFStreamer(source=sys.argv[1], n_meters=1, n_dissections=0)))
+"""
+
+
+class Peer(NamedTuple):
+    """A command to be timed: on which capture, with the share of the packets it gets, and what it leaves out."""
+
+    name: str
+    command: list[str]
+    capture: str
+    share: int
+    leaves_out: str
+    needs: str = ""
+
+
+OURS = "nothing: states, labels, all notes, verdicts"
+PEERS = [
+    Peer("`cat`", ["cat"], "big.pcap", 1, "everything"),
+    Peer("tcpanalyze, compiled", [COMPILED], "big.pcap", 1, OURS),
+    Peer("tcpanalyze, compiled, pcapng", [COMPILED], "big.pcapng", 1, OURS),
+    Peer("tcpanalyze, compiled, IPv6", [COMPILED], "big6.pcap", 1, OURS),
+    Peer("`gzip -dc`", ["gzip", "-dc"], "big.pcap.gz", 1, "everything but decompressing"),
+    Peer("tcpanalyze, compiled, gzip", [COMPILED], "big.pcap.gz", 1, OURS),
+    Peer("tcpanalyze, interpreted", [INTERPRETED], "big.pcap", 10, OURS),
+    Peer(
+        "`tcptrace`", ["tcptrace", "-n"], "big.pcap", 1,
+        "the states of RFC 9293, labels, pcapng", "tcptrace",
+    ),
+    Peer("`tshark -q -z conv,tcp`", ["tshark", "-q", "-z", "conv,tcp", "-r"], "big.pcap", 1,
+         "states, labels, verdicts; counts packets and octets, and analyses sequence numbers", "tshark"),
+    Peer("nfstream", [PYTHON, "-c", NFSTREAM], "big.pcap", 10, "sequence analysis: flows with counts", "nfstream"),
+    Peer("dpkt", [PYTHON, "-c", DPKT], "big.pcap", 10, "all but parsing and the set of connections", "dpkt"),
+    Peer("Scapy", [PYTHON, "-c", SCAPY], "big.pcap", 100, "all but parsing and the set of connections", "scapy"),
+    Peer("pyshark", [PYTHON, "-c", PYSHARK], "big.pcap", 500, "what tshark dissects, counted by stream", "pyshark"),
+]  # fmt: skip
+
+
+def version_of(peer: Peer) -> str:
+    """Whether it is there."""
+    if not peer.needs:
+        return "yes" if shutil.which(peer.command[0]) else ""
+    found = shutil.which(peer.needs) or (peer.command[0] == PYTHON and find_spec(peer.needs))
+    return "yes" if found else ""
+
+
+def capture(folder: Path, name: str, packets: int, connections: int, share: int) -> Path:
+    """The capture of that name with a `share`th of the packets, made where it is not there."""
+    path = folder / f"{packets // share}-{connections // share}-{name}"
+    if not path.exists():
+        part = path.with_name(f"part-{path.name}")
+        write(str(part), packets // share, max(1, connections // share), 6 if "6" in name else 4)
+        part.rename(path)
+    return path
+
+
+def seconds(command: list[str], environment: dict[str, str]) -> float:
+    start = time.perf_counter()
+    with tempfile.TemporaryFile() as errors:
+        done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=errors, check=False)
+        took = time.perf_counter() - start
+        if done.returncode:
+            errors.seek(0)
+            raise RuntimeError(f"{command[0]} ended with {done.returncode}: {errors.read()[-300:]!r}")
+    return took
+
+
+def instructions(folder: Path) -> float | None:
+    """Instructions for each packet of the pass, by callgrind: the difference between 40,000 and 20,000 packets."""
+    if not shutil.which("valgrind"):
+        return None
+    code = (
+        "import gc, sys\ngc.disable()\nfrom analyzer.capture import open_capture\n"
+        "from analyzer.passes import Pass\nwith open_capture(sys.argv[1]) as records:\n"
+        "    Pass(0, None).run(records)\n"
+    )
+    counts = []
+    python = str(Path(COMPILED).with_name("python"))
+    for packets in (20_000, 40_000):
+        path = capture(folder, "count.pcap", packets, packets * 3 // 200, 1)
+        command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", python, "-P", "-c", code]
+        done = subprocess.run([*command, path], stderr=subprocess.PIPE, text=True, check=True)
+        counts.append(int(done.stderr.rpartition("Collected :")[2].split()[0]))
+    return (counts[1] - counts[0]) / 20_000
+
+
+def growth(folder: Path, sizes: list[tuple[int, int]], rounds: int) -> list[tuple[int, int, float]]:
+    """Packets, connections and seconds of the pass and the table, of a process that has started already."""
+    code = (
+        "import io, sys, time\nfrom analyzer.pipeline import analyze\nfrom analyzer.report.terminal import Style\n"
+        "from analyzer.report.text import report_lines\nstart = time.perf_counter()\n"
+        "list(report_lines(analyze(sys.argv[1]), Style(100)))\nprint(time.perf_counter() - start)\n"
+    )
+    python = str(Path(COMPILED).with_name("python"))
+    measured = []
+    for packets, connections in sizes:
+        path = capture(folder, "growth.pcap", packets, connections, 1)
+        runs = [
+            float(subprocess.run([python, "-P", "-c", code, path], stdout=subprocess.PIPE, check=True).stdout)
+            for _ in range(rounds)
+        ]
+        measured.append((packets, connections, min(runs)))
+        if packets > 1_000_000:
+            path.unlink()
+    return measured
+
+
+def processor() -> str:
+    if Path("/proc/cpuinfo").exists():
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def figure(
+    path: Path, peers: list[tuple[str, float]], grown: list[tuple[int, int, float]], packets: int
+) -> None:
+    from matplotlib import rcParams
+    from matplotlib.figure import Figure
+
+    rcParams["svg.hashsalt"] = "tcpanalyze"
+    drawing = Figure(figsize=(10, 7.5), layout="constrained")
+    times, sizes = drawing.subplots(2, 1, height_ratios=[3, 2])
+    names = [name.replace("`", "") for name, _ in peers][::-1]
+    values = [value for _, value in peers][::-1]
+    colours = ["#1f77b4" if name.startswith("tcpanalyze") else "#b0b0b0" for name in names]
+    bars = times.barh(names, values, color=colours)
+    times.bar_label(bars, [f" {value:.2f} s" if value < 10 else f" {value:,.0f} s" for value in values])
+    times.set_xscale("log")
+    times.set_xlim(min(values) / 2, max(values) * 4)
+    times.set_xlabel(f"seconds for {packets:,} packets")
+    times.spines[["top", "right"]].set_visible(False)
+    by_packets = [(size, took) for size, connections, took in grown if connections == size // 66]
+    many = max({size for size, _, _ in grown}, key=lambda size: sum(one[0] == size for one in grown))
+    steps = [one for one in grown if one[0] == many and one[1] != many // 66]
+    sizes.plot(
+        [size for size, _ in by_packets], [took / size * 1e9 for size, took in by_packets], "o-",
+        label="packets, one connection for each 66",
+    )  # fmt: skip
+    sizes.plot(
+        [connections for _, connections, _ in steps], [took / size * 1e9 for size, _, took in steps], "s-",
+        label=f"connections, {many:,} packets",
+    )  # fmt: skip
+    sizes.set_xscale("log")
+    sizes.set_ylim(bottom=0)
+    sizes.set_xlabel("how many")
+    sizes.set_ylabel("ns for each packet")
+    sizes.legend(frameon=False)
+    sizes.spines[["top", "right"]].set_visible(False)
+    drawing.savefig(path, metadata={"Date": None})
+
+
+def exponent(grown: list[tuple[int, int, float]]) -> float:
+    """By how much time grows with packets: the slope of the logarithms, by least squares."""
+    from math import log
+
+    points = [
+        (log(packets), log(took)) for packets, connections, took in grown if connections * 64 <= packets
+    ]
+    x = sum(one for one, _ in points) / len(points)
+    y = sum(two for _, two in points) / len(points)
+    return sum((a - x) * (b - y) for a, b in points) / sum((a - x) ** 2 for a, _ in points)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--packets", type=int, default=1_000_000)
+    parser.add_argument("--connections", type=int, default=15_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--most", type=int, default=10_000_000, help="packets of the largest capture")
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "tcpanalyze-speed")
+    given = parser.parse_args()
+    given.folder.mkdir(exist_ok=True)
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+    there = [peer for peer in PEERS if version_of(peer)]
+    best: dict[str, float] = {}
+    for turn in range(given.rounds):
+        for peer in there:
+            # What takes minutes is run once.
+            if turn and best[peer.name] > 20:
+                continue
+            path = capture(given.folder, peer.capture, given.packets, given.connections, peer.share)
+            path.read_bytes()
+            took = seconds([*peer.command, str(path)], environment) * peer.share
+            best[peer.name] = min(took, best.get(peer.name, took))
+    small = {
+        "`tcpanalyze captures/echo.pcap --no-report`": [COMPILED, "captures/echo.pcap", "--no-report"],
+        "`tcpanalyze captures/echo.pcap --json`": [COMPILED, "captures/echo.pcap", "--json"],
+        "`tshark -r captures/echo.pcap`": ["tshark", "-r", "captures/echo.pcap"],
+        "`python -c pass`": [PYTHON, "-c", "pass"],
+    }
+    os.chdir(ROOT)
+    starts = {
+        name: min(seconds(command, environment) for _ in range(given.rounds * 2))
+        for name, command in small.items()
+        if shutil.which(command[0])
+    }
+    sizes = [(size, size // 66) for size in (10_000, 100_000, 1_000_000, 3_000_000, 10_000_000, 30_000_000)]
+    grown = growth(given.folder, [size for size in sizes if size[0] <= given.most], given.rounds)
+    many = min(given.most, 3_000_000)
+    steps = [(many, count) for count in (100, 10_000, 100_000, 1_000_000) if count * 3 <= many]
+    grown += growth(given.folder, steps, given.rounds)
+    counted = instructions(given.folder)
+    reads = best["`cat`"]
+    octets = capture(given.folder, "big.pcap", given.packets, given.connections, 1).stat().st_size
+    lines = [
+        "# Speed",
+        "",
+        "Written by `.venv/bin/python benchmarks/speed.py`; nothing here is edited by hand.",
+        "",
+        f"{date.today().isoformat()} · {processor()}, {os.cpu_count()} cores · {platform.system()} "
+        f"{platform.release()} · Python {platform.python_version()} · load "
+        f"{os.getloadavg()[0]:.1f} at the end, so other programs were running where this is above 1",
+        "",
+        "## A large capture",
+        "",
+        f"{given.packets:,} packets of {octets / given.packets - 16:.0f} octets on average, {given.connections:,} "
+        f"connections, page cache warm, every command in turn, best of {given.rounds}. The whole process, from its "
+        "start to its end; tcpanalyze prints its table of connections.",
+        "",
+        "| | seconds | times `cat` | on | leaves out |",
+        "|---|---:|---:|---|---|",
+    ]
+    for peer in there:
+        took = best[peer.name]
+        on = "the whole" if peer.share == 1 else f"1/{peer.share} of it, scaled"
+        lines.append(f"| {peer.name} | {took:.2f} | {took / reads:.1f} | {on} | {peer.leaves_out} |")
+    absent = [peer.name for peer in PEERS if peer not in there]
+    if absent:
+        lines += ["", f"Not installed where this was measured: {', '.join(absent)}."]
+    if counted is not None:
+        lines += [
+            "",
+            f"The compiled pass takes {counted:,.0f} instructions for each packet (callgrind; the difference between "
+            "40,000 packets and 20,000).",
+        ]
+    lines += ["", "![Times and growth](speed.svg)", "", "## A small capture", "", "| | ms |", "|---|---:|"]
+    lines += [f"| {name} | {took * 1000:.0f} |" for name, took in starts.items()]
+    lines += [
+        "",
+        "## Growth",
+        "",
+        "Analysis and table, without the start of the process, compiled. Time grows with packets by the exponent "
+        f"{exponent(grown):.3f}.",
+        "",
+        "| packets | connections | seconds | ns for each packet |",
+        "|---:|---:|---:|---:|",
+    ]
+    lines += [
+        f"| {packets:,} | {connections:,} | {took:.3f} | {took / packets * 1e9:.0f} |"
+        for packets, connections, took in grown
+    ]
+    (ROOT / "docs" / "speed.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    figure(
+        ROOT / "docs" / "speed.svg", [(peer.name, best[peer.name]) for peer in there], grown, given.packets
+    )
+    sys.stdout.write(
+        json.dumps({"best": best, "starts": starts, "grown": grown, "instructions": counted}) + "\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

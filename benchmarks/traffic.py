@@ -1,0 +1,290 @@
+"""Captures of made-up traffic for the benchmarks: many connections at once, the same octets for the same seed.
+
+    python benchmarks/traffic.py big.pcap [--packets 1000000] [--connections 15000] [--ip 4|6] [--seed 1]
+
+The name says the format: .pcap or .pcapng, with .gz behind it compressed; `-` writes a pcap to standard output.
+Each connection opens with the usual options, carries data both ways, and ends: mostly by FINs in four or three
+segments, now and then by a reset, or not at all. Some SYNs are refused or never answered. Segments are lost
+before the capture (duplicate acknowledgements and a retransmission follow), swapped, repeated, and a window
+closes now and then. Checksums are right. A connection has `packets / connections` segments on average.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import struct
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from random import Random
+from typing import BinaryIO
+
+START_NS = 1_700_000_000_000_000_000
+AT_ONCE = 64
+"""How many connections are open at the same time, as far as there are so many."""
+
+FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+MSS = 1448
+TEXT = bytes(range(256)) * 8
+
+_TCP = struct.Struct("!HHIIHHHH")
+_IPV4 = struct.Struct("!BBHHHBBH4s4s")
+_IPV6 = struct.Struct("!IHBB16s16s")
+_ETHERNET = {
+    4: bytes.fromhex("0200000000020200000000010800"),
+    6: bytes.fromhex("02000000000202000000000186dd"),
+}
+_TEXT_SUMS = [0]
+for _place in range(0, len(TEXT), 2):
+    _TEXT_SUMS.append(_TEXT_SUMS[-1] + int.from_bytes(TEXT[_place : _place + 2], "big"))
+
+
+def folded(total: int) -> int:
+    """The Internet checksum (RFC 1071) of a sum of 16-bit words."""
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+class Side:
+    """One endpoint: where it has got, and the octets that all its segments share."""
+
+    def __init__(self, address: bytes, peer: bytes, port: int, peer_port: int, isn: int) -> None:
+        self.address, self.peer = address, peer
+        self.port, self.peer_port = port, peer_port
+        self.next = isn
+        self.window = 502
+        self.ip_id = isn & 0xFFFF
+        words = struct.unpack(f"!{len(address)}H", address + peer)
+        self.pseudo_sum = sum(words) + 6
+        self.ip_sum = sum(words) + 0x4500 + 0x4000 + 0x4006
+
+
+Segment = tuple[Side, int, int, int, int, bytes]
+"""Sender, flags, sequence number, acknowledgement, payload octets, options."""
+
+
+def frame(segment: Segment) -> bytes:
+    """The Ethernet frame of one segment."""
+    side, flags, seq, ack, length, options = segment
+    header_length = 20 + len(options)
+    place = (header_length << 10) | flags
+    header = _TCP.pack(
+        side.port, side.peer_port, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, place, side.window, 0, 0
+    )
+    header += options
+    total = side.pseudo_sum + header_length + length + sum(struct.unpack(f"!{header_length // 2}H", header))
+    even, odd = divmod(length, 2)
+    total += _TEXT_SUMS[even] + (TEXT[length - 1] << 8 if odd else 0)
+    header = b"%b%b%b" % (header[:16], folded(total).to_bytes(2, "big"), header[18:])
+    if len(side.address) == 4:
+        side.ip_id = (side.ip_id + 1) & 0xFFFF
+        octets = 20 + header_length + length
+        check = folded(side.ip_sum + octets + side.ip_id)
+        ip = _IPV4.pack(0x45, 0, octets, side.ip_id, 0x4000, 64, 6, check, side.address, side.peer)
+        return b"%b%b%b%b" % (_ETHERNET[4], ip, header, TEXT[:length])
+    ip = _IPV6.pack(0x60000000, header_length + length, 6, 64, side.address, side.peer)
+    return b"%b%b%b%b" % (_ETHERNET[6], ip, header, TEXT[:length])
+
+
+def stamps(value: int, echo: int) -> bytes:
+    return b"\x01\x01\x08\x0a" + struct.pack("!II", value & 0xFFFFFFFF, echo & 0xFFFFFFFF)
+
+
+def conversation(number: int, budget: int, version: int, chance: Random) -> Iterator[Segment]:
+    """The segments of one connection, about `budget` of them."""
+    host = number % 60_000 + 1
+    port = 1024 + number // 60_000 * 4096 + chance.randrange(4096)
+    if version == 4:
+        ends = bytes((10, 0, host >> 8, host & 255)), bytes((192, 168, 1, 1 + number % 8))
+    else:
+        prefix = bytes.fromhex("20010db8000000000000000000")
+        ends = prefix + b"\0" + struct.pack("!H", host), prefix + b"\1\0" + bytes((1 + number % 8,))
+    client = Side(ends[0], ends[1], port, 443, chance.getrandbits(32))
+    server = Side(ends[1], ends[0], 443, port, chance.getrandbits(32))
+    clock = chance.getrandbits(31)
+    opening = b"\x02\x04\x05\xb4\x04\x02\x08\x0a" + struct.pack("!II", clock, 0) + b"\x01\x03\x03\x07"
+
+    def segment(
+        side: Side, flags: int, length: int = 0, seq: int | None = None, extra: bytes = b""
+    ) -> Segment:
+        other = server if side is client else client
+        options = stamps(clock, clock - 9) + extra
+        return side, flags | ACK, side.next if seq is None else seq, other.next, length, options
+
+    fate = chance.random()
+    syn = client, SYN, client.next, 0, 0, opening
+    yield syn
+    client.next += 1
+    if fate < 0.01:
+        for _ in range(min(budget - 1, 3)):
+            yield syn
+        return
+    if fate < 0.02:
+        yield server, RST | ACK, 0, client.next, 0, b""
+        return
+    yield server, SYN | ACK, server.next, client.next, 0, opening
+    server.next += 1
+    yield segment(client, 0)
+
+    sent = 3
+    pending = 0
+    while sent < budget - 4:
+        clock += 1
+        # A request, then some of the answer, with an acknowledgement for every second segment.
+        if pending <= 0:
+            asked = chance.randrange(80, 700)
+            yield segment(client, PSH, asked)
+            client.next += asked
+            yield segment(server, 0)
+            sent += 2
+            pending = chance.randrange(8, 60)
+        burst = min(pending, chance.randrange(1, 7))
+        pending -= burst
+        luck = chance.random()
+        start = server.next
+        ends_with = MSS if pending else chance.randrange(1, MSS)
+        lengths = [MSS] * (burst - 1) + [ends_with]
+        burst_segments = []
+        for length in lengths:
+            burst_segments.append((length, server.next))
+            server.next += length
+        if luck < 0.01 and burst > 2:
+            # The first of the burst was lost before the capture: duplicate acknowledgements, then again.
+            after = server.next
+            server.next = start
+            for length, seq in burst_segments[1:]:
+                yield segment(server, 0, length, seq)
+                edges = struct.pack("!II", (start + lengths[0]) & 0xFFFFFFFF, (seq + length) & 0xFFFFFFFF)
+                yield segment(client, 0, extra=b"\x01\x01\x05\x0a" + edges)
+                sent += 2
+            server.next = after
+            yield segment(server, 0, lengths[0], start)
+            sent += 1
+        else:
+            if luck > 0.99 and burst > 1:
+                burst_segments[0], burst_segments[1] = burst_segments[1], burst_segments[0]
+            for place, (length, seq) in enumerate(burst_segments):
+                yield segment(server, 0 if place < burst - 1 else PSH, length, seq)
+                sent += 1
+                if place % 2 and place < burst - 1:
+                    after, server.next = server.next, seq + length
+                    yield segment(client, 0)
+                    server.next = after
+                    sent += 1
+            if luck < 0.015:
+                length, seq = burst_segments[-1]
+                yield segment(server, PSH, length, seq)
+                sent += 1
+        if luck > 0.4995 and luck < 0.5:
+            client.window = 0
+            yield segment(client, 0)
+            yield segment(server, 0, 0, server.next - 1)
+            yield segment(client, 0)
+            client.window = 502
+            sent += 3
+        yield segment(client, 0)
+        sent += 1
+
+    if fate < 0.05:
+        return
+    if fate < 0.10:
+        yield client, RST, client.next, 0, 0, b""
+        return
+    first, last = (client, server) if fate < 0.7 else (server, client)
+    yield segment(first, FIN)
+    first.next += 1
+    if fate < 0.45:
+        yield segment(last, FIN)
+    else:
+        yield segment(last, 0)
+        yield segment(last, FIN)
+    last.next += 1
+    yield segment(first, 0)
+
+
+def frames(packets: int, connections: int, version: int, seed: int) -> Iterator[tuple[int, bytes]]:
+    """Exactly so many frames with their times in nanoseconds."""
+    chance = Random(seed)
+    choose, spread = chance.random, chance.randrange
+    mean = packets / connections
+    running: list[Iterator[Segment]] = []
+    begun = 0
+    made = 0
+    time_ns = START_NS
+    while made < packets:
+        while len(running) < AT_ONCE and begun < connections:
+            ahead = packets * (begun + 1) / connections - packets * begun / connections
+            budget = max(1, int(chance.uniform(0.5, 1.5) * max(ahead, mean)))
+            running.append(conversation(begun, budget, version, Random(seed * 1_000_003 + begun)))
+            begun += 1
+        if not running:
+            # The last connections were shorter than their share: others, with numbers of their own, fill up.
+            running.append(conversation(begun, max(1, int(mean)), version, Random(seed * 1_000_003 + begun)))
+            begun += 1
+        place = int(choose() * len(running))
+        talk = running[place]
+        for _ in range(4):
+            segment = next(talk, None)
+            if segment is None:
+                running[place] = running[-1]
+                running.pop()
+                break
+            time_ns += 1000 * spread(1, 30)
+            yield time_ns, frame(segment)
+            made += 1
+            if made == packets:
+                return
+
+
+def write_pcap(stream: BinaryIO, traffic: Iterator[tuple[int, bytes]]) -> None:
+    stream.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1))
+    pack = struct.Struct("<IIII").pack
+    for time_ns, octets in traffic:
+        seconds, rest = divmod(time_ns, 1_000_000_000)
+        stream.write(pack(seconds, rest // 1000, len(octets), len(octets)) + octets)
+
+
+def write_pcapng(stream: BinaryIO, traffic: Iterator[tuple[int, bytes]]) -> None:
+    stream.write(struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28))
+    stream.write(struct.pack("<IIHHII", 1, 20, 1, 0, 262144, 20))
+    pack = struct.Struct("<IIIIIII").pack
+    for time_ns, octets in traffic:
+        high, low = divmod(time_ns // 1000, 1 << 32)
+        padding = -len(octets) % 4
+        length = 32 + len(octets) + padding
+        head = pack(6, length, 0, high, low, len(octets), len(octets))
+        stream.write(b"%b%b%b%b" % (head, octets, bytes(padding), length.to_bytes(4, "little")))
+
+
+def write(path: str, packets: int, connections: int, version: int = 4, seed: int = 1) -> None:
+    """Make one capture, in the format that its name says."""
+    traffic = frames(packets, connections, version, seed)
+    with ExitStack() as stack:
+        stream: BinaryIO
+        if path == "-":
+            stream = sys.stdout.buffer
+        else:
+            stream = stack.enter_context(Path(path).open("wb", buffering=1 << 20))
+            if path.endswith(".gz"):
+                compressed = gzip.GzipFile("", "wb", 6, stream, mtime=0)
+                stream = stack.enter_context(compressed)  # type: ignore[assignment] # a GzipFile writes octets too
+        name = path.removesuffix(".gz")
+        (write_pcapng if name.endswith(".pcapng") else write_pcap)(stream, traffic)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("path")
+    parser.add_argument("--packets", type=int, default=1_000_000)
+    parser.add_argument("--connections", type=int, default=15_000)
+    parser.add_argument("--ip", type=int, choices=(4, 6), default=4)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    write(given.path, given.packets, given.connections, given.ip, given.seed)
+
+
+if __name__ == "__main__":
+    main()

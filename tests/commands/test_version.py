@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import sys
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import analyzer.passes
+from analyzer.cli import run
+from analyzer.commands.version import build
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    module = ModuleType("analyzer.passes")
+    module.__file__ = str(path)
+    monkeypatch.setitem(sys.modules, "analyzer.passes", module)
+
+
+def test_it_says_what_the_modules_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    compiled = str(analyzer.passes.__file__).endswith(tuple(EXTENSION_SUFFIXES))
+    assert capsys.readouterr().out.startswith(
+        "tcpanalyze 0.1.0, " + ("compiled" if compiled else "interpreted")
+    )
+
+
+def test_an_extension_is_compiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stand_in(monkeypatch, tmp_path / "analyzer" / ("passes" + EXTENSION_SUFFIXES[0]))
+    assert build() == "compiled"
+
+
+def test_a_source_is_interpreted_for_a_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stand_in(monkeypatch, tmp_path / "analyzer" / "passes.py")
+    assert build().startswith("interpreted (it could not be compiled")
+    (tmp_path / "setup.py").touch()
+    assert build() == "interpreted (straight from the checkout)"

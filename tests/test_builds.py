@@ -1,0 +1,58 @@
+"""Compiled and interpreted: two builds of one source that say the same of every capture.
+
+The recordings in captures/ have their documents beside them, with which each build is compared by itself. Here
+the two are compared on the captures of other projects. The builds are the two environments of tests/setup.sh.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analyzer.commands.version import build
+from analyzer.errors import AnalyzerError
+from analyzer.pipeline import analyze
+from analyzer.report.document import write_document
+from tests.conftest import corpus_captures
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def digests(paths: list[str]) -> dict[str, str]:
+    """What the document of each capture is, or why there is none, in short."""
+    found = {}
+    for path in paths:
+        stream = io.StringIO()
+        try:
+            write_document(analyze(path), stream)
+        except AnalyzerError as error:
+            stream.write(str(error))
+        found[path] = hashlib.sha256(stream.getvalue().encode()).hexdigest()
+    return {"build": build().partition(" ")[0], **found}
+
+
+def test_both_builds_say_the_same(corpus: Path) -> None:
+    if build() != "compiled":
+        pytest.skip("the compiled build, whose tests run after these, compares itself with this one")
+    paths = [str(path) for path in corpus_captures(corpus)]
+    run = subprocess.run(
+        [ROOT / ".venv/bin/python", "-P", __file__, *paths],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    theirs = json.loads(run.stdout)
+    ours = digests(paths)
+    assert (ours.pop("build"), theirs.pop("build")) == ("compiled", "interpreted")
+    assert [path for path in paths if ours[path] != theirs[path]] == []
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(digests(sys.argv[1:])))

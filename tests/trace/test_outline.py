@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from analyzer.pipeline import analyze
+from analyzer.trace.build import Judged, outlines
+from analyzer.trace.outline import RANKS, Outline, outline_of, survey
+from tests.tcp.transcript import FIRST_WRAPS, Player
+
+ROOT = Path(__file__).resolve().parents[2]
+CAPTURES = sorted(path for path in (ROOT / "captures").iterdir() if path.suffix in {".pcap", ".pcapng"})
+
+
+def outline(
+    handshake: str = "complete",
+    close: str = "three-segment",
+    data_lost: bool = False,
+    window_closed: bool = False,
+    segments: int = 10,
+    repeated: int = 0,
+    octets: int = 4,
+) -> Outline:
+    return Outline(handshake, close, data_lost, window_closed, segments, repeated, octets)
+
+
+ONE_OF_EACH = {
+    "data lost": outline(close="reset", data_lost=True),
+    "reset": outline(close="reset"),
+    "not opened": outline(handshake="half-open", close="none"),
+    "repeated": outline(repeated=1),
+    "window closed": outline(window_closed=True),
+    "the others": outline(),
+}
+
+
+def values(one: Outline) -> tuple[object, ...]:
+    return (
+        one.handshake, one.close, one.data_lost, one.window_closed, one.segments, one.repeated, one.octets
+    )  # fmt: skip
+
+
+def test_every_rank_has_its_connection() -> None:
+    assert list(ONE_OF_EACH) == [rank.name for rank in RANKS]
+    for place, one in enumerate(ONE_OF_EACH.values()):
+        assert one.ranking(7)[0] == place
+        assert one.rank() == place
+
+
+def test_within_a_rank_the_share_decides_then_the_octets_then_the_place() -> None:
+    assert outline(repeated=3).ranking(0) < outline(repeated=1).ranking(0)
+    assert outline(repeated=3, segments=30).ranking(0) > outline(repeated=2).ranking(0)
+    assert outline(octets=1000).ranking(0) < outline().ranking(0)
+    assert outline().ranking(0) < outline().ranking(1)
+
+
+def test_a_connection_without_segments_has_repeated_nothing() -> None:
+    assert outline(segments=0).ranking(0)[1] == 0
+
+
+def test_a_survey_counts_all_and_keeps_the_worst() -> None:
+    fared = [
+        outline(handshake="refused", close="none", octets=n) if n % 10 == 0 else outline()
+        for n in range(5000)
+    ]
+    found = survey(fared, 3)
+    assert found.handshakes == {"refused": 500, "complete": 4500}
+    assert found.closes == {"none": 500, "three-segment": 4500}
+    assert [place for _, _, _, place in found.worst] == [4990, 4980, 4970]
+    everything = sorted(one.ranking(place) for place, one in enumerate(fared))
+    assert survey(fared, 5000).worst == everything
+    assert survey(fared, 40).worst == everything[:40]
+    assert survey([], 40).worst == []
+
+
+@pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.name)
+def test_the_short_way_and_the_long_way_agree(capture: Path) -> None:
+    trace = analyze(capture)
+    assert isinstance(trace.connections, Judged)
+    short = [values(one) for one in outlines(trace.connections)]
+    long = [values(one) for one in outlines(list(trace.connections))]
+    assert short == long
+
+
+def test_data_that_was_lost() -> None:
+    played = Player(FIRST_WRAPS)(
+        """
+        > S 0:0(0)          ; handshake-1
+        < S. 0:0(0) ack 1   ; handshake-2
+        > . 1:1(0) ack 1    ; handshake-3
+        > P. 1:9(8) ack 1   ; data
+        < R 1:1(0)          ; reset
+        """
+    )
+    short = outline_of(played.connection)
+    assert (short.data_lost, short.octets) == (True, 8)
+
+
+def test_the_short_way_and_the_long_way_agree_on_foreign_captures(corpus_capture: Path) -> None:
+    from analyzer.errors import CaptureFormatError
+
+    try:
+        trace = analyze(corpus_capture)
+    except CaptureFormatError:
+        return
+    assert [values(one) for one in outlines(trace.connections)] == [
+        values(one) for one in outlines(list(trace.connections))
+    ]
