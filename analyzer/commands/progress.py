@@ -77,9 +77,7 @@ class _Bar:
         """`done` of `total`, None where nobody knows."""
         if self.seconds() < PATIENCE:
             return
-        if self._shown is None:
-            self._shown = self._begin(total)
-        progress, task = self._shown
+        progress, task = self._shown or self._begin(total)
         progress.update(task, completed=done, total=total, detail=detail)
 
     def close(self) -> None:
@@ -102,8 +100,10 @@ class _Bar:
             # Lines on the same terminal are put above the bar; a file gets its lines as ever.
             redirect_stdout=sys.stdout.isatty(),
         )
+        self._shown = shown = progress, progress.add_task(self._what, total=total, detail="")
+        # Last, so that wherever an interruption comes `close` knows of the bar.
         progress.start()
-        return progress, progress.add_task(self._what, total=total, detail="")
+        return shown
 
 
 @contextmanager
