@@ -27,7 +27,7 @@ from analyzer.trace.model import (
 from analyzer.wire import header as flag
 from analyzer.wire.header import Header
 
-__all__ = ["PAYLOAD_KEPT", "Row", "build_connection", "build_segments", "make_row"]
+__all__ = ["PAYLOAD_KEPT", "Row", "build_connection", "build_segments", "flag_names", "make_row"]
 
 PAYLOAD_KEPT = 64
 """Octets of a payload that stay with its segment, for an excerpt."""
@@ -143,7 +143,7 @@ def _segment(row: Row, client: int) -> Segment:
         frame=row.frame,
         time_ns=row.time_ns,
         sender=_side(row.direction, client),
-        flags=",".join(name for bit, name in _FLAGS if row.flags & bit),
+        flags=flag_names(row.flags),
         seq=row.seq,
         ack=row.ack if row.flags & flag.ACK else None,
         length=row.length,
@@ -155,6 +155,11 @@ def _segment(row: Row, client: int) -> Segment:
         why=_why(row, client),
         payload=row.payload,
     )
+
+
+def flag_names(flags: int) -> str:
+    """The flags of a header by name: "SYN,ACK"."""
+    return ",".join(name for bit, name in _FLAGS if flags & bit)
 
 
 def _side(endpoint: int, client: int) -> Side:
