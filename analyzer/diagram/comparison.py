@@ -207,7 +207,8 @@ def _frames(segments: Sequence[Observation]) -> str:
 
 def _marks(row: Row, comparison: PairComparison, at_sender: bool, tolerance_ns: int) -> Iterator[str]:
     """What is to be said about a row, the most important first."""
-    known = comparison.clocks is not None and comparison.clocks.client_side != ""
+    side = "" if comparison.clocks is None else comparison.clocks.client_side
+    known = side != ""
     if not row.a or not row.b:
         here, there = ("A", "B") if row.a else ("B", "A")
         if "repeated" in row.differences:
@@ -222,7 +223,9 @@ def _marks(row: Row, comparison: PairComparison, at_sender: bool, tolerance_ns: 
             sentence = "only in {here}"
         yield say(sentence, here=here, there=there)
     for change in row.changes:
-        yield change_sentence(change)
+        # In the order in which it happened: what travels towards A was B's before.
+        towards_a = known and (side == "b") == row.shown.from_client
+        yield change_sentence(change._replace(in_a=change.in_b, in_b=change.in_a) if towards_a else change)
     if row.missing_octets:
         yield say(
             "{octets} octets of it missing in {there}",

@@ -49,6 +49,8 @@ TURN: Final = 4.0
 SLANT: Final = 10.0
 """How much lower an arrow arrives at least."""
 MARK_LINE: Final = 10.0
+STEEP: Final = 5.0
+"""Below marks, since what is written along a less steep arrow rises towards them."""
 FOLD_LINE: Final = 12.0
 LOST_AT: Final = 0.62
 """How far a segment comes that does not arrive."""
@@ -192,27 +194,31 @@ class _Sheet:
 
     def _heights(self, rows: Sequence[ComparedArrow], y: float) -> list[tuple[float, float]]:
         """How far down each arrow meets the left and the right lifeline."""
-        ends = sorted(self._ends(rows))
+        ends = sorted(self._ends(rows), key=lambda end: (end.time, end.arrow, end.arrives))
         found = [[-1.0, -1.0] for _ in rows]
         latest = [y, y]
         previous = -1
         for time, side, arrow, arrives in ends:
             row = rows[arrow]
             # Text stands above an arrow's tail and marks hang below it.
-            need = LABELS + (3 if not arrives else 0)
+            speaks = not arrives or not all(row.frames)
+            need = LABELS + (3 if speaks else 0)
             height = max(latest[side] + need, y + (TURN if time != previous else 0))
             if arrives and found[arrow][1 - side] >= 0:
                 height = max(height, found[arrow][1 - side] + SLANT)
             found[arrow][side] = height
-            latest[side] = height + (0 if arrives else MARK_LINE * len(row.marks))
+            latest[side] = height + (MARK_LINE * len(row.marks) + STEEP if speaks and row.marks else 0)
             y = height
             previous = time
+        drops = {True: SLANT, False: SLANT}
         for place, row in enumerate(rows):
             here = 0 if found[place][0] >= 0 else 1
-            if found[place][1 - here] < 0:
-                # It is seen at one place only: towards the other it falls, or comes from above.
+            if found[place][1 - here] >= 0:
+                drops[row.arrow.to_right] = abs(found[place][1] - found[place][0])
+            else:
+                # Seen at one place only: it goes as the one before it went, or came from nobody knows when.
                 sets_out = row.arrow.to_right == (here == 0)
-                found[place][1 - here] = found[place][here] + (SLANT if sets_out else -SLANT)
+                found[place][1 - here] = found[place][here] + (drops[row.arrow.to_right] if sets_out else 0)
         return [(left, right) for left, right in found]
 
     def _ends(self, rows: Sequence[ComparedArrow]) -> Iterator[_End]:
@@ -269,7 +275,9 @@ class _Sheet:
         self, ink: Ink, row: ComparedArrow, slope: Slope, colour: str, reach: tuple[float, float]
     ) -> None:
         """What stands on an arrow, beside its tail; the marks below it."""
-        room = min(slope.length * 0.72, reach[1] - reach[0]) - 14
+        # Near its tail an arrow has room; further on steep ones cross.
+        share = 0.75 if abs(slope.right[1] - slope.left[1]) < 2 * LABELS else 0.48
+        room = min(slope.length * share, reach[1] - reach[0]) - 14
         numbers = self._piece(" ".join(numbers_of(row.arrow)), self.plain, colour, room)
         pieces = [numbers]
         rest = room - numbers.face.width(numbers.text) - 6
