@@ -75,7 +75,8 @@ def segment_changes(
         return
     if one.window != two.window and (places or one.flags & SYN):
         yield Change("changed", "window", str(one.window), str(two.window))
-    if one.options != two.options:
+    # What counts in rewritten numbers has to be rewritten with them, so that equal octets may be a fault.
+    if one.options != two.options or numbering.shifts[1 - side]:
         yield from _option_changes(one, two, numbering, side, places)
     if places and one.traffic_class != two.traffic_class:
         yield Change("changed", "traffic class", f"0x{one.traffic_class:02x}", f"0x{two.traffic_class:02x}")

@@ -245,7 +245,8 @@ class _Sheet:
         colour = RESET if alone else AGAIN_TEXT if row.differences else INK
         to_right = row.arrow.to_right
         begin, end = 0.0, slope.length
-        if alone:
+        # Between two runs nothing is on its way from one to the other.
+        if alone and (row.lost or self.diagram.sloping):
             seen_left = bool(row.frames[0])
             begin, end = (
                 (0.0, slope.length * LOST_AT) if seen_left else (slope.length * (1 - LOST_AT), slope.length)
