@@ -23,7 +23,7 @@ from analyzer.diagram.layout import (
     fold_runs,
 )
 from analyzer.diagram.model import Arrow, Fold
-from analyzer.tcp.labels import ACK, DATA, LABELS
+from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import RETRANSMISSIONS
 from analyzer.text import inert, say
 from analyzer.trace.build import flag_names
@@ -38,7 +38,9 @@ __all__ = [
     "span",
 ]
 
-PLAIN_LABELS: Final = DATA | ACK
+PHASE_LABELS: Final = sum(
+    label.bit for label in LABELS if label.name.startswith(("handshake", "close", "reset"))
+)
 MICROSECOND: Final = 1_000
 MILLISECOND: Final = 1_000_000
 
@@ -143,7 +145,7 @@ def _importance(rows: Sequence[Row]) -> bytearray:
         if row.differences:
             seen.update(row.differences)
             rank = FIRST_OF_ITS_KIND if any(seen[name] <= EXAMPLES for name in row.differences) else NOTED
-        if row.shown.labels & ~PLAIN_LABELS:
+        if row.shown.labels & PHASE_LABELS:
             rank = TURNING_POINT
         matters.append(rank)
     return matters

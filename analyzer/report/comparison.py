@@ -139,7 +139,7 @@ def pair_lines(comparison: PairComparison, style: Style) -> Iterator[str]:
     rows = [
         ("found", count_sentences(counts) or [say("no difference")], "bad" if counts else "good"),
         ("paired by", [say(RULE_WORDS[comparison.pair.rule])], "faint"),
-        ("otherwise", [change_sentence(fact) for fact in comparison.facts], ""),
+        ("A to B", [change_sentence(fact) for fact in comparison.facts], ""),
         ("clocks", _clock_sentences(comparison.clocks) if comparison.clocks else [], ""),
     ]
     width = max(columns(say(name)) for name, _, _ in rows)
@@ -167,12 +167,14 @@ def _clock_sentences(clocks: Clocks) -> list[str]:
         return [*said, say(TROUBLES[clocks.trouble])]
     if not clocks.client_side:
         offset = clocks.offset_ns or 0
-        same = (
-            say("the same times")
-            if not offset
-            else say("the same times but for {time}", time=duration(abs(offset)))
+        if not offset:
+            return [say("the same times in both")]
+        sentence = (
+            "B's times are {time} later throughout"
+            if offset > 0
+            else "B's times are {time} earlier throughout"
         )
-        return [same]
+        return [say(sentence, time=duration(abs(offset)))]
     offset, doubt = clocks.offset_ns or 0, clocks.uncertainty_ns
     if doubt >= abs(offset):
         said.append(say("the two clocks agree within {doubt}", doubt=duration(doubt)))
@@ -187,7 +189,7 @@ def _clock_sentences(clocks: Clocks) -> list[str]:
         said.append(say("and goes {rate:+.1f} millionths faster", rate=clocks.drift * 1e6))
     said.append(
         say(
-            "{time} there and back between them at least, so about {half} one way",
+            "at least {time} there and back between them, so about {half} one way",
             time=duration(2 * doubt),
             half=duration(doubt),
         )
