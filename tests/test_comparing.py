@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,8 @@ BOTH_ENDS = CAPTURES / "both-ends"
 
 
 def edited(
-    path: Path, target: Path, drop: set[int] = frozenset(), later_ns: int = 0, snap: int = 65535
-) -> Path:  # type: ignore[assignment]
+    path: Path, target: Path, drop: Collection[int] = (), later_ns: int = 0, snap: int = 65535
+) -> Path:
     """A copy of a recording in another file: without some frames, at another time, cut."""
     octets = path.read_bytes()
     kept = [octets[:24]]

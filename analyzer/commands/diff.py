@@ -247,8 +247,10 @@ def _write_text(
     equal = 0
     if alone or table:
         write("")
-    for letter, connection in alone if not table else alone[:MANY]:
+    for letter, connection in alone[:MANY]:
         write(unpaired_line(letter, connection, style))
+    if len(alone) > MANY:
+        write(say("and {count} more in one capture only", count=len(alone) - MANY))
     for pair in comparison:
         counts.update(pair.counts)
         equal += not pair.counts

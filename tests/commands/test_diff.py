@@ -131,7 +131,7 @@ def test_many_connections_make_a_table(tmp_path: Path, capfd: pytest.CaptureFixt
     assert status == 0
     assert out.splitlines()[-6:] == [
         "",
-        "only in A: #24  127.0.0.1:50024 → 127.0.0.1:20000  opened, 2 octets out and 2 back, closed by the cl…",
+        "only in A: #24  127.0.0.1:50024 → 127.0.0.1:20000  opened, 2 octets out and 2 back, closed by the c…",
         "#1        127.0.0.1:50001 → 127.0.0.1:20000  1 segment missing",
         "",
         "24 pairs of connections · 23 without a difference · 1 connection in one capture only ·",
@@ -145,6 +145,16 @@ def test_connections_of_one_capture_only(capfd: pytest.CaptureFixture[str]) -> N
     assert out.count("only in A: #") == 6
     assert out.count("only in B: #0") == 1
     assert out.splitlines()[-1] == "0 pairs of connections · 7 connections in one capture only"
+
+
+def test_a_long_list_of_those_alone_is_cut(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    recording, port = ECHO.read_bytes(), (48520).to_bytes(2, "big")
+    many = tmp_path / "many.pcap"
+    records = (recording[24:].replace(port, (50000 + number).to_bytes(2, "big")) for number in range(25))
+    many.write_bytes(recording[:24] + b"".join(records))
+    out = inside(["diff", many, CAPTURES / "refused.pcap"], capfd)[1]
+    assert out.count("only in A: #") == 20
+    assert "and 6 more in one capture only\n" in out
 
 
 def test_a_truncated_capture_is_compared_with_a_warning(

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.compare.observation import content_of, joined_content, options_by_kind, timestamps_of
-from tests.compare.builders import SYNS, World, seen
+from tests.compare.builders import SYNS, seen
+from tests.tcp.transcript import World
 
 
 @given(st.lists(st.binary(max_size=40), max_size=6))
