@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from analyzer.compare.alignment import Match, align, kind_of, out_of_order, shifts_of
 from analyzer.compare.changes import Numbering, connection_changes, segment_changes
@@ -23,10 +25,16 @@ def compare(
 ) -> PairComparison:
     """Compare one pair.
 
-    observations: all segments of both, A's and B's, in the order of their captures.
+    observations: all segments of both, A's and B's, in the order of their captures, as their captures name the sides.
     tolerance_ns: how much longer a segment may take before it counts as later.
     """
-    a, b = observations
+    a, b = (
+        [one._replace(from_client=not one.from_client) for one in found] if pair.turned == side else found
+        for side, found in zip("ab", observations, strict=True)
+    )
+    first, second = (
+        _turned(one) if pair.turned == side else one for side, one in zip("ab", connections, strict=True)
+    )
     bases, shifts = shifts_of(a, b, mode)
     matches = align(a, b, mode, shifts)
     singles = [(a[match.a[0]], b[match.b[0]]) for match in matches if len(match.a) == len(match.b) == 1]
@@ -40,8 +48,25 @@ def compare(
             ]
         )
     rows = _rows(matches, a, b, numbering, mode, clocks, tolerance_ns)
-    facts = tuple(connection_changes(*connections, singles, numbering, mode))
-    return PairComparison(mode, pair, *connections, facts, tuple(rows), clocks, bases, shifts)
+    facts = tuple(connection_changes(first, second, singles, numbering, mode))
+    return PairComparison(mode, pair, first, second, facts, tuple(rows), clocks, bases, shifts)
+
+
+def _turned(connection: Connection) -> Connection:
+    """The connection with its two sides the other way round."""
+    close, other = connection.close, {"client": "server", "server": "client"}
+    active: Any = close.active and other.get(close.active, close.active)
+    time_wait: Any = tuple(other[side] for side in close.time_wait)
+    return replace(
+        connection,
+        client=connection.server,
+        server=connection.client,
+        client_data=connection.server_data,
+        server_data=connection.client_data,
+        client_state=connection.server_state,
+        server_state=connection.client_state,
+        close=replace(close, active=active, time_wait=time_wait),
+    )
 
 
 def _timestamp_shifts(singles: Sequence[tuple[Observation, Observation]]) -> tuple[int | None, int | None]:

@@ -146,11 +146,15 @@ class Clocks(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """Two connections that are the same one; `rule` is the name of the rule that said so (`pairing.RULES`)."""
+    """Two connections that are the same one; `rule` is the name of the rule that said so (`pairing.RULES`).
+
+    turned: the capture that took the server for the client, "a" or "b", because it began late; "" for neither.
+    """
 
     a: int
     b: int
     rule: str
+    turned: str = ""
 
 
 @dataclass(frozen=True, slots=True)

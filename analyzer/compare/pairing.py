@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from analyzer.compare.model import Mode, Observation, Pair
@@ -32,6 +32,24 @@ class Fingerprint(NamedTuple):
     """Sender, sequence number and content of the first segments with data."""
     numbers: tuple[tuple[int, int] | None, tuple[int, int] | None]
     """The first sequence number, and how far it goes from there."""
+    guessed: bool
+    """Nothing in the capture shows who is the client."""
+
+    def turned(self) -> Fingerprint:
+        """The same with the server as the client."""
+        return Fingerprint(
+            self.number,
+            self.server,
+            self.client,
+            self.isns[::-1],
+            self.timestamps[::-1],
+            self.first_payloads[::-1],
+            frozenset(
+                (not from_client, seq, content) for from_client, seq, content in self.numbered_payloads
+            ),
+            self.numbers[::-1],
+            self.guessed,
+        )
 
 
 def fingerprint(connection: Connection, head: Sequence[Observation]) -> Fingerprint:
@@ -66,6 +84,7 @@ def fingerprint(connection: Connection, head: Sequence[Observation]) -> Fingerpr
         (payloads[0], payloads[1]),
         frozenset(numbered),
         (spans[0], spans[1]),
+        connection.roles not in {"syn", "syn-ack"},
     )
 
 
@@ -155,27 +174,38 @@ def pair_connections(a: Iterable[Fingerprint], b: Iterable[Fingerprint], mode: M
         if rule.mode != mode or (rule.alone and (len(left), len(right)) != (1, 1)):
             continue
         found = _paired(rule, left, right)
-        pairs += [Pair(one.number, two.number, rule.name) for one, two in found]
-        taken = {one.number for one, _ in found}, {two.number for _, two in found}
+        pairs += found
+        taken = {pair.a for pair in found}, {pair.b for pair in found}
         left = [one for one in left if one.number not in taken[0]]
         right = [two for two in right if two.number not in taken[1]]
     return sorted(pairs)
 
 
-def _paired(
-    rule: Rule, a: Iterable[Fingerprint], b: Iterable[Fingerprint]
-) -> list[tuple[Fingerprint, Fingerprint]]:
+def _paired(rule: Rule, a: Sequence[Fingerprint], b: Sequence[Fingerprint]) -> list[Pair]:
+    """What the rule pairs; where a capture had to guess who is the client, also with its guess turned round."""
+    pairs: list[Pair] = []
+    for turned in ("", "a", "b"):
+        taken = {pair.a for pair in pairs}, {pair.b for pair in pairs}
+        left = [one for one in a if one.number not in taken[0]]
+        right = [two for two in b if two.number not in taken[1]]
+        if turned == "a":
+            left = [one.turned() for one in left if one.guessed]
+        elif turned == "b":
+            right = [two.turned() for two in right if two.guessed]
+        pairs += [Pair(one, two, rule.name, turned) for one, two in _alike(rule, left, right)]
+    return pairs
+
+
+def _alike(rule: Rule, a: Sequence[Fingerprint], b: Sequence[Fingerprint]) -> Iterator[tuple[int, int]]:
     waiting: defaultdict[Hashable, list[Fingerprint]] = defaultdict(list)
     for two in b:
         key = rule.key(two)
         if key is not None:
             waiting[key].append(two)
-    pairs = []
     for one in a:
         key = rule.key(one)
         candidates = waiting.get(key, []) if key is not None else []
         for place, two in enumerate(candidates):
             if rule.agree(one, two):
-                pairs.append((one, candidates.pop(place)))
+                yield one.number, candidates.pop(place).number
                 break
-    return pairs

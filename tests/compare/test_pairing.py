@@ -7,7 +7,17 @@ import pytest
 from analyzer.compare.pairing import RULES, Fingerprint, mode_of, pair_connections
 from analyzer.report.comparison import RULE_WORDS
 from analyzer.trace.model import EndpointAddress
-from tests.compare.builders import ANOTHER_RUN, NAT, RENUMBERED, TALK, WORLD, Seen, seen, without
+from tests.compare.builders import (
+    ANOTHER_RUN,
+    NAT,
+    RENUMBERED,
+    TALK,
+    Seen,
+    compared,
+    seen,
+    without,
+)
+from tests.tcp.transcript import World
 
 OTHER_TALK = TALK.replace("1:101(100)", "1:99(98)").replace("101", "99").replace("102", "100")
 
@@ -27,7 +37,7 @@ def rule_of(a: Seen, b: Seen) -> tuple[str, str]:
         (without(seen(TALK, NAT), 1), "two-places", "server-isn"),
         (seen(TALK, RENUMBERED), "two-places", "server-isn"),
         (without(seen(TALK), 1, 2, 3, 4), "two-places", "endpoints-and-numbers"),
-        (seen(TALK, WORLD.__class__(5_200, 884_000, first="203.0.113.9")), "two-places", "timestamps"),
+        (seen(TALK, World(5_200, 884_000, first="203.0.113.9")), "two-places", "timestamps"),
         (without(seen(TALK, NAT), 1, 2, 3), "two-places", "numbered-payload"),
         (seen(TALK.replace("val 100", "val 7"), ANOTHER_RUN), "two-runs", "server-and-payloads"),
         (
@@ -54,6 +64,7 @@ def stand_in(
         (payload, None),
         frozenset({(True, isn, payload)}),
         ((isn, 10), (isn + 1, 10)),
+        guessed=False,
     )
 
 
@@ -94,3 +105,21 @@ def test_another_port_pairs_by_payload_or_as_the_only_one() -> None:
 
 def test_every_rule_has_words() -> None:
     assert {rule.name for rule in RULES} == RULE_WORDS.keys()
+
+
+@pytest.mark.parametrize("late", ["a", "b"])
+def test_a_capture_that_had_to_guess_who_is_the_client_is_turned_round(late: str) -> None:
+    whole = seen(TALK, World(26_000, 26 * 10**8 - 26, second_port=45000))
+    # By the ports alone the server is whoever has the lower one.
+    midway = seen(
+        "< P. 1:51(50) ack 101\n> . 101:101(0) ack 51", World(26_000, 26 * 10**8 - 26, second_port=45000)
+    )
+    assert midway.connection.client.port == 45000
+    found = compared(midway, whole) if late == "a" else compared(whole, midway)
+    assert (found.mode, found.pair.turned, found.pair.rule) == ("two-places", late, "endpoints-and-numbers")
+    assert found.a.client == found.b.client == whole.connection.client
+    assert found.a.client_data.octets == (0 if late == "a" else 100)
+    both = [row for row in found.rows if row.a and row.b]
+    assert [row.shown.from_client for row in both] == [False, True]
+    assert all(not row.differences for row in both)
+    assert not [fact for fact in found.facts if "address" in fact.what]
