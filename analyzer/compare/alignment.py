@@ -9,7 +9,6 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from statistics import median
 from typing import Final, NamedTuple
 
 from analyzer.compare.model import Mode, Observation
@@ -238,7 +237,7 @@ def _partners(
     sign = 1 if fewer is ones else -1
     # Nothing matched yet: take the last ones, because a repetition is what got through.
     apart = (
-        sign * int(median(differences)) if differences else more[-1][1].one.time_ns - fewer[-1][1].one.time_ns
+        sign * sorted(differences)[len(differences) // 2] if differences else more[-1][1].one.time_ns - fewer[-1][1].one.time_ns
     )
     place = 0
     for count, one in enumerate(fewer, 1):

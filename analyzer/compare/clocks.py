@@ -11,7 +11,6 @@ calibrating measurements of packet transit times", 1998; the hull is that of Moo
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from statistics import median
 from typing import Final, NamedTuple
 
 from analyzer.compare.model import Clocks
@@ -82,7 +81,7 @@ def _client_side(passages: Iterable[Passage], points: Sequence[Sequence[tuple[in
             return "a" if before > after else "b"
     if not all(points):
         return ""
-    client, server = (median(y for _, y in side) for side in points)
+    client, server = (sorted(y for _, y in side)[len(side) // 2] for side in points)
     return "" if client == server else "a" if client > server else "b"
 
 
