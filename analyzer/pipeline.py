@@ -11,15 +11,16 @@ from collections.abc import Iterator, Sequence
 from analyzer.capture import Records, open_capture
 from analyzer.errors import InputError, UsageError
 from analyzer.passes import Pass
+from analyzer.tcp.connection import ERRORS_KEPT
 from analyzer.tcp.connection import Connection as Machine
 from analyzer.tcp.states import state_name
 from analyzer.text import inert, say
-from analyzer.trace.build import Row, build_connection, build_segments, make_row
-from analyzer.trace.model import Capture, Connection, Segment, Trace
+from analyzer.trace.build import Row, build_connection, build_segments, last_error, make_row
+from analyzer.trace.model import Capture, Connection, IcmpError, Segment, Trace
 from analyzer.wire.link_types import link_type_name
 from analyzer.wire.skips import skip_name
 
-__all__ = ["Following", "Sighting", "analyze", "follow"]
+__all__ = ["ErrorSighting", "Following", "Sighting", "analyze", "follow"]
 
 SEGMENTS_KEPT = 50_000
 """Up to here the segments stay in memory (about 25 MB); past it they are read again when asked for."""
@@ -89,14 +90,19 @@ class Following:
         # The rows are kept here, where each is made anyway.
         self._pass = Pass(0, set())
 
-    def __iter__(self) -> Iterator[Sighting]:
-        """Each segment as soon as its frame has come; what is no segment is counted and passed over."""
+    def __iter__(self) -> Iterator[Sighting | ErrorSighting]:
+        """Each segment as soon as its frame has come, and each ICMP error about one that is kept.
+
+        What else is no segment is counted and passed over."""
         records, run = self._records, self._pass
         machines = run.table.connections
         while records.advance():
             known = len(machines)
             number = int(run.take(records))
             if number < 0:
+                hearer = run.hearer
+                if hearer is not None and hearer.error_count <= ERRORS_KEPT:
+                    yield ErrorSighting(hearer)
                 continue
             row = make_row(run.header, run.table.step, int(records.frame), int(records.time_ns))
             self._remember(number, row)
@@ -156,11 +162,25 @@ class Sighting:
         return {state_name(end.state) for end in (self._machine.first, self._machine.second)} <= _OVER
 
 
+class ErrorSighting:
+    """An ICMP error just seen, about a segment of the connection `number`."""
+
+    __slots__ = ("error", "number", "time_ns")
+
+    def __init__(self, machine: Machine) -> None:
+        self.number = int(machine.number)
+        self.error: IcmpError = last_error(machine)
+        self.time_ns = self.error.time_ns
+
+
 class _NoSegments:
     """The source of a connection that is judged before its end."""
 
     def segments(self, number: int) -> Sequence[Segment]:
         return ()
+
+    def at_hand(self, number: int) -> bool:
+        return False
 
     def picture(self, connection: Connection) -> str:
         raise UsageError(say("connection {number} has not ended yet", number=connection.id))
@@ -184,6 +204,9 @@ class _StoredSegments:
             machine = self._machines[number]
             self._latest = (number, tuple(build_segments(machine, self._rows_of(number))))
         return self._latest[1]
+
+    def at_hand(self, number: int) -> bool:
+        return self._complete or number in self._rows
 
     def _rows_of(self, number: int) -> list[Row]:
         if number not in self._rows and not self._complete:
@@ -243,4 +266,5 @@ def _describe(path: str, records: Records, done: Pass, display_filter: str | Non
         warnings=tuple(records.warnings),
         lost_frames=records.lost,
         display_filter=None if display_filter is None else inert(display_filter),
+        icmp_errors_elsewhere=dict(sorted(done.errors_elsewhere.items())),
     )

@@ -203,6 +203,7 @@ def _replay(scenario: Scenario, speed: float, ascii_only: bool) -> None:
 
 def _show(following: Following, ascii_only: bool, speed: float = 0.0) -> None:
     """Print each segment when it is seen; with a speed, when its time has come."""
+    from analyzer.pipeline import ErrorSighting
     from analyzer.report.live import GrowingLadder
     from analyzer.report.terminal import style_of
 
@@ -213,9 +214,13 @@ def _show(following: Following, ascii_only: bool, speed: float = 0.0) -> None:
             first_time_ns = first_time_ns or sighting.time_ns
             due = began + (sighting.time_ns - first_time_ns) / SECOND_NS / speed
             time.sleep(max(0.0, due - time.monotonic()))
-        segment = sighting.segment
-        lines = list(ladder.connection_lines(sighting.connection, segment)) if sighting.new else []
-        lines += ladder.segment_lines(sighting.number, segment)
+        lines: list[str] = []
+        if isinstance(sighting, ErrorSighting):
+            lines += ladder.error_lines(sighting.number, sighting.error)
+        else:
+            segment = sighting.segment
+            lines += ladder.connection_lines(sighting.connection, segment) if sighting.new else ()
+            lines += ladder.segment_lines(sighting.number, segment)
         sys.stdout.write("".join(f"{line}\n" for line in lines))
         sys.stdout.flush()
 

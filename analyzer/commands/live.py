@@ -150,12 +150,21 @@ def _show(
     live: Live, following: Following, ladder: GrowingLadder, *, count: int | None, until_closed: bool
 ) -> None:
     """Print each segment when it comes, until the capture or the wish for more ends."""
+    from analyzer.pipeline import ErrorSighting
+
     second = shown = 0
     hidden = 0
     headed: set[int] = set()
     unfinished: set[int] = set()
     write = sys.stdout.write
-    for seen, sighting in enumerate(following, 1):
+    seen = 0
+    for sighting in following:
+        if isinstance(sighting, ErrorSighting):
+            if not hidden and sighting.number in headed:
+                write("".join(f"{line}\n" for line in ladder.error_lines(sighting.number, sighting.error)))
+                sys.stdout.flush()
+            continue
+        seen += 1
         now = int(time.monotonic())
         if now != second and not hidden:
             second, shown = now, 0
