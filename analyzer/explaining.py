@@ -22,10 +22,10 @@ from analyzer.trace.neighbours import neighbours
 from analyzer.wire.checksum import computed_checksum, judge_checksum
 from analyzer.wire.fallback import decode_with_dpkt
 from analyzer.wire.header import Header
-from analyzer.wire.icmp import ErrorMessage, error_text, read_error
+from analyzer.wire.icmp import ICMP, ICMPV6, ErrorMessage, error_text, read_error
 from analyzer.wire.layers import layers_of
 from analyzer.wire.option_list import list_options
-from analyzer.wire.skips import SEGMENT, skip_name
+from analyzer.wire.skips import PROTOCOL, SEGMENT, skip_name
 
 __all__ = ["PAYLOAD_EXPLAINED", "dissect", "explain", "summarize"]
 
@@ -137,9 +137,10 @@ def _find(path: str, frame: int) -> _Found:
                 == SEGMENT
             ):
                 return found
-            message = read_error(octets, int(header.ip_offset), len(octets)) if header.ip_offset else None
-            if message is not None:
-                return found._replace(message=message)
+            if code in (PROTOCOL + ICMP, PROTOCOL + ICMPV6):
+                message = read_error(octets, int(header.ip_offset), len(octets))
+                if message is not None:
+                    return found._replace(message=message)
             raise UsageError(
                 say(
                     "frame {frame} is {what}: there is no TCP segment in it",

@@ -6,7 +6,7 @@ Nothing here decides anything about TCP, files or pictures; it connects the laye
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from analyzer.capture import Records, open_capture
 from analyzer.errors import InputError, UsageError
@@ -20,7 +20,7 @@ from analyzer.trace.model import Capture, Connection, IcmpError, Segment, Trace
 from analyzer.wire.link_types import link_type_name
 from analyzer.wire.skips import skip_name
 
-__all__ = ["ErrorSighting", "Following", "Sighting", "analyze", "follow"]
+__all__ = ["Following", "Sighting", "analyze", "follow"]
 
 SEGMENTS_KEPT = 50_000
 """Up to here the segments stay in memory (about 25 MB); past it they are read again when asked for."""
@@ -79,9 +79,13 @@ def follow(
 
 
 class Following:
-    """The segments of a growing capture, one at a time, and at the end the trace."""
+    """The segments of a growing capture, one at a time, and at the end the trace.
+
+    on_error: told the number of a connection, and the ICMP error about it that has just come, as far as it is kept.
+    """
 
     def __init__(self, records: Records, name: str, stored: str | None, keep: int) -> None:
+        self.on_error: Callable[[int, IcmpError], None] = lambda number, error: None
         self._records = records
         self._name = name
         self._stored = stored
@@ -90,10 +94,8 @@ class Following:
         # The rows are kept here, where each is made anyway.
         self._pass = Pass(0, set())
 
-    def __iter__(self) -> Iterator[Sighting | ErrorSighting]:
-        """Each segment as soon as its frame has come, and each ICMP error about one that is kept.
-
-        What else is no segment is counted and passed over."""
+    def __iter__(self) -> Iterator[Sighting]:
+        """Each segment as soon as its frame has come; what is no segment is counted and passed over."""
         records, run = self._records, self._pass
         machines = run.table.connections
         while records.advance():
@@ -102,7 +104,7 @@ class Following:
             if number < 0:
                 hearer = run.hearer
                 if hearer is not None and hearer.error_count <= ERRORS_KEPT:
-                    yield ErrorSighting(hearer)
+                    self.on_error(int(hearer.number), last_error(hearer))
                 continue
             row = make_row(run.header, run.table.step, int(records.frame), int(records.time_ns))
             self._remember(number, row)
@@ -160,17 +162,6 @@ class Sighting:
     def over(self) -> bool:
         """Whether neither endpoint will send anything more: all closed, refused or reset."""
         return {state_name(end.state) for end in (self._machine.first, self._machine.second)} <= _OVER
-
-
-class ErrorSighting:
-    """An ICMP error just seen, about a segment of the connection `number`."""
-
-    __slots__ = ("error", "number", "time_ns")
-
-    def __init__(self, machine: Machine) -> None:
-        self.number = int(machine.number)
-        self.error: IcmpError = last_error(machine)
-        self.time_ns = self.error.time_ns
 
 
 class _NoSegments:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from analyzer.capture.live import Live
     from analyzer.pipeline import Following
     from analyzer.report.live import GrowingLadder
+    from analyzer.trace.model import IcmpError
 
 __all__ = ["command"]
 
@@ -150,21 +151,19 @@ def _show(
     live: Live, following: Following, ladder: GrowingLadder, *, count: int | None, until_closed: bool
 ) -> None:
     """Print each segment when it comes, until the capture or the wish for more ends."""
-    from analyzer.pipeline import ErrorSighting
-
     second = shown = 0
     hidden = 0
     headed: set[int] = set()
     unfinished: set[int] = set()
     write = sys.stdout.write
-    seen = 0
-    for sighting in following:
-        if isinstance(sighting, ErrorSighting):
-            if not hidden and sighting.number in headed:
-                write("".join(f"{line}\n" for line in ladder.error_lines(sighting.number, sighting.error)))
-                sys.stdout.flush()
-            continue
-        seen += 1
+
+    def show_error(number: int, error: IcmpError) -> None:
+        if not hidden and number in headed:
+            write("".join(f"{line}\n" for line in ladder.error_lines(number, error)))
+            sys.stdout.flush()
+
+    following.on_error = show_error
+    for seen, sighting in enumerate(following, 1):
         now = int(time.monotonic())
         if now != second and not hidden:
             second, shown = now, 0

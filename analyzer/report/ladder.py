@@ -134,6 +134,7 @@ def plan_for(diagram: Diagram, clock: Clock, style: Style) -> Plan:
     """The first layout in which every row of the diagram fits; the last one takes whatever comes."""
     arrows = [row for row in diagram.rows if isinstance(row, Arrow)]
     core = max((len(" ".join(_numbers(row))) for row in arrows), default=0)
+    said = max((columns(own(row.text, style)) for row in diagram.rows if isinstance(row, Notice)), default=0)
     excerpts = max((columns(foreign(row.text, style)) for row in arrows), default=0)
     left = max(
         len(state) for state in (diagram.left.initial_state, *(row.left_state or "" for row in arrows))
@@ -169,7 +170,7 @@ def plan_for(diagram: Diagram, clock: Clock, style: Style) -> Plan:
         least = (
             core + layout.lead + 4 + (min(excerpts, LEAST_EXCERPT) + 1 if layout.excerpt and excerpts else 0)
         )
-        wanted = core + layout.lead + 4 + (excerpts and excerpts + 1) + SPARE
+        wanted = max(core + layout.lead + 4 + (excerpts and excerpts + 1), said + 2) + SPARE
         # `beside` is what should stand at the right of the lifelines, `needed` what has to.
         beside = needed = 0
         if layout.aside and not layout.lanes:

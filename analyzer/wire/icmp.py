@@ -151,7 +151,9 @@ def read_error(block: bytes, at: int, end: int) -> ErrorMessage | None:
         quote_end = min(quote_end, start + 8 + measured)
     quoted = Header()
     segment = _past_ip(block, start + 8, quote_end, quoted)
-    if segment is None or segment.protocol != PROTOCOL_TCP or segment.inside + 8 > quote_end:
+    if segment is None or quoted.ip_version != version:
+        return None
+    if segment.protocol != PROTOCOL_TCP or segment.inside + 8 > quote_end:
         return None
     ports = segment.inside
     quoted.source_port = _number(block, ports, 2)
