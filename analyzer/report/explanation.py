@@ -26,7 +26,7 @@ from analyzer.wire.option_list import Option
 __all__ = ["dissection_lines", "explanation_lines"]
 
 LABELS_BY_NAME: Final = {label.name: label for label in LABELS}
-KIND_MEANINGS: Final = {kind.name: kind.meaning for kind in ERROR_KINDS.values()}
+KIND_MEANINGS: Final = {(version, kind.name): kind.meaning for (version, _, _), kind in ERROR_KINDS.items()}
 NOTES_BY_NAME: Final = {note.name: note for note in NOTES}
 
 OCTETS_IN_ROW: Final = 16
@@ -142,10 +142,14 @@ def _error(explanation: Explanation, style: Style) -> Iterator[str]:
     error = explanation.error
     if error is None:
         return iter(())
+    version = 6 if ":" in error.sender else 4
     later = error.time_ns - explanation.segment.time_ns
     return _table(
         [
-            (say("says"), [error_sentence(explanation.connection, error), say(KIND_MEANINGS[error.kind])]),
+            (
+                say("says"),
+                [error_sentence(explanation.connection, error), say(KIND_MEANINGS[version, error.kind])],
+            ),
             (say("after"), [duration(later)]),
             (
                 say("states"),

@@ -30,9 +30,15 @@ class ErrorKind(NamedTuple):
     detail: str = ""
 
 
-# Why a connection hears of it, and what RFC 9293 3.9.2.2 lets its sender do. A soft error may pass and ends
-# nothing; a hard one should end the connection, which RFC 5927 4 takes back for one that is open.
-_SOFT: Final = "a soft error: it may pass, so TCP keeps trying and only tells the application"
+# What RFC 9293 3.9.2.2 lets the sender of the segment do. A soft error may pass and ends nothing, but RFC 5461
+# found that many systems end an opening by it; a hard one should end the connection, which RFC 5927 takes back
+# for one that is open. RFC 9293 sorts only some errors.
+_SOFT: Final = (
+    "a soft error: it may pass, so TCP keeps trying, though many systems give up an opening (RFC 5461)"
+)
+_UNSORTED: Final = (
+    "neither soft nor hard for RFC 9293: many systems give up an opening, and keep what is open"
+)
 _HARD: Final = "a hard error: TCP should give the connection up, unless it is open already (RFC 5927)"
 
 _ALL: Final = -1
@@ -52,17 +58,19 @@ ERROR_KINDS: Final = {
         MTU,
     ),
     (4, 3, 5): ErrorKind("source-route-failed", "source route failed", _SOFT),
-    (4, 3, 6): ErrorKind("net-unknown", "destination network unknown", _SOFT),
-    (4, 3, 7): ErrorKind("host-unknown", "destination host unknown", _SOFT),
-    (4, 3, 8): ErrorKind("host-isolated", "source host isolated", _SOFT),
-    (4, 3, 9): ErrorKind("net-prohibited", "network administratively prohibited", _SOFT),
-    (4, 3, 10): ErrorKind("host-prohibited", "host administratively prohibited", _SOFT),
-    (4, 3, 11): ErrorKind("net-unreachable-for-service", "network unreachable for type of service", _SOFT),
-    (4, 3, 12): ErrorKind("host-unreachable-for-service", "host unreachable for type of service", _SOFT),
-    (4, 3, 13): ErrorKind("administratively-prohibited", "administratively prohibited", _SOFT),
-    (4, 3, 14): ErrorKind("precedence-violation", "host precedence violation", _SOFT),
-    (4, 3, 15): ErrorKind("precedence-cutoff", "precedence cutoff in effect", _SOFT),
-    (4, 3, _ALL): ErrorKind("destination-unreachable", "destination unreachable", _SOFT),
+    (4, 3, 6): ErrorKind("net-unknown", "destination network unknown", _UNSORTED),
+    (4, 3, 7): ErrorKind("host-unknown", "destination host unknown", _UNSORTED),
+    (4, 3, 8): ErrorKind("host-isolated", "source host isolated", _UNSORTED),
+    (4, 3, 9): ErrorKind("net-prohibited", "network administratively prohibited", _UNSORTED),
+    (4, 3, 10): ErrorKind("host-prohibited", "host administratively prohibited", _UNSORTED),
+    (4, 3, 11): ErrorKind(
+        "net-unreachable-for-service", "network unreachable for type of service", _UNSORTED
+    ),
+    (4, 3, 12): ErrorKind("host-unreachable-for-service", "host unreachable for type of service", _UNSORTED),
+    (4, 3, 13): ErrorKind("administratively-prohibited", "administratively prohibited", _UNSORTED),
+    (4, 3, 14): ErrorKind("precedence-violation", "host precedence violation", _UNSORTED),
+    (4, 3, 15): ErrorKind("precedence-cutoff", "precedence cutoff in effect", _UNSORTED),
+    (4, 3, _ALL): ErrorKind("destination-unreachable", "destination unreachable", _UNSORTED),
     (4, 4, _ALL): ErrorKind("source-quench", "source quench", "TCP has to ignore it (RFC 6633)"),
     (4, 5, _ALL): ErrorKind(
         "redirect", "redirect to {detail}", "a better first hop for the packets that follow", GATEWAY
@@ -73,12 +81,12 @@ ERROR_KINDS: Final = {
     (4, 12, _ALL): ErrorKind("parameter-problem", "parameter problem", _SOFT),
     (6, 1, 0): ErrorKind("no-route", "no route to destination", _SOFT),
     (6, 1, 1): ErrorKind("administratively-prohibited", "administratively prohibited", _HARD),
-    (6, 1, 2): ErrorKind("beyond-scope", "beyond scope of source address", _SOFT),
+    (6, 1, 2): ErrorKind("beyond-scope", "beyond scope of source address", _UNSORTED),
     (6, 1, 3): ErrorKind("address-unreachable", "address unreachable", _SOFT),
     (6, 1, 4): ErrorKind("port-unreachable", "port unreachable", _HARD),
-    (6, 1, 5): ErrorKind("source-address-failed", "source address failed the policy", _SOFT),
-    (6, 1, 6): ErrorKind("route-rejected", "reject route to destination", _SOFT),
-    (6, 1, _ALL): ErrorKind("destination-unreachable", "destination unreachable", _SOFT),
+    (6, 1, 5): ErrorKind("source-address-failed", "source address failed the policy", _UNSORTED),
+    (6, 1, 6): ErrorKind("route-rejected", "reject route to destination", _UNSORTED),
+    (6, 1, _ALL): ErrorKind("destination-unreachable", "destination unreachable", _UNSORTED),
     (6, 2, _ALL): ErrorKind(
         "packet-too-big",
         "packet too big, MTU {detail}",
