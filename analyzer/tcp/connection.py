@@ -22,7 +22,7 @@ from analyzer.tcp.step import Step
 from analyzer.tcp.zeek import ZeekView
 from analyzer.wire import header as flag
 from analyzer.wire.header import Header
-from analyzer.wire.icmp import ErrorMessage
+from analyzer.wire.icmp import ErrorKind, ErrorMessage
 from analyzer.wire.options import Options
 
 __all__ = ["ERRORS_KEPT", "Connection", "HeardError"]
@@ -39,13 +39,18 @@ ERRORS_KEPT: Final = 16
 
 
 class HeardError(NamedTuple):
-    """An ICMP error about a segment of the connection.
+    """An ICMP error about a segment of the connection, without what is known of the connection anyway.
 
+    kind, number, sender_high, sender_low: as in `ErrorMessage`. seq: that of the segment.
     direction: 0 where the first endpoint sent that segment, 1 for the second.
     answers: the frame of that segment where it is the last one its endpoint had sent; else 0.
     """
 
-    message: ErrorMessage
+    kind: ErrorKind
+    number: int
+    sender_high: int
+    sender_low: int
+    seq: int
     frame: int
     time_ns: int
     direction: int
@@ -178,8 +183,21 @@ class Connection:
         if self.errors is None:
             self.errors = []
         if len(self.errors) < ERRORS_KEPT:
-            answers = int(sender.last_frame) if sender.last_seq == message.quoted.seq else 0
-            self.errors.append(HeardError(message, int(frame), int(time_ns), int(direction), answers))
+            kind, number, high, low, quoted = message
+            answers = int(sender.last_frame) if sender.last_seq == quoted.seq else 0
+            self.errors.append(
+                HeardError(
+                    kind,
+                    number,
+                    high,
+                    low,
+                    int(quoted.seq),
+                    int(frame),
+                    int(time_ns),
+                    int(direction),
+                    answers,
+                )
+            )
 
     # What comes before any meaning: numbers, options, counts.
 

@@ -144,18 +144,17 @@ def last_error(machine: Machine) -> IcmpError:
 
 
 def _error(machine: Machine, heard: HeardError, client: int) -> IcmpError:
-    kind, number, high, low, quoted = heard.message
     base = int((machine.first if heard.direction == 0 else machine.second).base)
     return IcmpError(
         frame=heard.frame,
         time_ns=heard.time_ns,
-        sender=_address(machine.ip_version, high, low),
-        kind=kind.name,
-        text=say(error_text(kind, number)),
+        sender=_address(machine.ip_version, heard.sender_high, heard.sender_low),
+        kind=heard.kind.name,
+        text=say(error_text(heard.kind, heard.number)),
         about=_side(heard.direction, client),
-        seq=None if base < 0 else int(difference(quoted.seq, base)) & 0xFFFFFFFF,
+        seq=None if base < 0 else int(difference(heard.seq, base)) & 0xFFFFFFFF,
         answers=heard.answers or None,
-        mtu=number or None if kind.detail == MTU else None,
+        mtu=heard.number or None if heard.kind.detail == MTU else None,
     )
 
 
