@@ -237,7 +237,9 @@ def _partners(
     sign = 1 if fewer is ones else -1
     # Nothing matched yet: take the last ones, because a repetition is what got through.
     apart = (
-        sign * sorted(differences)[len(differences) // 2] if differences else more[-1][1].one.time_ns - fewer[-1][1].one.time_ns
+        sign * sorted(differences)[len(differences) // 2]
+        if differences
+        else more[-1][1].one.time_ns - fewer[-1][1].one.time_ns
     )
     place = 0
     for count, one in enumerate(fewer, 1):

@@ -60,6 +60,9 @@ class Seen(NamedTuple):
 
 
 class _Nothing:
+    def at_hand(self, number: int) -> bool:
+        return True
+
     def segments(self, number: int) -> list[Segment]:
         return []
 
