@@ -28,7 +28,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "capture": ("errors", "text"),
     "passes": ("trace", "capture"),
     "pipeline": ("report", "check", "passes"),
-    "lab": ("pipeline",),
+    "lab": ("comparing",),
     "cluster": ("pipeline",),
     "explaining": ("pipeline",),
     "comparing": ("pipeline",),

@@ -319,10 +319,11 @@ def _role(row: ComparedArrow) -> str:
 
 def _arrow(row: ComparedArrow, plan: _Plan, style: Style) -> Iterator[list[Span]]:
     role = _role(row)
-    shaft, _, moved = shaft_of(row.arrow, "", plan.middle, 1, style)
+    # One that is lost ends before the other side.
+    short = 2 if row.lost else 0
+    shaft, _, moved = shaft_of(row.arrow, "", plan.middle - short, 1, style)
     if row.lost:
-        # It sets out and ends on the way.
-        shaft = f"{shaft[:-3]}×  " if row.arrow.to_right else f"  ×{shaft[3:]}"
+        shaft = f"{shaft[:-1]}×  " if row.arrow.to_right else f"  ×{shaft[1:]}"
     labels, marks = own(_labels(row), style), own(" · ".join(row.marks), style)
     aside: list[Span] = []
     # The acknowledgement is the first to go; the number of the segment is not given up.
