@@ -36,8 +36,6 @@ class _Span(click.ParamType[int]):
     name = "time"
 
     def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
         found = re.fullmatch(r"(\d+(?:\.\d*)?) ?(ns|us|µs|ms|s)", str(value))
         if found is None:
             self.fail(

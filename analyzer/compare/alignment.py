@@ -306,7 +306,7 @@ def _turns(group: Iterable[_Placed]) -> int:
 
 
 def _parts(left: list[_Placed], right: list[_Placed]) -> list[Match]:
-    """Long segments of one capture of which the other has some of the pieces."""
+    """Long segments of one capture of which the other has some of the pieces, or all with other flags."""
     found: list[Match] = []
     used: tuple[set[int], set[int]] = (set(), set())
     for side, (whole, pieces) in enumerate(((left, right), (right, left))):
@@ -323,8 +323,6 @@ def _parts(left: list[_Placed], right: list[_Placed]) -> list[Match]:
                     reached = finish
             if inside and place not in used[side]:
                 missing = numbers.one.length - sum(placed[1].one.length for placed in inside)
-                if missing <= 0:
-                    continue
                 others = tuple(sorted(placed[0] for placed in inside))
                 found.append(
                     Match((place,), others, missing) if side == 0 else Match(others, (place,), missing)

@@ -40,7 +40,7 @@ ABSENT: Final = "none"
 def segment_changes(
     a: Sequence[Observation], b: Sequence[Observation], numbering: Numbering, mode: Mode
 ) -> Iterator[Change]:
-    """What one segment of A, or several in a row, has otherwise in B.
+    """What one segment of A, or several in a row, has otherwise in B, which covers as many octets.
 
     Between two runs the window is compared in a SYN alone, for it depends on who reads when, and so are the values
     of timestamps and the traffic class not at all.
@@ -61,16 +61,12 @@ def segment_changes(
             str((one.ack - base) % 2**32),
             str((two.ack - base - numbering.shifts[1 - side]) % 2**32),
         )
-    if sum(x.length for x in a) != sum(x.length for x in b):
-        if not joined:
-            yield Change("changed", "length", str(one.length), str(two.length))
-    else:
-        contents = joined_content(a), joined_content(b)
-        if None not in contents:
-            if contents[0] != contents[1]:
-                yield _payload_change(a[0], b[0])
-        elif not _same_beginnings(a[0].payload, b[0].payload):
+    contents = joined_content(a), joined_content(b)
+    if None not in contents:
+        if contents[0] != contents[1]:
             yield _payload_change(a[0], b[0])
+    elif not _same_beginnings(a[0].payload, b[0].payload):
+        yield _payload_change(a[0], b[0])
     if joined:
         return
     if one.window != two.window and (places or one.flags & SYN):

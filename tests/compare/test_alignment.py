@@ -102,6 +102,13 @@ def test_a_piece_of_a_joined_segment_is_missing() -> None:
     assert differing(compared(b, seen(BURST))) == ["4+5|4 missing resegmented [1448 octets]"]
 
 
+def test_pieces_of_which_the_last_alone_ends_the_connection() -> None:
+    b = seen(PIECES.replace("> P. 2897:4345(1448)", "> FP. 2897:4345(1448)"))
+    assert (
+        differing(compared(seen(BURST), b))[0] == "4|4+5+6 changed resegmented [flags PSH,ACK -> FIN,PSH,ACK]"
+    )
+
+
 def test_joined_octets_that_differ_are_changed() -> None:
     b = seen(PIECES)
     b.segments[4] = b.segments[4]._replace(content=5)
