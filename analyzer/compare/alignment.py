@@ -279,7 +279,7 @@ def _regroup(left: list[_Placed], right: list[_Placed]) -> tuple[list[Match], li
                 break
             group[side].append(following)
             ends[side] = _end(following[1])
-        if ends[0] == ends[1] and _turns(group[0]) == _turns(group[1]):
+        if ends[0] == ends[1]:
             match = Match(tuple(sorted(p for p, _ in group[0])), tuple(sorted(p for p, _ in group[1])))
             found.append(match)
             used[0].update(match.a)
@@ -298,15 +298,8 @@ def _end(numbers: _Numbers) -> int:
     return (numbers.seq + numbers.one.length) % 2**32
 
 
-def _turns(group: Iterable[_Placed]) -> int:
-    flags = 0
-    for _, numbers in group:
-        flags |= numbers.one.flags & TURNS
-    return flags
-
-
 def _parts(left: list[_Placed], right: list[_Placed]) -> list[Match]:
-    """Long segments of one capture of which the other has some of the pieces, or all with other flags."""
+    """Long segments of one capture of which the other has some of the pieces."""
     found: list[Match] = []
     used: tuple[set[int], set[int]] = (set(), set())
     for side, (whole, pieces) in enumerate(((left, right), (right, left))):

@@ -106,6 +106,11 @@ def test_a_clock_that_runs_faster_is_told_from_a_way_that_grows_longer() -> None
     growing = tuple(10 + number for number in range(40))
     assert estimate_clocks(passages(there=growing, back=growing)).drift == 0
     assert estimate_clocks(passages(there=jitter, back=jitter[::-1], drift=50e-3)).drift == 0
+    assert estimate_clocks(passages(there=growing, back=(10,) * 40, every=5000)).drift == 0
+    # Two fast segments close to each other are an accident, even where the way back has the like.
+    there, back = ([30] * 40 for _ in range(2))
+    there[19:22], back[19:22] = [10, 30, 11], [11, 30, 10]
+    assert estimate_clocks(passages(there=tuple(there), back=tuple(back), every=1000)).drift == 0
     few = (10,) * 5
     assert estimate_clocks(passages(there=few, back=few, drift=50e-6, every=1000)).drift == 0
 
