@@ -93,7 +93,7 @@ def _rows(
     clocks: Clocks | None,
     tolerance_ns: int,
 ) -> list[Row]:
-    moved = _moved(matches, a)
+    moved = _moved(matches, a, clocks)
     in_both = {
         (one.from_client, one.seq, *_again(one))
         for match in matches
@@ -164,8 +164,8 @@ def _alone(
     return "repeated" if (one.from_client, one.seq, length, turns, ack) in in_both else "missing"
 
 
-def _moved(matches: Sequence[Match], a: Sequence[Observation]) -> set[int]:
-    """The matches that stand elsewhere in B among those of the same sender."""
+def _moved(matches: Sequence[Match], a: Sequence[Observation], clocks: Clocks | None) -> set[int]:
+    """The matches that arrive in another place than they were sent, among those of the same sender."""
     moved: set[int] = set()
     for from_client in (True, False):
         numbers = [
@@ -173,9 +173,12 @@ def _moved(matches: Sequence[Match], a: Sequence[Observation]) -> set[int]:
             for number, match in enumerate(matches)
             if match.a and match.b and a[match.a[0]].from_client is from_client
         ]
-        moved |= {
-            numbers[position] for position in out_of_order([matches[number].b[0] for number in numbers])
-        }
+        places = [matches[number].b[0] for number in numbers]
+        if clocks is not None and clocks.client_side and (clocks.client_side == "b") == from_client:
+            # They travel towards A: it is B that has them in the order in which they were sent.
+            numbers.sort(key=lambda number: matches[number].b[0])
+            places = [matches[number].a[0] for number in numbers]
+        moved |= {numbers[position] for position in out_of_order(places)}
     return moved
 
 

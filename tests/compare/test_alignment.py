@@ -73,6 +73,8 @@ def test_two_that_overtake_each_other() -> None:
     a = seen(LOSSY)
     b = moved(a, change=lambda one: one._replace(time_ns=one.time_ns + 11_000_000) if one.frame == 5 else one)
     assert differing(compared(a, b)) == ["5|6 reordered"]
+    # The one that is overtaken is the same whichever capture is A.
+    assert differing(compared(b, a)) == ["6|5 reordered"]
 
 
 BURST = SYNS + "> P. 1:4345(4344) ack 1\n< . 1:1(0) ack 4345\n> P. 4345:4445(100) ack 1"
