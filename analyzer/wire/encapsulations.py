@@ -491,19 +491,25 @@ def _avs(span: Span) -> Inside:
 
 NETFILTER: Final = 12
 LOGGED_PACKET: Final = 0x0400
+PACKET_HEADER: Final = 1
 PAYLOAD: Final = 9
+BRIDGE: Final = 7
+"""The family of what a bridge logs, where the type of the frame is told instead."""
 
 
 def _nflog(span: Span) -> Inside:
     """Attributes behind a header of four octets, in the byte order of the host that captured: little endian, nearly."""
     family, at = span.number(0, 1), 4
+    key = _FAMILIES.get(family)
     while at + 4 <= span.length:
         order = "little" if span.number(at, 2, "little") <= span.length - at else "big"
         length = span.number(at, 2, order)
         if length < 4:
             return NOTHING
-        if span.number(at + 2, 2, order) & 0x7FFF == PAYLOAD:
-            key = _FAMILIES.get(family)
+        kind = span.number(at + 2, 2, order) & 0x7FFF
+        if kind == PACKET_HEADER and family == BRIDGE:
+            key = _of_type(span.number(at + 4, 2))
+        if kind == PAYLOAD:
             return NOTHING if key is None else (span.inside(key, at + 4, length - 4),)
         at += length + 3 & ~3
     return NOTHING
@@ -536,7 +542,22 @@ def _mpls(span: Span) -> Inside:
     while not span.number(at + 2, 1) & 1:
         at += 4
     # The labels do not say what they carry: the first half octet of an IP packet does (RFC 4928 3).
-    return _by_version(span, at + 4)
+    return _by_version(span, at + 4) or _pseudowire(span, at + 4)
+
+
+def _pseudowire(span: Span, start: int) -> Inside:
+    """An Ethernet frame behind a control word, which begins with four bits of 0 (RFC 4385 3), or else without one.
+
+    Nothing says that it is one, so that it has to hold an IP packet, behind VLAN tags at most, to be believed.
+    """
+    at = start if span.number(start, 1) >> 4 else start + 4
+    type_at = at + 12
+    while span.number(type_at, 2) in VLAN_ETHERTYPES:
+        type_at += 4
+    version = {ETHERTYPE_IPV4: 4, ETHERTYPE_IPV6: 6}.get(span.number(type_at, 2))
+    if version is None or span.number(type_at + 2, 1) >> 4 != version:
+        return NOTHING
+    return (span.inside(ETHERNET_FRAME, at),)
 
 
 def _mpls_facts(span: Span) -> tuple[str, ...]:
@@ -658,6 +679,8 @@ def _gre(span: Span) -> Inside:
     if kind == 0x88BE:
         # ERSPAN has a header of its own from the second version on, which comes with a sequence number.
         return (span.inside(ERSPAN if flags & 0x1000 else ETHERNET_FRAME, at),)
+    if kind == 0x6400:
+        return (span.inside(ETHERNET_FRAME, at),)
     if kind == 0x883E:
         # WCCP version 2 puts four octets before the packet.
         return _by_version(span, at) or _by_version(span, at + 4)

@@ -73,8 +73,11 @@ class Fragments:
         self.joined = 0
         block, start = header.block, int(header.ip_offset)
         captured = min(int(end), int(header.inner_end))
-        at, wire_end = int(header.inner_offset), int(header.inner_end)
+        at = int(header.inner_offset)
+        # What the packet says of itself counts, also where the frame was shorter.
         if block[start] >> 4 == 4:
+            length = int.from_bytes(block[start + 2 : start + 4], "big")
+            wire_end = start + length if length else int(header.inner_end)
             number = int.from_bytes(block[start + 6 : start + 8], "big")
             offset, more = (number & 0x1FFF) << 3, bool(number & 0x2000)
             # RFC 791 3.2: source, destination, protocol and identification.
@@ -83,6 +86,8 @@ class Fragments:
             )
             head = block[start:at]
         else:
+            length = int.from_bytes(block[start + 4 : start + 6], "big")
+            wire_end = start + 40 + length if length else int(header.inner_end)
             number = int.from_bytes(block[at + 2 : at + 4], "big")
             offset, more = number & 0xFFF8, bool(number & 1)
             # RFC 8200 4.5: source, destination and identification.
