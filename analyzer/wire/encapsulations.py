@@ -468,11 +468,11 @@ def _radiotap(span: Span) -> Inside:
     # The header alone is given to dpkt; an IEEE 802.11 frame of most kinds is more than it reads.
     try:
         header = radiotap.Radiotap(span.block[span.at : span.at + length])
-        flags = header.flags if header.flags_present else None
+        flags = header.flags.val if header.flags_present else 0
     except (dpkt.Error, IndexError):
         return NOTHING
-    checksum = 4 if flags is not None and flags.fcs else 0
-    key = PADDED_WIRELESS if flags is not None and flags.data_pad else WIRELESS
+    checksum = 4 if flags & 0x10 else 0
+    key = PADDED_WIRELESS if flags & 0x20 else WIRELESS
     return (span.inside(key, length, span.length - length - checksum),)
 
 
@@ -672,10 +672,10 @@ def _gre(span: Span) -> Inside:
         return NOTHING
     at = _gre_start(span)
     if flags & 7:
-        # RFC 2637 4.1: only PPP, and its length stands in the key.
-        if kind != 0x880B or not flags & 0x2000 or not flags & 0x1000:
+        # RFC 2637 4.1: there is a key, and the length of what follows stands in it.
+        if not flags & 0x2000:
             return NOTHING
-        return (span.inside(PPP, at, span.number(4, 2)),)
+        span = span.inside(span.key, 0, at + span.number(4, 2))
     if kind == 0x88BE:
         # ERSPAN has a header of its own from the second version on, which comes with a sequence number.
         return (span.inside(ERSPAN if flags & 0x1000 else ETHERNET_FRAME, at),)
