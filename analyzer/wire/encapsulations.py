@@ -358,7 +358,7 @@ def _erf(span: Span) -> Inside:
 
 
 def _ipnet(span: Span) -> Inside:
-    return _of_family(span, {1: 2, 2: 10}.get(span.number(1, 1), 0), 24)
+    return _of_family(span, span.number(1, 1), 24)
 
 
 def _pktap(span: Span) -> Inside:
@@ -842,7 +842,14 @@ def _capwap(span: Span) -> Inside:
     at = 4 * (first >> 19 & 0x1F)
     if not first & 0x100:
         return (span.inside(ETHERNET_FRAME, at),)
-    return (span.inside(WIRELESS, at),) if first >> 9 & 0x1F == 1 else NOTHING
+    if first >> 9 & 0x1F != 1:
+        return NOTHING
+    inside = span.inside(WIRELESS, at)
+    if not inside.number(0, 1) & 3:
+        return (inside,)
+    # The version of IEEE 802.11 is 0, so this is the frame control of access points that send it swapped.
+    octets = inside.block[inside.at : inside.end]
+    return (span.made(WIRELESS, octets[1::-1] + octets[2:]),)
 
 
 def _tzsp(span: Span) -> Inside:
@@ -932,8 +939,6 @@ def _rows() -> dict[int, Encapsulation]:
     add(link + 197, _erf, "Endace ERF")
     add(link + 219, _mpls, "RFC 3032", _mpls_facts)
     add(link + 226, _ipnet, "Solaris ipnet(7D)")
-    add(link + 240, _after(4, ETHERNET_FRAME), "netANALYZER")
-    add(link + 241, _after(12, ETHERNET_FRAME), "netANALYZER")
     add(link + 258, _pktap, "Darwin bsd/net/pktap.h")
     add(link + 259, _after(8, ETHERNET_FRAME), "IEEE 802.3ah")
     add(link + 274, _mpacket, "IEEE 802.3br")

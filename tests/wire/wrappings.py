@@ -1,5 +1,6 @@
 """One frame for every way of wrapping that is read, built octet by octet: the segment of `frames.py` is in each."""
 
+# ruff: noqa: E501 (a frame is a line)
 from __future__ import annotations
 
 import struct
@@ -23,7 +24,10 @@ class Wrapped(NamedTuple):
 def ip4(protocol: int, payload: bytes, identification: int = 9, fragment: int = 0) -> bytes:
     """An outer IPv4 packet. fragment: the flags and the offset in units of eight octets."""
     addresses = bytes((203, 0, 113, 1, 203, 0, 113, 2))
-    head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), identification, fragment, 64, protocol, 0) + addresses
+    head = (
+        struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), identification, fragment, 64, protocol, 0)
+        + addresses
+    )
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
 
 
@@ -125,13 +129,15 @@ WRAPPED: Final[Mapping[str, Wrapped]] = {
     "AX.25": Wrapped(3, MACS + b"\x60\x61" + b"\x03\xcc" + PACKET_4),
     "AX.25, KISS": Wrapped(202, b"\0" + MACS + b"\x60\x61" + b"\x03\xcc" + PACKET_4),
     "Token Ring": Wrapped(6, b"\x10\x40" + MACS + snap(0x0800, PACKET_4)),
-    "Token Ring, routed": Wrapped(6, b"\x10\x40" + MACS[:6] + b"\x82" + MACS[7:] + b"\x06\x30\0\x11\0\x20" + snap(0x0800, PACKET_4)),
+    "Token Ring, routed": Wrapped(
+        6, b"\x10\x40" + MACS[:6] + b"\x82" + MACS[7:] + b"\x06\x30\0\x11\0\x20" + snap(0x0800, PACKET_4)
+    ),
     "ARCNET": Wrapped(7, b"\1\2\xd4\0\0\5" + PACKET_4),
     "ARCNET, RFC 1051": Wrapped(7, b"\1\2\xf0" + PACKET_4),
     "ARCNET, Linux": Wrapped(129, b"\1\2\0\0\xd4\0\0\5" + PACKET_4),
     "ARCNET, exception frame": Wrapped(7, b"\1\2\xd4\xff\xff\xff\xd4\0\0\5" + PACKET_4),
     "ARCNET, IPv6": Wrapped(7, b"\1\2\xc4\0\0\5" + PACKET_6, 6),
-    "SLIP": Wrapped(8, bytes(16) + PACKET_4),
+    "SLIP": Wrapped(8, bytes(16) + PACKET_4, tshark=False),
     "PPP": Wrapped(9, b"\xff\3\0\x21" + PACKET_4),
     "PPP, compressed": Wrapped(9, b"\x21" + PACKET_4),
     "PPP, IPv6": Wrapped(9, b"\xff\3\0\x57" + PACKET_6, 6),
@@ -139,7 +145,7 @@ WRAPPED: Final[Mapping[str, Wrapped]] = {
     "PPP, bridging": Wrapped(9, b"\xff\3\0\x31\0\1" + FRAME_4),
     "PPP, HDLC": Wrapped(50, b"\xff\3\0\x21" + PACKET_4),
     "PPP or Cisco HDLC": Wrapped(50, b"\x0f\0\x08\0" + PACKET_4),
-    "PPP, pppd": Wrapped(166, b"\1\3\0\x21" + PACKET_4),
+    "PPP, pppd": Wrapped(166, b"\1\3\0\x21" + PACKET_4, tshark=False),
     "PPP, direction": Wrapped(204, b"\1\xff\3\0\x21" + PACKET_4),
     "PPPoE as link type": Wrapped(51, PPPOE + PACKET_4),
     "FDDI": Wrapped(10, b"\x50" + MACS + snap(0x0800, PACKET_4)),
@@ -149,37 +155,50 @@ WRAPPED: Final[Mapping[str, Wrapped]] = {
     "ATM, PPP": Wrapped(100, b"\xfe\xfe\3\xcf\0\x21" + PACKET_4),
     "ATM, SunATM": Wrapped(123, b"\x82\x05\0\x64" + snap(0x0800, PACKET_4)),
     "Cisco HDLC": Wrapped(104, b"\x0f\0\x08\0" + PACKET_4),
-    "Cisco HDLC, direction": Wrapped(205, b"\1\x0f\0\x86\xdd" + PACKET_6, 6),
+    "Cisco HDLC, direction": Wrapped(205, b"\1\x0f\0\x86\xdd" + PACKET_6, 6, tshark=False),
     "Frame Relay": Wrapped(107, b"\x18\x41\3\xcc" + PACKET_4),
     "Frame Relay, IPv6": Wrapped(107, b"\x18\x41\3\x8e" + PACKET_6, 6),
     "Frame Relay, SNAP": Wrapped(107, b"\x18\x41\3\0\x80\0\0\0\x08\0" + PACKET_4),
     "Frame Relay, bridged": Wrapped(107, b"\x18\x41\3\0\x80\0\x80\xc2\0\7" + FRAME_4),
     "Frame Relay, Cisco": Wrapped(107, b"\x18\x41\x08\0" + PACKET_4),
     "Frame Relay, long": Wrapped(107, b"\x18\x40\x40\x41\3\xcc" + PACKET_4),
-    "Frame Relay, direction": Wrapped(206, b"\0\x18\x41\3\xcc" + PACKET_4),
+    "Frame Relay, direction": Wrapped(206, b"\0\x18\x41\3\xcc" + PACKET_4, tshark=False),
     "OpenBSD enc": Wrapped(109, struct.pack("<III", 2, 0, 0) + PACKET_4),
     "OpenBSD enc, IPv6": Wrapped(109, struct.pack(">III", 24, 0, 0) + PACKET_6, 6),
     "PF log": Wrapped(117, b"\x3d\2\0\0" + bytes(60) + PACKET_4),
     "PF log, IPv6": Wrapped(117, b"\x3d\x18\0\0" + bytes(60) + PACKET_6, 6),
     "IP over Fibre Channel": Wrapped(122, bytes(16) + snap(0x0800, PACKET_4)),
-    "DOCSIS": Wrapped(143, b"\0\0" + struct.pack("!H", len(FRAME_4)) + bytes(2) + FRAME_4),
-    "DOCSIS, extended": Wrapped(143, b"\1\2" + struct.pack("!H", 2 + len(FRAME_4)) + b"\0\0" + bytes(2) + FRAME_4),
+    "DOCSIS": Wrapped(143, b"\0\0" + struct.pack("!H", len(FRAME_4)) + b"\x1b\x23" + FRAME_4),
+    "DOCSIS, extended": Wrapped(
+        143, b"\1\2" + struct.pack("!H", 2 + len(FRAME_4)) + b"\0\0" + bytes(2) + FRAME_4, tshark=False
+    ),
     "PPI": Wrapped(192, struct.pack("<BBHI", 0, 0, 8, 105) + wireless(snap(0x0800, PACKET_4))),
-    "ERF": Wrapped(197, bytes(8) + b"\2\4" + struct.pack("!HHH", 18 + len(FRAME_4), 0, len(FRAME_4)) + bytes(2) + FRAME_4),
-    "ERF, extended": Wrapped(197, bytes(8) + b"\x82\4" + struct.pack("!HHH", 26 + len(FRAME_4), 0, len(FRAME_4)) + b"\3" + bytes(7) + bytes(2) + FRAME_4),
-    "ERF, IPv6": Wrapped(197, bytes(8) + b"\x17\4" + struct.pack("!HHH", 16 + len(PACKET_6), 0, len(PACKET_6)) + PACKET_6, 6),
-    "MPLS as link type": Wrapped(219, LABELS + PACKET_4),
-    "IPNET": Wrapped(226, b"\1\1" + bytes(22) + PACKET_4),
-    "IPNET, IPv6": Wrapped(226, b"\1\2" + bytes(22) + PACKET_6, 6),
-    "netANALYZER": Wrapped(240, bytes(2) + struct.pack("<H", len(FRAME_4)) + FRAME_4 + bytes(4)),
-    "netANALYZER transparent": Wrapped(241, bytes(4) + b"\x55" * 7 + b"\xd5" + FRAME_4 + bytes(4)),
+    "ERF": Wrapped(
+        197, bytes(8) + b"\2\4" + struct.pack("!HHH", 18 + len(FRAME_4), 0, len(FRAME_4)) + bytes(2) + FRAME_4
+    ),
+    "ERF, extended": Wrapped(
+        197,
+        bytes(8)
+        + b"\x82\4"
+        + struct.pack("!HHH", 26 + len(FRAME_4), 0, len(FRAME_4))
+        + b"\3"
+        + bytes(7)
+        + bytes(2)
+        + FRAME_4,
+    ),
+    "ERF, IPv6": Wrapped(
+        197, bytes(8) + b"\x17\4" + struct.pack("!HHH", 16 + len(PACKET_6), 0, len(PACKET_6)) + PACKET_6, 6
+    ),
+    "MPLS as link type": Wrapped(219, LABELS + PACKET_4, tshark=False),
+    "IPNET": Wrapped(226, b"\1\2" + struct.pack("!HI", 0, len(PACKET_4)) + bytes(16) + PACKET_4),
+    "IPNET, IPv6": Wrapped(226, b"\1\x1a" + struct.pack("!HI", 0, len(PACKET_6)) + bytes(16) + PACKET_6, 6),
     "PKTAP": Wrapped(258, struct.pack("<III", 108, 1, 1).ljust(108, b"\0") + FRAME_4),
     "EPON": Wrapped(259, b"\x55\x55\xd5\x55\x55\0\1\x9a" + FRAME_4),
-    "mPacket": Wrapped(274, b"\x55" * 7 + b"\xd5" + FRAME_4 + bytes(4)),
-    "Broadcom tag": Wrapped(281, MACS + bytes(4) + FRAME_4[12:]),
-    "Broadcom tag in front": Wrapped(282, bytes(4) + FRAME_4),
-    "Marvell tag": Wrapped(283, MACS + b"\x40\0\0\1" + FRAME_4[12:]),
-    "Marvell tag with type": Wrapped(284, MACS + b"\xda\xda\0\0\x40\0\0\1" + FRAME_4[12:]),
+    "mPacket": Wrapped(274, b"\x55" * 7 + b"\xd5" + FRAME_4 + struct.pack("<I", zlib.crc32(FRAME_4))),
+    "Broadcom tag": Wrapped(281, MACS + bytes(4) + FRAME_4[12:], tshark=False),
+    "Broadcom tag in front": Wrapped(282, bytes(4) + FRAME_4, tshark=False),
+    "Marvell tag": Wrapped(283, MACS + b"\x40\0\0\1" + FRAME_4[12:], tshark=False),
+    "Marvell tag with type": Wrapped(284, MACS + b"\xda\xda\0\0\x40\0\0\1" + FRAME_4[12:], tshark=False),
     "Juniper Ethernet": Wrapped(178, juniper(FRAME_4, 0, b"\1\1\4")),
     "Juniper PPP": Wrapped(179, juniper(b"\xff\3\0\x21" + PACKET_4)),
     "Juniper Frame Relay": Wrapped(180, juniper(b"\x18\x41\3\xcc" + PACKET_4)),
@@ -193,10 +212,18 @@ WRAPPED: Final[Mapping[str, Wrapped]] = {
     "802.11, A-MSDU": Wrapped(105, wireless(AGGREGATE, 0x88, 2, b"\x80\0")),
     "radiotap": Wrapped(127, radiotap(wireless(snap(0x0800, PACKET_4)))),
     "radiotap, checksum": Wrapped(127, radiotap(wireless(snap(0x0800, PACKET_4)) + bytes(4), 0x10, 1)),
-    "radiotap, padded": Wrapped(127, radiotap(wireless(bytes(2) + snap(0x0800, PACKET_4), 0x88, 2, bytes(2)), 0x20)),
-    "Prism": Wrapped(119, struct.pack("<II16s", 0x44, 144, b"wlan0").ljust(144, b"\0") + wireless(snap(0x0800, PACKET_4))),
-    "AVS": Wrapped(163, struct.pack("!II", 0x80211001, 64).ljust(64, b"\0") + wireless(snap(0x0800, PACKET_4))),
-    "AVS, called Prism": Wrapped(119, struct.pack("!II", 0x80211001, 64).ljust(64, b"\0") + wireless(snap(0x0800, PACKET_4))),
+    "radiotap, padded": Wrapped(
+        127, radiotap(wireless(bytes(2) + snap(0x0800, PACKET_4), 0x88, 2, bytes(2)), 0x20)
+    ),
+    "Prism": Wrapped(
+        119, struct.pack("<II16s", 0x44, 144, b"wlan0").ljust(144, b"\0") + wireless(snap(0x0800, PACKET_4))
+    ),
+    "AVS": Wrapped(
+        163, struct.pack("!II", 0x80211001, 64).ljust(64, b"\0") + wireless(snap(0x0800, PACKET_4))
+    ),
+    "AVS, called Prism": Wrapped(
+        119, struct.pack("!II", 0x80211001, 64).ljust(64, b"\0") + wireless(snap(0x0800, PACKET_4))
+    ),
     "NFLOG": Wrapped(239, nflog(2, PACKET_4)),
     "NFLOG, IPv6": Wrapped(239, nflog(10, PACKET_6), 6),
     "NFLOG, bridge": Wrapped(239, nflog(7, PACKET_4)),
@@ -209,12 +236,14 @@ WRAPPED: Final[Mapping[str, Wrapped]] = {
     "LLC, VLAN": Wrapped(E, ethernet(len(PACKET_4) + 12, snap(0x8100, b"\0\5\x08\0" + PACKET_4))),
     "MPLS": Wrapped(E, ethernet(0x8847, LABELS + PACKET_4)),
     "MPLS multicast": Wrapped(E, ethernet(0x8848, LABELS + PACKET_6), 6),
-    "MPLS, Ethernet": Wrapped(E, _pw(FRAME_4)),
-    "MPLS, Ethernet with VLAN": Wrapped(E, _pw(ethernet(0x86DD, PACKET_6, 0x8100)), 6),
+    "MPLS, Ethernet": Wrapped(E, _pw(FRAME_4), tshark=False),
+    "MPLS, Ethernet with VLAN": Wrapped(E, _pw(ethernet(0x86DD, PACKET_6, 0x8100)), 6, tshark=False),
     "PPPoE": Wrapped(E, ethernet(0x8864, PPPOE + PACKET_4)),
     "MAC in MAC": Wrapped(E, ethernet(0x88E7, b"\0\0\0\5" + FRAME_4)),
     "MAC in MAC, tagged": Wrapped(E, MACS + b"\x88\xa8\0\5\x88\xe7\0\0\0\5" + FRAME_6, 6),
-    "MACsec, not encrypted": Wrapped(E, ethernet(0x88E5, b"\x20\0" + bytes(4) + bytes(8) + FRAME_4[12:] + bytes(16))),
+    "MACsec, not encrypted": Wrapped(
+        E, ethernet(0x88E5, b"\x20\0" + bytes(4) + bytes(8) + FRAME_4[12:] + bytes(16))
+    ),
     "TRILL": Wrapped(E, ethernet(0x22F3, b"\0\1\0\2\0\3" + FRAME_4)),
     "Cisco metadata": Wrapped(E, ethernet(0x8909, b"\1\1\0\1\0\5" + FRAME_4[12:])),
     "VN-Tag": Wrapped(E, ethernet(0x8926, bytes(4) + FRAME_4[12:])),
@@ -227,18 +256,65 @@ WRAPPED: Final[Mapping[str, Wrapped]] = {
     "6in4": Wrapped(E, in_ip(41, PACKET_6), 6),
     "4in6": Wrapped(E, ethernet(0x86DD, ip6(4, PACKET_4))),
     "6in6": Wrapped(E, ethernet(0x86DD, ip6(41, PACKET_6)), 6),
-    "AH": Wrapped(E, ethernet(0x0800, PACKET_4[:2] + struct.pack("!H", len(PACKET_4) + 24) + PACKET_4[4:9] + b"\x33" + PACKET_4[10:20] + b"\6\4" + bytes(22) + SEGMENT_4)),
+    "AH": Wrapped(
+        E,
+        ethernet(
+            0x0800,
+            PACKET_4[:2]
+            + struct.pack("!H", len(PACKET_4) + 24)
+            + PACKET_4[4:9]
+            + b"\x33"
+            + PACKET_4[10:20]
+            + b"\6\4"
+            + bytes(22)
+            + SEGMENT_4,
+        ),
+    ),
     "AH, tunnel": Wrapped(E, in_ip(51, b"\4\4" + bytes(22) + PACKET_4)),
     "IPComp": Wrapped(E, in_ip(108, b"\4\0\0\2" + _deflated(PACKET_4))),
     "IPComp, IPv6": Wrapped(E, ethernet(0x86DD, ip6(108, b"\x29\0\0\2" + _deflated(PACKET_6))), 6),
-    "IPComp without tunnel": Wrapped(E, ethernet(0x0800, PACKET_4[:2] + struct.pack("!H", 24 + len(_deflated(SEGMENT_4))) + PACKET_4[4:9] + b"\x6c" + PACKET_4[10:20] + b"\6\0\0\2" + _deflated(SEGMENT_4))),
-    "IPComp without tunnel, IPv6": Wrapped(E, ethernet(0x86DD, PACKET_6[:4] + struct.pack("!HB", 4 + len(_deflated(SEGMENT_6)), 108) + PACKET_6[7:40] + b"\6\0\0\2" + _deflated(SEGMENT_6)), 6),
+    "IPComp without tunnel": Wrapped(
+        E,
+        ethernet(
+            0x0800,
+            PACKET_4[:2]
+            + struct.pack("!H", 24 + len(_deflated(SEGMENT_4)))
+            + PACKET_4[4:9]
+            + b"\x6c"
+            + PACKET_4[10:20]
+            + b"\6\0\0\2"
+            + _deflated(SEGMENT_4),
+        ),
+    ),
+    "IPComp without tunnel, IPv6": Wrapped(
+        E,
+        ethernet(
+            0x86DD,
+            PACKET_6[:4]
+            + struct.pack("!HB", 4 + len(_deflated(SEGMENT_6)), 108)
+            + PACKET_6[7:40]
+            + b"\6\0\0\2"
+            + _deflated(SEGMENT_6),
+        ),
+        6,
+    ),
     "GRE": Wrapped(E, in_ip(47, b"\0\0\x08\0" + PACKET_4)),
     "GRE, all fields": Wrapped(E, in_ip(47, b"\xb0\0\x86\xdd" + bytes(12) + PACKET_6), 6),
-    "GRE, source route": Wrapped(E, in_ip(47, b"\x40\0\x08\0" + bytes(4) + b"\x08\0\0\4" + bytes(4) + bytes(4) + PACKET_4)),
+    "GRE, source route": Wrapped(
+        E, in_ip(47, b"\x40\0\x08\0" + bytes(4) + b"\x08\0\0\4" + bytes(4) + bytes(4) + PACKET_4)
+    ),
     "GRE, NVGRE": Wrapped(E, in_ip(47, b"\x20\0\x65\x58\0\0\5\1" + FRAME_4)),
     "GRE, MPLS": Wrapped(E, in_ip(47, b"\0\0\x88\x47" + LABELS + PACKET_4)),
-    "GRE, PPTP": Wrapped(E, in_ip(47, b"\x30\x81\x88\x0b" + struct.pack("!HHII", 4 + len(PACKET_4), 7, 1, 1) + b"\xff\3\0\x21" + PACKET_4)),
+    "GRE, PPTP": Wrapped(
+        E,
+        in_ip(
+            47,
+            b"\x30\x81\x88\x0b"
+            + struct.pack("!HHII", 4 + len(PACKET_4), 7, 1, 1)
+            + b"\xff\3\0\x21"
+            + PACKET_4,
+        ),
+    ),
     "GRE, Cisco Ethernet": Wrapped(E, in_ip(47, b"\0\0\x64\0" + FRAME_4)),
     "GRE, WCCP": Wrapped(E, in_ip(47, b"\0\0\x88\x3e" + bytes(4) + PACKET_4)),
     "GRE, Aruba": Wrapped(E, in_ip(47, b"\0\0\x82\0" + wireless(snap(0x0800, PACKET_4)))),
@@ -246,13 +322,24 @@ WRAPPED: Final[Mapping[str, Wrapped]] = {
     "GRE, ERSPAN I": Wrapped(E, in_ip(47, b"\0\0\x88\xbe" + FRAME_4)),
     "GRE, ERSPAN II": Wrapped(E, in_ip(47, b"\x10\0\x88\xbe\0\0\0\1" + b"\x10\1\0\2\0\0\0\3" + FRAME_4)),
     "GRE, ERSPAN III": Wrapped(E, in_ip(47, b"\x10\0\x22\xeb\0\0\0\1" + b"\x20\1\0\2" + bytes(8) + FRAME_4)),
-    "GRE, ERSPAN III, longer": Wrapped(E, in_ip(47, b"\x10\0\x22\xeb\0\0\0\1" + b"\x20\1\0\2" + bytes(7) + b"\1" + bytes(8) + FRAME_4)),
+    "GRE, ERSPAN III, longer": Wrapped(
+        E, in_ip(47, b"\x10\0\x22\xeb\0\0\0\1" + b"\x20\1\0\2" + bytes(7) + b"\1" + bytes(8) + FRAME_4)
+    ),
     "EtherIP": Wrapped(E, in_ip(97, b"\x30\0" + FRAME_4)),
     "Ethernet in IP": Wrapped(E, ethernet(0x86DD, ip6(143, FRAME_4))),
     "MPLS in IP": Wrapped(E, in_ip(137, LABELS + PACKET_4)),
     # In UDP.
     "L2TP": Wrapped(E, in_udp(1701, b"\0\2\0\1\0\2\xff\3\0\x21" + PACKET_4)),
-    "L2TP, all fields": Wrapped(E, in_udp(1701, b"\x4a\2" + struct.pack("!H", 20 + len(PACKET_4)) + b"\0\1\0\2\0\0\0\0\0\2\0\0\xff\3\0\x21" + PACKET_4)),
+    "L2TP, all fields": Wrapped(
+        E,
+        in_udp(
+            1701,
+            b"\x4a\2"
+            + struct.pack("!H", 20 + len(PACKET_4))
+            + b"\0\1\0\2\0\0\0\0\0\2\0\0\xff\3\0\x21"
+            + PACKET_4,
+        ),
+    ),
     "GTP-U": Wrapped(E, in_udp(2152, gtp(PACKET_4))),
     "GTP-U, sequence number": Wrapped(E, in_udp(2152, gtp(PACKET_6, 2, bytes(4))), 6),
     "GTP-U, extension headers": Wrapped(E, in_udp(2152, gtp(PACKET_4, 4, b"\0\0\0\x85\1\0\1\x40\1\0\0\0"))),
@@ -265,15 +352,32 @@ WRAPPED: Final[Mapping[str, Wrapped]] = {
     "VXLAN-GPE": Wrapped(E, in_udp(4790, b"\x0c\0\0\1\0\0\5\0" + PACKET_4)),
     "VXLAN-GPE, NSH": Wrapped(E, in_udp(4790, b"\x0c\0\0\4\0\0\5\0" + b"\x0f\xc2\2\3\0\0\1\xff" + FRAME_4)),
     "CAPWAP": Wrapped(E, in_udp(5247, b"\0\x10\0\0\0\0\0\0" + FRAME_4)),
-    "CAPWAP, 802.11": Wrapped(E, in_udp(5247, b"\0\x10\3\0\0\0\0\0" + wireless(snap(0x0800, PACKET_4)))),
+    "CAPWAP, 802.11": Wrapped(
+        E, in_udp(5247, b"\0\x10\3\0\0\0\0\0" + wireless(snap(0x0800, PACKET_4))), tshark=False
+    ),
+    "CAPWAP, 802.11, swapped": Wrapped(
+        E, in_udp(5247, b"\0\x10\3\0\0\0\0\0" + wireless(snap(0x0800, PACKET_4), 1, 8))
+    ),
     "Geneve": Wrapped(E, in_udp(6081, b"\0\0\x65\x58\0\0\5\0" + FRAME_4)),
-    "Geneve, options": Wrapped(E, in_udp(6081, b"\2\x40\x86\xdd\0\0\5\0" + b"\1\2\x80\1" + bytes(4) + PACKET_6), 6),
+    "Geneve, options": Wrapped(
+        E, in_udp(6081, b"\2\x40\x86\xdd\0\0\5\0" + b"\1\2\x80\1" + bytes(4) + PACKET_6), 6
+    ),
     "sFlow": Wrapped(E, in_udp(6343, sflow(sampled(FRAME_4)))),
     "sFlow, expanded": Wrapped(E, in_udp(6343, sflow(sampled(PACKET_4, 3, 11)))),
     "MPLS in UDP": Wrapped(E, in_udp(6635, LABELS + PACKET_4)),
     "TZSP": Wrapped(E, in_udp(37008, b"\1\0\0\1\x0a\1\5\0\1" + FRAME_4)),
     "TZSP, 802.11": Wrapped(E, in_udp(37008, b"\1\0\0\x12\1" + wireless(snap(0x0800, PACKET_4)))),
     # One in another.
-    "VXLAN in ERSPAN in VLAN": Wrapped(E, MACS + b"\x81\0\0\5" + in_ip(47, b"\x10\0\x88\xbe\0\0\0\1\x10\1\0\2\0\0\0\3" + in_udp(4789, b"\x08\0\0\0\0\0\5\0" + FRAME_6))[12:], 6),
-    "GTP-U in GRE in MPLS": Wrapped(E, ethernet(0x8847, LABELS + ip4(47, b"\0\0\x08\0" + ip4(17, udp(2152, gtp(PACKET_4)))))),
-}  # fmt: skip
+    "VXLAN in ERSPAN in VLAN": Wrapped(
+        E,
+        MACS
+        + b"\x81\0\0\5"
+        + in_ip(
+            47, b"\x10\0\x88\xbe\0\0\0\1\x10\1\0\2\0\0\0\3" + in_udp(4789, b"\x08\0\0\0\0\0\5\0" + FRAME_6)
+        )[12:],
+        6,
+    ),
+    "GTP-U in GRE in MPLS": Wrapped(
+        E, ethernet(0x8847, LABELS + ip4(47, b"\0\0\x08\0" + ip4(17, udp(2152, gtp(PACKET_4)))))
+    ),
+}
