@@ -120,7 +120,7 @@ def test_any_octets_in_any_layer(key: int, octets: bytes, missing: int) -> None:
     except CutError:
         return
     for each in inside:
-        assert 0 <= each.at
+        assert each.at >= 0
         assert each.end <= min(len(each.block), each.wire_end)
     if inside:
         assert all(row.facts(span))

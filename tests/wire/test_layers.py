@@ -135,13 +135,13 @@ def test_every_wrapping_is_told(name: str) -> None:
 
 
 def test_fragments_are_told() -> None:
-    header, unwrapper = Header(), Unwrapper()
+    header, unwrapper, code = Header(), Unwrapper(), 0
     frames = [MACS + b"\x08\0" + IPV4[:4] + bytes.fromhex("abcd2000") + IPV4[8:28]]
     frames += [MACS + b"\x08\0" + IPV4[:4] + bytes.fromhex("abcd0001") + IPV4[8:20] + IPV4[28:]]
     frames = [frame[:16] + struct.pack(">H", len(frame) - 14) + frame[18:] for frame in frames]
     for frame in frames:
-        code = header.decode(frame, 0, len(frame), len(frame), ETHERNET)
-        code = unwrapper.unwrap(header, code, len(frame), 0)
+        refused = header.decode(frame, 0, len(frame), len(frame), ETHERNET)
+        code = int(unwrapper.unwrap(header, refused, len(frame), 0))
     assert code == SEGMENT
     names = [layer.name for layer in layers_of(frames[-1], ETHERNET, unwrapper.found).layers]
     assert names == ["Ethernet", "IPv4", "fragments", "IPv4"]

@@ -1,6 +1,5 @@
 """One frame for every way of wrapping that is read, built octet by octet: the segment of `frames.py` is in each."""
 
-# ruff: noqa: E501 (a frame is a line)
 from __future__ import annotations
 
 import struct
