@@ -86,13 +86,14 @@ def explain(path: str | os.PathLike[str], frame: int) -> Explanation:
 
 class _Found(NamedTuple):
     """One frame, read: its octets, the header of the (first) segment in it, and the layer it was found in where that
-    is not the frame itself."""
+    is not the frame itself, and how many segments there are besides."""
 
     octets: bytes
     original: int
     link_type: int
     header: Header
     layer: Span | None
+    others: int
 
 
 def _find(path: str, frame: int) -> _Found:
@@ -116,7 +117,10 @@ def _find(path: str, frame: int) -> _Found:
             if last < frame:
                 continue
             if code == SEGMENT:
-                return _Found(octets, original, link_type, header, layer)
+                others, rest = 0, Header()
+                while layer is not None and unwrapper.more(rest) == SEGMENT:
+                    others += 1
+                return _Found(octets, original, link_type, header, layer, others)
             raise UsageError(
                 say(
                     "frame {frame} is {what}: there is no TCP segment in it",
@@ -144,7 +148,10 @@ def _explanation(
     header, segment = found.header, segments[place]
     start = int(header.tcp_offset)
     layers = layers_of(found.octets, found.link_type, found.layer)
-    header_octets = header.block[start : start + int(header.header_length)]
+    header_end = (
+        int(header.payload_offset) if not header.damaged else min(start + 20, int(header.payload_offset))
+    )
+    header_octets = header.block[start:header_end]
     whole = header.block[start : int(header.payload_offset + header.payload_length)]
     judged = computed = None
     if not header.snapped and not header.damaged and layers.source:
@@ -158,6 +165,7 @@ def _explanation(
         neighbours=neighbours(segments, place),
         captured=len(found.octets),
         original=found.original,
+        others=found.others,
         layers=layers.layers,
         header=header_octets,
         header_length=int(header.header_length),

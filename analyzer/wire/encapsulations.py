@@ -946,7 +946,7 @@ def _rows() -> dict[int, Encapsulation]:
     add(link + 282, _after(4, ETHERNET_FRAME), "Linux Documentation/networking/dsa")
     add(link + 284, _switch_tag(8), "Linux Documentation/networking/dsa")
     juniper = {178: ETHERNET_FRAME, 179: PPP, 180: link + 107, 181: link + 104}
-    for number in (130, 131, 132, 133, 134, 135, 136, 137, 138, 141, 164, 174, 178, 179, 180, 181, 194, 200):
+    for number in (*range(130, 138), *range(178, 182), 183, 194, 200):
         add(link + number, _juniper(juniper.get(number, 0)), "Juniper")
     add(WIRELESS, _wireless, "IEEE 802.11", _wireless_facts)
     add(PADDED_WIRELESS, _padded_wireless, "IEEE 802.11", _wireless_facts)
