@@ -27,7 +27,7 @@ from analyzer.errors import AnalyzerError, InputError, OutputError
 from analyzer.pipeline import analyze
 from analyzer.report.comparison_picture import save_comparison
 from analyzer.report.picture import save_pictures
-from analyzer.report.reference import names_page, states_page
+from analyzer.report.reference import encapsulations_page, names_page, states_page
 from analyzer.report.state_diagram import state_diagram
 from analyzer.text import inert, say
 
@@ -46,6 +46,7 @@ DOCUMENTS: Final[Mapping[str, Callable[[], str]]] = {
     "docs/states.svg": state_diagram,
     "docs/states.md": states_page,
     "docs/names.md": names_page,
+    "docs/encapsulations.md": encapsulations_page,
 }
 """File -> what makes its text. The same everywhere."""
 
