@@ -227,7 +227,11 @@ def _judge(capture: Capture, done: Pass, source: _StoredSegments) -> Trace:
 
 
 def _describe(path: str, records: Records, done: Pass, display_filter: str | None = None) -> Capture:
-    skipped = {skip_name(code): count for code, count in done.skipped.items()}
+    skipped: dict[str, int] = {}
+    for code, count in done.skipped.items():
+        # Several codes can have one name: every length of an IEEE 802.3 frame is "IEEE 802.3 LLC".
+        name = skip_name(code)
+        skipped[name] = skipped.get(name, 0) + count
     link_types = tuple(int(number) for number in records.link_types)
     return Capture(
         path=inert(path),
