@@ -33,11 +33,15 @@ SEGMENTS_KEPT_OF_A_PIPE = 500_000
 _OVER = frozenset({"CLOSED", "TIME-WAIT"})
 
 
-def analyze(path: str | os.PathLike[str], display_filter: str | None = None) -> Trace:
+def analyze(
+    path: str | os.PathLike[str], display_filter: str | None = None, *, decompress_limit: int | None = None
+) -> Trace:
     """Read a stored capture and follow every TCP connection in it.
 
-    path: a pcap or pcapng file, plain or gzip-compressed; "-" reads standard input.
+    path: a pcap, pcapng or snoop file, plain or compressed (gzip, zstd, lz4, xz, bzip2); "-" reads standard input.
     display_filter: only the frames that match it, as tshark understands it; not for standard input.
+    decompress_limit: the most octets that a compressed capture may expand to; 0 is any number, None is 256 MiB
+        or 200 times its size, whichever is more. The analysis ends there as at a capture that breaks off.
 
     Raises `InputError` where the capture cannot be opened and `CaptureFormatError` where it is none. A capture
     that breaks off is analysed as far as it goes; `Trace.capture.truncated` and `warnings` say so.
@@ -45,11 +49,11 @@ def analyze(path: str | os.PathLike[str], display_filter: str | None = None) -> 
     """
     name = os.fspath(path)
     chosen = None if display_filter is None else _choose(name, display_filter)
-    with open_capture(name) as records:
+    with open_capture(name, decompress_limit) as records:
         done = Pass(SEGMENTS_KEPT_OF_A_PIPE if name == "-" else SEGMENTS_KEPT, None, chosen)
         done.run(records)
         capture = _describe(name, records, done, display_filter)
-    source = _StoredSegments(name, done, chosen)
+    source = _StoredSegments(name, done, chosen, decompress_limit)
     return _judge(capture, done, source)
 
 
@@ -169,9 +173,16 @@ class _NoSegments:
 class _StoredSegments:
     """The segments of a stored capture: those kept by the pass, or read from the file once more."""
 
-    def __init__(self, path: str | None, done: Pass, chosen: set[int] | None = None) -> None:
+    def __init__(
+        self,
+        path: str | None,
+        done: Pass,
+        chosen: set[int] | None = None,
+        decompress_limit: int | None = None,
+    ) -> None:
         self._path = None if path == "-" else path
         self._chosen = chosen
+        self._decompress_limit = decompress_limit
         self._machines: list[Machine] = done.table.connections
         self._complete = not done.overflowed
         self._rows: dict[int, list[Row]] = done.rows
@@ -205,7 +216,7 @@ class _StoredSegments:
                 wanted.add(following)
                 following += 1
         again = Pass(room, wanted, self._chosen)
-        with open_capture(self._path) as records:
+        with open_capture(self._path, self._decompress_limit) as records:
             again.run(records)
         self._rows = again.rows
 

@@ -39,10 +39,17 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 @click.option("--seconds", default=0, help="How long each target may take at most; 0 for no limit.")
 @click.option("--work", type=click.Path(file_okay=False, path_type=Path),
               help="Keeps inputs that reach something new for the next run, and what was found.")  # fmt: skip
-def main(targets: tuple[str, ...], captures: Path | None, executions: int, seconds: int, work: Path | None) -> None:
+def main(
+    targets: tuple[str, ...], captures: Path | None, executions: int, seconds: int, work: Path | None
+) -> None:
     """Fuzz TARGETS (all of them by default), and write docs/fuzzing.md; no executions: only write it."""
     folders = [ROOT / "captures", *([captures] if captures else [])]
-    files = [path for folder in folders for path in sorted(folder.iterdir()) if path.suffix not in {".json", ".md", ".tsv"}]
+    files = [
+        path
+        for folder in folders
+        for path in sorted(folder.iterdir())
+        if path.suffix not in {".json", ".md", ".tsv"}
+    ]
     found = 0
     for target in targets or LONGEST:
         if executions > 0:
@@ -99,8 +106,10 @@ def _machine() -> str:
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
-                return f"one of {os.cpu_count()} cores of {line.partition(':')[2].strip()}, Python {platform.python_version()}"
-    return f"one of {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+                return (
+                    f"{os.cpu_count()} × {line.partition(':')[2].strip()}, Python {platform.python_version()}"
+                )
+    return f"{os.cpu_count()} × {platform.machine()}, Python {platform.python_version()}"
 
 
 def _append(entry: dict[str, Any]) -> None:

@@ -20,24 +20,29 @@ def page() -> str:
     rows = []
     for target, run in TARGETS.items():
         own = [entry for entry in runs if entry["target"] == target]
-        executions, seconds, findings = (sum(entry[key] for entry in own) for key in ("executions", "seconds", "findings"))
+        executions, seconds, findings = (
+            sum(entry[key] for entry in own) for key in ("executions", "seconds", "findings")
+        )
         seeds = max((entry["seeds"] for entry in own), default=0)
         what = (run.__doc__ or "").strip()
         rows.append(f"| {target} | {what} | {executions:,} | {seconds:,} s | {seeds:,} | {findings} |")
-    executions, seconds, findings = (sum(entry[key] for entry in runs) for key in ("executions", "seconds", "findings"))
+    executions, seconds, findings = (
+        sum(entry[key] for entry in runs) for key in ("executions", "seconds", "findings")
+    )
     machines = sorted({entry["machine"] for entry in runs})
     dates = sorted(entry["date"] for entry in runs)
     return "\n".join(
         [
             "# Fuzzing",
             "",
-            "<!-- Made from tests/fuzz/log.json by `python -m tests.fuzz --executions 0`: no figure is edited by hand. -->",
+            "<!-- Made from tests/fuzz/log.json by `python -m tests.fuzz --executions 0`: edit neither. -->",
             "",
-            "`python -m tests.fuzz --captures FOLDER` (extra `fuzz`: atheris, which is libFuzzer) mutates what real captures hold.",
-            "An execution is one string of octets given to one target. In each of them these have to hold: no exception",
-            "but a refusal in one sentence; no more than ten seconds of processor time; labels, notes and states only from",
-            "the tables; every segment counted; and for a sample a document that fits its schema, text without control",
-            "characters, pictures that are XML, and the same document again when the capture is read from a file.",
+            "`python -m tests.fuzz --captures FOLDER` (extra `fuzz`: atheris, which is libFuzzer) mutates what real",
+            "captures hold. An execution is one string of octets given to one target. In each of them has to hold:",
+            "no exception but a refusal in one sentence; no more than ten seconds of processor time; labels, notes",
+            "and states only from the tables; every segment counted; and for a sample a document that fits its",
+            "schema, text without control characters, pictures that are XML, and the same document again when the",
+            "capture is read from a file.",
             "",
             "| target | what | executions | time | seeds | findings |",
             "|---|---|---:|---:|---:|---:|",

@@ -8,11 +8,12 @@ from pathlib import Path
 from analyzer.capture import open_capture
 from analyzer.errors import AnalyzerError
 from analyzer.passes import Pass
+from tests.capture.builders import COMPRESSORS, SKIPPABLE
 from tests.fuzz.targets import LINK_TYPES, pack_frame
 
 __all__ = ["LONGEST", "seeds_of"]
 
-LONGEST = {"options": 64, "frames": 4096, "records": 8192, "files": 8192}
+LONGEST = {"options": 64, "frames": 4096, "records": 8192, "compressed": 4096, "files": 8192}
 """Target -> the most octets of an input."""
 
 _FRAMES = 40
@@ -52,6 +53,14 @@ def _beginning(capture: Path) -> Iterator[bytes]:
     yield content if len(content) <= LONGEST["files"] else content[: LONGEST["files"] // 2]
 
 
+def _compressed(capture: Path) -> Iterator[bytes]:
+    content = next(_beginning(capture))
+    half = len(content) // 2
+    for pack in COMPRESSORS.values():
+        yield pack(content)
+        yield SKIPPABLE + pack(content[:half]) + pack(content[half:]) + bytes(8)
+
+
 def _frames(capture: Path) -> Iterator[tuple[Pass, int, bytes]]:
     run = Pass(0, set())
     try:
@@ -68,5 +77,6 @@ _SEEDS = {
     "options": _options,
     "frames": _one_by_one_and_together,
     "records": _beginning,
+    "compressed": _compressed,
     "files": _beginning,
 }
