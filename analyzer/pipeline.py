@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from typing import overload
 
 from analyzer.capture import Records, open_capture
 from analyzer.errors import InputError, UsageError
@@ -23,6 +24,9 @@ __all__ = ["Following", "Sighting", "analyze", "follow"]
 
 SEGMENTS_KEPT = 50_000
 """Up to here the segments stay in memory (about 25 MB); past it they are read again when asked for."""
+
+CONNECTIONS_KEPT = 1_000
+"""Up to here a verdict stays in memory once it was asked for (about 1 KB); past it it is passed anew each time."""
 
 SEGMENTS_READ_AHEAD = 200_000
 """Somebody who goes through all connections in order gets this many segments with each reading."""
@@ -233,8 +237,35 @@ class _StoredSegments:
 
 def _judge(capture: Capture, done: Pass, source: _StoredSegments) -> Trace:
     """The trace, with a verdict on each connection that knows what the capture lost."""
-    machines = done.table.connections
-    return Trace(capture, [build_connection(machine, source, capture.lost_frames) for machine in machines])
+    return Trace(capture, _Judged(done.table.connections, source, capture.lost_frames))
+
+
+class _Judged(Sequence[Connection]):
+    """The connections, each judged when it is asked for."""
+
+    def __init__(self, machines: Sequence[Machine], source: _StoredSegments, lost_frames: int | None) -> None:
+        self._machines = machines
+        self._source = source
+        self._lost_frames = lost_frames
+        self._kept: dict[int, Connection] = {}
+
+    def __len__(self) -> int:
+        return len(self._machines)
+
+    @overload
+    def __getitem__(self, number: int) -> Connection: ...
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[Connection]: ...
+    def __getitem__(self, number: int | slice) -> Connection | Sequence[Connection]:
+        if isinstance(number, slice):
+            return [self[place] for place in range(*number.indices(len(self)))]
+        place = range(len(self))[number]
+        known = self._kept.get(place)
+        if known is None:
+            known = build_connection(self._machines[place], self._source, self._lost_frames)
+            if len(self._kept) < CONNECTIONS_KEPT:
+                self._kept[place] = known
+        return known
 
 
 def _describe(path: str, records: Records, done: Pass, display_filter: str | None = None) -> Capture:

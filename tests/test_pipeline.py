@@ -75,9 +75,9 @@ def test_connections_in_order_are_read_in_one_go(stored: Path, monkeypatch: pyte
     monkeypatch.setattr(pipeline, "SEGMENTS_KEPT", 1)
     opened = []
 
-    def counted(path: str) -> Records:
+    def counted(path: str, decompress_limit: int | None) -> Records:
         opened.append(path)
-        return open_capture(path)
+        return open_capture(path, decompress_limit)
 
     monkeypatch.setattr(pipeline, "open_capture", counted)
     trace = analyze(stored)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
@@ -107,14 +108,15 @@ def command(
     trace = analyze(capture, display_filter, decompress_limit=decompress_limit)
     for warning in trace.capture.warnings:
         warn(warning)
-    connections = list(chosen(trace, numbers or None))
-    drawn = [] if no_report or summary or (as_json and output is None) else connections[:limit]
+    count = len(numbers) or len(trace)
+    drawing = not (no_report or summary or (as_json and output is None))
+    drawn = list(islice(chosen(trace, numbers or None), limit if drawing else 0))
     summaries: dict[int, str] = {}
     if dissect:
         from analyzer.report.text import MANY
 
-        ladders = not as_json and not summary and (bool(numbers) or len(connections) <= MANY)
-        summaries = _summarize(connections if ladders else drawn, capture)
+        ladders = not as_json and not summary and (bool(numbers) or count <= MANY)
+        summaries = _summarize(list(chosen(trace, numbers or None)) if ladders else drawn, capture)
     if as_json:
         _write_document(trace, numbers, segments=not summary)
     else:
@@ -138,7 +140,7 @@ def command(
             summaries=summaries,
         )
     if drawn and not as_json:
-        say_what_is_left(len(drawn), len(connections))
+        say_what_is_left(len(drawn), count)
 
 
 def _write_document(trace: Trace, numbers: tuple[int, ...], *, segments: bool) -> None:
