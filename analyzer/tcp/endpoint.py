@@ -32,7 +32,8 @@ class Endpoint:
         "analysed_window", "answers_repeated_fin", "answers_repeated_syn_ack", "base",
         "beginning_forgotten", "challenge_due", "data_segments", "fast_open_cookie", "fin_ack_frame",
         "fin_end", "fin_frame", "highest", "highest_ack", "holes", "isn", "last_ack_number",
-        "last_checksum", "last_flags", "last_ip_id", "last_labels", "last_length", "last_seq", "last_time",
+        "last_checksum", "last_flags", "last_frame", "last_ip_id", "last_labels", "last_length",
+        "last_seq", "last_time",
         "last_window", "lowest", "maximum_segment_size", "octets", "out_of_order_segments", "passive",
         "path", "retransmitted_octets", "retransmitted_segments", "retry_delays", "sack_permitted",
         "segments", "snd_nxt", "state", "syn_ack_frame", "syn_ack_repeats", "syn_ack_time", "syn_flags",
@@ -89,7 +90,8 @@ class Endpoint:
         self.beginning_forgotten: bool = False
         self.holes: list[int] | None = None
 
-        # The segment sent last, to recognise a frame that was captured twice.
+        # The segment sent last, to recognise a frame that was captured twice and an error that answers it.
+        self.last_frame: i64 = 0
         self.last_time: i64 = 0
         self.last_seq: i64 = -1
         self.last_ack_number: i64 = -1

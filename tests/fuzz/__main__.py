@@ -114,7 +114,7 @@ def _machine() -> str:
 
 def _append(entry: dict[str, Any]) -> None:
     runs = json.loads(LOG.read_text("utf-8")) if LOG.exists() else []
-    lines = ",\n ".join(json.dumps(run) for run in [*runs, entry])
+    lines = ",\n ".join(json.dumps(run, ensure_ascii=False) for run in [*runs, entry])
     LOG.write_text(f"[{lines}]\n", encoding="utf-8")
 
 
