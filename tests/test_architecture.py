@@ -56,7 +56,10 @@ WHOLE_TREE_TESTS = {
     "test_architecture.py",
     "test_captures.py",  # every recording in captures/ against the JSON kept beside it
     "test_corpus.py",  # the captures of other projects against what tshark says of them
+    "test_hostile_text.py",  # a capture full of it, through every command and format
     "test_import_budget.py",
+    "test_memory.py",  # the worst small files, and what the whole tool takes to read them
+    "test_never_broken.py",  # the rules of tests/fuzz/ and every malformed capture
     "test_properties.py",
     "test_readme.py",
     "test_setup.py",  # ./tcpanalyze and tests/run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from analyzer.tcp import states, verdict
 from analyzer.tcp.connection import Connection as Machine
@@ -57,6 +57,12 @@ _FLAGS = (
 )
 
 
+# One tuple for all rows that need it.
+_STATES_OF_BOTH: Final = tuple(
+    (first, second) for first in range(len(states.STATES)) for second in range(len(states.STATES))
+)
+
+
 class Row(NamedTuple):
     """What is kept of a segment of a connection whose details are wanted: numbers, as the machine has them."""
 
@@ -91,8 +97,8 @@ def make_row(header: Header, step: Step, frame: int, time_ns: int) -> Row:
         int(step.window),
         int(step.labels),
         int(step.notes),
-        (int(step.first_before), int(step.second_before)),
-        (int(step.first_after), int(step.second_after)),
+        _STATES_OF_BOTH[step.first_before * len(states.STATES) + step.second_before],
+        _STATES_OF_BOTH[step.first_after * len(states.STATES) + step.second_after],
         (int(step.first_path), int(step.second_path)),
         header.block[start : start + kept] if kept else b"",
     )
