@@ -14,7 +14,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from analyzer.tcp import labels, notes, states
-from analyzer.tcp.analysis import analyse
+from analyzer.tcp.analysis import WiresharkView
 from analyzer.tcp.completeness import completeness_bits
 from analyzer.tcp.endpoint import SCALE_UNUSED, Endpoint
 from analyzer.tcp.sequence import advance, difference
@@ -37,7 +37,10 @@ PLAIN_OPTIONS: Final = 0x0101080A
 class Connection:
     """One incarnation of a connection, fed segment by segment with `observe`."""
 
-    def __init__(self, number: i64, header: Header, frame: i64, time_ns: i64) -> None:
+    def __init__(
+        self, number: i64, header: Header, frame: i64, time_ns: i64, reuses_ports: bool = False
+    ) -> None:
+        """reuses_ports: an older connection had the same addresses and ports."""
         self.number: i64 = number
         self.ip_version: i64 = header.ip_version
         self.first_high: i64 = header.source_high
@@ -54,11 +57,12 @@ class Connection:
         self.first_time: i64 = time_ns
         self.last_frame: i64 = frame
         self.last_time: i64 = time_ns
+        self.reuses_ports: bool = reuses_ports
         self.completeness: i64 = 0
-        self.initial_rtt: i64 = -1
         starts_with_syn = header.flags & (flag.SYN | flag.ACK | flag.RST) == flag.SYN
         starts_with_syn_ack = header.flags & (flag.SYN | flag.ACK | flag.RST) == flag.SYN | flag.ACK
         self.zeek: ZeekView = ZeekView(starts_with_syn_ack)
+        self.wireshark: WiresharkView = WiresharkView()
         self.note_counts: dict[int, int] = {}
 
         # The first endpoint is 0, the second 1; -1: nobody yet.
@@ -116,7 +120,7 @@ class Connection:
         receiver = self.second if direction == 0 else self.first
         step.direction = direction
         step.labels = 0
-        step.notes = 0
+        step.notes = notes.REUSED_PORTS if self.reuses_ports and frame == self.first_frame else 0
         step.first_before = self.first.state
         step.second_before = self.second.state
         self.first.path = 0
@@ -126,10 +130,9 @@ class Connection:
 
         self._number(sender, receiver, header, step)
         parsed = self._parse_options(header, options, step)
-        step.wireshark_notes = analyse(sender, receiver, header, time_ns, self.initial_rtt) | (
-            step.notes & notes.REUSED_PORTS
+        step.notes |= self.wireshark.observe(
+            sender, receiver, header, options, parsed, frame, time_ns, step
         )
-        step.notes |= step.wireshark_notes
         self._correct_gaps(sender, receiver, header, step)
         self._count(sender, header, direction, time_ns)
 
@@ -163,8 +166,8 @@ class Connection:
         if flags & flag.ACK:
             step.relative_ack = difference(header.ack, receiver.base) & 0xFFFFFFFF
         step.window = header.window
-        if not flags & flag.SYN and sender.analysed_scale > 0:
-            step.window = header.window << sender.analysed_scale
+        if not flags & flag.SYN and sender.scale > 0:
+            step.window = header.window << sender.scale
         if header.snapped:
             step.notes |= notes.SNAPPED
 
@@ -194,14 +197,8 @@ class Connection:
         sender.segments += 1
         pure_syn = flags & (flag.SYN | flag.ACK) == flag.SYN
         if not pure_syn or self.first_frame == self.last_frame:
-            self.completeness |= completeness_bits(flags, header.payload_length)
+            self.completeness |= completeness_bits(flags, 0 if pure_syn and self.reuses_ports else header.payload_length)
         self.zeek.observe(header, direction)
-        if flags & (flag.ACK | flag.SYN) == flag.ACK and self.initial_rtt < 0:
-            latest = self.first.syn_latest
-            if self.second.syn_latest > latest:
-                latest = self.second.syn_latest
-            if latest > 0:
-                self.initial_rtt = time_ns - latest
 
     def _captured_twice(
         self, sender: Endpoint, header: Header, options: Options, parsed: bool, time_ns: i64
@@ -401,7 +398,6 @@ class Connection:
         if header.payload_length > 0:
             step.labels |= labels.DATA
             step.notes |= notes.DATA_IN_SYN
-        sender.syn_latest = time_ns
         if sender.syn_frame != 0:
             sender.syn_repeats += 1
             step.notes |= notes.SYN_RETRANSMISSION
@@ -500,10 +496,10 @@ class Connection:
         sender.fast_open_cookie = options.fast_open_cookie
         # RFC 7323 2.2: scaling is in use only where both SYNs carry the option.
         if options.window_scale < 0:
-            sender.analysed_scale = SCALE_UNUSED
-            receiver.analysed_scale = SCALE_UNUSED
-        elif sender.analysed_scale != SCALE_UNUSED:
-            sender.analysed_scale = options.window_scale
+            sender.scale = SCALE_UNUSED
+            receiver.scale = SCALE_UNUSED
+        elif sender.scale != SCALE_UNUSED:
+            sender.scale = options.window_scale
 
     def _acknowledgement(
         self,

@@ -38,7 +38,6 @@ class Endpoint:
         # Opening.
         self.syn_frame: i64 = 0
         self.syn_time: i64 = 0
-        self.syn_latest: i64 = 0
         self.syn_repeats: i64 = 0
         self.syn_length: i64 = 0
         self.syn_ack_frame: i64 = 0
@@ -48,6 +47,7 @@ class Endpoint:
         self.syn_flags: i64 = 0
         self.maximum_segment_size: i64 = -1
         self.window_scale: i64 = -1
+        self.scale: i64 = SCALE_UNKNOWN
         self.sack_permitted: bool = False
         self.timestamps: bool = False
         self.fast_open_cookie: i64 = -1
@@ -86,17 +86,23 @@ class Endpoint:
         self.last_ip_id: i64 = -1
         self.last_labels: i64 = 0
 
-        # What Wireshark keeps for its analysis (`analysis.py`); 0 and -1 stand for "not set" as there.
-        self.analysed_next: i64 = -1
+        # What Wireshark keeps for its analysis (`analysis.py`); 0 stands for "not set" as there, although it is
+        # a sequence number as well, and a window of -1 for its all ones.
+        self.analysed_next: i64 = 0
         self.analysed_next_time: i64 = 0
-        self.analysed_contiguous: i64 = -1
-        self.analysed_ack: i64 = -1
+        self.analysed_contiguous: i64 = 0
+        self.analysed_ack: i64 = 0
         self.analysed_ack_time: i64 = 0
         self.analysed_window: i64 = -1
         self.analysed_duplicates: i64 = 0
         self.analysed_notes: i64 = 0
         self.analysed_scale: i64 = SCALE_UNKNOWN
         self.analysed_first_ack: bool = False
+        self.analysed_syn_ack: i64 = -1
+        self.analysed_syn_ack_frame: i64 = 0
+        self.analysed_unacked: i64 = 0
+        self.analysed_heap_end: i64 = 0
+        self.analysed_heaps: list[int] | None = None
 
     def take_payload(self, seq: i64, length: i64) -> i64:
         """Count payload `[seq, seq + length)` and return how many of its octets had not been seen before."""

@@ -31,7 +31,7 @@ class Options:
 
     `fast_open_cookie` is the length of the cookie in octets (0: a request for one). `well_formed` is False
     where a length is below 2, runs past the header, or does not fit its kind; what stood before the
-    fault is kept (RFC 9293 MUST-7: garbage must not crash the reader).
+    fault is kept (RFC 9293 MUST-7: garbage must not crash the reader). `cut` is True where the capture ends within them.
     """
 
     def __init__(self) -> None:
@@ -44,6 +44,7 @@ class Options:
         self.fast_open_cookie: i64 = -1
         self.multipath: bool = False
         self.well_formed: bool = True
+        self.cut: bool = False
 
     def parse(self, block: bytes, offset: i64, length: i64, complete: bool) -> None:
         """Read the options in `block[offset : offset + length]`.
@@ -60,6 +61,7 @@ class Options:
         self.fast_open_cookie = -1
         self.multipath = False
         self.well_formed = True
+        self.cut = False
         at = offset
         end = offset + length
         while at < end:
@@ -70,15 +72,19 @@ class Options:
                 at += 1
                 continue
             if at + 1 >= end:
-                self.well_formed = not complete
-                return
+                break
             size: i64 = block[at + 1]
-            if size < 2 or at + size > end:
-                self.well_formed = size >= 2 and not complete
+            if size < 2:
+                self.well_formed = False
                 return
+            if at + size > end:
+                break
             if not self._take(block, at, kind, size):
                 self.well_formed = False
             at += size
+        self.cut = not complete
+        if at < end and complete:
+            self.well_formed = False
 
     def _take(self, block: bytes, at: i64, kind: i64, size: i64) -> bool:
         """Keep one option; False where its length does not fit its kind."""
