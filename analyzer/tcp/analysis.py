@@ -49,6 +49,7 @@ class WiresharkView:
         self.initial_rtt: i64 = 0
         self.note_counts: dict[int, int] = {}
         self._syn_time: i64 = 0
+        self._multipath: i64 = 0
 
     def observe(
         self,
@@ -76,6 +77,9 @@ class WiresharkView:
             sender.analysed_syn_ack = header.seq
             sender.analysed_syn_ack_frame = frame
         found = self._analyse(sender, receiver, header, time_ns) | (step.notes & notes.REUSED_PORTS)
+        sender.analysed_multipath = self._multipath
+        if parsed:
+            self._multipath |= options.multipath
         self._take_window(sender, receiver, header, options, parsed, step)
         if pure_syn:
             self._syn_time = time_ns
@@ -113,6 +117,14 @@ class WiresharkView:
     def _analyse(self, sender: Endpoint, receiver: Endpoint, header: Header, time_ns: i64) -> i64:
         """Steps 1 to 14."""
         found = _before_retransmission(sender, receiver, header)
+        if found & notes.DUPLICATE_ACK:
+            if sender.analysed_multipath != self._multipath:
+                # MPTCP's operations may need an ACK again (RFC 8684 4): passed over, once for each of their kinds.
+                found &= ~notes.DUPLICATE_ACK
+            else:
+                sender.analysed_duplicates += 1
+                if sender.analysed_duplicates == 0:
+                    sender.analysed_duplicates = 1
         ack = header.ack
         if ack != sender.analysed_ack:
             sender.analysed_duplicates = 0
@@ -124,8 +136,9 @@ class WiresharkView:
             if difference(receiver.analysed_contiguous, receiver.analysed_next) < 0:
                 found |= notes.ACK_LOST_SEGMENT
                 receiver.analysed_contiguous = receiver.analysed_next
-            elif receiver.analysed_duplicates == 0:
-                found |= notes.ACK_LOST_SEGMENT
+            else:
+                if receiver.analysed_duplicates == 0:
+                    found |= notes.ACK_LOST_SEGMENT
                 receiver.analysed_duplicates = -1
         occupies = header.payload_length > 0 or header.flags & (flag.SYN | flag.FIN) != 0
         if occupies and not found & notes.KEEP_ALIVE:
@@ -176,9 +189,6 @@ def _before_retransmission(sender: Endpoint, receiver: Endpoint, header: Header)
         if window == 0 and receiver.analysed_notes & notes.ZERO_WINDOW_PROBE:
             return found | notes.ZERO_WINDOW_PROBE_ACK
         if window != 0:
-            sender.analysed_duplicates += 1
-            if sender.analysed_duplicates == 0:
-                sender.analysed_duplicates = 1
             return found | notes.DUPLICATE_ACK
     return found
 

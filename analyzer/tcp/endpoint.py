@@ -98,6 +98,7 @@ class Endpoint:
         self.analysed_notes: i64 = 0
         self.analysed_scale: i64 = SCALE_UNKNOWN
         self.analysed_first_ack: bool = False
+        self.analysed_multipath: i64 = 0
         self.analysed_syn_ack: i64 = -1
         self.analysed_syn_ack_frame: i64 = 0
         self.analysed_unacked: i64 = 0

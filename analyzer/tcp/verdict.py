@@ -31,6 +31,7 @@ __all__ = [
     "fast_open",
     "final_state",
     "handshake_outcome",
+    "reused_in_hindsight",
     "roles",
     "unacknowledged_octets",
 ]
@@ -195,6 +196,19 @@ def completeness(connection: Connection) -> int:
     if alone and not connection.first.syn_frame:
         return 0
     return int(connection.completeness)
+
+
+def reused_in_hindsight(connection: Connection) -> tuple[int, ...]:
+    """The frames that Wireshark marks `reused_ports` once it has seen the whole capture.
+
+    A SYN-ACK with another number gives its endpoint a new base. When Wireshark reads the capture a second time, the
+    last base is there from the beginning, and the first SYN-ACK is the one that differs.
+    """
+    return tuple(
+        int(end.analysed_syn_ack_frame)
+        for end in (connection.first, connection.second)
+        if end.analysed_syn_ack_frame and end.analysed_syn_ack != end.base
+    )
 
 
 def final_state(connection: Connection, endpoint: Endpoint) -> int:

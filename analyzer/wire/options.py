@@ -22,6 +22,11 @@ EXPERIMENT_2: Final = 254
 # RFC 7413 appendix A: the experiment's number in front of the cookie.
 FAST_OPEN_MAGIC: Final = 0xF989
 
+MULTIPATH_SUBTYPES: Final = 8
+"""The operations of RFC 8684 3 but for MP_TCPRST."""
+MULTIPATH_KEY: Final = 12
+"""From this length on MP_CAPABLE has a key in it (RFC 8684 3.1)."""
+
 WINDOW_SCALE_LIMIT: Final = 14
 """RFC 7323 2.3: a greater shift must be read as 14."""
 
@@ -32,6 +37,7 @@ class Options:
     `fast_open_cookie` is the length of the cookie in octets (0: a request for one). `well_formed` is False
     where a length is below 2, runs past the header, or does not fit its kind; what stood before the
     fault is kept (RFC 9293 MUST-7: garbage must not crash the reader). `cut` is True where the capture ends within them.
+    `multipath` has a bit for each subtype of MPTCP's option, an MP_CAPABLE without a key left out.
     """
 
     def __init__(self) -> None:
@@ -42,7 +48,7 @@ class Options:
         self.timestamp_value: i64 = -1
         self.timestamp_echo: i64 = -1
         self.fast_open_cookie: i64 = -1
-        self.multipath: bool = False
+        self.multipath: i64 = 0
         self.well_formed: bool = True
         self.cut: bool = False
 
@@ -59,7 +65,7 @@ class Options:
         self.timestamp_value = -1
         self.timestamp_echo = -1
         self.fast_open_cookie = -1
-        self.multipath = False
+        self.multipath = 0
         self.well_formed = True
         self.cut = False
         at = offset
@@ -111,7 +117,9 @@ class Options:
                 return False
             self.sack_permitted = True
         elif kind == MULTIPATH:
-            self.multipath = True
+            subtype: i64 = block[at + 2] >> 4 if size > 2 else 0
+            if subtype < MULTIPATH_SUBTYPES and (subtype != 0 or size >= MULTIPATH_KEY):
+                self.multipath |= 1 << subtype
         elif kind == FAST_OPEN:
             self.fast_open_cookie = size - 2
         elif kind in (EXPERIMENT_1, EXPERIMENT_2) and size >= 4:
