@@ -15,7 +15,7 @@ from mypy_extensions import i64
 
 from analyzer.tcp import labels, notes, states
 from analyzer.tcp.analysis import WiresharkView
-from analyzer.tcp.completeness import completeness_bits
+from analyzer.tcp.completeness import RST, SYN, completeness_bits
 from analyzer.tcp.endpoint import SCALE_UNUSED, Endpoint
 from analyzer.tcp.sequence import advance, difference
 from analyzer.tcp.step import Step
@@ -195,9 +195,13 @@ class Connection:
     def _count(self, sender: Endpoint, header: Header, direction: i64, time_ns: i64) -> None:
         flags = header.flags
         sender.segments += 1
-        pure_syn = flags & (flag.SYN | flag.ACK) == flag.SYN
-        if not pure_syn or self.first_frame == self.last_frame:
-            self.completeness |= completeness_bits(flags, 0 if pure_syn and self.reuses_ports else header.payload_length)
+        bits = completeness_bits(flags, header.payload_length)
+        if flags & (flag.SYN | flag.ACK) == flag.SYN:
+            if self.first_frame != self.last_frame:
+                bits &= RST
+            elif self.reuses_ports:
+                bits &= SYN | RST
+        self.completeness |= bits
         self.zeek.observe(header, direction)
 
     def _captured_twice(

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from analyzer.tcp import states
+from analyzer.tcp.completeness import RST, SYN
 from analyzer.tcp.connection import Connection
 from analyzer.tcp.endpoint import Endpoint
 from analyzer.tcp.sequence import difference
@@ -191,11 +192,16 @@ def close_frames(connection: Connection) -> tuple[int, ...]:
 
 
 def completeness(connection: Connection) -> int:
-    """`tcp.completeness` as `tshark -2` shows it: a single segment that is no SYN scores nothing."""
-    alone = connection.first.segments + connection.second.segments == 1
-    if alone and not connection.first.syn_frame:
+    """`tcp.completeness` as `tshark -2` shows it: of the first segment alone it counts the SYN, with its data.
+
+    Where the SYN follows an older connection between the same ports, a RST in it counts too.
+    """
+    bits = int(connection.completeness)
+    if connection.first.segments + connection.second.segments > 1:
+        return bits
+    if not bits & SYN:
         return 0
-    return int(connection.completeness)
+    return bits if connection.reuses_ports else bits & ~RST
 
 
 def reused_in_hindsight(connection: Connection) -> tuple[int, ...]:
