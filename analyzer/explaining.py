@@ -54,11 +54,11 @@ def dissect(explanation: Explanation, path: str | os.PathLike[str]) -> Dissectio
     return dissection_of(os.fspath(path), explanation.segment.frame, _disabled(explanation.connection))
 
 
-def explain(path: str | os.PathLike[str], frame: int) -> Explanation:
+def explain(path: str | os.PathLike[str], frame: int, *, wireshark: bool = False) -> Explanation:
     """Everything about the TCP segment in one frame of a stored capture.
 
     path: a pcap or pcapng file, plain or gzip-compressed; it is read twice.
-    frame: from 1, as Wireshark counts.
+    frame: from 1, as Wireshark counts. wireshark: with the notes of Wireshark 4.0.17 to the letter.
 
     Raises `UsageError` where there is no such frame or no TCP segment in it, and what `analyze` raises.
     """
@@ -66,7 +66,7 @@ def explain(path: str | os.PathLike[str], frame: int) -> Explanation:
     if name == "-" or (os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name)):
         raise UsageError(say("a segment is explained by reading its capture twice: store it in a file first"))
     found = _find(name, frame)
-    trace = analyze(name)
+    trace = analyze(name, wireshark=wireshark)
     header = found.header
     for connection in reversed(trace.connections):
         if connection.first_frame <= frame <= connection.last_frame and _is_between(header, connection):

@@ -15,7 +15,7 @@ from analyzer.tcp.connection import Connection as Machine
 from analyzer.tcp.states import state_name
 from analyzer.text import inert, say
 from analyzer.trace.build import Row, build_connection, build_segments, make_row
-from analyzer.trace.model import Capture, Connection, Segment, Trace
+from analyzer.trace.model import OURSELVES, WIRESHARK, Capture, Connection, Segment, Trace
 from analyzer.wire.link_types import link_type_name
 from analyzer.wire.skips import skip_name
 
@@ -33,11 +33,14 @@ SEGMENTS_KEPT_OF_A_PIPE = 500_000
 _OVER = frozenset({"CLOSED", "TIME-WAIT"})
 
 
-def analyze(path: str | os.PathLike[str], display_filter: str | None = None) -> Trace:
+def analyze(
+    path: str | os.PathLike[str], display_filter: str | None = None, *, wireshark: bool = False
+) -> Trace:
     """Read a stored capture and follow every TCP connection in it.
 
     path: a pcap or pcapng file, plain or gzip-compressed; "-" reads standard input.
     display_filter: only the frames that match it, as tshark understands it; not for standard input.
+    wireshark: give every segment the notes of Wireshark 4.0.17 to the letter, also where they err, instead of ours.
 
     Raises `InputError` where the capture cannot be opened and `CaptureFormatError` where it is none. A capture
     that breaks off is analysed as far as it goes; `Trace.capture.truncated` and `warnings` say so.
@@ -46,11 +49,11 @@ def analyze(path: str | os.PathLike[str], display_filter: str | None = None) -> 
     name = os.fspath(path)
     chosen = None if display_filter is None else _choose(name, display_filter)
     with open_capture(name) as records:
-        done = Pass(SEGMENTS_KEPT_OF_A_PIPE if name == "-" else SEGMENTS_KEPT, None, chosen)
+        done = Pass(SEGMENTS_KEPT_OF_A_PIPE if name == "-" else SEGMENTS_KEPT, None, chosen, wireshark)
         done.run(records)
-        capture = _describe(name, records, done, display_filter)
-    source = _StoredSegments(name, done, chosen)
-    return _judge(capture, done, source)
+        capture = _describe(name, records, done, display_filter, wireshark)
+    source = _StoredSegments(name, done, chosen, wireshark)
+    return _judge(capture, done, source, wireshark)
 
 
 def _choose(path: str, display_filter: str) -> set[int]:
@@ -169,8 +172,11 @@ class _NoSegments:
 class _StoredSegments:
     """The segments of a stored capture: those kept by the pass, or read from the file once more."""
 
-    def __init__(self, path: str | None, done: Pass, chosen: set[int] | None = None) -> None:
+    def __init__(
+        self, path: str | None, done: Pass, chosen: set[int] | None = None, wireshark: bool = False
+    ) -> None:
         self._path = None if path == "-" else path
+        self._wireshark = wireshark
         self._chosen = chosen
         self._machines: list[Machine] = done.table.connections
         self._complete = not done.overflowed
@@ -182,7 +188,7 @@ class _StoredSegments:
             raise UsageError(say("there is no connection {number}", number=number))
         if self._latest[0] != number:
             machine = self._machines[number]
-            self._latest = (number, tuple(build_segments(machine, self._rows_of(number))))
+            self._latest = (number, tuple(build_segments(machine, self._rows_of(number), self._wireshark)))
         return self._latest[1]
 
     def _rows_of(self, number: int) -> list[Row]:
@@ -204,7 +210,7 @@ class _StoredSegments:
                 room += self._count(following)
                 wanted.add(following)
                 following += 1
-        again = Pass(room, wanted, self._chosen)
+        again = Pass(room, wanted, self._chosen, self._wireshark)
         with open_capture(self._path) as records:
             again.run(records)
         self._rows = again.rows
@@ -220,13 +226,17 @@ class _StoredSegments:
         return svg(lay_out(connection))
 
 
-def _judge(capture: Capture, done: Pass, source: _StoredSegments) -> Trace:
+def _judge(capture: Capture, done: Pass, source: _StoredSegments, wireshark: bool = False) -> Trace:
     """The trace, with a verdict on each connection that knows what the capture lost."""
     machines = done.table.connections
-    return Trace(capture, [build_connection(machine, source, capture.lost_frames) for machine in machines])
+    return Trace(
+        capture, [build_connection(machine, source, capture.lost_frames, wireshark) for machine in machines]
+    )
 
 
-def _describe(path: str, records: Records, done: Pass, display_filter: str | None = None) -> Capture:
+def _describe(
+    path: str, records: Records, done: Pass, display_filter: str | None = None, wireshark: bool = False
+) -> Capture:
     skipped = {skip_name(code): count for code, count in done.skipped.items()}
     link_types = tuple(int(number) for number in records.link_types)
     return Capture(
@@ -243,4 +253,5 @@ def _describe(path: str, records: Records, done: Pass, display_filter: str | Non
         warnings=tuple(records.warnings),
         lost_frames=records.lost,
         display_filter=None if display_filter is None else inert(display_filter),
+        notes_by=WIRESHARK if wireshark else OURSELVES,
     )

@@ -30,7 +30,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "lab": ("pipeline",),
     "cluster": ("pipeline",),
     "explaining": ("pipeline",),
-    "commands": ("lab", "cluster", "explaining"),
+    "verifying": ("pipeline",),
+    "commands": ("lab", "cluster", "explaining", "verifying"),
     "cli": ("commands",),
     "__main__": ("cli",),
 }

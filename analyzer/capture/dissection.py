@@ -235,7 +235,11 @@ def version_of_tshark() -> str:
     """The version of the installed tshark ("4.0.17"). Raises `DissectionError` where there is none."""
     try:
         told = subprocess.run(
-            [_tshark(), "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE, check=False
+            [_tshark(), "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise _unavailable(_reason(error)) from error

@@ -11,6 +11,7 @@ COMMANDS: Final = {
     "interfaces": "list where one may capture",
     "demo": "run a demonstration: real servers and clients",
     "explain": "tell everything about one segment",
+    "verify": "compare with the installed tshark, frame by frame",
 }
 """Name, which is also that of the module with its `command` -> what it does. Whatever is no name here is the
 capture of the main job."""

@@ -71,6 +71,7 @@ class _Show(Command):
     metavar="COUNT",
     help="How many connections are drawn at most.",
 )
+@click.option("--wireshark", is_flag=True, help="Give the notes of Wireshark 4.0.17, also where it errs.")
 @click.option("-Y", "--display-filter", metavar="FILTER", help="Only the frames that match it; needs tshark.")
 @click.option("--dissect", is_flag=True, help="Say with tshark what payloads mean, instead of quoting them.")
 @click.version_option(package_name="tcpanalyze", prog_name="tcpanalyze")
@@ -85,6 +86,7 @@ def command(
     ascii_only: bool,
     formats: tuple[str, ...],
     limit: int,
+    wireshark: bool,
     display_filter: str | None,
     dissect: bool,
 ) -> None:
@@ -102,7 +104,7 @@ def command(
         raise UsageError(
             say("--dissect needs a file, because tshark reads it too: store the capture in one first")
         )
-    trace = analyze(capture) if display_filter is None else analyze(capture, display_filter)
+    trace = analyze(capture, display_filter, wireshark=wireshark)
     for warning in trace.capture.warnings:
         warn(warning)
     connections = list(chosen(trace, numbers or None))

@@ -101,6 +101,7 @@ def _capture(capture: Capture) -> dict[str, Any]:
         "warnings": list(capture.warnings),
         "lost_frames": capture.lost_frames,
         "display_filter": capture.display_filter,
+        "notes_by": capture.notes_by,
     }
 
 

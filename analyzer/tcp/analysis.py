@@ -8,6 +8,7 @@ put together (`connection.py`), not here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from mypy_extensions import i64
@@ -20,7 +21,7 @@ from analyzer.wire import header as flag
 from analyzer.wire.header import Header
 from analyzer.wire.options import Options
 
-__all__ = ["WiresharkView"]
+__all__ = ["RULES", "WiresharkView"]
 
 NOT_PLAIN: Final = flag.SYN | flag.FIN | flag.RST
 
@@ -36,6 +37,27 @@ UNACKED_KEPT: Final = 10_000
 HEAP: Final = 1_000
 """They are counted in heaps of so many, each forgotten when all of it is acknowledged: enough to know of a
 capture of one direction, and a few numbers instead of a list."""
+
+
+RULES: Final[Mapping[str, str]] = {
+    "retransmission": "it begins below the highest number sent, and none of the three particular names fits",
+    "fast_retransmission": "it begins where two or more duplicate ACKs point, within 20 ms of the last of them",
+    "spurious_retransmission": "all of its payload lies below the last acknowledgement number",
+    "out_of_order": "it begins below the highest number sent, ends elsewhere, and that number was reached less than "
+    "the initial round trip ago (3 ms where unknown)",
+    "duplicate_ack": "no payload, and sequence number, acknowledgement number and window all as before",
+    "lost_segment": "it begins beyond the highest number sent",
+    "ack_lost_segment": "it acknowledges more than what was captured without a gap",
+    "zero_window": "the window field is 0, without SYN, FIN or RST",
+    "zero_window_probe": "one octet at the next sequence number while the other side's window is 0",
+    "zero_window_probe_ack": "it repeats the last ACK with a window of 0 right after a zero_window_probe",
+    "window_update": "no payload, and nothing but the window changed",
+    "window_full": "it ends exactly at the edge of the window that the other side announced",
+    "keep_alive": "no more than one octet, one below the next sequence number, without SYN, FIN or RST",
+    "keep_alive_ack": "it repeats the last ACK right after a keep_alive",
+    "reused_ports": "a SYN or SYN-ACK with another sequence number than the one known for these ports",
+}
+"""Note -> Wireshark's rule in one sentence."""
 
 
 class WiresharkView:
@@ -76,6 +98,7 @@ class WiresharkView:
         elif flags & (flag.SYN | flag.ACK) == flag.SYN | flag.ACK and sender.analysed_syn_ack_frame == 0:
             sender.analysed_syn_ack = header.seq
             sender.analysed_syn_ack_frame = frame
+            sender.analysed_syn_ack_reused = step.notes & notes.REUSED_PORTS != 0
         found = self._analyse(sender, receiver, header, time_ns) | (step.notes & notes.REUSED_PORTS)
         sender.analysed_multipath = self._multipath
         if parsed:
@@ -209,11 +232,7 @@ def _retransmission(
         return 0
     # The counter is unsigned there, so that -1 ("said once") is many.
     many = receiver.analysed_duplicates >= 2 or receiver.analysed_duplicates < 0
-    if (
-        many
-        and receiver.analysed_ack == seq
-        and _sooner(time_ns - receiver.analysed_ack_time, FAST_LIMIT_NS)
-    ):
+    if many and receiver.analysed_ack == seq and _sooner(time_ns - receiver.analysed_ack_time, FAST_LIMIT_NS):
         return notes.FAST_RETRANSMISSION
     if header.flags & (flag.SYN | flag.FIN):
         end = advance(end, 1)

@@ -13,9 +13,10 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from analyzer.tcp import labels, notes, states
-from analyzer.tcp.analysis import WiresharkView
+from analyzer.tcp import corrections, labels, notes, states
+from analyzer.tcp.analysis import FAST_LIMIT_NS, WiresharkView
 from analyzer.tcp.completeness import RST, SYN, completeness_bits
+from analyzer.tcp.corrections import correct
 from analyzer.tcp.endpoint import SCALE_UNUSED, Endpoint
 from analyzer.tcp.sequence import advance, difference
 from analyzer.tcp.step import Step
@@ -120,6 +121,7 @@ class Connection:
         receiver = self.second if direction == 0 else self.first
         step.direction = direction
         step.labels = 0
+        step.corrections = 0
         step.notes = notes.REUSED_PORTS if self.reuses_ports and frame == self.first_frame else 0
         step.first_before = self.first.state
         step.second_before = self.second.state
@@ -130,18 +132,21 @@ class Connection:
 
         self._number(sender, receiver, header, step)
         parsed = self._parse_options(header, options, step)
-        step.notes |= self.wireshark.observe(
-            sender, receiver, header, options, parsed, frame, time_ns, step
-        )
+        step.notes |= self.wireshark.observe(sender, receiver, header, options, parsed, frame, time_ns, step)
+        if step.notes != step.wireshark_notes and parsed and options.cut:
+            step.corrections |= 1 << corrections.OPTIONS_CUT
         self._correct_gaps(sender, receiver, header, step)
-        self._count(sender, header, direction, time_ns)
+        self._correct_repetitions(sender, receiver, header, options, parsed, time_ns, step)
+        self._count(sender, header, direction)
 
         if self._captured_twice(sender, header, options, parsed, time_ns):
             step.labels = sender.last_labels
-            step.notes = notes.CAPTURED_TWICE | (step.notes & notes.SNAPPED)
+            snapped = step.notes & notes.SNAPPED
+            correct(step, corrections.CAPTURED_TWICE)
+            step.notes = notes.CAPTURED_TWICE | snapped
         else:
             self._interpret(sender, receiver, header, options, direction, frame, time_ns, step)
-            self._account(sender, header, step)
+            self._account(sender, header, options, parsed, step)
 
         step.first_after = self.first.state
         step.second_after = self.second.state
@@ -192,7 +197,7 @@ class Connection:
             step.notes |= notes.BAD_OPTIONS
         return True
 
-    def _count(self, sender: Endpoint, header: Header, direction: i64, time_ns: i64) -> None:
+    def _count(self, sender: Endpoint, header: Header, direction: i64) -> None:
         flags = header.flags
         sender.segments += 1
         bits = completeness_bits(flags, header.payload_length)
@@ -246,10 +251,9 @@ class Connection:
             counts[key] = counts.get(key, 0) + 1
 
     def _correct_gaps(self, sender: Endpoint, receiver: Endpoint, header: Header, step: Step) -> None:
-        """Wireshark forgets the octet of a window probe, and the new end of a segment that begins with old octets."""
         if step.notes & notes.LOST_SEGMENT and sender.snd_nxt >= 0:
             if difference(header.seq, sender.snd_nxt) <= 0:
-                step.notes &= ~notes.LOST_SEGMENT
+                correct(step, corrections.FORGOTTEN_OCTET)
         if step.notes & notes.ACK_LOST_SEGMENT and receiver.lowest >= 0 and receiver.holes is None:
             from_the_start = (
                 receiver.isn < 0
@@ -257,7 +261,46 @@ class Connection:
                 or receiver.lowest == advance(receiver.isn, 1)
             )
             if from_the_start and difference(header.ack, receiver.snd_nxt) <= 0:
-                step.notes &= ~notes.ACK_LOST_SEGMENT
+                correct(step, corrections.NOTHING_MISSING)
+
+    def _correct_repetitions(
+        self,
+        sender: Endpoint,
+        receiver: Endpoint,
+        header: Header,
+        options: Options,
+        parsed: bool,
+        time_ns: i64,
+        step: Step,
+    ) -> None:
+        """Who asked for what: duplicates that also move the window, and the retransmissions that follow."""
+        if header.ack != sender.last_ack_number:
+            sender.duplicates = 0
+        if parsed and options.sack_blocks > 0:
+            news = options.sack_left != sender.last_sack_left or options.sack_right != sender.last_sack_right
+            if step.notes & notes.WINDOW_UPDATE and news and difference(options.sack_left, header.ack) > 0:
+                correct(step, corrections.SELECTIVE_DUPLICATE)
+            sender.last_sack_left = options.sack_left
+            sender.last_sack_right = options.sack_right
+        if sender.segments == 0 and step.notes & corrections.PRESUPPOSES:
+            correct(step, corrections.FIRST_SEGMENT)
+        if sender.snd_nxt == 0 and self._end(header) != header.seq:
+            named = step.notes & (notes.RETRANSMISSIONS | notes.OUT_OF_ORDER | notes.KEEP_ALIVE)
+            if not named and difference(header.seq, sender.snd_nxt) < 0:
+                correct(step, corrections.NUMBER_ZERO)
+        found = step.notes
+        if found & notes.DUPLICATE_ACK:
+            sender.duplicates += 1
+        if found & (notes.RETRANSMISSION | notes.OUT_OF_ORDER):
+            asked = receiver.duplicates >= 2 and receiver.last_ack_number == header.seq
+            if asked and 0 <= time_ns - receiver.last_time < FAST_LIMIT_NS:
+                correct(step, corrections.ASKED_SELECTIVELY)
+        elif found & notes.FAST_RETRANSMISSION:
+            if receiver.duplicates < 2:
+                correct(step, corrections.NOT_ASKED)
+        elif found & notes.KEEP_ALIVE and header.payload_length == 1 and receiver.last_window > 0:
+            if receiver.highest_ack >= 0 and difference(receiver.highest_ack, header.seq) <= 0:
+                correct(step, corrections.OUTSTANDING_OCTET)
 
     # What the segment means.
 
@@ -463,12 +506,10 @@ class Connection:
                 sender.passive = True
             if sender.syn_frame != 0 and header.seq == sender.isn:
                 # The SYN-ACK of a simultaneous open repeats the SYN by design (RFC 9293 figure 7).
-                step.notes = (
-                    step.notes & ~notes.RETRANSMISSIONS & ~notes.OUT_OF_ORDER
-                ) | notes.SIMULTANEOUS_OPEN
+                correct(step, corrections.SIMULTANEOUS_OPEN)
             if sender.syn_ack_frame == 0:
                 # What came before it (a reset that was not believed) was no part of this numbering.
-                step.notes &= ~(notes.LOST_SEGMENT | notes.REUSED_PORTS)
+                correct(step, corrections.FIRST_SYN_ACK)
             sender.syn_ack_frame = frame
             sender.syn_ack_time = time_ns
             sender.isn = header.seq
@@ -523,7 +564,7 @@ class Connection:
         if opens and covers_syn:
             step.labels |= labels.HANDSHAKE_3
             if receiver.syn_ack_frame != 0 and header.ack == advance(receiver.isn, 1):
-                step.notes &= ~notes.ACK_LOST_SEGMENT
+                correct(step, corrections.SYN_ACK_ACKNOWLEDGED)
             self.handshake_ack_frame = frame
             self.handshake_ack_time = time_ns
             if sender.fin_frame == 0:
@@ -531,7 +572,7 @@ class Connection:
         else:
             if sender.answers_repeated_syn_ack and nothing_new:
                 step.labels |= labels.HANDSHAKE_3
-                step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.HANDSHAKE_ACK_AGAIN
+                correct(step, corrections.HANDSHAKE_ACK_AGAIN)
             sender.answers_repeated_syn_ack = False
         if sender.state == states.SYN_SENT:
             self._move(sender, states.SEND_ACK)
@@ -549,12 +590,12 @@ class Connection:
             else:
                 if sender.answers_repeated_fin and nothing_new:
                     step.labels |= label
-                    step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.CLOSE_ACK_AGAIN
+                    correct(step, corrections.CLOSE_ACK_AGAIN)
                 sender.answers_repeated_fin = False
         # Whoever answers a SYN with the ACK of something else still holds an older connection (figure 9).
         holds_older = not covers_syn and sender.syn_frame == 0 and sender.syn_ack_frame == 0
         if (sender.challenge_due or holds_older) and pure and step.labels == 0:
-            step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.CHALLENGE_ACK
+            correct(step, corrections.CHALLENGE_ACK)
         sender.challenge_due = False
         if (
             sender.state == states.UNKNOWN
@@ -615,14 +656,14 @@ class Connection:
             if receiver.last_window != 0:
                 return labels.KEEP_ALIVE
             # Linux probes a closed window with an octet below SND.NXT, or none: to Wireshark a keep-alive.
-            step.notes = (step.notes & ~notes.KEEP_ALIVE) | notes.ZERO_WINDOW_PROBE
+            correct(step, corrections.LINUX_PROBE)
             return labels.PROBE
         if receiver.last_labels & labels.PROBE and header.seq == sender.snd_nxt:
             if header.window == 0:
-                step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.ZERO_WINDOW_PROBE_ACK
+                correct(step, corrections.PROBE_REFUSED)
                 return labels.PROBE
             if step.notes & notes.KEEP_ALIVE_ACK:
-                step.notes &= ~notes.KEEP_ALIVE_ACK
+                correct(step, corrections.PROBE_ACCEPTED)
                 return labels.PROBE
         if step.notes & notes.KEEP_ALIVE_ACK:
             return labels.KEEP_ALIVE
@@ -647,7 +688,7 @@ class Connection:
             step.labels |= (
                 labels.CLOSE_2 if self._is_first(receiver) == (self.closer == 0) else labels.CLOSE_4
             )
-            step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.CLOSE_ACK_AGAIN
+            correct(step, corrections.CLOSE_ACK_AGAIN)
             sender.answers_repeated_fin = False
         if step.labels == 0 or (step.labels == labels.DATA and not repeated):
             step.labels |= labels.STRAY
@@ -655,14 +696,26 @@ class Connection:
     def _both_fins_acknowledged(self) -> bool:
         return self.first.fin_ack_frame != 0 and self.second.fin_ack_frame != 0
 
-    def _account(self, sender: Endpoint, header: Header, step: Step) -> None:
+    def _account(self, sender: Endpoint, header: Header, options: Options, parsed: bool, step: Step) -> None:
         """Octets, each counted once, and what was sent again beside them."""
         length = header.payload_length
         if length > 0:
             seq = header.seq
             if header.flags & flag.SYN:
                 seq = advance(seq, 1)
+            before = sender.highest
             fresh = sender.take_payload(seq, length)
+            timestamp = self._timestamp(header, options, parsed)
+            if sender.highest != before:
+                sender.highest_timestamp = timestamp
+            elif (
+                step.notes & (notes.FAST_RETRANSMISSION | notes.RETRANSMISSION)
+                and fresh == length
+                and timestamp >= 0
+                and sender.highest_timestamp >= 0
+                and difference(timestamp, sender.highest_timestamp) < 0
+            ):
+                correct(step, corrections.SENT_EARLIER)
             sender.octets += fresh
             sender.retransmitted_octets += length - fresh
             if step.labels & labels.DATA:
@@ -674,6 +727,16 @@ class Connection:
             sender.retransmitted_segments += 1
         if step.notes & notes.OUT_OF_ORDER:
             sender.out_of_order_segments += 1
+
+    def _timestamp(self, header: Header, options: Options, parsed: bool) -> i64:
+        """When the sender sent this segment, by its own clock (RFC 7323 3.2); -1 where it does not say."""
+        if parsed:
+            return options.timestamp_value
+        if header.options_length != 12:
+            return -1
+        at = header.tcp_offset + 24
+        block = header.block
+        return (block[at] << 24) | (block[at + 1] << 16) | (block[at + 2] << 8) | block[at + 3]
 
     def _agreed_segment_size(self) -> i64:
         """The smaller of both announcements, -1 where one of them is not known."""

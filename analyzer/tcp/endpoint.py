@@ -84,6 +84,10 @@ class Endpoint:
         self.last_window: i64 = -1
         self.last_checksum: i64 = -1
         self.last_ip_id: i64 = -1
+        self.highest_timestamp: i64 = -1
+        self.last_sack_left: i64 = -1
+        self.last_sack_right: i64 = -1
+        self.duplicates: i64 = 0
         self.last_labels: i64 = 0
 
         # What Wireshark keeps for its analysis (`analysis.py`); 0 stands for "not set" as there, although it is
@@ -101,6 +105,7 @@ class Endpoint:
         self.analysed_multipath: i64 = 0
         self.analysed_syn_ack: i64 = -1
         self.analysed_syn_ack_frame: i64 = 0
+        self.analysed_syn_ack_reused: bool = False
         self.analysed_unacked: i64 = 0
         self.analysed_heap_end: i64 = 0
         self.analysed_heaps: list[int] | None = None

@@ -32,6 +32,7 @@ __all__ = [
     "fast_open",
     "final_state",
     "handshake_outcome",
+    "newly_reused_in_hindsight",
     "reused_in_hindsight",
     "roles",
     "unacknowledged_octets",
@@ -214,6 +215,15 @@ def reused_in_hindsight(connection: Connection) -> tuple[int, ...]:
         int(end.analysed_syn_ack_frame)
         for end in (connection.first, connection.second)
         if end.analysed_syn_ack_frame and end.analysed_syn_ack != end.base
+    )
+
+
+def newly_reused_in_hindsight(connection: Connection) -> tuple[int, ...]:
+    """Those of them that it has not marked already when it saw them first."""
+    return tuple(
+        int(end.analysed_syn_ack_frame)
+        for end in (connection.first, connection.second)
+        if end.analysed_syn_ack_frame and end.analysed_syn_ack != end.base and not end.analysed_syn_ack_reused
     )
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 __all__ = [
+    "OURSELVES",
+    "WIRESHARK",
     "Capture",
     "Close",
     "Confidence",
@@ -25,6 +27,9 @@ __all__ = [
     "Source",
     "Trace",
 ]
+
+OURSELVES: Final = "tcpanalyze"
+WIRESHARK: Final = "Wireshark 4.0.17"
 
 Side = Literal["client", "server"]
 Confidence = Literal["full", "lowered"]
@@ -170,6 +175,8 @@ class Capture:
     """How many frames the capture lost, at most; None where nothing says so, as in every pcap file."""
     display_filter: str | None = None
     """The filter by which tshark chose the frames; None where all were analysed. `frames` are the chosen ones."""
+    notes_by: str = OURSELVES
+    """Whose notes the segments bear: `OURSELVES`, or `WIRESHARK` with its definitions to the letter."""
 
 
 class Source(Protocol):

@@ -36,7 +36,9 @@ class Options:
 
     `fast_open_cookie` is the length of the cookie in octets (0: a request for one). `well_formed` is False
     where a length is below 2, runs past the header, or does not fit its kind; what stood before the
-    fault is kept (RFC 9293 MUST-7: garbage must not crash the reader). `cut` is True where the capture ends within them.
+    fault is kept (RFC 9293 MUST-7: garbage must not crash the reader). `cut` is True where the capture ends
+    within them.
+    `sack_left` and `sack_right` are the edges of the first block, which is the newest (RFC 2018 4).
     `multipath` has a bit for each subtype of MPTCP's option, an MP_CAPABLE without a key left out.
     """
 
@@ -45,6 +47,8 @@ class Options:
         self.window_scale: i64 = -1
         self.sack_permitted: bool = False
         self.sack_blocks: i64 = 0
+        self.sack_left: i64 = -1
+        self.sack_right: i64 = -1
         self.timestamp_value: i64 = -1
         self.timestamp_echo: i64 = -1
         self.fast_open_cookie: i64 = -1
@@ -62,6 +66,8 @@ class Options:
         self.window_scale = -1
         self.sack_permitted = False
         self.sack_blocks = 0
+        self.sack_left = -1
+        self.sack_right = -1
         self.timestamp_value = -1
         self.timestamp_echo = -1
         self.fast_open_cookie = -1
@@ -103,6 +109,8 @@ class Options:
             if size < 10 or (size - 2) % 8:
                 return False
             self.sack_blocks = (size - 2) // 8
+            self.sack_left = self._four(block, at + 2)
+            self.sack_right = self._four(block, at + 6)
         elif kind == MAXIMUM_SEGMENT_SIZE:
             if size != 4:
                 return False

@@ -90,7 +90,9 @@ def connection(seed: int) -> list[Sent]:
     time_ns = START_NS + dice.randrange(1_000_000_000)
     found: list[Sent] = []
 
-    def send(side: int, flags: int, seq: int, ack: int, length: int, window: int, options: bytes = b"") -> None:
+    def send(
+        side: int, flags: int, seq: int, ack: int, length: int, window: int, options: bytes = b""
+    ) -> None:
         nonlocal time_ns
         time_ns += dice.choice(WAITS_NS) if dice.random() < 0.97 else -dice.choice(WAITS_NS)
         if multipath and not flags & SYN and not options and dice.random() < 0.5:
@@ -133,7 +135,15 @@ def _act(dice: random.Random, sides: list[_Side], wild: float, send: object) -> 
     flags = ACK if dice.random() > 0.02 * wild else 0
     options = _sack(dice, peer) if dice.random() < 0.1 else b""
     if kind < 0.3:
-        send(side, flags | (PSH if dice.random() < 0.5 else 0), me.next, ack, dice.choice(LENGTHS), me.window, options)
+        send(
+            side,
+            flags | (PSH if dice.random() < 0.5 else 0),
+            me.next,
+            ack,
+            dice.choice(LENGTHS),
+            me.window,
+            options,
+        )
     elif kind < 0.55:
         send(side, flags, me.next, ack, 0, me.window, options)
     elif kind < 0.68 and me.sent:
@@ -142,7 +152,9 @@ def _act(dice: random.Random, sides: list[_Side], wild: float, send: object) -> 
             length += dice.choice((-1, 1, 10, 1460))
         send(side, flags, seq, ack, max(0, length), me.window)
     elif kind < 0.75:
-        send(side, flags, me.next + dice.choice((1, 2, 100, 1460, 2920)), ack, dice.choice(LENGTHS), me.window)
+        send(
+            side, flags, me.next + dice.choice((1, 2, 100, 1460, 2920)), ack, dice.choice(LENGTHS), me.window
+        )
     elif kind < 0.80:
         send(side, flags, me.next - 1, ack, dice.choice((0, 0, 1, 1, 2, 20)), me.window)
     elif kind < 0.84:
@@ -154,18 +166,38 @@ def _act(dice: random.Random, sides: list[_Side], wild: float, send: object) -> 
     elif kind < 0.91:
         send(side, flags | FIN, me.next, ack, dice.choice((0, 0, 7)), me.window)
     elif kind < 0.93:
-        send(side, dice.choice((RST, RST | ACK)), dice.choice((me.next, me.next + 9, peer.next, 0)), ack, 0, me.window)
+        send(
+            side,
+            dice.choice((RST, RST | ACK)),
+            dice.choice((me.next, me.next + 9, peer.next, 0)),
+            ack,
+            0,
+            me.window,
+        )
     elif kind < 0.95:
         send(side, SYN | (ACK if dice.random() < 0.5 else 0), me.isn, ack, 0, me.window, _syn_options(dice))
     elif kind < 0.96:
         me.isn = dice.choice((dice.randrange(WRAP), *ISNS))
-        send(side, SYN | (ACK if dice.random() < 0.5 else 0), me.isn, ack, dice.choice((0, 0, 0, 9)), me.window,
-             _syn_options(dice))
+        send(
+            side,
+            SYN | (ACK if dice.random() < 0.5 else 0),
+            me.isn,
+            ack,
+            dice.choice((0, 0, 0, 9)),
+            me.window,
+            _syn_options(dice),
+        )
     elif kind < 0.97:
         send(side, dice.randrange(256), me.next, ack, dice.choice(LENGTHS), me.window)
     elif kind < 0.98:
-        send(side, flags, dice.choice((me.next + (1 << 31), me.next - (1 << 31) + 1, WRAP - 1, 0)), ack,
-             dice.choice(LENGTHS), me.window)
+        send(
+            side,
+            flags,
+            dice.choice((me.next + (1 << 31), me.next - (1 << 31) + 1, WRAP - 1, 0)),
+            ack,
+            dice.choice(LENGTHS),
+            me.window,
+        )
     elif kind < 0.99:
         send(side, flags, me.next, ack, 0, me.window, _syn_options(dice))
     else:
@@ -204,7 +236,9 @@ def write_capture(path: Path, seeds: Sequence[int]) -> list[tuple[int, int]]:
         for sent, seed, _ in played:
             packet = _packet(sent, turns[seed])
             file.write(
-                struct.pack("<IIII", *divmod(sent.time_ns, 1_000_000_000), len(packet), len(packet) + sent.length)
+                struct.pack(
+                    "<IIII", *divmod(sent.time_ns, 1_000_000_000), len(packet), len(packet) + sent.length
+                )
             )
             file.write(packet)
     return [(seed, place) for _, seed, place in played]
@@ -273,7 +307,11 @@ def compare(path: Path, places: Sequence[tuple[int, int]]) -> tuple[list[Finding
     for stream, (frame, bits) in last.items():
         if completeness(table.connections[stream]) != bits:
             seed, place = places[frame - 1]
-            found.append(Finding(seed, place, f"completeness {completeness(table.connections[stream])}, tshark: {bits}"))
+            found.append(
+                Finding(
+                    seed, place, f"completeness {completeness(table.connections[stream])}, tshark: {bits}"
+                )
+            )
     return found, total
 
 

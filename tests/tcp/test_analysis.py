@@ -79,7 +79,7 @@ CASES = {
     ),
     "a repeated FIN is never needless": (
         "retransmission",
-        "> F. 1:1(0) ack 1 ; close-1\n< . 1:1(0) ack 2 ; close-2\n+1 > F. 1:1(0) ack 1 ; close-1",
+        "> F. 1:2(1) ack 1 ; data+close-1\n< . 1:1(0) ack 3 ; close-2\n+1 > F. 2:2(0) ack 1 ; close-1",
     ),
     "data after a probe octet that was dropped": (
         "",
