@@ -28,7 +28,7 @@ from analyzer.report.reference import names_page, states_page
 from analyzer.report.state_diagram import state_diagram
 from analyzer.text import inert, say
 
-__all__ = ["DOCUMENTS", "GALLERY", "Example", "examples", "refreshed", "run_example"]
+__all__ = ["DOCUMENTS", "GALLERY", "Example", "examples", "refreshed", "run_example", "write"]
 
 DOCUMENTS: Final[Mapping[str, Callable[[], str]]] = {
     "docs/states.svg": state_diagram,
@@ -97,7 +97,8 @@ def run_example(command: str, root: Path) -> str:
     return done.stdout
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
+    """Write a page of the documentation. Raises `OutputError`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
@@ -111,7 +112,7 @@ def _write(path: Path, text: str) -> None:
 
 def _write_all(root: Path) -> None:
     for name, make in DOCUMENTS.items():
-        _write(root / name, make())
+        write(root / name, make())
     for name, capture in GALLERY.items():
         connection = analyze(root / capture)[0]
         for path in save_pictures(lay_out(connection), root / "reports" / "gallery", name, ["svg"]):
@@ -124,7 +125,7 @@ def _write_all(root: Path) -> None:
         raise InputError(
             say("cannot read {path}: {reason}", path=inert(str(readme)), reason=reason)
         ) from error
-    _write(readme, refreshed(page, lambda command: run_example(command, root)))
+    write(readme, refreshed(page, lambda command: run_example(command, root)))
 
 
 @click.command()

@@ -71,6 +71,7 @@ class WiresharkView:
         self.initial_rtt: i64 = 0
         self.note_counts: dict[int, int] = {}
         self._syn_time: i64 = 0
+        self._first_ack_time: i64 = 0
         self._multipath: i64 = 0
 
     def observe(
@@ -106,8 +107,11 @@ class WiresharkView:
         self._take_window(sender, receiver, header, options, parsed, step)
         if pure_syn:
             self._syn_time = time_ns
-        elif flags & (flag.SYN | flag.ACK) == flag.ACK and self._syn_time != 0 and self.initial_rtt == 0:
-            self.initial_rtt = time_ns - self._syn_time
+        elif flags & (flag.SYN | flag.ACK) == flag.ACK:
+            if self._first_ack_time == 0:
+                self._first_ack_time = time_ns
+            if self._syn_time != 0 and self.initial_rtt == 0:
+                self.initial_rtt = time_ns - self._syn_time
         # What it found is shown after the options. Where those cannot be read, it never comes to that.
         step.wireshark_notes = 0 if parsed and options.cut else found
         if step.wireshark_notes:
@@ -115,6 +119,12 @@ class WiresharkView:
             key = int(step.wireshark_notes)
             counts[key] = counts.get(key, 0) + 1
         return found
+
+    def shown_initial_rtt(self) -> i64:
+        """`tcp.analysis.initial_rtt` once the capture has been read twice: then a SYN is known before an older ACK."""
+        if self.initial_rtt == 0 and self._syn_time != 0 and self._first_ack_time != 0:
+            return self._first_ack_time - self._syn_time
+        return self.initial_rtt
 
     def _take_window(
         self, sender: Endpoint, receiver: Endpoint, header: Header, options: Options, parsed: bool, step: Step
