@@ -252,7 +252,7 @@ def test_a_connection_announced_by_ftp_counts_its_syn_without_the_dissector(
         for off in ([], ["--disable-protocol", "ftp"]):
             done = subprocess.run(
                 [tshark, "-2", "-n", "-r", str(corpus / name), *off, "-Y", "tcp", "-T", "fields"]
-                + ["-e", "tcp.stream", "-e", "tcp.completeness"],  # noqa: RUF005
+                + ["-e", "tcp.stream", "-e", "tcp.completeness"],
                 capture_output=True,
                 text=True,
                 check=True,

@@ -662,9 +662,6 @@ class Connection:
             if header.window == 0:
                 correct(step, corrections.PROBE_REFUSED)
                 return labels.PROBE
-            if step.notes & notes.KEEP_ALIVE_ACK:
-                correct(step, corrections.PROBE_ACCEPTED)
-                return labels.PROBE
         if step.notes & notes.KEEP_ALIVE_ACK:
             return labels.KEEP_ALIVE
         return labels.ACK

@@ -27,16 +27,15 @@ CLOSE_ACK_AGAIN: Final = 7
 CHALLENGE_ACK: Final = 8
 LINUX_PROBE: Final = 9
 PROBE_REFUSED: Final = 10
-PROBE_ACCEPTED: Final = 11
-OUTSTANDING_OCTET: Final = 12
-SELECTIVE_DUPLICATE: Final = 13
-ASKED_SELECTIVELY: Final = 14
-NOT_ASKED: Final = 15
-SENT_EARLIER: Final = 16
-OPTIONS_CUT: Final = 17
-SECOND_READING: Final = 18
-NUMBER_ZERO: Final = 19
-FIRST_SEGMENT: Final = 20
+OUTSTANDING_OCTET: Final = 11
+SELECTIVE_DUPLICATE: Final = 12
+ASKED_SELECTIVELY: Final = 13
+NOT_ASKED: Final = 14
+SENT_EARLIER: Final = 15
+OPTIONS_CUT: Final = 16
+SECOND_READING: Final = 17
+NUMBER_ZERO: Final = 18
+FIRST_SEGMENT: Final = 19
 
 PRESUPPOSES: Final = (
     notes.KEEP_ALIVE
@@ -168,15 +167,6 @@ CORRECTIONS: Final = (
         "RFC 9293 3.8.6.1",
         notes.DUPLICATE_ACK,
         notes.ZERO_WINDOW_PROBE_ACK,
-    ),
-    Correction(
-        "probe-accepted",
-        "keep_alive_ack",
-        "the answer to a probe",
-        "what Wireshark took for a keep-alive was a window probe",
-        "RFC 9293 3.8.6.1",
-        notes.KEEP_ALIVE_ACK,
-        0,
     ),
     Correction(
         "outstanding-octet",
