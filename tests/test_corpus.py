@@ -13,6 +13,7 @@ from analyzer.errors import CaptureFormatError
 from analyzer.lab.truth import (
     PAGE,
     Observed,
+    ZeekRow,
     expected_masks,
     measure,
     observe,
@@ -93,6 +94,8 @@ ANNOUNCED_CONNECTIONS = {"suricata-verify__ftp-ippair-leak-5204_input.pcap": {1,
 ZEEK_WAITING = {
     ("zeek__retransmit-fast009.pcap", 0): "content gaps, the letters G and g, are not followed",
 }
+
+COMPLETENESS = ("-Y", "tcp", "-T", "fields", "-e", "tcp.stream", "-e", "tcp.completeness")
 
 NANOSECONDS = 1_000_000_000
 
@@ -224,7 +227,7 @@ def test_every_difference_by_default_has_its_rule(corpus_capture: Path) -> None:
 
 
 def test_what_zeek_says(corpus: Path) -> None:
-    rows = []
+    rows: list[ZeekRow] = []
     for truth_file in sorted(corpus.glob("*.truth.json")):
         capture = Path(str(truth_file).removesuffix(".truth.json"))
         if not waits(capture):
@@ -251,8 +254,7 @@ def test_a_connection_announced_by_ftp_counts_its_syn_without_the_dissector(
         shown = {}
         for off in ([], ["--disable-protocol", "ftp"]):
             done = subprocess.run(
-                [tshark, "-2", "-n", "-r", str(corpus / name), *off, "-Y", "tcp", "-T", "fields"]
-                + ["-e", "tcp.stream", "-e", "tcp.completeness"],
+                [tshark, "-2", "-n", "-r", str(corpus / name), *off, *COMPLETENESS],
                 capture_output=True,
                 text=True,
                 check=True,

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+LEAST_COLUMNS: Final = 20
+"""A narrower terminal cuts the lines."""
+
 UNEXPLAINED: Final = 1
 """The exit status where something is unexplained."""
 
@@ -62,19 +65,21 @@ def command(captures: tuple[str, ...], wireshark: bool, as_json: bool, ascii_onl
 
 
 def _write_text(verification: Verification, capture: str, style: Style) -> None:
+    from textwrap import wrap
+
     from analyzer.report.terminal import finish
 
-    def write(text: str, role: str = "") -> None:
-        sys.stdout.write(finish([(text, role)], style) + "\n")
+    def write(text: str, indent: int = 0, role: str = "") -> None:
+        for line in wrap(text, max(style.width - indent, LEAST_COLUMNS)) or [""]:
+            sys.stdout.write(finish([(" " * indent + line, role)], style) + "\n")
 
-    write(inert(capture), "title")
+    sys.stdout.write(finish([(inert(capture), "title")], style) + "\n")
     for found in verification:
-        write("  " + _sentence(found), "" if found.rules else "bad")
+        write(_sentence(found), 2, "" if found.rules else "bad")
         for reason in _reasons(found):
-            write("      " + reason, "faint")
+            write(reason, 6, "faint")
     write(
-        "  "
-        + say(
+        say(
             "{frames} frames with TCP, {agreeing} the same; deliberate differences: {differences}; "
             "unexplained: {unexplained}",
             frames=verification.frames,
@@ -82,6 +87,7 @@ def _write_text(verification: Verification, capture: str, style: Style) -> None:
             differences=_listed(verification) or say("none"),
             unexplained=verification.unexplained,
         ),
+        2,
         "bad" if verification.unexplained else "good",
     )
     sys.stdout.flush()

@@ -21,7 +21,7 @@ OPENING = """
 DATA = "> . 1:11(10) ack 1 ; data\n> . 11:21(10) ack 1 ; data\n> . 21:31(10) ack 1 ; data\n"
 
 # rule -> (Wireshark's notes, ours, transcript); what is expected is said of its last line. Ours are of the fifteen.
-CASES = {
+CASES: dict[str, tuple[list[str], list[str], str]] = {
     "forgotten-octet": (
         ["lost_segment"],
         [],
@@ -34,7 +34,11 @@ CASES = {
         "< . 1:1(0) ack 1 win 0 ; ack (zero_window)\n> . 1:2(1) ack 1 ; probe (zero_window_probe)\n"
         "< . 1:1(0) ack 2 ; ack",
     ),
-    "captured-twice": (["retransmission"], [], "> . 1:11(10) ack 1 id 7 ; data\n+0.0001 > . 1:11(10) ack 1 id 7 ; data"),
+    "captured-twice": (
+        ["retransmission"],
+        [],
+        "> . 1:11(10) ack 1 id 7 ; data\n+0.0001 > . 1:11(10) ack 1 id 7 ; data",
+    ),
     "handshake-ack-again": (
         ["duplicate_ack"],
         [],
@@ -128,7 +132,7 @@ def test_both_modes(rule: str, world: World) -> None:
     assert last_of(transcript, world) == (wireshark, ours, [rule])
 
 
-WITHOUT_OPENING = {
+WITHOUT_OPENING: dict[str, tuple[list[str], list[str], str]] = {
     "simultaneous-open": (
         ["retransmission"],
         [],
@@ -156,7 +160,7 @@ def test_both_modes_of_an_opening(rule: str, world: World) -> None:
 
 
 # Where the next sequence number is 0: Wireshark has no other word for "not seen".
-AT_ZERO = {
+AT_ZERO: dict[str, tuple[list[str], list[str], str]] = {
     "number-zero": (
         [],
         ["retransmission"],
