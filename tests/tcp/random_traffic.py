@@ -230,18 +230,20 @@ def write_capture(path: Path, seeds: Sequence[int]) -> list[tuple[int, int]]:
     # What a connection does keeps its order, whatever its clock says.
     turns = {seed: index for index, seed in enumerate(seeds)}
     played.sort(key=lambda item: (item[2], turns[item[1]]))
+    write_segments(path, [sent for sent, _, _ in played], [turns[seed] for _, seed, _ in played])
+    return [(seed, place) for _, seed, place in played]
+
+
+def write_segments(path: Path, segments: Sequence[Sent], turns: Sequence[int] | None = None) -> None:
+    """A capture of these segments. turns: the connection of each; None for one and the same."""
     with path.open("wb") as file:
         # pcap with nanoseconds, LINKTYPE_IPV4
         file.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 228))
-        for sent, seed, _ in played:
-            packet = _packet(sent, turns[seed])
-            file.write(
-                struct.pack(
-                    "<IIII", *divmod(sent.time_ns, 1_000_000_000), len(packet), len(packet) + sent.length
-                )
-            )
+        for sent, turn in zip(segments, turns or [0] * len(segments), strict=True):
+            packet = _packet(sent, turn)
+            seconds, rest = divmod(sent.time_ns, 1_000_000_000)
+            file.write(struct.pack("<IIII", seconds, rest, len(packet), len(packet) + sent.length))
             file.write(packet)
-    return [(seed, place) for _, seed, place in played]
 
 
 def _packet(sent: Sent, turn: int) -> bytes:
@@ -268,10 +270,14 @@ def _packet(sent: Sent, turn: int) -> bytes:
 WIRESHARKS_NAMES: Final = tuple(note.name for note in NOTES if note.bit & WIRESHARK_NOTES)
 
 
-def compare(path: Path, places: Sequence[tuple[int, int]]) -> tuple[list[Finding], int]:
-    """What our analysis and tshark's say differently of a capture, and how many frames were compared."""
-    masks: list[int] = []
-    numbers: list[int] = []
+def masks_of(path: Path) -> list[list[str]]:
+    """The names of Wireshark's notes on each frame of a capture, as we compute them."""
+    return [note_names(mask) for mask, _ in _observed(path)[0]]
+
+
+def _observed(path: Path) -> tuple[list[tuple[int, int]], ConnectionTable]:
+    """Wireshark's notes and the number of the connection, frame by frame, and the table."""
+    seen: list[tuple[int, int]] = []
     table = ConnectionTable()
     header = Header()
     with open_capture(str(path)) as records:
@@ -281,11 +287,19 @@ def compare(path: Path, places: Sequence[tuple[int, int]]) -> tuple[list[Finding
             )
             assert code == SEGMENT
             machine = table.observe(header, records.frame, records.time_ns)
-            masks.append(int(table.step.wireshark_notes))
-            numbers.append(int(machine.number))
+            seen.append((int(table.step.wireshark_notes), int(machine.number)))
     for machine in table.connections:
         for frame in reused_in_hindsight(machine):
-            masks[frame - 1] |= REUSED_PORTS
+            mask, number = seen[frame - 1]
+            seen[frame - 1] = (mask | REUSED_PORTS, number)
+    return seen, table
+
+
+def compare(path: Path, places: Sequence[tuple[int, int]]) -> tuple[list[Finding], int]:
+    """What our analysis and tshark's say differently of a capture, and how many frames were compared."""
+    seen, table = _observed(path)
+    masks = [mask for mask, _ in seen]
+    numbers = [number for _, number in seen]
     found = []
     total = 0
     last: dict[int, tuple[int, int]] = {}
