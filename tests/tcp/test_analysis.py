@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.capture.dissection import AnalysedFrame
+from analyzer.capture.dissection import AnalysedFrame, analysed_frames
 from analyzer.tcp.notes import note_names
 from tests.tcp import random_traffic
 from tests.tcp.random_traffic import (
@@ -169,7 +169,7 @@ def test_random_traffic_frame_by_frame(tmp_path: Path, tshark: str) -> None:
 
 
 def test_a_finding_would_be_found(tmp_path: Path, tshark: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = random_traffic.analysed_frames
+    honest = analysed_frames
 
     def lying(path: str, names: tuple[str, ...]) -> Iterator[AnalysedFrame]:
         for told in honest(path, names):
