@@ -166,8 +166,9 @@ class ZeekView:
             peer.gaps += 1
             if peer.gaps in _SCALED:
                 self._write("G", not originates)
-        if header.payload_captured > 0 and not syn:
-            side.deliver(header.seq, (header.seq + header.payload_captured) & 0xFFFFFFFF)
+        if header.payload_captured > 0:
+            start = (header.seq + 1) & 0xFFFFFFFF if syn else header.seq
+            side.deliver(start, (start + header.payload_captured) & 0xFFFFFFFF)
         elif side.delivered < 0:
             side.delivered = header.seq
         if header.window == 0 and not rst and not syn and peer.state != CLOSED and peer.state != RESET:
