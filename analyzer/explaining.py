@@ -57,12 +57,18 @@ def dissect(explanation: Explanation, path: str | os.PathLike[str]) -> Dissectio
     return dissection_of(os.fspath(path), explanation.segment.frame, _disabled(explanation.connection))
 
 
-def explain(path: str | os.PathLike[str], frame: int, *, decompress_limit: int | None = None) -> Explanation:
+def explain(
+    path: str | os.PathLike[str],
+    frame: int,
+    *,
+    wireshark: bool = False,
+    decompress_limit: int | None = None,
+) -> Explanation:
     """Everything about the TCP segment in one frame of a stored capture, or that an ICMP error in it answers.
 
     path: a stored capture, as for `analyze`; it is read twice.
     frame: from 1, as Wireshark counts.
-    decompress_limit: as for `analyze`.
+    wireshark, decompress_limit: as for `analyze`.
 
     Raises `UsageError` where there is no such frame or no TCP segment in it, and what `analyze` raises.
     """
@@ -70,7 +76,7 @@ def explain(path: str | os.PathLike[str], frame: int, *, decompress_limit: int |
     if name == "-" or (os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name)):
         raise UsageError(say("a segment is explained by reading its capture twice: store it in a file first"))
     found = _find(name, frame, decompress_limit)
-    trace = analyze(name, decompress_limit=decompress_limit)
+    trace = analyze(name, wireshark=wireshark, decompress_limit=decompress_limit)
     if found.message is not None:
         return _explain_error(name, frame, found.message, trace)
     header = found.header

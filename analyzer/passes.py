@@ -29,11 +29,18 @@ class Pass:
     connection that the frame taken last is an ICMP error about.
     """
 
-    def __init__(self, budget: i64, selected: set[int] | None, chosen: set[int] | None = None) -> None:
+    def __init__(
+        self,
+        budget: i64,
+        selected: set[int] | None,
+        chosen: set[int] | None = None,
+        wireshark: bool = False,
+    ) -> None:
         """
         budget: how many segments may be kept.
         selected: whose segments; None for every connection's.
         chosen: the numbers of the frames to look at; None for all. The others count as not captured.
+        wireshark: keep the notes that Wireshark gives.
         """
         self.table: ConnectionTable = ConnectionTable()
         self.rows: dict[int, list[Row]] = {}
@@ -52,6 +59,7 @@ class Pass:
         self._kept: i64 = 0
         self._selected: set[int] | None = selected
         self._chosen: set[int] | None = chosen
+        self._wireshark: bool = wireshark
 
     def run(self, records: Records) -> None:
         """Read to the end. Raises nothing for what the frames hold."""
@@ -156,4 +164,4 @@ class Pass:
         if kept is None:
             kept = []
             self.rows[number] = kept
-        kept.append(make_row(self.header, self.table.step, int(frame), int(time_ns)))
+        kept.append(make_row(self.header, self.table.step, int(frame), int(time_ns), self._wireshark))

@@ -17,7 +17,7 @@ from analyzer.tcp.connection import Connection as Machine
 from analyzer.tcp.states import state_name
 from analyzer.text import inert, say
 from analyzer.trace.build import Row, build_connection, build_segments, last_error, make_row
-from analyzer.trace.model import Capture, Connection, IcmpError, Segment, Trace
+from analyzer.trace.model import OURSELVES, WIRESHARK, Capture, Connection, IcmpError, Segment, Trace
 from analyzer.wire.link_types import link_type_name
 from analyzer.wire.skips import skip_name
 
@@ -39,12 +39,17 @@ _OVER = frozenset({"CLOSED", "TIME-WAIT"})
 
 
 def analyze(
-    path: str | os.PathLike[str], display_filter: str | None = None, *, decompress_limit: int | None = None
+    path: str | os.PathLike[str],
+    display_filter: str | None = None,
+    *,
+    wireshark: bool = False,
+    decompress_limit: int | None = None,
 ) -> Trace:
     """Read a stored capture and follow every TCP connection in it.
 
     path: a pcap, pcapng or snoop file, plain or compressed (gzip, zstd, lz4, xz, bzip2); "-" reads standard input.
     display_filter: only the frames that match it, as tshark understands it; not for standard input.
+    wireshark: give every segment the notes of Wireshark 4.0.17 to the letter, also where they err, instead of ours.
     decompress_limit: the most octets that a compressed capture may expand to; 0 is any number, None is 256 MiB
         or 200 times its size, whichever is more. The analysis ends there as at a capture that breaks off.
 
@@ -55,11 +60,11 @@ def analyze(
     name = os.fspath(path)
     chosen = None if display_filter is None else _choose(name, display_filter)
     with open_capture(name, decompress_limit) as records:
-        done = Pass(SEGMENTS_KEPT_OF_A_PIPE if name == "-" else SEGMENTS_KEPT, None, chosen)
+        done = Pass(SEGMENTS_KEPT_OF_A_PIPE if name == "-" else SEGMENTS_KEPT, None, chosen, wireshark)
         done.run(records)
-        capture = _describe(name, records, done, display_filter)
-    source = _StoredSegments(name, done, chosen, decompress_limit)
-    return _judge(capture, done, source)
+        capture = _describe(name, records, done, display_filter, wireshark)
+    source = _StoredSegments(name, done, chosen, wireshark, decompress_limit)
+    return _judge(capture, done, source, wireshark)
 
 
 def _choose(path: str, display_filter: str) -> set[int]:
@@ -195,9 +200,11 @@ class _StoredSegments:
         path: str | None,
         done: Pass,
         chosen: set[int] | None = None,
+        wireshark: bool = False,
         decompress_limit: int | None = None,
     ) -> None:
         self._path = None if path == "-" else path
+        self._wireshark = wireshark
         self._chosen = chosen
         self._decompress_limit = decompress_limit
         self._machines: list[Machine] = done.table.connections
@@ -210,7 +217,7 @@ class _StoredSegments:
             raise UsageError(say("there is no connection {number}", number=number))
         if self._latest[0] != number:
             machine = self._machines[number]
-            self._latest = (number, tuple(build_segments(machine, self._rows_of(number))))
+            self._latest = (number, tuple(build_segments(machine, self._rows_of(number), self._wireshark)))
         return self._latest[1]
 
     def at_hand(self, number: int) -> bool:
@@ -235,7 +242,7 @@ class _StoredSegments:
                 room += self._count(following)
                 wanted.add(following)
                 following += 1
-        again = Pass(room, wanted, self._chosen)
+        again = Pass(room, wanted, self._chosen, self._wireshark)
         with open_capture(self._path, self._decompress_limit) as records:
             again.run(records)
         self._rows = again.rows
@@ -251,18 +258,25 @@ class _StoredSegments:
         return svg(lay_out(connection))
 
 
-def _judge(capture: Capture, done: Pass, source: _StoredSegments) -> Trace:
+def _judge(capture: Capture, done: Pass, source: _StoredSegments, wireshark: bool = False) -> Trace:
     """The trace, with a verdict on each connection that knows what the capture lost."""
-    return Trace(capture, _Judged(done.table.connections, source, capture.lost_frames))
+    return Trace(capture, _Judged(done.table.connections, source, capture.lost_frames, wireshark))
 
 
 class _Judged(Sequence[Connection]):
     """The connections, each judged when it is asked for."""
 
-    def __init__(self, machines: Sequence[Machine], source: _StoredSegments, lost_frames: int | None) -> None:
+    def __init__(
+        self,
+        machines: Sequence[Machine],
+        source: _StoredSegments,
+        lost_frames: int | None,
+        wireshark: bool,
+    ) -> None:
         self._machines = machines
         self._source = source
         self._lost_frames = lost_frames
+        self._wireshark = wireshark
         self._kept: dict[int, Connection] = {}
 
     def __len__(self) -> int:
@@ -278,13 +292,16 @@ class _Judged(Sequence[Connection]):
         place = range(len(self))[number]
         known = self._kept.get(place)
         if known is None:
-            known = build_connection(self._machines[place], self._source, self._lost_frames)
+            machine = self._machines[place]
+            known = build_connection(machine, self._source, self._lost_frames, self._wireshark)
             if len(self._kept) < CONNECTIONS_KEPT:
                 self._kept[place] = known
         return known
 
 
-def _describe(path: str, records: Records, done: Pass, display_filter: str | None = None) -> Capture:
+def _describe(
+    path: str, records: Records, done: Pass, display_filter: str | None = None, wireshark: bool = False
+) -> Capture:
     skipped: dict[str, int] = {}
     for code, count in done.skipped.items():
         # Several codes can have one name: every length of an IEEE 802.3 frame is "IEEE 802.3 LLC".
@@ -306,4 +323,5 @@ def _describe(path: str, records: Records, done: Pass, display_filter: str | Non
         lost_frames=records.lost,
         display_filter=None if display_filter is None else inert(display_filter),
         icmp_errors_elsewhere=dict(sorted(done.errors_elsewhere.items())),
+        notes_by=WIRESHARK if wireshark else OURSELVES,
     )

@@ -32,7 +32,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "cluster": ("pipeline",),
     "explaining": ("pipeline",),
     "comparing": ("pipeline",),
-    "commands": ("lab", "cluster", "explaining", "comparing"),
+    "verifying": ("pipeline",),
+    "commands": ("lab", "cluster", "explaining", "comparing", "verifying"),
     "cli": ("commands",),
     "__main__": ("cli",),
 }

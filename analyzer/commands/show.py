@@ -72,6 +72,7 @@ class _Show(Command):
     metavar="COUNT",
     help="How many connections are drawn at most.",
 )
+@click.option("--wireshark", is_flag=True, help="Give the notes of Wireshark 4.0.17, also where it errs.")
 @click.option("-Y", "--display-filter", metavar="FILTER", help="Only the frames that match it; needs tshark.")
 @click.option("--dissect", is_flag=True, help="Say with tshark what payloads mean, instead of quoting them.")
 @decompress_limit
@@ -87,6 +88,7 @@ def command(
     ascii_only: bool,
     formats: tuple[str, ...],
     limit: int,
+    wireshark: bool,
     display_filter: str | None,
     dissect: bool,
     decompress_limit: int | None,
@@ -105,7 +107,7 @@ def command(
         raise UsageError(
             say("--dissect needs a file, because tshark reads it too: store the capture in one first")
         )
-    trace = analyze(capture, display_filter, decompress_limit=decompress_limit)
+    trace = analyze(capture, display_filter, wireshark=wireshark, decompress_limit=decompress_limit)
     for warning in trace.capture.warnings:
         warn(warning)
     count = len(numbers) or len(trace)

@@ -40,6 +40,7 @@ __all__ = [
     "examples",
     "refreshed",
     "run_example",
+    "write",
 ]
 
 DOCUMENTS: Final[Mapping[str, Callable[[], str]]] = {
@@ -120,7 +121,8 @@ def compared(name: str, root: Path) -> ComparedDiagram:
     return lay_out_comparison(next(iter(comparison)), (a, b), comparison.tolerance_ns)
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
+    """Write a page of the documentation. Raises `OutputError`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
@@ -134,7 +136,7 @@ def _write(path: Path, text: str) -> None:
 
 def _write_all(root: Path) -> None:
     for name, make in DOCUMENTS.items():
-        _write(root / name, make())
+        write(root / name, make())
     for name, capture in GALLERY.items():
         connection = analyze(root / capture)[0]
         for path in save_pictures(lay_out(connection), root / "reports" / "gallery", name, ["svg"]):
@@ -150,7 +152,7 @@ def _write_all(root: Path) -> None:
         raise InputError(
             say("cannot read {path}: {reason}", path=inert(str(readme)), reason=reason)
         ) from error
-    _write(readme, refreshed(page, lambda command: run_example(command, root)))
+    write(readme, refreshed(page, lambda command: run_example(command, root)))
 
 
 @click.command()

@@ -105,6 +105,7 @@ def _capture(capture: Capture) -> dict[str, Any]:
         "lost_frames": capture.lost_frames,
         "display_filter": capture.display_filter,
         "icmp_errors_elsewhere": dict(capture.icmp_errors_elsewhere),
+        "notes_by": capture.notes_by,
     }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from analyzer.compare.model import DIFFERENCES
+from analyzer.tcp.corrections import CORRECTIONS
 from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import NOTES, WIRESHARK_NOTES
 from analyzer.tcp.states import INPUTS, STATES, TRANSITIONS
@@ -88,6 +89,11 @@ def names_page() -> str:
         "What is odd or notable about a segment. These bear the names and, but for what Wireshark is known "
         "to get wrong, the definitions of Wireshark's `tcp.analysis.*`:",
         _table(head, [(f"`{note.name}`", note.shown, note.meaning) for note in wiresharks]),
+        "`--wireshark` gives Wireshark's own answer. Without it, these are the deliberate differences:",
+        _table(
+            ("name", "Wireshark", "here", "because", "see"),
+            [(rule.name, rule.wireshark, rule.ours, rule.why, rule.source) for rule in CORRECTIONS],
+        ),
         "These say what Wireshark has no name for:",
         _table(head, [(f"`{note.name}`", note.shown, note.meaning) for note in ours]),
         "## Outcomes of the handshake",

@@ -26,7 +26,16 @@ from analyzer.report.wording import (
 )
 from analyzer.tcp.notes import NOTES
 from analyzer.text import say
-from analyzer.trace.model import Capture, Close, Connection, Direction, EndpointOptions, Handshake, Trace
+from analyzer.trace.model import (
+    OURSELVES,
+    Capture,
+    Close,
+    Connection,
+    Direction,
+    EndpointOptions,
+    Handshake,
+    Trace,
+)
 from analyzer.trace.sentences import error_sentence, losses
 
 __all__ = ["MANY", "capture_lines", "connection_lines", "report_lines"]
@@ -148,6 +157,8 @@ def capture_lines(capture: Capture, connections: int, style: Style) -> Iterator[
         facts.append(duration(capture.last_time_ns - capture.first_time_ns))
     if capture.display_filter is not None:
         facts.append(say("only frames that match {filter}", filter=foreign(capture.display_filter, style)))
+    if capture.notes_by != OURSELVES:
+        facts.append(say("notes as {program} gives them", program=capture.notes_by))
     path = foreign(capture.path, style)
     facts = [own(fact, style) for fact in facts]
     line = own(" · ", style).join(facts)

@@ -13,9 +13,10 @@ from typing import Final, NamedTuple
 
 from mypy_extensions import i64
 
-from analyzer.tcp import labels, notes, states
-from analyzer.tcp.analysis import analyse
-from analyzer.tcp.completeness import completeness_bits
+from analyzer.tcp import corrections, labels, notes, states
+from analyzer.tcp.analysis import FAST_LIMIT_NS, WiresharkView
+from analyzer.tcp.completeness import RST, SYN, completeness_bits
+from analyzer.tcp.corrections import correct
 from analyzer.tcp.endpoint import SCALE_UNUSED, Endpoint
 from analyzer.tcp.sequence import advance, difference
 from analyzer.tcp.step import Step
@@ -62,15 +63,18 @@ class Connection:
 
     # There is one of it for each connection; a dictionary each would be three times as large.
     __slots__ = (
-        "closer", "collision", "completeness", "data_after_end", "error_count", "errors", "fast_open_accepted",
-        "fin_acknowledges_fin", "first", "first_frame", "first_high", "first_low", "first_port",
-        "first_time", "half_close_noted", "handshake_ack_frame", "handshake_ack_time", "initial_rtt",
+        "closer", "collision", "completeness", "data_after_end", "error_count", "errors",
+        "fast_open_accepted", "fin_acknowledges_fin", "first", "first_frame", "first_high", "first_low",
+        "first_port", "first_time", "half_close_noted", "handshake_ack_frame", "handshake_ack_time",
         "ip_version", "last_frame", "last_time", "note_counts", "number", "opener", "reset_after_close",
-        "reset_before_synchronised", "reset_frame", "resetter", "second", "second_high", "second_low",
-        "second_port", "simultaneous_close", "simultaneous_open", "zeek",
+        "reset_before_synchronised", "reset_frame", "resetter", "reuses_ports", "second", "second_high",
+        "second_low", "second_port", "simultaneous_close", "simultaneous_open", "wireshark", "zeek",
     )  # fmt: skip
 
-    def __init__(self, number: i64, header: Header, frame: i64, time_ns: i64) -> None:
+    def __init__(
+        self, number: i64, header: Header, frame: i64, time_ns: i64, reuses_ports: bool = False
+    ) -> None:
+        """reuses_ports: an older connection had the same addresses and ports."""
         self.number: i64 = number
         self.ip_version: i64 = header.ip_version
         self.first_high: i64 = header.source_high
@@ -87,11 +91,12 @@ class Connection:
         self.first_time: i64 = time_ns
         self.last_frame: i64 = frame
         self.last_time: i64 = time_ns
+        self.reuses_ports: bool = reuses_ports
         self.completeness: i64 = 0
-        self.initial_rtt: i64 = -1
         starts_with_syn = header.flags & (flag.SYN | flag.ACK | flag.RST) == flag.SYN
         starts_with_syn_ack = header.flags & (flag.SYN | flag.ACK | flag.RST) == flag.SYN | flag.ACK
         self.zeek: ZeekView = ZeekView(starts_with_syn_ack)
+        self.wireshark: WiresharkView = WiresharkView()
         self.note_counts: dict[int, int] = {}
         self.errors: list[HeardError] | None = None
         self.error_count: i64 = 0
@@ -151,7 +156,8 @@ class Connection:
         receiver = self.second if direction == 0 else self.first
         step.direction = direction
         step.labels = 0
-        step.notes = 0
+        step.corrections = 0
+        step.notes = notes.REUSED_PORTS if self.reuses_ports and frame == self.first_frame else 0
         step.first_before = self.first.state
         step.second_before = self.second.state
         self.first.path = 0
@@ -160,23 +166,25 @@ class Connection:
         self.last_time = time_ns
 
         if header.damaged:
-            self._take_damaged(sender, receiver, header, direction, time_ns, step)
+            self._take_damaged(sender, receiver, header, direction, step)
             return
         self._number(sender, receiver, header, step)
         parsed = self._parse_options(header, options, step)
-        step.wireshark_notes = analyse(sender, receiver, header, time_ns, self.initial_rtt) | (
-            step.notes & notes.REUSED_PORTS
-        )
-        step.notes |= step.wireshark_notes
+        step.notes |= self.wireshark.observe(sender, receiver, header, options, parsed, frame, time_ns, step)
+        if step.notes != step.wireshark_notes and parsed and options.cut:
+            step.corrections |= 1 << corrections.OPTIONS_CUT
         self._correct_gaps(sender, receiver, header, step)
-        self._count(sender, header, direction, time_ns)
+        self._correct_repetitions(sender, receiver, header, options, parsed, time_ns, step)
+        self._count(sender, header, direction)
 
         if self._captured_twice(sender, header, options, parsed, time_ns):
             step.labels = sender.last_labels
-            step.notes = notes.CAPTURED_TWICE | (step.notes & notes.SNAPPED)
+            snapped = step.notes & notes.SNAPPED
+            correct(step, corrections.CAPTURED_TWICE)
+            step.notes = notes.CAPTURED_TWICE | snapped
         else:
             self._interpret(sender, receiver, header, options, direction, frame, time_ns, step)
-            self._account(sender, header, step)
+            self._account(sender, header, options, parsed, step)
 
         step.first_after = self.first.state
         step.second_after = self.second.state
@@ -185,7 +193,7 @@ class Connection:
         self._remember(sender, header, time_ns, step)
 
     def _take_damaged(
-        self, sender: Endpoint, receiver: Endpoint, header: Header, direction: i64, time_ns: i64, step: Step
+        self, sender: Endpoint, receiver: Endpoint, header: Header, direction: i64, step: Step
     ) -> None:
         """A header no TCP reads on (RFC 9293 3.1, data offset): it is counted, and nothing follows from it."""
         step.labels = labels.STRAY
@@ -196,7 +204,8 @@ class Connection:
         if header.flags & flag.ACK and receiver.base >= 0:
             step.relative_ack = difference(header.ack, receiver.base) & 0xFFFFFFFF
         step.window = header.window
-        self._count(sender, header, direction, time_ns)
+        step.wireshark_window = header.window
+        self._count(sender, header, direction)
         step.first_after = self.first.state
         step.second_after = self.second.state
         step.first_path = 0
@@ -250,8 +259,8 @@ class Connection:
         if flags & flag.ACK:
             step.relative_ack = difference(header.ack, receiver.base) & 0xFFFFFFFF
         step.window = header.window
-        if not flags & flag.SYN and sender.analysed_scale > 0:
-            step.window = header.window << sender.analysed_scale
+        if not flags & flag.SYN and sender.scale > 0:
+            step.window = header.window << sender.scale
         if header.snapped:
             step.notes |= notes.SNAPPED
 
@@ -276,19 +285,17 @@ class Connection:
             step.notes |= notes.BAD_OPTIONS
         return True
 
-    def _count(self, sender: Endpoint, header: Header, direction: i64, time_ns: i64) -> None:
+    def _count(self, sender: Endpoint, header: Header, direction: i64) -> None:
         flags = header.flags
         sender.segments += 1
-        pure_syn = flags & (flag.SYN | flag.ACK) == flag.SYN
-        if not pure_syn or self.first_frame == self.last_frame:
-            self.completeness |= completeness_bits(flags, header.payload_length)
+        bits = completeness_bits(flags, header.payload_length)
+        if flags & (flag.SYN | flag.ACK) == flag.SYN:
+            if self.first_frame != self.last_frame:
+                bits &= RST
+            elif self.reuses_ports:
+                bits &= SYN | RST
+        self.completeness |= bits
         self.zeek.observe(header, direction)
-        if flags & (flag.ACK | flag.SYN) == flag.ACK and self.initial_rtt < 0:
-            latest = self.first.syn_latest
-            if self.second.syn_latest > latest:
-                latest = self.second.syn_latest
-            if latest > 0:
-                self.initial_rtt = time_ns - latest
 
     def _captured_twice(
         self, sender: Endpoint, header: Header, options: Options, parsed: bool, time_ns: i64
@@ -333,10 +340,9 @@ class Connection:
             counts[key] = counts.get(key, 0) + 1
 
     def _correct_gaps(self, sender: Endpoint, receiver: Endpoint, header: Header, step: Step) -> None:
-        """Wireshark forgets the octet of a window probe, and the new end of a segment that begins with old octets."""
         if step.notes & notes.LOST_SEGMENT and sender.snd_nxt >= 0:
             if difference(header.seq, sender.snd_nxt) <= 0:
-                step.notes &= ~notes.LOST_SEGMENT
+                correct(step, corrections.FORGOTTEN_OCTET)
         if step.notes & notes.ACK_LOST_SEGMENT and receiver.lowest >= 0 and receiver.holes is None:
             from_the_start = (
                 receiver.isn < 0
@@ -344,7 +350,46 @@ class Connection:
                 or receiver.lowest == advance(receiver.isn, 1)
             )
             if from_the_start and difference(header.ack, receiver.snd_nxt) <= 0:
-                step.notes &= ~notes.ACK_LOST_SEGMENT
+                correct(step, corrections.NOTHING_MISSING)
+
+    def _correct_repetitions(
+        self,
+        sender: Endpoint,
+        receiver: Endpoint,
+        header: Header,
+        options: Options,
+        parsed: bool,
+        time_ns: i64,
+        step: Step,
+    ) -> None:
+        """Who asked for what: duplicates that also move the window, and the retransmissions that follow."""
+        if header.ack != sender.last_ack_number:
+            sender.duplicates = 0
+        if parsed and options.sack_blocks > 0:
+            news = options.sack_left != sender.last_sack_left or options.sack_right != sender.last_sack_right
+            if step.notes & notes.WINDOW_UPDATE and news and difference(options.sack_left, header.ack) > 0:
+                correct(step, corrections.SELECTIVE_DUPLICATE)
+            sender.last_sack_left = options.sack_left
+            sender.last_sack_right = options.sack_right
+        if sender.segments == 0 and step.notes & corrections.PRESUPPOSES:
+            correct(step, corrections.FIRST_SEGMENT)
+        if sender.snd_nxt == 0 and self._end(header) != header.seq:
+            named = step.notes & (notes.RETRANSMISSIONS | notes.OUT_OF_ORDER | notes.KEEP_ALIVE)
+            if not named and difference(header.seq, sender.snd_nxt) < 0:
+                correct(step, corrections.NUMBER_ZERO)
+        found = step.notes
+        if found & notes.DUPLICATE_ACK:
+            sender.duplicates += 1
+        if found & (notes.RETRANSMISSION | notes.OUT_OF_ORDER):
+            asked = receiver.duplicates >= 2 and receiver.last_ack_number == header.seq
+            if asked and 0 <= time_ns - receiver.last_time < FAST_LIMIT_NS:
+                correct(step, corrections.ASKED_SELECTIVELY)
+        elif found & notes.FAST_RETRANSMISSION:
+            if receiver.duplicates < 2:
+                correct(step, corrections.NOT_ASKED)
+        elif found & notes.KEEP_ALIVE and header.payload_length == 1 and receiver.last_window > 0:
+            if receiver.highest_ack >= 0 and difference(receiver.highest_ack, header.seq) <= 0:
+                correct(step, corrections.OUTSTANDING_OCTET)
 
     # What the segment means.
 
@@ -489,7 +534,6 @@ class Connection:
         if header.payload_length > 0:
             step.labels |= labels.DATA
             step.notes |= notes.DATA_IN_SYN
-        sender.syn_latest = time_ns
         if sender.syn_frame != 0:
             sender.syn_repeats += 1
             step.notes |= notes.SYN_RETRANSMISSION
@@ -551,12 +595,10 @@ class Connection:
                 sender.passive = True
             if sender.syn_frame != 0 and header.seq == sender.isn:
                 # The SYN-ACK of a simultaneous open repeats the SYN by design (RFC 9293 figure 7).
-                step.notes = (
-                    step.notes & ~notes.RETRANSMISSIONS & ~notes.OUT_OF_ORDER
-                ) | notes.SIMULTANEOUS_OPEN
+                correct(step, corrections.SIMULTANEOUS_OPEN)
             if sender.syn_ack_frame == 0:
                 # What came before it (a reset that was not believed) was no part of this numbering.
-                step.notes &= ~(notes.LOST_SEGMENT | notes.REUSED_PORTS)
+                correct(step, corrections.FIRST_SYN_ACK)
             sender.syn_ack_frame = frame
             sender.syn_ack_time = time_ns
             sender.isn = header.seq
@@ -588,10 +630,10 @@ class Connection:
         sender.fast_open_cookie = options.fast_open_cookie
         # RFC 7323 2.2: scaling is in use only where both SYNs carry the option.
         if options.window_scale < 0:
-            sender.analysed_scale = SCALE_UNUSED
-            receiver.analysed_scale = SCALE_UNUSED
-        elif sender.analysed_scale != SCALE_UNUSED:
-            sender.analysed_scale = options.window_scale
+            sender.scale = SCALE_UNUSED
+            receiver.scale = SCALE_UNUSED
+        elif sender.scale != SCALE_UNUSED:
+            sender.scale = options.window_scale
 
     def _acknowledgement(
         self,
@@ -611,7 +653,7 @@ class Connection:
         if opens and covers_syn:
             step.labels |= labels.HANDSHAKE_3
             if receiver.syn_ack_frame != 0 and header.ack == advance(receiver.isn, 1):
-                step.notes &= ~notes.ACK_LOST_SEGMENT
+                correct(step, corrections.SYN_ACK_ACKNOWLEDGED)
             self.handshake_ack_frame = frame
             self.handshake_ack_time = time_ns
             if sender.fin_frame == 0:
@@ -619,7 +661,7 @@ class Connection:
         else:
             if sender.answers_repeated_syn_ack and nothing_new:
                 step.labels |= labels.HANDSHAKE_3
-                step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.HANDSHAKE_ACK_AGAIN
+                correct(step, corrections.HANDSHAKE_ACK_AGAIN)
             sender.answers_repeated_syn_ack = False
         if sender.state == states.SYN_SENT:
             self._move(sender, states.SEND_ACK)
@@ -637,12 +679,12 @@ class Connection:
             else:
                 if sender.answers_repeated_fin and nothing_new:
                     step.labels |= label
-                    step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.CLOSE_ACK_AGAIN
+                    correct(step, corrections.CLOSE_ACK_AGAIN)
                 sender.answers_repeated_fin = False
         # Whoever answers a SYN with the ACK of something else still holds an older connection (figure 9).
         holds_older = not covers_syn and sender.syn_frame == 0 and sender.syn_ack_frame == 0
         if (sender.challenge_due or holds_older) and pure and step.labels == 0:
-            step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.CHALLENGE_ACK
+            correct(step, corrections.CHALLENGE_ACK)
         sender.challenge_due = False
         if (
             sender.state == states.UNKNOWN
@@ -703,14 +745,11 @@ class Connection:
             if receiver.last_window != 0:
                 return labels.KEEP_ALIVE
             # Linux probes a closed window with an octet below SND.NXT, or none: to Wireshark a keep-alive.
-            step.notes = (step.notes & ~notes.KEEP_ALIVE) | notes.ZERO_WINDOW_PROBE
+            correct(step, corrections.LINUX_PROBE)
             return labels.PROBE
         if receiver.last_labels & labels.PROBE and header.seq == sender.snd_nxt:
             if header.window == 0:
-                step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.ZERO_WINDOW_PROBE_ACK
-                return labels.PROBE
-            if step.notes & notes.KEEP_ALIVE_ACK:
-                step.notes &= ~notes.KEEP_ALIVE_ACK
+                correct(step, corrections.PROBE_REFUSED)
                 return labels.PROBE
         if step.notes & notes.KEEP_ALIVE_ACK:
             return labels.KEEP_ALIVE
@@ -735,7 +774,7 @@ class Connection:
             step.labels |= (
                 labels.CLOSE_2 if self._is_first(receiver) == (self.closer == 0) else labels.CLOSE_4
             )
-            step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.CLOSE_ACK_AGAIN
+            correct(step, corrections.CLOSE_ACK_AGAIN)
             sender.answers_repeated_fin = False
         if step.labels == 0 or (step.labels == labels.DATA and not repeated):
             step.labels |= labels.STRAY
@@ -743,14 +782,26 @@ class Connection:
     def _both_fins_acknowledged(self) -> bool:
         return self.first.fin_ack_frame != 0 and self.second.fin_ack_frame != 0
 
-    def _account(self, sender: Endpoint, header: Header, step: Step) -> None:
+    def _account(self, sender: Endpoint, header: Header, options: Options, parsed: bool, step: Step) -> None:
         """Octets, each counted once, and what was sent again beside them."""
         length = header.payload_length
         if length > 0:
             seq = header.seq
             if header.flags & flag.SYN:
                 seq = advance(seq, 1)
+            before = sender.highest
             fresh = sender.take_payload(seq, length)
+            timestamp = self._timestamp(header, options, parsed)
+            if sender.highest != before:
+                sender.highest_timestamp = timestamp
+            elif (
+                step.notes & (notes.FAST_RETRANSMISSION | notes.RETRANSMISSION)
+                and fresh == length
+                and timestamp >= 0
+                and sender.highest_timestamp >= 0
+                and difference(timestamp, sender.highest_timestamp) < 0
+            ):
+                correct(step, corrections.SENT_EARLIER)
             sender.octets += fresh
             sender.retransmitted_octets += length - fresh
             if step.labels & labels.DATA:
@@ -762,6 +813,16 @@ class Connection:
             sender.retransmitted_segments += 1
         if step.notes & notes.OUT_OF_ORDER:
             sender.out_of_order_segments += 1
+
+    def _timestamp(self, header: Header, options: Options, parsed: bool) -> i64:
+        """When the sender sent this segment, by its own clock (RFC 7323 3.2); -1 where it does not say."""
+        if parsed:
+            return options.timestamp_value
+        if header.options_length != 12:
+            return -1
+        at = header.tcp_offset + 24
+        block = header.block
+        return (block[at] << 24) | (block[at + 1] << 16) | (block[at + 2] << 8) | block[at + 3]
 
     def _agreed_segment_size(self) -> i64:
         """The smaller of both announcements, -1 where one of them is not known."""

@@ -28,16 +28,18 @@ class Endpoint:
     # There is one of it for each connection; a dictionary each would be three times as large.
     __slots__ = (
         "analysed_ack", "analysed_ack_time", "analysed_contiguous", "analysed_duplicates",
-        "analysed_first_ack", "analysed_next", "analysed_next_time", "analysed_notes", "analysed_scale",
-        "analysed_window", "answers_repeated_fin", "answers_repeated_syn_ack", "base",
-        "beginning_forgotten", "challenge_due", "data_segments", "fast_open_cookie", "fin_ack_frame",
-        "fin_end", "fin_frame", "highest", "highest_ack", "holes", "isn", "last_ack_number",
+        "analysed_first_ack", "analysed_heap_end", "analysed_heaps", "analysed_multipath",
+        "analysed_next", "analysed_next_time", "analysed_notes", "analysed_scale", "analysed_syn_ack",
+        "analysed_syn_ack_frame", "analysed_syn_ack_reused", "analysed_unacked", "analysed_window",
+        "answers_repeated_fin", "answers_repeated_syn_ack", "base", "beginning_forgotten",
+        "challenge_due", "data_segments", "duplicates", "fast_open_cookie", "fin_ack_frame", "fin_end",
+        "fin_frame", "highest", "highest_ack", "highest_timestamp", "holes", "isn", "last_ack_number",
         "last_checksum", "last_flags", "last_frame", "last_ip_id", "last_labels", "last_length",
-        "last_seq", "last_time",
-        "last_window", "lowest", "maximum_segment_size", "octets", "out_of_order_segments", "passive",
-        "path", "retransmitted_octets", "retransmitted_segments", "retry_delays", "sack_permitted",
+        "last_sack_left", "last_sack_right", "last_seq", "last_time", "last_window", "lowest",
+        "maximum_segment_size", "octets", "out_of_order_segments", "passive", "path",
+        "retransmitted_octets", "retransmitted_segments", "retry_delays", "sack_permitted", "scale",
         "segments", "snd_nxt", "state", "syn_ack_frame", "syn_ack_repeats", "syn_ack_time", "syn_flags",
-        "syn_frame", "syn_latest", "syn_length", "syn_repeats", "syn_time", "timestamps", "window_scale",
+        "syn_frame", "syn_length", "syn_repeats", "syn_time", "timestamps", "window_scale",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -53,7 +55,6 @@ class Endpoint:
         # Opening.
         self.syn_frame: i64 = 0
         self.syn_time: i64 = 0
-        self.syn_latest: i64 = 0
         self.syn_repeats: i64 = 0
         self.syn_length: i64 = 0
         self.syn_ack_frame: i64 = 0
@@ -63,6 +64,7 @@ class Endpoint:
         self.syn_flags: i64 = 0
         self.maximum_segment_size: i64 = -1
         self.window_scale: i64 = -1
+        self.scale: i64 = SCALE_UNKNOWN
         self.sack_permitted: bool = False
         self.timestamps: bool = False
         self.fast_open_cookie: i64 = -1
@@ -100,19 +102,31 @@ class Endpoint:
         self.last_window: i64 = -1
         self.last_checksum: i64 = -1
         self.last_ip_id: i64 = -1
+        self.highest_timestamp: i64 = -1
+        self.last_sack_left: i64 = -1
+        self.last_sack_right: i64 = -1
+        self.duplicates: i64 = 0
         self.last_labels: i64 = 0
 
-        # What Wireshark keeps for its analysis (`analysis.py`); 0 and -1 stand for "not set" as there.
-        self.analysed_next: i64 = -1
+        # What Wireshark keeps for its analysis (`analysis.py`); 0 stands for "not set" as there, although it is
+        # a sequence number as well, and a window of -1 for its all ones.
+        self.analysed_next: i64 = 0
         self.analysed_next_time: i64 = 0
-        self.analysed_contiguous: i64 = -1
-        self.analysed_ack: i64 = -1
+        self.analysed_contiguous: i64 = 0
+        self.analysed_ack: i64 = 0
         self.analysed_ack_time: i64 = 0
         self.analysed_window: i64 = -1
         self.analysed_duplicates: i64 = 0
         self.analysed_notes: i64 = 0
         self.analysed_scale: i64 = SCALE_UNKNOWN
         self.analysed_first_ack: bool = False
+        self.analysed_multipath: i64 = 0
+        self.analysed_syn_ack: i64 = -1
+        self.analysed_syn_ack_frame: i64 = 0
+        self.analysed_syn_ack_reused: bool = False
+        self.analysed_unacked: i64 = 0
+        self.analysed_heap_end: i64 = 0
+        self.analysed_heaps: list[int] | None = None
 
     def take_payload(self, seq: i64, length: i64) -> i64:
         """Count payload `[seq, seq + length)` and return how many of its octets had not been seen before."""

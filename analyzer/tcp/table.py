@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-from analyzer.tcp import notes
 from analyzer.tcp.connection import Connection
 from analyzer.tcp.step import Step
 from analyzer.wire import header as flag
@@ -46,14 +45,9 @@ class ConnectionTable:
             if base >= 0 and base != header.seq:
                 reused = True
         if found is None or reused:
-            found = self._add(key, header, frame, time_ns)
+            found = self._add(key, header, frame, time_ns, reused)
             direction = 0
         found.observe(header, self._options, direction, frame, time_ns, self.step)
-        if reused:
-            self.step.notes |= notes.REUSED_PORTS
-            self.step.wireshark_notes |= notes.REUSED_PORTS
-            counts = found.note_counts
-            counts[notes.REUSED_PORTS] = counts.get(notes.REUSED_PORTS, 0) + 1
         return found
 
     def latest(self, header: Header) -> Connection | None:
@@ -63,8 +57,8 @@ class ConnectionTable:
             found = found.collision
         return found
 
-    def _add(self, key: int, header: Header, frame: i64, time_ns: i64) -> Connection:
-        connection = Connection(len(self.connections), header, frame, time_ns)
+    def _add(self, key: int, header: Header, frame: i64, time_ns: i64, reused: bool) -> Connection:
+        connection = Connection(len(self.connections), header, frame, time_ns, reused)
         connection.collision = self._latest.get(key)
         self._latest[key] = connection
         self.connections.append(connection)

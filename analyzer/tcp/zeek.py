@@ -25,8 +25,12 @@ ESTABLISHED: Final = 4
 CLOSED: Final = 5
 RESET: Final = 6
 
-# `T` and `W` come on the 1st, 10th, 100th, ... occurrence.
+# `G`, `T` and `W` come on the 1st, 10th, 100th, ... occurrence.
 _SCALED: Final = (1, 10, 100, 1000, 10_000, 100_000, 1_000_000)
+
+
+BLOCKS_KEPT: Final = 64
+"""Blocks above a gap; a hostile capture may have any number of them."""
 
 
 class ZeekSide:
@@ -34,8 +38,8 @@ class ZeekSide:
 
     # There is one of it for each connection; a dictionary each would be three times as large.
     __slots__ = (
-        "highest", "last_fin", "last_rst", "last_syn", "octets", "repeats", "seen_ack", "seen_data",
-        "seen_multi_fin", "seen_multi_syn", "state", "zero_windows",
+        "above", "delivered", "gaps", "highest", "last_fin", "last_rst", "last_syn", "octets", "repeats",
+        "seen_ack", "seen_data", "seen_multi_fin", "seen_multi_syn", "state", "zero_windows",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -51,6 +55,56 @@ class ZeekSide:
         self.highest: i64 = -1
         self.repeats: i64 = 0
         self.zero_windows: i64 = 0
+        self.gaps: i64 = 0
+        # What could be delivered: everything before `delivered`, and the pairs of numbers in `above`.
+        self.delivered: i64 = -1
+        self.above: list[int] | None = None
+
+    def deliver(self, start: i64, end: i64) -> None:
+        """Take captured octets."""
+        if self.delivered < 0:
+            self.delivered = start
+        if difference(start, self.delivered) > 0:
+            if self.above is None:
+                self.above = []
+            if len(self.above) < 2 * BLOCKS_KEPT:
+                self.above.append(start)
+                self.above.append(end)
+        elif difference(end, self.delivered) > 0:
+            self.delivered = end
+            if self.above is not None:
+                self._join()
+
+    def acknowledge(self, ack: i64) -> bool:
+        """Whether octets below this number were never captured; they are given up then."""
+        if self.delivered < 0 or difference(ack, self.delivered) <= 0:
+            return False
+        if self.last_fin >= 0 and ack == (self.last_fin + 1) & 0xFFFFFFFF:
+            ack = self.last_fin
+            if ack == self.delivered:
+                return False
+        self.delivered = ack
+        if self.above is not None:
+            self._join()
+        return True
+
+    def _join(self) -> None:
+        """Blocks that no longer lie above a gap are delivered."""
+        blocks = self.above
+        joined = True
+        while joined and blocks is not None:
+            joined = False
+            left: list[int] = []
+            for place in range(0, len(blocks), 2):
+                end: i64 = blocks[place + 1]
+                if difference(blocks[place], self.delivered) > 0:
+                    left.append(blocks[place])
+                    left.append(end)
+                elif difference(end, self.delivered) > 0:
+                    self.delivered = end
+                    joined = True
+            blocks = left if left else None
+        self.above = blocks
 
 
 class ZeekView:
@@ -117,6 +171,17 @@ class ZeekView:
         elif not syn and not fin and not rst and flags & flag.ACK and not side.seen_ack:
             side.seen_ack = True
             self._write("A", originates)
+        if syn and side.delivered < 0:
+            side.delivered = (header.seq + 1) & 0xFFFFFFFF
+        if flags & flag.ACK and peer.acknowledge(header.ack):
+            peer.gaps += 1
+            if peer.gaps in _SCALED:
+                self._write("G", not originates)
+        if header.payload_captured > 0:
+            start = (header.seq + 1) & 0xFFFFFFFF if syn else header.seq
+            side.deliver(start, (start + header.payload_captured) & 0xFFFFFFFF)
+        elif side.delivered < 0:
+            side.delivered = header.seq
         if header.window == 0 and not rst and not syn and peer.state != CLOSED and peer.state != RESET:
             side.zero_windows += 1
             if side.zero_windows in _SCALED:

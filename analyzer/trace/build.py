@@ -10,7 +10,7 @@ from analyzer.tcp.connection import Connection as Machine
 from analyzer.tcp.connection import HeardError
 from analyzer.tcp.endpoint import Endpoint
 from analyzer.tcp.labels import label_names
-from analyzer.tcp.notes import NOTES, note_names
+from analyzer.tcp.notes import NOTES, REUSED_PORTS, note_names
 from analyzer.tcp.sequence import difference
 from analyzer.tcp.step import Step
 from analyzer.text import say
@@ -82,8 +82,8 @@ class Row(NamedTuple):
     payload: bytes
 
 
-def make_row(header: Header, step: Step, frame: int, time_ns: int) -> Row:
-    """Keep the segment just observed."""
+def make_row(header: Header, step: Step, frame: int, time_ns: int, wireshark: bool = False) -> Row:
+    """Keep the segment just observed; wireshark: with the notes and the window that Wireshark shows."""
     kept = min(int(header.payload_captured), PAYLOAD_KEPT)
     start = int(header.payload_offset)
     return Row(
@@ -94,9 +94,9 @@ def make_row(header: Header, step: Step, frame: int, time_ns: int) -> Row:
         int(step.relative_seq),
         int(step.relative_ack),
         int(header.payload_length),
-        int(step.window),
+        int(step.wireshark_window if wireshark else step.window),
         int(step.labels),
-        int(step.notes),
+        int(step.wireshark_notes if wireshark else step.notes),
         _STATES_OF_BOTH[step.first_before * len(states.STATES) + step.second_before],
         _STATES_OF_BOTH[step.first_after * len(states.STATES) + step.second_after],
         (int(step.first_path), int(step.second_path)),
@@ -104,10 +104,13 @@ def make_row(header: Header, step: Step, frame: int, time_ns: int) -> Row:
     )
 
 
-def build_connection(machine: Machine, source: Source, lost_frames: int | None = None) -> Connection:
+def build_connection(
+    machine: Machine, source: Source, lost_frames: int | None = None, wireshark: bool = False
+) -> Connection:
     """The verdict on a connection, from the machine that has seen all of it.
 
     lost_frames: how many frames the capture lost, which may lower the verdict's confidence; None if unknown.
+    wireshark: count the notes that Wireshark gives.
     """
     client, rule = verdict.roles(machine)
     addresses = (
@@ -123,7 +126,7 @@ def build_connection(machine: Machine, source: Source, lost_frames: int | None =
     handshake = _handshake(machine, client_end, server_end)
     data = _direction(client_end, server_end), _direction(server_end, client_end)
     close = _close(machine, client)
-    notes = _count_notes(machine)
+    notes = _count_notes(machine, wireshark)
     return Connection(
         id=int(machine.number),
         client=addresses[client],
@@ -172,9 +175,15 @@ def _error(machine: Machine, heard: HeardError, client: int) -> IcmpError:
     )
 
 
-def build_segments(machine: Machine, rows: list[Row]) -> list[Segment]:
-    """The segments of a connection, told from the client's and the server's side."""
+def build_segments(machine: Machine, rows: list[Row], wireshark: bool = False) -> list[Segment]:
+    """The segments of a connection, told from the client's and the server's side.
+
+    wireshark: the rows have Wireshark's notes.
+    """
     client, _ = verdict.roles(machine)
+    if wireshark:
+        reused = verdict.reused_in_hindsight(machine)
+        rows = [row._replace(notes=row.notes | REUSED_PORTS) if row.frame in reused else row for row in rows]
     return [_segment(row, client) for row in rows]
 
 
@@ -332,13 +341,15 @@ def _close(machine: Machine, client: int) -> Close:
     )
 
 
-def _count_notes(machine: Machine) -> dict[str, int]:
+def _count_notes(machine: Machine, wireshark: bool) -> dict[str, int]:
     counts: Counter[int] = Counter()
-    for mask, times in machine.note_counts.items():
+    for mask, times in (machine.wireshark.note_counts if wireshark else machine.note_counts).items():
         for note in NOTES:
             if mask & note.bit:
                 counts[note.bit] += times
-    return {note.name: counts[note.bit] for note in NOTES if note.bit in counts}
+    if wireshark:
+        counts[REUSED_PORTS] += len(verdict.newly_reused_in_hindsight(machine))
+    return {note.name: counts[note.bit] for note in NOTES if counts[note.bit]}
 
 
 def _address(version: int, high: int, low: int) -> str:

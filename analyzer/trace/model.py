@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 __all__ = [
+    "OURSELVES",
+    "WIRESHARK",
     "Capture",
     "Close",
     "Confidence",
@@ -26,6 +28,9 @@ __all__ = [
     "Source",
     "Trace",
 ]
+
+OURSELVES: Final = "tcpanalyze"
+WIRESHARK: Final = "Wireshark 4.0.17"
 
 Side = Literal["client", "server"]
 Confidence = Literal["full", "lowered"]
@@ -196,6 +201,8 @@ class Capture:
     """The filter by which tshark chose the frames; None where all were analysed. `frames` are the chosen ones."""
     icmp_errors_elsewhere: Mapping[str, int] = field(default_factory=dict)
     """ICMP errors about TCP connections that the capture does not show: `kind` -> count."""
+    notes_by: str = OURSELVES
+    """Whose notes the segments bear: `OURSELVES`, or `WIRESHARK` with its definitions to the letter."""
 
 
 class Source(Protocol):

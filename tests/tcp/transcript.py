@@ -219,6 +219,7 @@ class Found(NamedTuple):
     connection: int
     forward: bool
     wireshark_notes: int
+    corrections: int
 
 
 class Played:
@@ -306,7 +307,9 @@ def observe(lines: list[Line], world: World) -> tuple[ConnectionTable, list[Foun
         row = make_row(header, step, number, time_ns)
         if swapped:
             row = row._replace(before=row.before[::-1], after=row.after[::-1])
-        found.append(Found(row, int(connection.number), forward, int(step.wireshark_notes)))
+        found.append(
+            Found(row, int(connection.number), forward, int(step.wireshark_notes), int(step.corrections))
+        )
     return table, found
 
 
