@@ -30,7 +30,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "lab": ("pipeline",),
     "cluster": ("pipeline",),
     "explaining": ("pipeline",),
-    "commands": ("lab", "cluster", "explaining"),
+    "checking": ("pipeline",),
+    "session": ("pipeline",),
+    "pytest_plugin": ("session",),
+    "commands": ("lab", "cluster", "explaining", "checking", "session"),
     "cli": ("commands",),
     "__main__": ("cli",),
 }
