@@ -93,7 +93,7 @@ class _Place:
         table = {
             "type": "object",
             "properties": {name: place.schema() for name, place in self._below.items()},
-            "additionalProperties": {"anyOf": _plain_values("number", ())} if self._free else False,
+            "additionalProperties": {"$ref": "#/definitions/number"} if self._free else False,
         }
         if self._key is None:
             return table

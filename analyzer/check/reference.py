@@ -17,28 +17,32 @@ __all__ = ["CLOSES", "check_page"]
 CLOSES: Final = (
     (
         "curl asks nginx, one request",
-        "close=three-segment, active=client",
-        "curl closes when it has its answer; nginx meets the end of the connection while it waits for the next "
-        "request and closes at once, so its FIN carries the ACK",
+        ("close = three-segment", "active = client", "data.client.octets > 0"),
+        "curl closes when it has its answer; nginx, which waits for the next request, meets the end of the "
+        "connection and closes at once, so that its FIN carries the ACK",
     ),
     (
         "curl asks nginx with `Connection: close`",
-        "close=three-segment, active=server",
-        "nginx closes after its answer, and is left in TIME-WAIT",
+        ("close in three-segment, four-segment, simultaneous", "active in client, server, both"),
+        "both close when the answer has been sent, and who is first is a race",
     ),
     (
         "redis-cli asks redis, one command",
-        "close=three-segment, active=client",
+        (
+            "close = three-segment",
+            "active = client",
+            "labels = ... client:close-1 server:close-2+close-3 client:close-4",
+        ),
         "redis-cli closes when it ends; redis reads the end of the connection and closes",
     ),
     (
-        "redis-cli says QUIT and waits",
-        "close=three-segment, active=server",
-        "redis answers OK and closes first",
+        "redis-cli asks redis to shut down",
+        ("close in three-segment, four-segment", "active = server", "time_wait = server"),
+        "redis ends without an answer, and its kernel closes: the server is left in TIME-WAIT",
     ),
     (
         "curl asks where nobody listens",
-        "handshake=refused, close=none",
+        ("handshake = refused", "close = none"),
         "a RST answers the SYN; curl ends with status 7",
     ),
 )
@@ -109,7 +113,8 @@ def check_page(keys: Keys) -> str:
         "A value means that it is equal; a text that begins with an operator means that operator; a list means one of "
         "these, or, for a key with several values, exactly these. Which connections a table is about:",
         _table(("member", "says"), ((f"`{name}`", meaning) for name, meaning in CHOICE_WORDS.items())),
-        f"The first line tells editors (Even Better TOML, taplo) the schema: `tcpanalyze check --schema > {SCHEMA_FILE}` "
+        "The first line tells editors (Even Better TOML, taplo) the schema: "
+        f"`tcpanalyze check --schema > {SCHEMA_FILE}` "
         "puts it beside the captures.",
         "## Formats",
         _table(("`--format`", "what it is"), ((f"`{name}`", one.meaning) for name, one in FORMATS.items())),
@@ -127,7 +132,7 @@ def check_page(keys: Keys) -> str:
         "With pytest the fixture `tcp_capture` is `capturing`, and `pytest --tcp-captures DIR` keeps the captures of "
         "failed tests with their diagrams.",
         "What a close by well-known programs looks like on loopback:",
-        _table(("exchange", "holds", "because"), ((what, f"`{holds}`", why) for what, holds, why in CLOSES)),
+        _table(("exchange", "holds", "because"), _closes()),
         "## Keys",
         "A key is the path of a value in the JSON document. Of a connection:",
         _keys(key for key in keys.all.values() if key.scope == "connection" and not _is_note(key)),
@@ -141,6 +146,11 @@ def check_page(keys: Keys) -> str:
         _table(("kind", "is"), KIND_MEANINGS.items()),
     ]
     return "\n\n".join(blocks) + "\n"
+
+
+def _closes() -> Iterable[tuple[str, str, str]]:
+    for what, holds, why in CLOSES:
+        yield what, ", ".join(f"`{one}`" for one in holds), why
 
 
 def _is_note(key: Key) -> bool:
