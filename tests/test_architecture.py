@@ -58,6 +58,7 @@ WHOLE_TREE_TESTS = {
     "test_captures.py",  # every recording in captures/ against the JSON kept beside it
     "test_corpus.py",  # the captures of other projects against what tshark says of them
     "test_import_budget.py",
+    "test_integrations.py",  # what is offered to CI services
     "test_properties.py",
     "test_readme.py",
     "test_setup.py",  # ./tcpanalyze and tests/run

@@ -292,16 +292,21 @@ class Live:
     def catch_up(self, within: float = MARKED_WITHIN) -> bool:
         """Wait until `records` has given all that the interface saw before this call.
 
-        For another thread than the one that reads `records`. within: seconds; False where they were not enough,
-        or the capture has ended before. Only after `open_live(marked=True)`; raises InputError where the
+        For another thread than the one that reads `records`. within: seconds without a frame; False where so many
+        passed, or the capture has ended before. Only after `open_live(marked=True)`; raises InputError where the
         interface takes no marker.
         """
         marker = self._marker
         assert marker is not None
         wanted = marker.sent + 1
-        deadline = time.monotonic() + within
+        frame, deadline = -1, 0.0
         with self._meeting:
-            while self._met < wanted and not self._concluded and time.monotonic() < deadline:
+            while self._met < wanted and not self._concluded:
+                now = time.monotonic()
+                if self.records.frame != frame:
+                    frame, deadline = int(self.records.frame), now + within
+                elif now >= deadline:
+                    break
                 marker.send()
                 self._meeting.wait_for(lambda: self._met >= wanted or self._concluded, MARKED_AGAIN)
             return self._met >= wanted
