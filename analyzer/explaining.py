@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from analyzer.capture import open_capture
@@ -16,14 +17,15 @@ from analyzer.errors import InputError, UsageError
 from analyzer.pipeline import analyze
 from analyzer.text import inert, say
 from analyzer.trace.explanation import Explanation
-from analyzer.trace.model import Capture, Connection, Segment
+from analyzer.trace.model import Capture, Connection, Segment, Trace
 from analyzer.trace.neighbours import neighbours
 from analyzer.wire.checksum import computed_checksum, judge_checksum
 from analyzer.wire.fallback import decode_with_dpkt
 from analyzer.wire.header import Header
+from analyzer.wire.icmp import ICMP, ICMPV6, ErrorMessage, error_text, read_error
 from analyzer.wire.layers import layers_of
 from analyzer.wire.option_list import list_options
-from analyzer.wire.skips import SEGMENT, skip_name
+from analyzer.wire.skips import PROTOCOL, SEGMENT, skip_name
 
 __all__ = ["PAYLOAD_EXPLAINED", "dissect", "explain", "summarize"]
 
@@ -55,7 +57,7 @@ def dissect(explanation: Explanation, path: str | os.PathLike[str]) -> Dissectio
 
 
 def explain(path: str | os.PathLike[str], frame: int) -> Explanation:
-    """Everything about the TCP segment in one frame of a stored capture.
+    """Everything about the TCP segment in one frame of a stored capture, or that an ICMP error in it answers.
 
     path: a pcap or pcapng file, plain or gzip-compressed; it is read twice.
     frame: from 1, as Wireshark counts.
@@ -67,6 +69,8 @@ def explain(path: str | os.PathLike[str], frame: int) -> Explanation:
         raise UsageError(say("a segment is explained by reading its capture twice: store it in a file first"))
     found = _find(name, frame)
     trace = analyze(name)
+    if found.message is not None:
+        return _explain_error(name, frame, found.message, trace)
     header = found.header
     for connection in reversed(trace.connections):
         if connection.first_frame <= frame <= connection.last_frame and _is_between(header, connection):
@@ -83,13 +87,32 @@ def explain(path: str | os.PathLike[str], frame: int) -> Explanation:
     )
 
 
+def _explain_error(path: str, frame: int, message: ErrorMessage, trace: Trace) -> Explanation:
+    for connection in trace.connections:
+        for error in connection.icmp_errors:
+            if error.frame == frame and error.answers is not None:
+                return replace(explain(path, error.answers), error=error)
+    raise UsageError(
+        say(
+            "frame {frame} is an ICMP error ({what}) about a TCP segment with sequence number {seq} from port "
+            "{source} to port {destination}, and there is no such segment before it",
+            frame=frame,
+            what=say(error_text(message.kind, message.number)),
+            seq=message.quoted.seq,
+            source=message.quoted.source_port,
+            destination=message.quoted.destination_port,
+        )
+    )
+
+
 class _Found(NamedTuple):
-    """One frame, read: its octets, and the header of the segment in it."""
+    """One frame, read: its octets, and the header of the segment in it; or the ICMP error about a segment."""
 
     octets: bytes
     original: int
     link_type: int
     header: Header
+    message: ErrorMessage | None = None
 
 
 def _find(path: str, frame: int) -> _Found:
@@ -114,6 +137,10 @@ def _find(path: str, frame: int) -> _Found:
                 == SEGMENT
             ):
                 return found
+            if code in (PROTOCOL + ICMP, PROTOCOL + ICMPV6):
+                message = read_error(octets, int(header.ip_offset), len(octets))
+                if message is not None:
+                    return found._replace(message=message)
             raise UsageError(
                 say(
                     "frame {frame} is {what}: there is no TCP segment in it",

@@ -9,11 +9,13 @@ from __future__ import annotations
 from mypy_extensions import i64
 
 from analyzer.capture.records import Records
+from analyzer.tcp.connection import Connection
 from analyzer.tcp.table import ConnectionTable
 from analyzer.trace.build import Row, make_row
 from analyzer.wire.fallback import decode_with_dpkt
 from analyzer.wire.header import Header
-from analyzer.wire.skips import SEGMENT
+from analyzer.wire.icmp import ICMP, ICMPV6, read_error
+from analyzer.wire.skips import PROTOCOL, SEGMENT
 
 __all__ = ["Pass"]
 
@@ -23,6 +25,8 @@ class Pass:
 
     rows: the kept segments by number of connection. overflowed: there were more than `budget`, so that none are
     kept. skipped: code of `wire.skips` -> frames. header: of the segment taken last, as `table.step` is.
+    errors_elsewhere: ICMP errors about connections that the capture does not show, by what they say. hearer: the
+    connection that the frame taken last is an ICMP error about.
     """
 
     def __init__(self, budget: i64, selected: set[int] | None, chosen: set[int] | None = None) -> None:
@@ -35,6 +39,8 @@ class Pass:
         self.rows: dict[int, list[Row]] = {}
         self.overflowed: bool = False
         self.skipped: dict[int, int] = {}
+        self.errors_elsewhere: dict[str, int] = {}
+        self.hearer: Connection | None = None
         self.frames: i64 = 0
         self.segments: i64 = 0
         self.first_time: i64 = 0
@@ -72,6 +78,7 @@ class Pass:
             if code != SEGMENT:
                 key = int(code)
                 self.skipped[key] = self.skipped.get(key, 0) + 1
+                self._hear(records, code)
                 return -1
         self.segments += 1
         connection = self.table.observe(header, records.frame, time_ns)
@@ -91,6 +98,23 @@ class Pass:
             records.link_type,
         )
         return SEGMENT if answer == SEGMENT else code
+
+    def _hear(self, records: Records, code: i64) -> None:
+        """Tell a connection of the ICMP error about its segment, if that is what the refused frame is."""
+        self.hearer = None
+        if code != PROTOCOL + ICMP and code != PROTOCOL + ICMPV6:
+            return
+        message = read_error(
+            records.block, int(self.header.ip_offset), int(records.offset + records.captured)
+        )
+        if message is None:
+            return
+        self.hearer = self.table.latest(message.quoted)
+        if self.hearer is not None:
+            self.hearer.hear(message, records.frame, records.time_ns)
+        else:
+            kind = message.kind.name
+            self.errors_elsewhere[kind] = self.errors_elsewhere.get(kind, 0) + 1
 
     def _keep(self, number: int, frame: i64, time_ns: i64) -> None:
         selected = self._selected

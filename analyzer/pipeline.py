@@ -6,16 +6,17 @@ Nothing here decides anything about TCP, files or pictures; it connects the laye
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from analyzer.capture import Records, open_capture
 from analyzer.errors import InputError, UsageError
 from analyzer.passes import Pass
+from analyzer.tcp.connection import ERRORS_KEPT
 from analyzer.tcp.connection import Connection as Machine
 from analyzer.tcp.states import state_name
 from analyzer.text import inert, say
-from analyzer.trace.build import Row, build_connection, build_segments, make_row
-from analyzer.trace.model import Capture, Connection, Segment, Trace
+from analyzer.trace.build import Row, build_connection, build_segments, last_error, make_row
+from analyzer.trace.model import Capture, Connection, IcmpError, Segment, Trace
 from analyzer.wire.link_types import link_type_name
 from analyzer.wire.skips import skip_name
 
@@ -78,9 +79,13 @@ def follow(
 
 
 class Following:
-    """The segments of a growing capture, one at a time, and at the end the trace."""
+    """The segments of a growing capture, one at a time, and at the end the trace.
+
+    on_error: told the number of a connection, and the ICMP error about it that has just come, as far as it is kept.
+    """
 
     def __init__(self, records: Records, name: str, stored: str | None, keep: int) -> None:
+        self.on_error: Callable[[int, IcmpError], None] = lambda number, error: None
         self._records = records
         self._name = name
         self._stored = stored
@@ -97,6 +102,9 @@ class Following:
             known = len(machines)
             number = int(run.take(records))
             if number < 0:
+                hearer = run.hearer
+                if hearer is not None and hearer.error_count <= ERRORS_KEPT:
+                    self.on_error(int(hearer.number), last_error(hearer))
                 continue
             row = make_row(run.header, run.table.step, int(records.frame), int(records.time_ns))
             self._remember(number, row)
@@ -162,6 +170,9 @@ class _NoSegments:
     def segments(self, number: int) -> Sequence[Segment]:
         return ()
 
+    def at_hand(self, number: int) -> bool:
+        return False
+
     def picture(self, connection: Connection) -> str:
         raise UsageError(say("connection {number} has not ended yet", number=connection.id))
 
@@ -184,6 +195,9 @@ class _StoredSegments:
             machine = self._machines[number]
             self._latest = (number, tuple(build_segments(machine, self._rows_of(number))))
         return self._latest[1]
+
+    def at_hand(self, number: int) -> bool:
+        return self._complete or number in self._rows
 
     def _rows_of(self, number: int) -> list[Row]:
         if number not in self._rows and not self._complete:
@@ -243,4 +257,5 @@ def _describe(path: str, records: Records, done: Pass, display_filter: str | Non
         warnings=tuple(records.warnings),
         lost_frames=records.lost,
         display_filter=None if display_filter is None else inert(display_filter),
+        icmp_errors_elsewhere=dict(sorted(done.errors_elsewhere.items())),
     )

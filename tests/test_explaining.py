@@ -46,6 +46,38 @@ def check(path: Path, frame: int) -> None:
         assert line.isascii()
 
 
+UNREACHABLE = ROOT / "captures" / "unreachable.pcap"
+
+
+def test_an_icmp_error_is_explained_with_the_segment_that_it_is_about() -> None:
+    explanation = explain(UNREACHABLE, 2)
+    assert (explanation.segment.frame, explanation.segment.flags) == (1, "SYN")
+    assert explanation.error is not None
+    assert (explanation.error.frame, explanation.error.kind) == (2, "host-unreachable")
+    text = "\n".join(explanation_lines(explanation, Style(160)))
+    assert "The ICMP error in frame 2" in text
+    assert "a soft error" in text
+    assert "unchanged: a capture does not show" in text
+    # The segment itself names the error that answers it.
+    explanation = explain(UNREACHABLE, 1)
+    assert explanation.error is None
+    text = "\n".join(explanation_lines(explanation, Style(160)))
+    assert "The ICMP error in frame" not in text
+    assert "later: the router at 10.0.0.254 says: host unreachable, in answer to frame 1" in text
+
+
+def test_an_icmp_error_about_nothing_in_the_capture(tmp_path: Path) -> None:
+    octets = UNREACHABLE.read_bytes()
+    first = int.from_bytes(octets[32:36], "little")
+    path = tmp_path / "later.pcap"
+    path.write_bytes(octets[:24] + octets[40 + first :])
+    with pytest.raises(
+        UsageError, match=r"frame 1 is an ICMP error \(host unreachable\) about .* to port 20023"
+    ):
+        explain(path, 1)
+    assert analyze(path).capture.icmp_errors_elsewhere == {"host-unreachable": 1}
+
+
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.name)
 def test_every_frame_of_every_recording(path: Path) -> None:
     frames = frames_of(path)

@@ -6,6 +6,7 @@ from analyzer.wire.link_types import ETHERNET
 from tests.capture.builders import START_NS, pcap, pcap_header, pcap_record
 from tests.capture.reading import opened
 from tests.tcp.transcript import FIRST_WRAPS, frames, read
+from tests.wire.test_icmp import error
 
 TRANSCRIPT = """
     > S 0:0(0)              ; handshake-1
@@ -71,6 +72,49 @@ def test_what_the_decoder_refuses_goes_to_dpkt() -> None:
 
 def test_the_first_reason_stands_where_dpkt_finds_nothing_either() -> None:
     assert run(pcap([MPLS[:30]])).skipped == {skips.ETHERTYPE + 0x8847: 1}
+
+
+def answer(quoted: bytes, seq: int | None = None) -> bytes:
+    """A router's answer to a frame; with another sequence number if told so."""
+    packet = quoted[14:]
+    if seq is not None:
+        packet = packet[:24] + seq.to_bytes(4, "big") + packet[28:]
+    return FRAMES[0][:12] + b"\x08\0" + error(3, 1, packet)
+
+
+def test_an_error_is_heard_by_the_connection_that_it_is_about() -> None:
+    done = run(pcap([*FRAMES[:2], answer(FRAMES[1]), answer(FRAMES[0]), *FRAMES[2:], answer(FRAMES[1])]))
+    # The frames stay what they are.
+    assert (done.segments, done.skipped, done.errors_elsewhere) == (5, {skips.PROTOCOL + 1: 3}, {})
+    first, second = (connection.errors for connection in done.table.connections)
+    assert first is not None
+    assert [(heard.frame, heard.direction, heard.answers) for heard in first] == [(3, 1, 2), (4, 0, 1)]
+    # Of two incarnations the latest one hears it; nobody has sent that number in it.
+    assert second is not None
+    assert [(heard.frame, heard.direction, heard.answers) for heard in second] == [(8, 1, 7)]
+    assert done.hearer is done.table.connections[1]
+
+
+def test_no_state_changes_by_an_error() -> None:
+    quiet, warned = run(pcap(FRAMES[:2])), run(pcap([*FRAMES[:2], answer(FRAMES[0]), answer(FRAMES[1])]))
+    before, after = (done.table.connections[0] for done in (quiet, warned))
+    assert (before.first.state, before.second.state) == (after.first.state, after.second.state)
+    assert before.last_frame == after.last_frame == 2
+
+
+def test_an_error_about_what_the_capture_does_not_show() -> None:
+    done = run(pcap([answer(FRAMES[0]), FRAMES[0], ARP, answer(FRAMES[0], seq=77)]))
+    assert done.errors_elsewhere == {"host-unreachable": 1}
+    errors = done.table.connections[0].errors
+    assert errors is not None
+    assert [heard.answers for heard in errors] == [0]
+
+
+def test_all_errors_are_counted_and_the_first_kept() -> None:
+    done = run(pcap([FRAMES[0], *[answer(FRAMES[0])] * 20]))
+    connection = done.table.connections[0]
+    assert connection.errors is not None
+    assert (connection.error_count, len(connection.errors)) == (20, 16)
 
 
 def test_an_empty_capture() -> None:

@@ -47,13 +47,14 @@ _ENDS = struct.Struct("!HHLL")  # ports, sequence number, acknowledgement number
 
 
 class Packet(NamedTuple):
-    """A TCP segment on its way."""
+    """A TCP segment on its way. octets: the IP packet that carries it."""
 
     from_client: bool
     client_port: int
     flags: int
     seq: int
     length: int
+    octets: bytes = b""
 
 
 Rule = Callable[[Packet], float | None]
@@ -149,6 +150,5 @@ def _parse(octets: bytes, from_client: bool) -> Packet | None:
     source, destination, seq, _ = _ENDS.unpack_from(octets, start)
     header = octets[start + 12] >> 4 << 2
     total = int.from_bytes(octets[2:4], "big")
-    return Packet(
-        from_client, source if from_client else destination, octets[start + 13], seq, total - start - header
-    )
+    client_port = source if from_client else destination
+    return Packet(from_client, client_port, octets[start + 13], seq, total - start - header, octets)

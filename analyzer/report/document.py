@@ -19,6 +19,7 @@ from analyzer.trace.model import (
     EndpointAddress,
     EndpointOptions,
     Handshake,
+    IcmpError,
     Segment,
     Trace,
 )
@@ -77,11 +78,13 @@ def schema() -> dict[str, Any]:
 
 
 def _parts(connection: Connection, segments: bool) -> Iterator[str]:
-    """The members of a connection as text."""
+    """The members of a connection as text. Its segments are read first: what is said of errors needs them."""
+    lines = (
+        ",\n    ".join([_encode(_segment(segment)) for segment in connection.segments]) if segments else ""
+    )
     for key, value in _connection(connection, segments=False).items():
         yield f'"{key}": {_encode(value)}'
     if segments:
-        lines = ",\n    ".join([_encode(_segment(segment)) for segment in connection.segments])
         yield f'"segments": [\n    {lines}]' if lines else '"segments": []'
 
 
@@ -101,11 +104,12 @@ def _capture(capture: Capture) -> dict[str, Any]:
         "warnings": list(capture.warnings),
         "lost_frames": capture.lost_frames,
         "display_filter": capture.display_filter,
+        "icmp_errors_elsewhere": dict(capture.icmp_errors_elsewhere),
     }
 
 
 def _connection(connection: Connection, segments: bool) -> dict[str, Any]:
-    described = {
+    described: dict[str, Any] = {
         "id": connection.id,
         "client": _endpoint(connection.client),
         "server": _endpoint(connection.server),
@@ -125,6 +129,8 @@ def _connection(connection: Connection, segments: bool) -> dict[str, Any]:
         "conn_state": connection.conn_state,
         "history": connection.history,
         "notes": dict(connection.notes),
+        "icmp_errors": [_error(error) for error in connection.icmp_errors],
+        "icmp_error_count": connection.icmp_error_count,
     }
     if segments:
         described["segments"] = [_segment(segment) for segment in connection.segments]
@@ -194,6 +200,20 @@ def _close(close: Close) -> dict[str, Any]:
         "frames": list(close.frames),
         "time_wait": list(close.time_wait),
         "data_lost": close.data_lost,
+    }
+
+
+def _error(error: IcmpError) -> dict[str, Any]:
+    return {
+        "frame": error.frame,
+        "time_ns": error.time_ns,
+        "sender": error.sender,
+        "kind": error.kind,
+        "text": error.text,
+        "about": error.about,
+        "seq": error.seq,
+        "answers": error.answers,
+        "mtu": error.mtu,
     }
 
 

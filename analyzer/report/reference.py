@@ -10,6 +10,7 @@ from analyzer.tcp.notes import NOTES, WIRESHARK_NOTES
 from analyzer.tcp.states import INPUTS, STATES, TRANSITIONS
 from analyzer.tcp.verdict import OUTCOME_MEANINGS, ROLE_MEANINGS
 from analyzer.trace.confidence import DOUBTS
+from analyzer.wire.icmp import ERROR_KINDS
 
 __all__ = ["STATE_MEANINGS", "names_page", "states_page"]
 
@@ -97,6 +98,22 @@ def names_page() -> str:
         "Where the capture itself has lost frames (`lost_frames`), `doubts` names the places of a connection "
         "that might read otherwise without that, and `confidence` is `lowered`:",
         _named(DOUBTS.items()),
+        "## ICMP errors",
+        "What the network says about a segment (`icmp_errors`), by the quoted addresses, ports and sequence number. "
+        "An error is no segment and changes no state: a capture does not show what an endpoint makes of it (RFC 9293 "
+        "3.9.2.2), and anybody can forge one (RFC 5927).",
+        _table(
+            ("name", "shown as", "ICMP type and code", "meaning"),
+            [
+                (
+                    f"`{kind.name}`",
+                    kind.shown.format(detail="…"),
+                    f"{'ICMP' if version == 4 else 'ICMPv6'} {type_}{'' if code < 0 else f', {code}'}",
+                    kind.meaning,
+                )
+                for (version, type_, code), kind in ERROR_KINDS.items()
+            ],
+        ),
         "## States",
         "[The states of an endpoint](states.md) has the picture and every change.",
         _table(("state", "meaning"), [(state, STATE_MEANINGS[state]) for state in STATES]),

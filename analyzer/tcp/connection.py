@@ -9,7 +9,7 @@ conclusion (`verdict.py`), never used here.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from mypy_extensions import i64
 
@@ -22,9 +22,10 @@ from analyzer.tcp.step import Step
 from analyzer.tcp.zeek import ZeekView
 from analyzer.wire import header as flag
 from analyzer.wire.header import Header
+from analyzer.wire.icmp import ErrorKind, ErrorMessage
 from analyzer.wire.options import Options
 
-__all__ = ["Connection"]
+__all__ = ["ERRORS_KEPT", "Connection", "HeardError"]
 
 CAPTURED_TWICE_NS: Final = 1_000_000
 """Two equal frames closer than this, with equal checksum and timestamps, were sent once: no
@@ -32,6 +33,28 @@ retransmission timer is that short, and a timestamp clock ticks every millisecon
 
 PLAIN_OPTIONS: Final = 0x0101080A
 """NOP, NOP, timestamps: what nearly every segment carries, and needs no parsing."""
+
+ERRORS_KEPT: Final = 16
+"""So many ICMP errors of a connection are kept; all are counted."""
+
+
+class HeardError(NamedTuple):
+    """An ICMP error about a segment of the connection, without what is known of the connection anyway.
+
+    kind, number, sender_high, sender_low: as in `ErrorMessage`. seq: that of the segment.
+    direction: 0 where the first endpoint sent that segment, 1 for the second.
+    answers: the frame of that segment where it is the last one its endpoint had sent; else 0.
+    """
+
+    kind: ErrorKind
+    number: int
+    sender_high: int
+    sender_low: int
+    seq: int
+    frame: int
+    time_ns: int
+    direction: int
+    answers: int
 
 
 class Connection:
@@ -60,6 +83,8 @@ class Connection:
         starts_with_syn_ack = header.flags & (flag.SYN | flag.ACK | flag.RST) == flag.SYN | flag.ACK
         self.zeek: ZeekView = ZeekView(starts_with_syn_ack)
         self.note_counts: dict[int, int] = {}
+        self.errors: list[HeardError] | None = None
+        self.error_count: i64 = 0
 
         # The first endpoint is 0, the second 1; -1: nobody yet.
         self.opener: i64 = -1
@@ -146,6 +171,34 @@ class Connection:
         step.second_path = self.second.path
         self._remember(sender, header, time_ns, step)
 
+    def hear(self, message: ErrorMessage, frame: i64, time_ns: i64) -> None:
+        """Take an ICMP error about a segment of this connection.
+
+        No state changes by it: what a stack makes of an error is its own affair (RFC 9293 3.9.2.2, RFC 5927), and
+        anybody can forge one. What follows on the wire shows it.
+        """
+        direction = self.direction_of(message.quoted)
+        sender = self.first if direction == 0 else self.second
+        self.error_count += 1
+        if self.errors is None:
+            self.errors = []
+        if len(self.errors) < ERRORS_KEPT:
+            kind, number, high, low, quoted = message
+            answers = int(sender.last_frame) if sender.last_seq == quoted.seq else 0
+            self.errors.append(
+                HeardError(
+                    kind,
+                    number,
+                    high,
+                    low,
+                    int(quoted.seq),
+                    int(frame),
+                    int(time_ns),
+                    int(direction),
+                    answers,
+                )
+            )
+
     # What comes before any meaning: numbers, options, counts.
 
     def _number(self, sender: Endpoint, receiver: Endpoint, header: Header, step: Step) -> None:
@@ -229,6 +282,7 @@ class Connection:
         return not pure_ack and time_ns - sender.last_time < CAPTURED_TWICE_NS
 
     def _remember(self, sender: Endpoint, header: Header, time_ns: i64, step: Step) -> None:
+        sender.last_frame = self.last_frame
         sender.last_time = time_ns
         sender.last_seq = header.seq
         sender.last_ack_number = header.ack

@@ -75,7 +75,8 @@ class Endpoint:
         self.beginning_forgotten: bool = False
         self.holes: list[int] | None = None
 
-        # The segment sent last, to recognise a frame that was captured twice.
+        # The segment sent last, to recognise a frame that was captured twice and an error that answers it.
+        self.last_frame: i64 = 0
         self.last_time: i64 = 0
         self.last_seq: i64 = -1
         self.last_ack_number: i64 = -1

@@ -56,6 +56,13 @@ class ConnectionTable:
             counts[notes.REUSED_PORTS] = counts.get(notes.REUSED_PORTS, 0) + 1
         return found
 
+    def latest(self, header: Header) -> Connection | None:
+        """The last connection between the two ends that `header` names; None where there is none."""
+        found = self._latest.get(self._key(header))
+        while found is not None and found.direction_of(header) < 0:
+            found = found.collision
+        return found
+
     def _add(self, key: int, header: Header, frame: i64, time_ns: i64) -> Connection:
         connection = Connection(len(self.connections), header, frame, time_ns)
         connection.collision = self._latest.get(key)

@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 from analyzer.tcp import states, verdict
 from analyzer.tcp.connection import Connection as Machine
+from analyzer.tcp.connection import HeardError
 from analyzer.tcp.endpoint import Endpoint
 from analyzer.tcp.labels import label_names
 from analyzer.tcp.notes import NOTES, note_names
+from analyzer.tcp.sequence import difference
 from analyzer.tcp.step import Step
 from analyzer.text import say
 from analyzer.trace.confidence import doubts
@@ -20,14 +22,16 @@ from analyzer.trace.model import (
     EndpointAddress,
     EndpointOptions,
     Handshake,
+    IcmpError,
     Segment,
     Side,
     Source,
 )
 from analyzer.wire import header as flag
 from analyzer.wire.header import Header
+from analyzer.wire.icmp import MTU, error_text
 
-__all__ = ["PAYLOAD_KEPT", "Row", "build_connection", "build_segments", "make_row"]
+__all__ = ["PAYLOAD_KEPT", "Row", "build_connection", "build_segments", "last_error", "make_row"]
 
 PAYLOAD_KEPT = 64
 """Octets of a payload that stay with its segment, for an excerpt."""
@@ -128,6 +132,29 @@ def build_connection(machine: Machine, source: Source, lost_frames: int | None =
         segment_count=int(machine.first.segments + machine.second.segments),
         source=source,
         doubts=doubts(lost_frames, handshake, data, close, notes),
+        errors_heard=tuple(_error(machine, heard, client) for heard in machine.errors or ()),
+        icmp_error_count=int(machine.error_count),
+    )
+
+
+def last_error(machine: Machine) -> IcmpError:
+    """The ICMP error that the connection has just heard of. Raises IndexError beyond those kept."""
+    client, _ = verdict.roles(machine)
+    return _error(machine, (machine.errors or [])[int(machine.error_count) - 1], client)
+
+
+def _error(machine: Machine, heard: HeardError, client: int) -> IcmpError:
+    base = int((machine.first if heard.direction == 0 else machine.second).base)
+    return IcmpError(
+        frame=heard.frame,
+        time_ns=heard.time_ns,
+        sender=_address(machine.ip_version, heard.sender_high, heard.sender_low),
+        kind=heard.kind.name,
+        text=say(error_text(heard.kind, heard.number)),
+        about=_side(heard.direction, client),
+        seq=None if base < 0 else int(difference(heard.seq, base)) & 0xFFFFFFFF,
+        answers=heard.answers or None,
+        mtu=heard.number or None if heard.kind.detail == MTU else None,
     )
 
 

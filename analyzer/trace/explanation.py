@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analyzer.trace.model import Capture, Connection, Segment
+from analyzer.trace.model import Capture, Connection, IcmpError, Segment
 from analyzer.trace.neighbours import Neighbours
 from analyzer.wire.checksum import Verdict
 from analyzer.wire.layers import Layer
@@ -22,6 +22,7 @@ class Explanation:
     checksum: None where it cannot be checked, because the capture does not hold the whole segment.
     computed_checksum: what it should be, None likewise.
     payload: the first octets of the payload as captured. Hostile: escape before showing.
+    error: the ICMP error that was asked for, which answers this segment; None where the segment itself was.
     """
 
     capture: Capture
@@ -37,3 +38,4 @@ class Explanation:
     checksum: Verdict | None
     computed_checksum: int | None
     payload: bytes
+    error: IcmpError | None = None

@@ -242,6 +242,9 @@ class _Segments(Source):
     def __init__(self, played: Played) -> None:
         self._played = played
 
+    def at_hand(self, number: int) -> bool:
+        return True
+
     def segments(self, number: int) -> list[Segment]:
         return self._played.segments(number)
 
