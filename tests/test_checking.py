@@ -159,7 +159,7 @@ def test_recording(folder: Path) -> None:
     assert update_capture("echo.pcap") == ("echo.expect.toml", "")
     shutil.copy(folder / "deep" / "four-way.pcap", folder / "echo.pcap")
     assert check_captures(["echo.pcap"], []).exit_status == 1
-    file, difference = update_capture("echo.pcap")
+    _, difference = update_capture("echo.pcap")
     assert '-close.outcome = "three-segment"\n+close.outcome = "four-segment"\n' in difference
     assert check_captures(["echo.pcap"], []).exit_status == 0
 
@@ -170,7 +170,7 @@ def test_what_cannot_be_recorded(folder: Path) -> None:
     (folder / "text.pcap").write_text("no capture")
     with pytest.raises(CaptureFormatError):
         record_capture("text.pcap")
-    with pytest.raises(UsageError, match="there is no echo.expect.toml yet: --record"):
+    with pytest.raises(UsageError, match=r"there is no echo\.expect\.toml yet: --record"):
         update_capture("echo.pcap")
     (folder / "echo.expect.toml").write_bytes(b"a = '\xff'")
     with pytest.raises(InputError, match="is no TOML file"):
@@ -185,7 +185,7 @@ def test_a_file_that_cannot_be_written(folder: Path, monkeypatch: pytest.MonkeyP
     (folder / "full.pcap").symlink_to(ECHO)
     (folder / "full.expect.toml").symlink_to("/dev/full")
     monkeypatch.setattr("os.path.lexists", lambda path: False)
-    with pytest.raises(OutputError, match="cannot write full.expect.toml"):
+    with pytest.raises(OutputError, match=r"cannot write full\.expect\.toml"):
         record_capture("full.pcap")
 
 

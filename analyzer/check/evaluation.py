@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from analyzer.check.expectations import Expectation
@@ -87,8 +88,13 @@ def _findings(
             continue
         segment = _segment(compared.key, connection, element)
         notes = _notes(expectation, trace, connection, segment)
-        yield _finding(expectation, trace.capture.path, connection, segment, shown(compared.key, value), notes,
-                       several=len(trace) > 1)  # fmt: skip
+        found = _finding(
+            expectation, trace.capture.path, connection, segment, shown(compared.key, value), notes,
+            several=len(trace) > 1,
+        )  # fmt: skip
+        # An element that is no segment, as an ICMP error, has a frame of its own.
+        frame = None if element is None else element.get("frame")
+        yield found if frame is None else replace(found, frame=frame)
 
 
 def _label_findings(expectation: Expectation, trace: Trace, connection: Connection) -> Iterator[Finding]:

@@ -234,8 +234,9 @@ class Keys:
             words = tuple(self._resolved(node["propertyNames"])["enum"]) if "propertyNames" in node else ()
             derive = _names_at(path)
             holder = Key(
-                name, scope, "word" if words else "text", path, many=True, words=words, derive=derive
-            )
+                name, scope, "word" if words else "text", path, many=True, words=words, derive=derive,
+                meaning=meaning,
+            )  # fmt: skip
             yield holder
             for word in words:
                 yield Key(f"{name}.{word}", scope, "number", (*path, word), default=0)

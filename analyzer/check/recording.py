@@ -33,6 +33,7 @@ RECORDED: Final = (
     "close.active",
     "close.time_wait",
     "close.data_lost",
+    "icmp_error_count",
     "labels",
 )
 """What is recorded of each connection, in this order; `labels` where few enough."""

@@ -135,11 +135,12 @@ def check_page(keys: Keys) -> str:
         _table(("exchange", "holds", "because"), _closes()),
         "## Keys",
         "A key is the path of a value in the JSON document. Of a connection:",
-        _keys(key for key in keys.all.values() if key.scope == "connection" and not _is_note(key)),
+        _keys(key for key in keys.all.values() if key.scope == "connection"),
         "`notes.NAME`, or `NAME` alone, is how many segments bear a [note](names.md#notes). Of the whole capture; "
         "`capture.` may be left out where no connection has the same key:",
         _keys(key for key in keys.all.values() if key.scope == "capture"),
-        "`capture.skipped.REASON` is how many frames were skipped for one reason. Short names:",
+        "Where names are counted, `KEY.NAME` is how many there are of one, as in `capture.skipped.UDP`, and the key "
+        "itself stands for the names that occur. Short names:",
         _table(("short", "key"), ((f"`{short}`", f"`{name}`") for short, name in ALIASES.items())),
         "`_ns` at the end of a name may be left out.",
         "Kinds of values:",
@@ -153,12 +154,10 @@ def _closes() -> Iterable[tuple[str, str, str]]:
         yield what, ", ".join(f"`{one}`" for one in holds), why
 
 
-def _is_note(key: Key) -> bool:
-    return key.name.startswith("notes.")
-
-
 def _keys(keys: Iterable[Key]) -> str:
-    return _table(("key", "kind", "meaning"), ((f"`{key.name}`", _kind(key), _meaning(key)) for key in keys))
+    # One of many counted names has the default 0, and is in the row of all of them.
+    rows = ((f"`{key.name}`", _kind(key), _meaning(key)) for key in keys if key.default is None)
+    return _table(("key", "kind", "meaning"), rows)
 
 
 def _kind(key: Key) -> str:
@@ -167,7 +166,7 @@ def _kind(key: Key) -> str:
 
 
 def _meaning(key: Key) -> str:
-    if not key.words or key.name == "notes":
+    if not key.words or (key.derive and key.many):
         return key.meaning
     words = ", ".join(f"`{word}`" for word in key.words)
     return f"{key.meaning.rstrip('.')}: {words}" if key.meaning else words

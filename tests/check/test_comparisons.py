@@ -65,7 +65,7 @@ def test_what_holds(text: str, value: Any, holds: bool) -> None:
 
 
 def test_every_operator_is_shown_above() -> None:
-    marker = test_what_holds.pytestmark[0]  # type: ignore[attr-defined]
+    marker = test_what_holds.pytestmark[0]
     shown = {parse_comparison(keys(), text).operator for text, _, _ in marker.args[1]}
     assert shown == set(OPERATORS)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.check.evaluation import MOST_FINDINGS, evaluate
-from analyzer.check.expectations import Choice, choice_of, expectation
+from analyzer.check.expectations import ALL, Choice, choice_of, expectation
 from analyzer.check.findings import Check
 from analyzer.checking import keys
 from analyzer.errors import InputError
@@ -20,8 +20,8 @@ from tests.commands.running import ROOT
 CAPTURES = ROOT / "captures"
 
 
-def check(name: str, text: str, choice: Choice | None = None) -> Check:
-    made = expectation(keys(), text, *([choice] if choice else []), source="the test")
+def check(name: str, text: str, choice: Choice = ALL) -> Check:
+    made = expectation(keys(), text, choice, "the test")
     (checked,) = evaluate([made], analyze(CAPTURES / name), document)
     return checked
 

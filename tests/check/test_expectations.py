@@ -118,7 +118,10 @@ def test_what_is_wrong_is_said_with_its_line(text: str, words: str) -> None:
 
 
 def test_lines() -> None:
-    text = '[a]\n x.y = "s # t" # why\n\n[[connections]]\nl = [1, 2]\nm = [\n 1 ]\n[connections."q"]\nz = 1\n[capture]\nf=2\n'
+    text = (
+        '[a]\n x.y = "s # t" # why\n\n[[connections]]\nl = [1, 2]\nm = [\n 1 ]\n'
+        '[connections."q"]\nz = 1\n[capture]\nf=2\n'
+    )
     assert list(lines_of(text)) == [
         Line(1, -1, ""),
         Line(2, -1, "x.y", " x.y = ", '"s # t"', " # why"),

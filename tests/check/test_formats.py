@@ -42,6 +42,12 @@ def real(monkeypatch: pytest.MonkeyPatch) -> Report:
     return check_captures(["captures/echo.pcap", "captures/nosuch.pcap"], expected, files=())
 
 
+def made_report(made: str, monkeypatch: pytest.MonkeyPatch) -> Report:
+    if made == "real":
+        return real(monkeypatch)
+    return hostile() if made == "hostile" else Report([])
+
+
 def test_text(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = text(real(monkeypatch)).splitlines()
     assert lines[0] == (
@@ -75,7 +81,7 @@ def test_json() -> None:
 
 @pytest.mark.parametrize("made", ["real", "hostile", "empty"])
 def test_junit_is_valid(made: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    report = {"real": lambda: real(monkeypatch), "hostile": hostile, "empty": lambda: Report([])}[made]()
+    report = made_report(made, monkeypatch)
     document = etree.fromstring(junit(report).encode())
     etree.XMLSchema(etree.parse(PUBLISHED / "junit-10.xsd")).assertValid(document)
 
@@ -128,7 +134,7 @@ def sarif_schema() -> dict[str, Any]:
 
 @pytest.mark.parametrize("made", ["real", "hostile", "empty"])
 def test_sarif_is_valid(made: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    report = {"real": lambda: real(monkeypatch), "hostile": hostile, "empty": lambda: Report([])}[made]()
+    report = made_report(made, monkeypatch)
     jsonschema.Draft4Validator(sarif_schema(), format_checker=jsonschema.FormatChecker()).validate(
         json.loads(sarif(report))
     )

@@ -140,8 +140,8 @@ def test_an_unknown_key_names_the_nearest(name: str, meant: str) -> None:
 
 
 def test_nothing_is_near() -> None:
-    with pytest.raises(UsageError, match="there is no key xyzzy$"):
+    with pytest.raises(UsageError, match=r"there is no key xyzzy$"):
         keys().lookup("xyzzy")
-    with pytest.raises(UsageError, match="there is no key capture.skipped."):
+    with pytest.raises(UsageError, match=r"there is no key capture\.skipped\."):
         keys().lookup("capture.skipped.")
     assert nearest("qqq", ("a", "b")) == ""

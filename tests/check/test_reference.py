@@ -15,8 +15,8 @@ def test_everything_is_named() -> None:
     page = check_page(keys())
     for name in [*OPERATORS, *FORMATS, *ALIASES]:
         assert f"| `{name}` |" in page
-    for name in keys().all:
-        assert name.startswith("notes.") or f"| `{name}` |" in page
+    for name, key in keys().all.items():
+        assert (f"| `{name}` |" in page) is (key.default is None)
     assert "`three-segment`" in page
 
 
@@ -25,4 +25,4 @@ def test_what_is_shown_can_be_written() -> None:
         assert Pattern(example).text == example
     for _, holds, _ in CLOSES:
         for one in holds:
-            assert expectation(keys(), one)
+            assert expectation(keys(), one).source == one

@@ -54,7 +54,8 @@ def checks(folder: Path, capfd: pytest.CaptureFixture[str]) -> Runner:
 def test_status_0_all_is_as_expected(checks: Runner) -> None:
     status, out, errors = checks(
         "echo.pcap", "--expect", "handshake=complete", "--expect", "close=three-segment", "--expect", "active=client",
-        "--max", "retransmission=0", "--min", "data.client.octets=2", "-e", "handshake.rtt < 50ms", "-e", "duration < 2s",
+        "--max", "retransmission=0", "--min", "data.client.octets=2", "-e", "handshake.rtt < 50ms",
+        "-e", "duration < 2s",
     )  # fmt: skip
     assert (status, errors) == (0, "")
     assert out == "1 capture, 8 expectations: all as expected\n"
