@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.pytest_plugin import _stem
-from tests.live import need
+from analyzer.pipeline import analyze
+from analyzer.pytest_plugin import _keep, _stem
+from analyzer.session import capturing
+from tests.live import exchange, need
 
 TESTS = """
 import socket
@@ -91,13 +94,20 @@ def test_without_the_option_nothing_is_kept(project: pytest.Pytester) -> None:
     result.stdout.no_fnmatch_line("*TCP captures*")
 
 
-def test_in_this_process_too(project: pytest.Pytester) -> None:
-    """The same once more where its coverage is measured."""
+def test_what_is_kept_of_a_session(tmp_path: Path) -> None:
     need("tcpdump")
-    project.makepyfile(test_them=TESTS)
-    result = project.runpytest_inprocess("--tcp-captures", "kept")
-    result.assert_outcomes(passed=1, failed=2, errors=1)
-    assert len(kept(project.path / "kept")) == 6
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        capturing("lo", f"tcp port {server.getsockname()[1]}") as session,
+    ):
+        exchange(server)
+    path = _keep(session, tmp_path / "deep" / "kept", "stem")
+    assert kept(tmp_path / "deep" / "kept") == [
+        "stem.connection-0.png",
+        "stem.connection-0.svg",
+        "stem.pcapng",
+    ]
+    assert analyze(path)[0].close.outcome == "three-segment"
 
 
 def test_it_is_found_by_its_entry_point_and_listed(project: pytest.Pytester) -> None:
