@@ -53,6 +53,13 @@ def test_the_action_is_valid() -> None:
     jsonschema.validate(load(ACTION), vendored("github-actions"))
 
 
+def test_our_own_workflow_uses_it() -> None:
+    workflow = load(ROOT / ".github" / "workflows" / "ci.yml")
+    jsonschema.validate(workflow, vendored("github-workflows"))
+    (step,) = [one for one in workflow["jobs"]["captures"]["steps"] if one["uses"] == "./"]
+    assert set(step["with"]) <= set(load(ACTION)["inputs"])
+
+
 def test_no_input_stands_in_the_text_of_a_script() -> None:
     for step in load(ACTION)["runs"]["steps"]:
         assert "${{" not in step["run"]

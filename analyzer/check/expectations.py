@@ -120,7 +120,7 @@ def read_expectations(keys: Keys, octets: bytes, name: str) -> list[Expectation]
     try:
         text = octets.decode("utf-8")
         document = tomllib.loads(text)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(
             say("{name} is no TOML file: {reason}", name=inert(name), reason=inert(str(error)))
         ) from error
@@ -178,8 +178,6 @@ class _Tables:
     def _key(self, written: str, number: int) -> Key:
         if number < 0:
             return self._keys.lookup(f"capture.{written}")
-        if written.partition(".")[0] in CHOICE_WORDS:
-            raise UsageError(say("{key} holds no table", key=inert(written.partition(".")[0])))
         key = self._keys.lookup(written)
         if key.scope == "capture":
             raise UsageError(

@@ -31,7 +31,10 @@ class Filter(NamedTuple):
 
 def parse_filter(keys: Keys, text: str) -> Filter:
     """Read a filter. Raises UsageError where it is none, with the nearest key where one is unknown."""
-    return Filter(" ".join(text.split()), _Reader(keys, text).read())
+    try:
+        return Filter(" ".join(text.split()), _Reader(keys, text).read())
+    except RecursionError:
+        raise UsageError(say("the filter has too many parentheses: write a simpler one")) from None
 
 
 _Test = Callable[[Mapping[str, Any]], bool]

@@ -79,7 +79,10 @@ class Pattern:
         self._next: list[list[int]] = []
         self._tokens = _tokens(self.text)
         self._place = 0
-        start, ends = self._alternatives()
+        try:
+            start, ends = self._alternatives()
+        except RecursionError:
+            raise UsageError(say("the pattern has too many parentheses: write a simpler one")) from None
         if self._place < len(self._tokens):
             raise self._fault()
         self._accepting = self._state(None)

@@ -41,6 +41,9 @@ UNITS: Final[Mapping[str, Mapping[str, int]]] = {"number": {"": 1}, "octets": OC
 NOTHING: Final = "none"
 """Stands for a value that is not there, and for an empty list."""
 
+MOST_DIGITS: Final = 40
+"""No value of a capture is longer, and Python refuses to read thousands of digits."""
+
 _NUMBER: Final = re.compile(r"([+-]?)(\d[\d_]*)(?:\.(\d+))?\s*([^\W\d_]*)")
 _ITEM: Final = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)\s*(?:,|(?=\s)|$)')
 
@@ -104,7 +107,7 @@ def _refused(key: Key, text: str, hint: str) -> UsageError:
 def _number(key: Key, text: str) -> int:
     units = UNITS[key.kind]
     found = _NUMBER.fullmatch(text)
-    if found is None:
+    if found is None or len(text) > MOST_DIGITS:
         hint = say(": it is {kind}", kind=say(KIND_MEANINGS[key.kind]))
         raise _refused(key, text, hint)
     sign, whole, fraction, unit = found[1], found[2].replace("_", ""), found[3] or "", found[4]

@@ -125,6 +125,12 @@ def command(
     if record or update:
         return _write_expectations(captures, update=update)
     expectations = options(expect, at_most, at_least, numbers=numbers, only=only, allow_none=allow_none)
+    if not expectations and (numbers or only is not None or allow_none):
+        raise UsageError(
+            say(
+                "--only, --connection and --allow-none are about the expectations of the command: there are none"
+            )
+        )
     status = 0
     if live:
         report, status = _live(

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from analyzer.check.comparisons import OPERATORS, parse_comparison
+from analyzer.check.comparisons import OPERATORS, comparison, parse_comparison
 from analyzer.checking import keys
 from analyzer.errors import UsageError
+from analyzer.pipeline import analyze
+from analyzer.report.document import document
+from tests.commands.running import ROOT
+
+ECHO = document(analyze(ROOT / "captures" / "echo.pcap"))["connections"][0]
 
 
 @pytest.mark.parametrize(
@@ -68,6 +76,18 @@ def test_every_operator_is_shown_above() -> None:
     marker = test_what_holds.pytestmark[0]
     shown = {parse_comparison(keys(), text).operator for text, _, _ in marker.args[1]}
     assert shown == set(OPERATORS)
+
+
+@given(st.sampled_from(list(keys().all)), st.sampled_from(list(OPERATORS)), st.text(max_size=12))
+def test_whatever_is_written_is_an_expectation_or_wrong_usage(name: str, operator: str, text: str) -> None:
+    key = keys().all[name]
+    with suppress(UsageError):
+        made = comparison(key, operator, text)
+        if key.scope == "connection" and key.kind != "labels":
+            for _, value in key.values(ECHO):
+                made.holds(value)
+        # A value that was read is shown so that it can be read again.
+        assert comparison(key, operator, made.text).text == made.text
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,8 @@ def test_numbers(number: str, takes: set[int]) -> None:
     [
         ("[capture", "x is no TOML file"),
         ("a = '\xff'", "x is no TOML file"),
+        (f"[capture]\nframes = {'9' * 5000}", "x is no TOML file"),
+        (f"[capture]\nframes = {'[' * 5000}", "x is no TOML file"),
         ("[conections]", "conections is no table of expectations: did you mean connections"),
         ("connections = 3", "connections is no table"),
         ("capture = 3", "capture is no table"),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analyzer.check.filters import parse_filter
 from analyzer.checking import keys
@@ -49,6 +53,17 @@ def test_what_it_takes(text: str, takes: bool | None) -> None:
     chosen = parse_filter(keys(), f"  {text} ")
     assert chosen.test(ECHO) is takes
     assert chosen.text == text
+
+
+@given(st.text(st.sampled_from('id=<>!&|(){}"\\ .,0notandrinkserver:'), max_size=30))
+def test_whatever_is_written_is_a_filter_or_wrong_usage(text: str) -> None:
+    with suppress(UsageError):
+        parse_filter(keys(), text).test(ECHO)
+
+
+def test_too_many_parentheses() -> None:
+    with pytest.raises(UsageError, match="too many parentheses"):
+        parse_filter(keys(), "(" * 5000 + "id == 0" + ")" * 5000)
 
 
 @pytest.mark.parametrize(

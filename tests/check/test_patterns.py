@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -107,6 +108,17 @@ def test_it_takes_what_a_regular_expression_takes(pattern: str, labels: list[str
     expression = re.sub("data|reset|probe", lambda found: letters[found[0]], pattern).replace(" ", "")
     taken = re.fullmatch(expression, "".join(letters[label] for label in labels)) is not None
     assert (Pattern(pattern).mismatch(map(segment, labels)) is None) is taken
+
+
+@given(st.text(st.sampled_from("data+*?|()ack-123: close.server"), max_size=30))
+def test_whatever_is_written_is_a_pattern_or_wrong_usage(text: str) -> None:
+    with suppress(UsageError):
+        Pattern(text).mismatch(ECHO)
+
+
+def test_too_many_parentheses() -> None:
+    with pytest.raises(UsageError, match="too many parentheses"):
+        Pattern("(" * 5000 + "data" + ")" * 5000)
 
 
 def test_long_repetitions_take_no_time() -> None:

@@ -71,6 +71,7 @@ def test_what_is_read(key: Key, text: str, value: object) -> None:
         (TIME, "0.5ns", "it is a whole number"),
         (OCTETS, "5 apples", "its units are B, kB"),
         (NUMBER, "5 s", "it has no unit"),
+        (NUMBER, "9" * 5000, "it is a number"),
         (NUMBER, "5.5", "it is a whole number"),
         (NUMBER, "", 'is never "": it is a number'),
         (WORD, "opne", "did you mean open"),

@@ -19,10 +19,12 @@ import jsonschema
 import pytest
 from lxml import etree
 
+from analyzer.capture.marker import Marker
 from analyzer.check.formats import FORMATS as TABLE
 from analyzer.check.reference import CLOSES
 from analyzer.commands.check import FORMATS
-from tests.commands.running import COMMAND, ECHO, ROOT, inside, run, said
+from analyzer.errors import InputError
+from tests.commands.running import COMMAND, ECHO, ROOT, inside, run
 from tests.live import need
 
 FOUR_WAY = ROOT / "captures" / "four-way.pcap"
@@ -94,6 +96,7 @@ def test_status_2_a_capture_that_cannot_be_read_and_the_others_all_the_same(chec
         (["empty"], "there is no capture in empty"),
         (["echo.pcap", "--record", "--update"], "exclude each other"),
         (["echo.pcap", "--record", "-e", "close=reset"], "take captures and nothing else"),
+        (["echo.pcap", "--only", "id == 0"], "are about the expectations of the command"),
         (["echo.pcap", "-i", "lo"], "--interface is for --live"),
         (["echo.pcap", "-f", "tcp"], "--filter is for --live"),
         (["--live"], "--live runs a command"),
@@ -265,22 +268,40 @@ def test_live_ends_with_the_worse_of_both(folder: Path, own: int, close: str, st
     assert kept.returncode == 0, kept.stdout
 
 
-def test_live_with_a_command_that_a_signal_ends(folder: Path) -> None:
-    done = live(folder, "-f", "tcp port 1", "-e", "connections=0", "--", "sh", "-c", "kill -TERM $$")
-    assert done.returncode == 128 + signal.SIGTERM
+NOBODY: Final = ("--live", "-f", "tcp port 1")
 
 
-def test_live_with_a_command_that_is_none(folder: Path) -> None:
-    done = live(folder, "-f", "tcp port 1", "-e", "connections=0", "--", "no-such-command")
-    assert (done.returncode, said(done)) == (127, "no-such-command cannot be run: No such file or directory")
+def test_live_with_a_command_that_a_signal_ends(checks: Runner) -> None:
+    need("tcpdump")
+    status, _, _ = checks(*NOBODY, "-e", "connections=0", "--", "sh", "-c", "kill -TERM $$")
+    assert status == 128 + signal.SIGTERM
+
+
+def test_live_with_a_command_that_is_none(checks: Runner, folder: Path) -> None:
+    need("tcpdump")
+    status, _, errors = checks(*NOBODY, "-e", "connections=0", "--", "no-such-command")
+    assert status == 127
+    assert errors == "tcpanalyze: no-such-command cannot be run: No such file or directory\n"
     (folder / "plain").write_text("")
-    assert live(folder, "-f", "tcp port 1", "-e", "connections=0", "--", "./plain").returncode == 126
+    assert checks(*NOBODY, "-e", "connections=0", "--", "./plain")[0] == 126
 
 
-def test_live_with_nothing_captured_is_a_finding(folder: Path) -> None:
-    done = live(folder, "-f", "tcp port 1", "-e", "close=open", "--", "true")
-    assert done.returncode == 1
-    assert b"live on lo: error: the capture holds no TCP connection, expected one" in done.stdout
+def test_live_with_nothing_captured_is_a_finding(checks: Runner) -> None:
+    need("tcpdump")
+    status, out, _ = checks(*NOBODY, "-e", "close=open", "--", "true")
+    assert status == 1
+    assert "live on lo: error: the capture holds no TCP connection, expected one" in out
+
+
+def test_live_says_where_it_is_not_certain(checks: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    need("tcpdump")
+
+    def refuse(self: Marker) -> None:
+        raise InputError("lo takes no datagram")
+
+    monkeypatch.setattr(Marker, "send", refuse)
+    _, _, errors = checks(*NOBODY, "-e", "connections=0", "--", "true")
+    assert errors == "tcpanalyze: warning: lo takes no datagram\n"
 
 
 def test_live_and_ctrl_c(folder: Path) -> None:
