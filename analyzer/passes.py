@@ -12,10 +12,10 @@ from analyzer.capture.records import Records
 from analyzer.tcp.connection import Connection
 from analyzer.tcp.table import ConnectionTable
 from analyzer.trace.build import Row, make_row
-from analyzer.wire.fallback import decode_with_dpkt
 from analyzer.wire.header import Header
 from analyzer.wire.icmp import ICMP, ICMPV6, read_error
-from analyzer.wire.skips import PROTOCOL, SEGMENT
+from analyzer.wire.skips import FRAGMENT, FRAGMENT_JOINED, PROTOCOL, SEGMENT
+from analyzer.wire.unwrap import Unwrapper
 
 __all__ = ["Pass"]
 
@@ -46,6 +46,8 @@ class Pass:
         self.first_time: i64 = 0
         self.last_time: i64 = 0
         self.header: Header = Header()
+        self._unwrapper: Unwrapper = Unwrapper()
+        self._unfinished: bool = False
         self._budget: i64 = budget
         self._kept: i64 = 0
         self._selected: set[int] | None = selected
@@ -57,9 +59,14 @@ class Pass:
         while records.advance():
             if chosen is None or records.frame in chosen:
                 self.take(records)
+                while self._unfinished:
+                    self.more(records)
 
     def take(self, records: Records) -> i64:
-        """Take the frame that `records` stands at; gives its connection, -1 where it is no segment."""
+        """Take the frame that `records` stands at; gives its connection, -1 where it is no segment.
+
+        A frame may hold more segments than one: `more` takes them.
+        """
         header = self.header
         time_ns = records.time_ns
         if self.frames == 0:
@@ -70,43 +77,63 @@ class Pass:
         elif time_ns < self.first_time:
             self.first_time = time_ns
         self.frames += 1
+        self._unfinished = False
         code = header.decode(
             records.block, records.offset, records.captured, records.original, records.link_type
         )
         if code != SEGMENT:
-            code = self._fall_back(records, code)
+            code = self._unwrap(records, code)
             if code != SEGMENT:
-                key = int(code)
-                self.skipped[key] = self.skipped.get(key, 0) + 1
+                self._skip(code, 1)
                 self._hear(records, code)
                 return -1
+        return self._observe(records)
+
+    def more(self, records: Records) -> i64:
+        """Take the next segment of the frame taken last; gives its connection, -1 where there is none."""
+        if not self._unfinished:
+            return -1
+        if self._unwrapper.more(self.header) != SEGMENT:
+            self._unfinished = False
+            return -1
+        return self._observe(records)
+
+    def _observe(self, records: Records) -> i64:
+        time_ns = records.time_ns
         self.segments += 1
-        connection = self.table.observe(header, records.frame, time_ns)
+        connection = self.table.observe(self.header, records.frame, time_ns)
         if not self.overflowed:
             self._keep(int(connection.number), records.frame, time_ns)
         return connection.number
 
-    def _fall_back(self, records: Records, code: i64) -> i64:
-        """dpkt's turn; the first reason stands where it finds nothing either."""
-        answer = decode_with_dpkt(
-            self.header,
-            code,
-            records.block,
-            records.offset,
-            records.captured,
-            records.original,
-            records.link_type,
-        )
-        return SEGMENT if answer == SEGMENT else code
+    def _unwrap(self, records: Records, code: i64) -> i64:
+        """The turn of the layers around a packet, and of fragments."""
+        unwrapper = self._unwrapper
+        code = unwrapper.unwrap(self.header, code, records.offset + records.captured, records.time_ns)
+        if unwrapper.joined:
+            self._skip(FRAGMENT, -unwrapper.joined)
+            self._skip(FRAGMENT_JOINED, unwrapper.joined)
+        self._unfinished = code == SEGMENT
+        return code
+
+    def _skip(self, code: i64, count: i64) -> None:
+        """Count frames that hold no segment; a fragment's frame changes its name when its datagram is complete."""
+        key = int(code)
+        total = self.skipped.get(key, 0) + int(count)
+        if total > 0:
+            self.skipped[key] = total
+        else:
+            self.skipped.pop(key, None)
 
     def _hear(self, records: Records, code: i64) -> None:
         """Tell a connection of the ICMP error about its segment, if that is what the refused frame is."""
         self.hearer = None
         if code != PROTOCOL + ICMP and code != PROTOCOL + ICMPV6:
             return
-        message = read_error(
-            records.block, int(self.header.ip_offset), int(records.offset + records.captured)
-        )
+        block = self.header.block
+        # A packet put together is all that its block holds.
+        end = int(records.offset + records.captured) if block is records.block else len(block)
+        message = read_error(block, int(self.header.ip_offset), end)
         if message is None:
             return
         self.hearer = self.table.latest(message.quoted)

@@ -105,10 +105,12 @@ class Following:
                 hearer = run.hearer
                 if hearer is not None and hearer.error_count <= ERRORS_KEPT:
                     self.on_error(int(hearer.number), last_error(hearer))
-                continue
-            row = make_row(run.header, run.table.step, int(records.frame), int(records.time_ns))
-            self._remember(number, row)
-            yield Sighting(machines[number], row, number >= known)
+            while number >= 0:
+                row = make_row(run.header, run.table.step, int(records.frame), int(records.time_ns))
+                self._remember(number, row)
+                yield Sighting(machines[number], row, number >= known)
+                known = len(machines)
+                number = int(run.more(records))
 
     def trace(self) -> Trace:
         """Everything seen so far, judged as if the capture had ended."""
@@ -241,7 +243,10 @@ def _judge(capture: Capture, done: Pass, source: _StoredSegments) -> Trace:
 
 
 def _describe(path: str, records: Records, done: Pass, display_filter: str | None = None) -> Capture:
-    skipped = {skip_name(code): count for code, count in done.skipped.items()}
+    skipped: dict[str, int] = {}
+    for code, count in done.skipped.items():
+        name = skip_name(code)
+        skipped[name] = skipped.get(name, 0) + count
     link_types = tuple(int(number) for number in records.link_types)
     return Capture(
         path=inert(path),

@@ -28,7 +28,7 @@ from analyzer.errors import AnalyzerError, InputError, OutputError
 from analyzer.pipeline import analyze
 from analyzer.report.document import schema
 from analyzer.report.picture import save_pictures
-from analyzer.report.reference import names_page, states_page
+from analyzer.report.reference import encapsulations_page, names_page, states_page
 from analyzer.report.state_diagram import state_diagram
 from analyzer.text import inert, say
 
@@ -40,6 +40,7 @@ DOCUMENTS: Final[Mapping[str, Callable[[], str]]] = {
     "docs/names.md": names_page,
     "docs/check.md": lambda: check_page(Keys(schema())),
     "analyzer/check/tcpanalyze-expect-1.schema.json": lambda: editor_schema_text(Keys(schema())),
+    "docs/encapsulations.md": encapsulations_page,
 }
 """File -> what makes its text. The same everywhere."""
 

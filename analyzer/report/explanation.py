@@ -260,6 +260,9 @@ def _frame(explanation: Explanation, style: Style) -> Iterator[str]:
     else:
         kept = say("all captured")
     rows: list[tuple[str, Sequence[str]]] = [(say("size"), [size, kept])]
+    if explanation.others:
+        more = counted(explanation.others, "{count} more TCP segment", "{count} more TCP segments")
+        rows.append((say("holds"), [say("the segment explained here, its first"), more]))
     rows += [(layer.name, layer.facts) for layer in explanation.layers]
     return _table(rows, style)
 

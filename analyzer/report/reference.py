@@ -10,9 +10,11 @@ from analyzer.tcp.notes import NOTES, WIRESHARK_NOTES
 from analyzer.tcp.states import INPUTS, STATES, TRANSITIONS
 from analyzer.tcp.verdict import OUTCOME_MEANINGS, ROLE_MEANINGS
 from analyzer.trace.confidence import DOUBTS
+from analyzer.wire.encapsulations import ENCAPSULATIONS
 from analyzer.wire.icmp import ERROR_KINDS
+from analyzer.wire.skips import ETHERTYPE, KIND, LINK_TYPE, OTHER, PPP_PROTOCOL, PROTOCOL, UDP_PORT, skip_name
 
-__all__ = ["STATE_MEANINGS", "names_page", "states_page"]
+__all__ = ["STATE_MEANINGS", "encapsulations_page", "names_page", "states_page"]
 
 STATE_MEANINGS: Final = {
     "UNKNOWN": "the capture has not yet shown enough to tell",
@@ -117,6 +119,44 @@ def names_page() -> str:
         "## States",
         "[The states of an endpoint](states.md) has the picture and every change.",
         _table(("state", "meaning"), [(state, STATE_MEANINGS[state]) for state in STATES]),
+    )
+
+
+_RECOGNISED: Final = {
+    LINK_TYPE: "link type {number}",
+    ETHERTYPE: "EtherType 0x{number:04x}",
+    PROTOCOL: "IP protocol {number}",
+    UDP_PORT: "UDP port {number}",
+    PPP_PROTOCOL: "PPP protocol 0x{number:04x}",
+    OTHER: "inside another layer",
+}
+"""Kind of a code -> how what it stands for is recognised."""
+
+
+def encapsulations_page() -> str:
+    """docs/encapsulations.md: every layer that may lie around a segment."""
+    rows = []
+    for key, row in sorted(ENCAPSULATIONS.items()):
+        kind, number = key - key % KIND, key % KIND
+        told = (
+            _RECOGNISED[kind].format(number=number) if key != ETHERTYPE else "a length in place of the type"
+        )
+        rows.append((told, skip_name(key), row.source))
+    return _page(
+        "Ways a segment is wrapped",
+        _GENERATED,
+        "Ethernet with any stack of VLAN tags, Linux cooked captures, BSD loopback and raw IP, then IPv4 or IPv6 with "
+        "its extension headers and AH, are the plain stack. Whatever else lies around a segment is taken off by the "
+        "rows of `ENCAPSULATIONS` in `analyzer/wire/encapsulations.py`, one inside the other in any order. "
+        "The connection is that of the IP header directly around the TCP header. A frame that holds several "
+        "packets gives several segments.",
+        "A datagram is looked into for a port only where its header says what the port promises. What is compressed "
+        "by anything but DEFLATE, encrypted, or in no row is counted by the name of its innermost layer.",
+        "IP fragments are put together, also inside a tunnel and around one. The segment belongs to the frame "
+        "that completes it; the other frames are counted as fragments that were put together, or that never were. "
+        "Where fragments of IPv4 overlap, the octets of the one that begins earlier count; IPv6 datagrams with "
+        "overlapping fragments are dropped (RFC 5722).",
+        _table(("recognised by", "layer", "defined in"), rows),
     )
 
 

@@ -149,6 +149,9 @@ class Connection:
         self.last_frame = frame
         self.last_time = time_ns
 
+        if header.damaged:
+            self._take_damaged(sender, receiver, header, direction, time_ns, step)
+            return
         self._number(sender, receiver, header, step)
         parsed = self._parse_options(header, options, step)
         step.wireshark_notes = analyse(sender, receiver, header, time_ns, self.initial_rtt) | (
@@ -170,6 +173,27 @@ class Connection:
         step.first_path = self.first.path
         step.second_path = self.second.path
         self._remember(sender, header, time_ns, step)
+
+    def _take_damaged(
+        self, sender: Endpoint, receiver: Endpoint, header: Header, direction: i64, time_ns: i64, step: Step
+    ) -> None:
+        """A header no TCP reads on (RFC 9293 3.1, data offset): it is counted, and nothing follows from it."""
+        step.labels = labels.STRAY
+        step.notes = notes.BAD_HEADER | (notes.SNAPPED if header.snapped else 0)
+        step.wireshark_notes = 0
+        step.relative_seq = difference(header.seq, sender.base) & 0xFFFFFFFF if sender.base >= 0 else 0
+        step.relative_ack = 0
+        if header.flags & flag.ACK and receiver.base >= 0:
+            step.relative_ack = difference(header.ack, receiver.base) & 0xFFFFFFFF
+        step.window = header.window
+        self._count(sender, header, direction, time_ns)
+        step.first_after = self.first.state
+        step.second_after = self.second.state
+        step.first_path = 0
+        step.second_path = 0
+        counts = self.note_counts
+        key = int(step.notes)
+        counts[key] = counts.get(key, 0) + 1
 
     def hear(self, message: ErrorMessage, frame: i64, time_ns: i64) -> None:
         """Take an ICMP error about a segment of this connection.

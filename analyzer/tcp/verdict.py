@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from analyzer.tcp import states
+from analyzer.tcp.completeness import SYN
 from analyzer.tcp.connection import Connection
 from analyzer.tcp.endpoint import Endpoint
 from analyzer.tcp.sequence import difference
@@ -192,7 +193,7 @@ def close_frames(connection: Connection) -> tuple[int, ...]:
 def completeness(connection: Connection) -> int:
     """`tcp.completeness` as `tshark -2` shows it: a single segment that is no SYN scores nothing."""
     alone = connection.first.segments + connection.second.segments == 1
-    if alone and not connection.first.syn_frame:
+    if alone and not connection.completeness & SYN:
         return 0
     return int(connection.completeness)
 

@@ -18,6 +18,7 @@ class Explanation:
     """One segment of one connection.
 
     captured, original: octets of the frame, as captured and as on the wire.
+    others: how many more TCP segments the frame holds.
     header: the fixed part of the TCP header and its options, as captured.
     checksum: None where it cannot be checked, because the capture does not hold the whole segment.
     computed_checksum: what it should be, None likewise.
@@ -31,6 +32,7 @@ class Explanation:
     neighbours: Neighbours
     captured: int
     original: int
+    others: int
     layers: tuple[Layer, ...]
     header: bytes
     header_length: int
