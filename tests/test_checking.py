@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 import analyzer
+from analyzer.check.expectations import read_expectations
+from analyzer.check.recording import record, update
 from analyzer.checking import (
     ExpectationError,
     captures_in,
@@ -24,6 +26,7 @@ from analyzer.checking import (
     update_capture,
 )
 from analyzer.errors import CaptureFormatError, InputError, OutputError, UsageError
+from analyzer.report.document import document
 from tests.commands.running import ECHO, ROOT
 
 TRACE = analyzer.analyze(ECHO)
@@ -191,3 +194,14 @@ def test_a_file_that_cannot_be_written(folder: Path, monkeypatch: pytest.MonkeyP
 
 def test_the_keys_are_made_once() -> None:
     assert keys() is keys()
+
+
+def test_what_is_recorded_of_any_capture_holds(corpus_capture: Path) -> None:
+    try:
+        trace = analyzer.analyze(corpus_capture)
+    except InputError:
+        return  # a compression or a format that is not read
+    text = record(keys(), trace, document)
+    checks = check_trace(trace, read_expectations(keys(), text.encode(), "x"))
+    assert [str(found) for check in checks for found in check.findings] == []
+    assert update(keys(), text, trace, document) == text

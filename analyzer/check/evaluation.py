@@ -48,9 +48,15 @@ def evaluate(expectations: Sequence[Expectation], trace: Trace, describe: Descri
             of_connections.append(check)
     with_segments = any(check.expectation.comparison.key.path[:1] == ("segments",) for check in checks)
     chosen = dict.fromkeys(map(id, of_connections), 0)
-    for connection in trace if of_connections else ():
+    # Asked of a connection is only what may be about it: a recorded file has a table for each.
+    of_number: dict[int, list[Check]] = {}
+    for check in of_connections:
+        for number in check.expectation.choice.candidates(len(trace)):
+            of_number.setdefault(number, []).append(check)
+    for number, asked in sorted(of_number.items()):
+        connection = trace[number]
         described = describe(trace, segments=with_segments, selected=(connection.id,))["connections"][0]
-        for check in of_connections:
+        for check in asked:
             if check.expectation.choice.takes(described):
                 chosen[id(check)] += 1
                 for finding in _findings(check.expectation, trace, connection, described):

@@ -19,7 +19,7 @@ without them is about all of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -68,6 +68,12 @@ class Choice:
         if self.numbers is not None and not any(first <= number <= last for first, last in self.numbers):
             return False
         return self.only is None or self.only.test(connection)
+
+    def candidates(self, count: int) -> Sequence[int]:
+        """The numbers, in order, of the connections that it may take where there are `count`."""
+        if self.numbers is None:
+            return range(count)
+        return sorted({one for first, last in self.numbers for one in range(first, min(last + 1, count))})
 
     def __str__(self) -> str:
         parts = []

@@ -99,12 +99,15 @@ def update(keys: Keys, text: str, trace: Trace, describe: Describe, name: str = 
         one.table: one.choice for one in expectations if one.choice.numbers and one.choice.only is None
     }
     gone = {
-        table
-        for table, choice in numbered.items()
-        if table in unlike or not any(map(choice.takes, described.values()))
+        table for table, choice in numbered.items() if table in unlike or not choice.candidates(len(trace))
     }
-    kept = [choice for table, choice in numbered.items() if table not in gone]
-    bare = [one for one in trace if not any(choice.takes(described[one.id]) for choice in kept)]
+    kept = {
+        number
+        for table, choice in numbered.items()
+        if table not in gone
+        for number in choice.candidates(len(trace))
+    }
+    bare = [one for one in trace if one.id not in kept]
     added = _tables(keys, trace, bare, describe) if numbered else []
     return _rewritten(text, replaced, gone) + "".join(map(str, added))
 
@@ -139,7 +142,7 @@ def _seen(
         for _, value in key.values(_capture(trace, describe)):
             yield _literal(key, value)
         return
-    for connection in trace:
+    for connection in map(trace.__getitem__, expectation.choice.candidates(len(trace))):
         if not expectation.choice.takes(described[connection.id]):
             continue
         if key.kind == "labels":
@@ -161,7 +164,7 @@ def _misfits(
         wanted = _literal(key, compared.operand)
         yield from (one for one in _seen(expectation, trace, described, describe) if one != wanted)
         return
-    for connection in trace:
+    for connection in map(trace.__getitem__, expectation.choice.candidates(len(trace))):
         if expectation.choice.takes(described[connection.id]) and compared.operand.mismatch(
             connection.segments
         ):
