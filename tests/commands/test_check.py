@@ -172,6 +172,15 @@ def test_record_check_change_update(checks: Runner, folder: Path) -> None:
     assert checks("echo.pcap")[0] == 0
 
 
+def test_an_update_leaves_a_bound_and_says_that_it_does_not_hold(checks: Runner, folder: Path) -> None:
+    mine = "[connections]\nhandshake.rtt = '< 1ns'\n"
+    (folder / "echo.expect.toml").write_text(mine)
+    status, out, _ = checks("--update", "echo.pcap")
+    assert status == 1
+    assert out.startswith("echo.expect.toml: as it was\necho.pcap:frame 3: error: handshake.rtt is ")
+    assert (folder / "echo.expect.toml").read_text() == mine
+
+
 def test_two_captures_cannot_share_a_file(checks: Runner, folder: Path) -> None:
     shutil.copy(ECHO, folder / "echo.pcapng")
     status, _, errors = checks("--record", "echo.pcap", "echo.pcapng")
