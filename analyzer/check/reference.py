@@ -99,7 +99,8 @@ def check_page(keys: Keys) -> str:
         "`NAME.expect.toml` beside a capture is about that capture, `expect.toml` about all captures of its folder; "
         "`--expectations FILE` names another. `--record` writes one, with what another machine shows too ("
         + ", ".join(f"`{name}`" for name in (*RECORDED_OF_CAPTURE, *RECORDED))
-        + '); after a change that is meant `--update` replaces in it what differs and prints the difference; a bound (`"< 50ms"`) stays, and where it does not '
+        + "); after a change that is meant `--update` replaces in it what differs and prints the "
+        'difference; a bound (`"< 50ms"`) stays, and where it does not '
         "hold the status is 1.",
         "```toml\n"
         f"#:schema {SCHEMA_FILE}\n"
