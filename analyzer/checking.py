@@ -43,7 +43,7 @@ __all__ = [
 OWN_ENDING: Final = ".expect.toml"
 FOLDER_FILE: Final = "expect.toml"
 
-_CAPTURE_NAME: Final = re.compile(r"(.+?)\.(?:pcap|pcapng|cap|ntar)(?:\.[a-z0-9]+)?", re.IGNORECASE)
+_CAPTURE_NAME: Final = re.compile(r"(.+?)\.(?:pcap|pcapng|cap|ntar|snoop)(?:\.[a-z0-9]+)?", re.IGNORECASE)
 """What a folder is searched for; a capture that is named itself may be called anything."""
 
 
@@ -136,11 +136,13 @@ def check_captures(
     *,
     files: Sequence[str] | None = None,
     allow_truncated: bool = False,
+    decompress_limit: int | None = None,
 ) -> Report:
     """Check each capture against these expectations and those of its files.
 
-    files: of expectations, instead of those that lie beside a capture. A capture that cannot be read, or of which
-    nothing is expected, is a problem of its own and keeps no other from being checked.
+    files: of expectations, instead of those that lie beside a capture. decompress_limit: as `analyze` has it. A
+    capture that cannot be read, or of which nothing is expected, is a problem of its own and keeps no other from
+    being checked.
     """
     captures = []
     for path in paths:
@@ -149,7 +151,7 @@ def check_captures(
             named = expectations_of(path) if files is None else files
             wanted = [*expectations, *read_files(named)]
             # First whether it is a capture at all: that is the better of two sentences.
-            trace = analyze(path)
+            trace = analyze(path, decompress_limit=decompress_limit)
             if not wanted:
                 raise UsageError(
                     say(
@@ -233,7 +235,7 @@ def _captures_below(folder: str) -> Iterator[str]:
                 yield os.path.normpath(os.path.join(place, name))
 
 
-def record_capture(path: str) -> str:
+def record_capture(path: str, *, decompress_limit: int | None = None) -> str:
     """Write the file of expectations beside a capture, and give its path.
 
     Raises UsageError where there is one already, OutputError where it cannot be written, and what `analyze` raises.
@@ -241,11 +243,11 @@ def record_capture(path: str) -> str:
     file = _own_file(path)
     if os.path.lexists(file):
         raise UsageError(say("{file} is there already: --update brings it up to date", file=inert(file)))
-    _write(file, record(keys(), analyze(path), document))
+    _write(file, record(keys(), analyze(path, decompress_limit=decompress_limit), document))
     return file
 
 
-def update_capture(path: str) -> tuple[str, str]:
+def update_capture(path: str, *, decompress_limit: int | None = None) -> tuple[str, str]:
     """Bring the file of expectations beside a capture up to date; gives its path and what was changed, as a
     unified difference, empty where nothing was.
 
@@ -257,7 +259,7 @@ def update_capture(path: str) -> tuple[str, str]:
     octets = _octets(file)
     read_expectations(keys(), octets, file)
     before = octets.decode("utf-8")
-    after = update(keys(), before, analyze(path), document, file)
+    after = update(keys(), before, analyze(path, decompress_limit=decompress_limit), document, file)
     if before == after:
         return file, ""
     import difflib

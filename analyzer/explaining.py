@@ -57,19 +57,20 @@ def dissect(explanation: Explanation, path: str | os.PathLike[str]) -> Dissectio
     return dissection_of(os.fspath(path), explanation.segment.frame, _disabled(explanation.connection))
 
 
-def explain(path: str | os.PathLike[str], frame: int) -> Explanation:
+def explain(path: str | os.PathLike[str], frame: int, *, decompress_limit: int | None = None) -> Explanation:
     """Everything about the TCP segment in one frame of a stored capture, or that an ICMP error in it answers.
 
-    path: a pcap or pcapng file, plain or gzip-compressed; it is read twice.
+    path: a stored capture, as for `analyze`; it is read twice.
     frame: from 1, as Wireshark counts.
+    decompress_limit: as for `analyze`.
 
     Raises `UsageError` where there is no such frame or no TCP segment in it, and what `analyze` raises.
     """
     name = os.fspath(path)
     if name == "-" or (os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name)):
         raise UsageError(say("a segment is explained by reading its capture twice: store it in a file first"))
-    found = _find(name, frame)
-    trace = analyze(name)
+    found = _find(name, frame, decompress_limit)
+    trace = analyze(name, decompress_limit=decompress_limit)
     if found.message is not None:
         return _explain_error(name, frame, found.message, trace)
     header = found.header
@@ -119,11 +120,11 @@ class _Found(NamedTuple):
     message: ErrorMessage | None = None
 
 
-def _find(path: str, frame: int) -> _Found:
+def _find(path: str, frame: int, decompress_limit: int | None) -> _Found:
     """Read as far as one frame. Raises `UsageError` where it holds no TCP segment or is not there."""
     last = 0
     header, unwrapper = Header(), Unwrapper()
-    with open_capture(path) as records:
+    with open_capture(path, decompress_limit) as records:
         while records.advance():
             last = int(records.frame)
             if last > frame:

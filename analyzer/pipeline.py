@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from typing import overload
 
 from analyzer.capture import Records, open_capture
 from analyzer.errors import InputError, UsageError
@@ -25,6 +26,9 @@ __all__ = ["Following", "Sighting", "analyze", "follow"]
 SEGMENTS_KEPT = 50_000
 """Up to here the segments stay in memory (about 25 MB); past it they are read again when asked for."""
 
+CONNECTIONS_KEPT = 1_000
+"""Up to here a verdict stays in memory once it was asked for (about 1 KB); past it it is passed anew each time."""
+
 SEGMENTS_READ_AHEAD = 200_000
 """Somebody who goes through all connections in order gets this many segments with each reading."""
 
@@ -34,11 +38,15 @@ SEGMENTS_KEPT_OF_A_PIPE = 500_000
 _OVER = frozenset({"CLOSED", "TIME-WAIT"})
 
 
-def analyze(path: str | os.PathLike[str], display_filter: str | None = None) -> Trace:
+def analyze(
+    path: str | os.PathLike[str], display_filter: str | None = None, *, decompress_limit: int | None = None
+) -> Trace:
     """Read a stored capture and follow every TCP connection in it.
 
-    path: a pcap or pcapng file, plain or gzip-compressed; "-" reads standard input.
+    path: a pcap, pcapng or snoop file, plain or compressed (gzip, zstd, lz4, xz, bzip2); "-" reads standard input.
     display_filter: only the frames that match it, as tshark understands it; not for standard input.
+    decompress_limit: the most octets that a compressed capture may expand to; 0 is any number, None is 256 MiB
+        or 200 times its size, whichever is more. The analysis ends there as at a capture that breaks off.
 
     Raises `InputError` where the capture cannot be opened and `CaptureFormatError` where it is none. A capture
     that breaks off is analysed as far as it goes; `Trace.capture.truncated` and `warnings` say so.
@@ -46,11 +54,11 @@ def analyze(path: str | os.PathLike[str], display_filter: str | None = None) -> 
     """
     name = os.fspath(path)
     chosen = None if display_filter is None else _choose(name, display_filter)
-    with open_capture(name) as records:
+    with open_capture(name, decompress_limit) as records:
         done = Pass(SEGMENTS_KEPT_OF_A_PIPE if name == "-" else SEGMENTS_KEPT, None, chosen)
         done.run(records)
         capture = _describe(name, records, done, display_filter)
-    source = _StoredSegments(name, done, chosen)
+    source = _StoredSegments(name, done, chosen, decompress_limit)
     return _judge(capture, done, source)
 
 
@@ -182,9 +190,16 @@ class _NoSegments:
 class _StoredSegments:
     """The segments of a stored capture: those kept by the pass, or read from the file once more."""
 
-    def __init__(self, path: str | None, done: Pass, chosen: set[int] | None = None) -> None:
+    def __init__(
+        self,
+        path: str | None,
+        done: Pass,
+        chosen: set[int] | None = None,
+        decompress_limit: int | None = None,
+    ) -> None:
         self._path = None if path == "-" else path
         self._chosen = chosen
+        self._decompress_limit = decompress_limit
         self._machines: list[Machine] = done.table.connections
         self._complete = not done.overflowed
         self._rows: dict[int, list[Row]] = done.rows
@@ -221,7 +236,7 @@ class _StoredSegments:
                 wanted.add(following)
                 following += 1
         again = Pass(room, wanted, self._chosen)
-        with open_capture(self._path) as records:
+        with open_capture(self._path, self._decompress_limit) as records:
             again.run(records)
         self._rows = again.rows
 
@@ -238,13 +253,41 @@ class _StoredSegments:
 
 def _judge(capture: Capture, done: Pass, source: _StoredSegments) -> Trace:
     """The trace, with a verdict on each connection that knows what the capture lost."""
-    machines = done.table.connections
-    return Trace(capture, [build_connection(machine, source, capture.lost_frames) for machine in machines])
+    return Trace(capture, _Judged(done.table.connections, source, capture.lost_frames))
+
+
+class _Judged(Sequence[Connection]):
+    """The connections, each judged when it is asked for."""
+
+    def __init__(self, machines: Sequence[Machine], source: _StoredSegments, lost_frames: int | None) -> None:
+        self._machines = machines
+        self._source = source
+        self._lost_frames = lost_frames
+        self._kept: dict[int, Connection] = {}
+
+    def __len__(self) -> int:
+        return len(self._machines)
+
+    @overload
+    def __getitem__(self, number: int) -> Connection: ...
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[Connection]: ...
+    def __getitem__(self, number: int | slice) -> Connection | Sequence[Connection]:
+        if isinstance(number, slice):
+            return [self[place] for place in range(*number.indices(len(self)))]
+        place = range(len(self))[number]
+        known = self._kept.get(place)
+        if known is None:
+            known = build_connection(self._machines[place], self._source, self._lost_frames)
+            if len(self._kept) < CONNECTIONS_KEPT:
+                self._kept[place] = known
+        return known
 
 
 def _describe(path: str, records: Records, done: Pass, display_filter: str | None = None) -> Capture:
     skipped: dict[str, int] = {}
     for code, count in done.skipped.items():
+        # Several codes can have one name: every length of an IEEE 802.3 frame is "IEEE 802.3 LLC".
         name = skip_name(code)
         skipped[name] = skipped.get(name, 0) + count
     link_types = tuple(int(number) for number in records.link_types)

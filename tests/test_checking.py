@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import shutil
 from pathlib import Path
 
@@ -120,6 +121,17 @@ def test_files_of_expectations(folder: Path) -> None:
     assert checked.problem == "echo.expect.toml:2: close.outcome is never rest: did you mean reset?"
     with pytest.raises(InputError, match="cannot be read"):
         read_files(["missing.toml"])
+
+
+def test_a_compressed_capture_that_would_grow_too_much(folder: Path) -> None:
+    with gzip.open("echo.pcap.gz", "wb") as packed:
+        packed.write(ECHO.read_bytes())
+    expected = options(["handshake=complete"])
+    assert check_captures(["echo.pcap.gz"], expected).exit_status == 0
+    (checked,) = check_captures(["echo.pcap.gz"], expected, decompress_limit=100).captures
+    assert any("--decompress-limit allows more" in note for note in checked.findings[-1].notes)
+    assert record_capture("echo.pcap.gz", decompress_limit=0) == "echo.expect.toml"
+    assert update_capture("echo.pcap.gz", decompress_limit=0) == ("echo.expect.toml", "")
 
 
 def test_which_captures(folder: Path) -> None:

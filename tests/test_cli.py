@@ -102,7 +102,7 @@ def test_full_disk_behind_the_help(tmp_path: Path) -> None:
 def test_a_refusal_of_the_system_is_not_laid_to_the_output(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(path: str) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied", "/a\x1bb")
 
     monkeypatch.setattr("analyzer.pipeline.analyze", refuse)
@@ -154,7 +154,7 @@ def test_interrupted_while_drawing(tmp_path: Path) -> None:
 def test_interrupted_while_reading(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupt(path: str) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("analyzer.pipeline.analyze", interrupt)
@@ -165,7 +165,7 @@ def test_interrupted_while_reading(
 def test_out_of_memory_is_a_sentence(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def exhaust(path: str) -> None:
+    def exhaust(*_: object, **__: object) -> None:
         raise MemoryError
 
     monkeypatch.setattr("analyzer.pipeline.analyze", exhaust)

@@ -79,14 +79,27 @@ def test_connections_in_order_are_read_in_one_go(stored: Path, monkeypatch: pyte
     monkeypatch.setattr(pipeline, "SEGMENTS_KEPT", 1)
     opened = []
 
-    def counted(path: str) -> Records:
+    def counted(path: str, decompress_limit: int | None) -> Records:
         opened.append(path)
-        return open_capture(path)
+        return open_capture(path, decompress_limit)
 
     monkeypatch.setattr(pipeline, "open_capture", counted)
     trace = analyze(stored)
     assert sum(len(connection.segments) for connection in trace) == 8
     assert len(opened) == 2
+
+
+def test_a_verdict_that_is_passed_again_is_the_same(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = [(connection.verdict, list(connection.segments)) for connection in analyze(stored)]
+    monkeypatch.setattr(pipeline, "CONNECTIONS_KEPT", 1)
+    trace = analyze(stored)
+    assert trace[0] is trace[0]
+    for _ in range(2):
+        assert [(connection.verdict, list(connection.segments)) for connection in trace] == kept
+    assert [connection.id for connection in trace.connections[1:]] == [1, 2]
+    assert trace.connections[-1].id == 2
+    with pytest.raises(IndexError):
+        trace.connections[3]
 
 
 def test_a_file_that_went_away(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
 from types import TracebackType
 from typing import Final
 
 from mypy_extensions import i64
 
-from analyzer.capture.source import BLOCK_OCTETS, Octets, reason_of
+from analyzer.capture.source import BLOCK_OCTETS, Octets, SourceFault, reason_of
 from analyzer.text import say
 
 __all__ = ["MOST_WARNINGS", "Records", "most_captured"]
@@ -49,7 +48,7 @@ class Records:
     link_type: the LINKTYPE_ number of this frame's interface.
     frame: the frame's number, from 1, as Wireshark counts; pcapng blocks that Wireshark numbers although
         they hold no packet (journal entries, system calls, custom blocks) leave a gap.
-    format: "pcap" or "pcapng".
+    format: "pcap", "pcapng" or "snoop".
     truncated: the reading stopped before a clean end: cut off, damaged, or the source failed.
     warnings: a sentence for whatever stopped or marred the reading.
     link_types: the LINKTYPE_ numbers declared so far, in order, each once.
@@ -68,7 +67,7 @@ class Records:
         self.frame: i64 = 0
         self.format: str = capture_format
         self.truncated: bool = False
-        self.warnings: list[str] = []
+        self.warnings: list[str] = octets.warnings
         self.link_types: list[int] = []
         self.lost: int | None = None
         self._octets: Octets = octets
@@ -156,7 +155,7 @@ class Records:
             return b""
         try:
             piece = self._octets.read(BLOCK_OCTETS)
-        except (OSError, EOFError, zlib.error) as error:
+        except (OSError, SourceFault) as error:
             self._failure = say("reading stopped: {reason}", reason=reason_of(error))
             piece = b""
         if not piece:

@@ -12,6 +12,7 @@ COMMANDS: Final = {
     "interfaces": "list where one may capture",
     "demo": "run a demonstration: real servers and clients",
     "explain": "tell everything about one segment",
+    "diff": "compare two captures of the same exchange",
 }
 """Name, which is also that of the module with its `command` -> what it does. Whatever is no name here is the
 capture of the main job."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from analyzer.commands.base import Command, complain, warn
+from analyzer.commands.base import Command, complain, decompress_limit, warn
 from analyzer.errors import AnalyzerError, OutputError, UsageError
 from analyzer.text import inert, say
 
@@ -90,6 +90,7 @@ FORMATS: Final = ("text", "json", "junit", "github", "sarif", "tap")
     "--settle", type=click.FloatRange(min=0), default=1.0, show_default=True, metavar="SECONDS",
     help="With --live: how long to wait, at most, until all connections are closed.",
 )  # fmt: skip
+@decompress_limit
 @click.pass_context
 def command(
     context: click.Context,
@@ -113,6 +114,7 @@ def command(
     capture_filter: str,
     write: str | None,
     settle: float,
+    decompress_limit: int | None,
 ) -> int:
     """Check that captures show what is expected of them: files, folders, patterns, or "-".
 
@@ -127,7 +129,7 @@ def command(
         return 0
     _refuse_contradictions(context, captures, record=record, update=update, live=live)
     if record or update:
-        return _write_expectations(captures, update=update)
+        return _write_expectations(captures, update=update, decompress_limit=decompress_limit)
     expectations = options(expect, at_most, at_least, numbers=numbers, only=only, allow_none=allow_none)
     if not expectations and (numbers or only is not None or allow_none):
         raise UsageError(
@@ -146,7 +148,11 @@ def command(
         from analyzer.checking import captures_in
 
         report = check_captures(
-            captures_in(captures), expectations, files=files or None, allow_truncated=allow_truncated
+            captures_in(captures),
+            expectations,
+            files=files or None,
+            allow_truncated=allow_truncated,
+            decompress_limit=decompress_limit,
         )
     _tell(report, form, output, junit)
     return max(report.exit_status, status)
@@ -174,7 +180,7 @@ def _refuse_contradictions(
     if not live and (wrong := given.intersection(_LIVE_ONLY)):
         name = min(wrong).replace("capture_filter", "filter")
         raise UsageError(say("--{name} is for --live, which is not there", name=name))
-    wrong = given - {"captures", "record", "update"}
+    wrong = given - {"captures", "record", "update", "decompress_limit"}
     if (record or update) and wrong:
         raise UsageError(say("--record and --update take captures and nothing else"))
 
@@ -185,7 +191,7 @@ def _print_schema() -> None:
     click.echo(shipped(), nl=False)
 
 
-def _write_expectations(captures: Sequence[str], *, update: bool) -> int:
+def _write_expectations(captures: Sequence[str], *, update: bool, decompress_limit: int | None) -> int:
     """Record or update one after the other; what fails keeps no other from it."""
     from analyzer.checking import captures_in, check_captures, record_capture, stem_of, update_capture
 
@@ -205,18 +211,18 @@ def _write_expectations(captures: Sequence[str], *, update: bool) -> int:
     for path in paths:
         try:
             if update:
-                file, difference = update_capture(path)
+                file, difference = update_capture(path, decompress_limit=decompress_limit)
                 click.echo(
                     "\n".join(map(inert, difference.splitlines()))
                     or say("{file}: as it was", file=inert(file))
                 )
                 # A bound is nobody's to move but its author's, so it may still not hold.
-                left = check_captures([path], [], files=[file])
+                left = check_captures([path], [], files=[file], decompress_limit=decompress_limit)
                 for finding in left.captures[0].findings:
                     click.echo(str(finding))
                 status = max(status, left.exit_status)
             else:
-                click.echo(inert(record_capture(path)))
+                click.echo(inert(record_capture(path, decompress_limit=decompress_limit)))
         except AnalyzerError as error:
             complain(str(error))
             status = max(status, error.exit_status)

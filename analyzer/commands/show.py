@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
 
 from analyzer.commands import COMMANDS
-from analyzer.commands.base import Command, warn
+from analyzer.commands.base import Command, decompress_limit, warn
 from analyzer.commands.output import PICTURES, draw, name_of, say_what_is_left, write_text
 from analyzer.errors import DissectionError, UsageError
 from analyzer.text import say
@@ -73,6 +74,7 @@ class _Show(Command):
 )
 @click.option("-Y", "--display-filter", metavar="FILTER", help="Only the frames that match it; needs tshark.")
 @click.option("--dissect", is_flag=True, help="Say with tshark what payloads mean, instead of quoting them.")
+@decompress_limit
 @click.version_option(package_name="tcpanalyze", prog_name="tcpanalyze")
 def command(
     capture: str,
@@ -87,8 +89,9 @@ def command(
     limit: int,
     display_filter: str | None,
     dissect: bool,
+    decompress_limit: int | None,
 ) -> None:
-    """Show what TCP does in CAPTURE: a pcap or pcapng file, also gzip-compressed; "-" is standard input.
+    """Show what TCP does in CAPTURE: a pcap, pcapng or snoop file, also compressed; "-" is standard input.
 
     Prints every TCP connection with its handshake, data and close, and the states of both endpoints segment by
     segment; then draws each as a sequence diagram.
@@ -102,17 +105,18 @@ def command(
         raise UsageError(
             say("--dissect needs a file, because tshark reads it too: store the capture in one first")
         )
-    trace = analyze(capture) if display_filter is None else analyze(capture, display_filter)
+    trace = analyze(capture, display_filter, decompress_limit=decompress_limit)
     for warning in trace.capture.warnings:
         warn(warning)
-    connections = list(chosen(trace, numbers or None))
-    drawn = [] if no_report or summary or (as_json and output is None) else connections[:limit]
+    count = len(numbers) or len(trace)
+    drawing = not (no_report or summary or (as_json and output is None))
+    drawn = list(islice(chosen(trace, numbers or None), limit if drawing else 0))
     summaries: dict[int, str] = {}
     if dissect:
         from analyzer.report.text import MANY
 
-        ladders = not as_json and not summary and (bool(numbers) or len(connections) <= MANY)
-        summaries = _summarize(connections if ladders else drawn, capture)
+        ladders = not as_json and not summary and (bool(numbers) or count <= MANY)
+        summaries = _summarize(list(chosen(trace, numbers or None)) if ladders else drawn, capture)
     if as_json:
         _write_document(trace, numbers, segments=not summary)
     else:
@@ -136,7 +140,7 @@ def command(
             summaries=summaries,
         )
     if drawn and not as_json:
-        say_what_is_left(len(drawn), len(connections))
+        say_what_is_left(len(drawn), count)
 
 
 def _write_document(trace: Trace, numbers: tuple[int, ...], *, segments: bool) -> None:

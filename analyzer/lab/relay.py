@@ -68,6 +68,8 @@ class Relay:
         self.client = client
         self.server = server
         self.rule: Rule = lambda packet: DELAY
+        self.rewrite: Callable[[bytes, bool], bytes] = lambda octets, from_client: octets
+        """What becomes of an IP packet with a TCP segment on its way, as in a router that translates addresses."""
         self.instead_of_client: Callable[[bytes], None] | None = None
         """Takes what is sent to the client, whose kernel then never learns of it."""
         self._devices: list[int] = []  # the client's, the server's
@@ -130,6 +132,7 @@ class Relay:
                 if delay is not None:
                     self._count += 1
                     other = self._devices[1 if from_client else 0]
+                    octets = self.rewrite(octets, from_client)
                     heapq.heappush(self._under_way, (time.monotonic() + delay, self._count, other, octets))
 
 

@@ -34,10 +34,14 @@ __all__ = [
     "Plan",
     "compact_head",
     "compact_lines",
+    "fold_forms",
     "head_lines",
     "ladder_lines",
+    "numbers_of",
     "plan_for",
+    "role_of",
     "row_lines",
+    "shaft_of",
 ]
 
 COMPACT_BELOW: Final = 60
@@ -133,7 +137,7 @@ def row_lines(row: Row, plan: Plan, style: Style) -> Iterator[list[Span]]:
 def plan_for(diagram: Diagram, clock: Clock, style: Style) -> Plan:
     """The first layout in which every row of the diagram fits; the last one takes whatever comes."""
     arrows = [row for row in diagram.rows if isinstance(row, Arrow)]
-    core = max((len(" ".join(_numbers(row))) for row in arrows), default=0)
+    core = max((len(" ".join(numbers_of(row))) for row in arrows), default=0)
     said = max((columns(own(row.text, style)) for row in diagram.rows if isinstance(row, Notice)), default=0)
     excerpts = max((columns(foreign(row.text, style)) for row in arrows), default=0)
     left = max(
@@ -206,7 +210,7 @@ def _notes(row: Arrow, style: Style) -> str:
     return own(" · ".join(note for note in row.notes if note.casefold() not in said), style)
 
 
-def _numbers(row: Arrow) -> list[str]:
+def numbers_of(row: Arrow) -> list[str]:
     """What stands on the arrow before the payload."""
     numbers = [row.flags or say("no flags"), f"seq={row.seq}"]
     if row.ack is not None:
@@ -218,7 +222,7 @@ def _numbers(row: Arrow) -> list[str]:
     return numbers
 
 
-def _kind(row: Arrow) -> str:
+def role_of(row: Arrow) -> str:
     """The role that colours an arrow."""
     if row.reset:
         return "reset"
@@ -291,10 +295,10 @@ def _line(
 
 
 def _arrow(row: Arrow, plan: Plan, style: Style) -> Iterator[list[Span]]:
-    layout, role = plan.layout, _kind(row)
+    layout, role = plan.layout, role_of(row)
     labels, notes = _labels(row, style), _notes(row, style)
     left_state, right_state = row.left_state or "", row.right_state or ""
-    shaft, labels_left, moved = _shaft(row, "" if layout.aside else labels, plan, style)
+    shaft, labels_left, moved = shaft_of(row, "" if layout.aside else labels, plan.middle, layout.lead, style)
     inside = [(moved, role)] if moved else []
     right: list[Span] = []
     below: list[Span] = []
@@ -339,11 +343,13 @@ def _arrow(row: Arrow, plan: Plan, style: Style) -> Iterator[list[Span]]:
         yield _line(plan, middle=[(" " * plan.middle, "")], right=below)
 
 
-def _shaft(row: Arrow, labels: str, plan: Plan, style: Style) -> tuple[str, str, str]:
-    """The arrow with what stands on it; the labels and the numbers for which it is too short."""
-    lead = plan.layout.lead
-    room = plan.middle - lead - 4
-    numbers = _numbers(row)
+def shaft_of(row: Arrow, labels: str, middle: int, lead: int, style: Style) -> tuple[str, str, str]:
+    """The arrow, `middle` columns long, with what stands on it; the labels and the numbers for which it is too short.
+
+    lead: dashes before the text.
+    """
+    room = middle - lead - 4
+    numbers = numbers_of(row)
     moved: list[str] = []
     for name in ("ack=", "seq="):
         if len(" ".join(numbers)) > room:
@@ -430,7 +436,7 @@ def _between(
 
 
 def _fold(row: Fold, plan: Plan, style: Style) -> Iterator[list[Span]]:
-    text = next((text for text in _foldings(row, style) if columns(text) <= plan.middle), "")
+    text = next((text for text in fold_forms(row, style) if columns(text) <= plan.middle), "")
     spare = plan.middle - columns(text)
     noted = _noted(row, style)
     beside = style.width - plan.right_lifeline - 2
@@ -470,7 +476,7 @@ def _notice(row: Notice, plan: Plan, style: Style) -> Iterator[list[Span]]:
         frame = time = ""
 
 
-def _foldings(row: Fold, style: Style) -> Iterator[str]:
+def fold_forms(row: Fold, style: Style) -> Iterator[str]:
     """What a folded run says, from the longest form to the shortest."""
     segments = row.segments_to_right + row.segments_to_left
     folded = counted(segments, "{count} segment folded", "{count} segments folded")
@@ -512,9 +518,9 @@ def compact_lines(row: Row, digits: int, clock: Clock, style: Style) -> Iterator
     frame = "" if isinstance(row, Fold) else str(row.frame)
     time = f"{clock.show(_time(row))} {clock.unit}" if clock.size else clock.show(_time(row))
     if isinstance(row, Arrow):
-        role = _kind(row)
+        role = role_of(row)
         direction = own("→" if row.to_right else "←", style)
-        first = f"{direction} {' '.join(_numbers(row))} {foreign(row.text, style)}".rstrip()
+        first = f"{direction} {' '.join(numbers_of(row))} {foreign(row.text, style)}".rstrip()
         states = [
             f"{say(side)} {state}"
             for side, state in (("client", row.left_state), ("server", row.right_state))
@@ -525,7 +531,7 @@ def compact_lines(row: Row, digits: int, clock: Clock, style: Style) -> Iterator
         role, first, rest = "odd", own(row.text, style), [time]
     else:
         role = "faint"
-        first = next(_foldings(row, style))
+        first = next(fold_forms(row, style))
         rest = [time, _noted(row, style)]
     room = max(style.width - indent, 1)
     head = f"{frame:>{digits}} "

@@ -108,23 +108,26 @@ def overview_lines(
 ) -> Iterator[str]:
     """How the connections fared, and a table of the worst `ROWS` of them, of all with `everything`."""
     style = Style(min(style.width, READABLE_WIDTH), style.colour, style.ascii)
-    yield from _tally(
-        say("handshakes"),
-        (connection.handshake.outcome for connection in connections),
-        HANDSHAKE_WORDS,
-        style,
-    )
-    yield from _tally(
-        say("closes"), (connection.close.outcome for connection in connections), CLOSE_WORDS, style
-    )
+    handshakes: Counter[str] = Counter()
+    closes: Counter[str] = Counter()
+
+    # One time through, and their numbers are kept instead of them: a large capture judges each anew.
+    def ranked() -> Iterator[tuple[tuple[int, float, int, int], int]]:
+        for place, connection in enumerate(connections):
+            handshakes[connection.handshake.outcome] += 1
+            closes[connection.close.outcome] += 1
+            yield ranking(connection), place
+
+    shown = sorted(ranked()) if everything else nsmallest(ROWS, ranked())
+    yield from _tally(say("handshakes"), handshakes, HANDSHAKE_WORDS, style)
+    yield from _tally(say("closes"), closes, CLOSE_WORDS, style)
     order = ", ".join(say(rank.name) for rank in RANKS[:-1])
     sentence = say("Worst first: {ranks}; then by octets.", ranks=order)
     yield ""
     for line in flow([sentence], style.width, style):
         yield finish([(line, "")], style)
     yield ""
-    shown = sorted(connections, key=ranking) if everything else nsmallest(ROWS, connections, key=ranking)
-    yield from _table(shown, style)
+    yield from _table((connections[place] for _, place in shown), style)
     hidden = len(connections) - len(shown)
     closer = say("--connection N shows one of them as a ladder, --json has them all")
     yield ""
@@ -137,23 +140,29 @@ def overview_lines(
         yield finish([(line, "")], style)
 
 
-def _tally(name: str, outcomes: Iterable[str], words: Mapping[str, str], style: Style) -> Iterator[str]:
+def _tally(name: str, outcomes: Counter[str], words: Mapping[str, str], style: Style) -> Iterator[str]:
     """How often each outcome came, the most frequent first."""
-    counts = Counter(outcomes).most_common()
-    items = [f"{grouped(count)} {say(words.get(outcome, outcome))}" for outcome, count in counts]
+    items = [
+        f"{grouped(count)} {say(words.get(outcome, outcome))}" for outcome, count in outcomes.most_common()
+    ]
     head = f"{name:<10}  "
     for line in flow(items, max(style.width - len(head), 1), style):
         yield finish([(head, "faint"), (line, "")], style)
         head = " " * len(head)
 
 
-def _table(connections: Sequence[Connection], style: Style) -> Iterator[str]:
+def _table(connections: Iterable[Connection], style: Style) -> Iterator[str]:
     chosen = list(_COLUMNS)
-    cells = {column.head: [column.cell(connection, style) for connection in connections] for column in chosen}
+    heads = [column.head for column in chosen]
+    rows = [
+        (tuple(column.cell(connection, style) for column in chosen), _role(connection))
+        for connection in connections
+    ]
     widths = {
-        column.head: max(columns(say(column.head)), *map(columns, cells[column.head]), 1) for column in chosen
+        head: max(columns(say(head)), 1, *(columns(cells[at]) for cells, _ in rows))
+        for at, head in enumerate(heads)
     }
-    if not any(cells["notes"]):
+    if not any(cells[heads.index("notes")] for cells, _ in rows):
         chosen = [column for column in chosen if column.head != "notes"]
     for name in _DROPPED:
         least = (
@@ -166,9 +175,8 @@ def _table(connections: Sequence[Connection], style: Style) -> Iterator[str]:
     yield finish(
         _cells(chosen, widths, {column.head: say(column.head) for column in chosen}, style, "faint"), style
     )
-    for place, connection in enumerate(connections):
-        row = {column.head: cells[column.head][place] for column in chosen}
-        yield finish(_cells(chosen, widths, row, style, _role(connection)), style)
+    for cells, role in rows:
+        yield finish(_cells(chosen, widths, dict(zip(heads, cells, strict=True)), style, role), style)
 
 
 def _shrink(widths: dict[str, int], chosen: Sequence[_Column], room: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from analyzer.compare.model import DIFFERENCES
 from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import NOTES, WIRESHARK_NOTES
 from analyzer.tcp.states import INPUTS, STATES, TRANSITIONS
@@ -115,6 +116,13 @@ def names_page() -> str:
                 )
                 for (version, type_, code), kind in ERROR_KINDS.items()
             ],
+        ),
+        "## Differences",
+        "What `tcpanalyze diff` calls by these names; `--fail-on` takes them. Those that make its exit status 1 "
+        "when nothing else is asked for are marked.",
+        _table(
+            ("name", "by default", "meaning"),
+            [(f"`{kind.name}`", "1" if kind.fails else "", kind.meaning) for kind in DIFFERENCES],
         ),
         "## States",
         "[The states of an endpoint](states.md) has the picture and every change.",

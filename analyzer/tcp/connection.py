@@ -60,6 +60,16 @@ class HeardError(NamedTuple):
 class Connection:
     """One incarnation of a connection, fed segment by segment with `observe`."""
 
+    # There is one of it for each connection; a dictionary each would be three times as large.
+    __slots__ = (
+        "closer", "collision", "completeness", "data_after_end", "error_count", "errors", "fast_open_accepted",
+        "fin_acknowledges_fin", "first", "first_frame", "first_high", "first_low", "first_port",
+        "first_time", "half_close_noted", "handshake_ack_frame", "handshake_ack_time", "initial_rtt",
+        "ip_version", "last_frame", "last_time", "note_counts", "number", "opener", "reset_after_close",
+        "reset_before_synchronised", "reset_frame", "resetter", "second", "second_high", "second_low",
+        "second_port", "simultaneous_close", "simultaneous_open", "zeek",
+    )  # fmt: skip
+
     def __init__(self, number: i64, header: Header, frame: i64, time_ns: i64) -> None:
         self.number: i64 = number
         self.ip_version: i64 = header.ip_version

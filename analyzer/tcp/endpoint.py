@@ -25,6 +25,21 @@ FORGOTTEN_AT_ONCE: Final = 1 << 29
 class Endpoint:
     """What one endpoint has sent. Sequence numbers are absolute, frames count from 1 (0: not seen)."""
 
+    # There is one of it for each connection; a dictionary each would be three times as large.
+    __slots__ = (
+        "analysed_ack", "analysed_ack_time", "analysed_contiguous", "analysed_duplicates",
+        "analysed_first_ack", "analysed_next", "analysed_next_time", "analysed_notes", "analysed_scale",
+        "analysed_window", "answers_repeated_fin", "answers_repeated_syn_ack", "base",
+        "beginning_forgotten", "challenge_due", "data_segments", "fast_open_cookie", "fin_ack_frame",
+        "fin_end", "fin_frame", "highest", "highest_ack", "holes", "isn", "last_ack_number",
+        "last_checksum", "last_flags", "last_frame", "last_ip_id", "last_labels", "last_length",
+        "last_seq", "last_time",
+        "last_window", "lowest", "maximum_segment_size", "octets", "out_of_order_segments", "passive",
+        "path", "retransmitted_octets", "retransmitted_segments", "retry_delays", "sack_permitted",
+        "segments", "snd_nxt", "state", "syn_ack_frame", "syn_ack_repeats", "syn_ack_time", "syn_flags",
+        "syn_frame", "syn_latest", "syn_length", "syn_repeats", "syn_time", "timestamps", "window_scale",
+    )  # fmt: skip
+
     def __init__(self) -> None:
         self.state: i64 = states.UNKNOWN
         self.path: i64 = 0

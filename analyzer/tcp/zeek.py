@@ -32,6 +32,12 @@ _SCALED: Final = (1, 10, 100, 1000, 10_000, 100_000, 1_000_000)
 class ZeekSide:
     """One endpoint as Zeek keeps it."""
 
+    # There is one of it for each connection; a dictionary each would be three times as large.
+    __slots__ = (
+        "highest", "last_fin", "last_rst", "last_syn", "octets", "repeats", "seen_ack", "seen_data",
+        "seen_multi_fin", "seen_multi_syn", "state", "zero_windows",
+    )  # fmt: skip
+
     def __init__(self) -> None:
         self.state: i64 = INACTIVE
         self.octets: bool = False
@@ -49,6 +55,11 @@ class ZeekSide:
 
 class ZeekView:
     """A connection as Zeek sees it."""
+
+    # There is one of it for each connection; a dictionary each would be three times as large.
+    __slots__ = (
+        "first", "letters", "originator", "second",
+    )  # fmt: skip
 
     def __init__(self, starts_with_syn_ack: bool) -> None:
         self.first = ZeekSide()

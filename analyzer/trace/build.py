@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from analyzer.tcp import states, verdict
 from analyzer.tcp.connection import Connection as Machine
@@ -31,7 +31,15 @@ from analyzer.wire import header as flag
 from analyzer.wire.header import Header
 from analyzer.wire.icmp import MTU, error_text
 
-__all__ = ["PAYLOAD_KEPT", "Row", "build_connection", "build_segments", "last_error", "make_row"]
+__all__ = [
+    "PAYLOAD_KEPT",
+    "Row",
+    "build_connection",
+    "build_segments",
+    "flag_names",
+    "last_error",
+    "make_row",
+]
 
 PAYLOAD_KEPT = 64
 """Octets of a payload that stay with its segment, for an excerpt."""
@@ -46,6 +54,12 @@ _FLAGS = (
     (flag.ECE, "ECE"),
     (flag.CWR, "CWR"),
     (flag.AE, "AE"),
+)
+
+
+# One tuple for all rows that need it.
+_STATES_OF_BOTH: Final = tuple(
+    (first, second) for first in range(len(states.STATES)) for second in range(len(states.STATES))
 )
 
 
@@ -83,8 +97,8 @@ def make_row(header: Header, step: Step, frame: int, time_ns: int) -> Row:
         int(step.window),
         int(step.labels),
         int(step.notes),
-        (int(step.first_before), int(step.second_before)),
-        (int(step.first_after), int(step.second_after)),
+        _STATES_OF_BOTH[step.first_before * len(states.STATES) + step.second_before],
+        _STATES_OF_BOTH[step.first_after * len(states.STATES) + step.second_after],
         (int(step.first_path), int(step.second_path)),
         header.block[start : start + kept] if kept else b"",
     )
@@ -170,7 +184,7 @@ def _segment(row: Row, client: int) -> Segment:
         frame=row.frame,
         time_ns=row.time_ns,
         sender=_side(row.direction, client),
-        flags=",".join(name for bit, name in _FLAGS if row.flags & bit),
+        flags=flag_names(row.flags),
         seq=row.seq,
         ack=row.ack if row.flags & flag.ACK else None,
         length=row.length,
@@ -182,6 +196,11 @@ def _segment(row: Row, client: int) -> Segment:
         why=_why(row, client),
         payload=row.payload,
     )
+
+
+def flag_names(flags: int) -> str:
+    """The flags of a header by name: "SYN,ACK"."""
+    return ",".join(name for bit, name in _FLAGS if flags & bit)
 
 
 def _side(endpoint: int, client: int) -> Side:

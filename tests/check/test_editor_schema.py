@@ -48,7 +48,7 @@ def test_there_is_a_place_for_every_key() -> None:
 
 
 @pytest.mark.parametrize(
-    "file", sorted((ROOT / "captures").glob("*.expect.toml")), ids=lambda file: file.name
+    "file", sorted((ROOT / "captures").rglob("*.expect.toml")), ids=lambda file: file.name
 )
 def test_recorded_files_are_valid(file: Path) -> None:
     text = file.read_text("utf-8")

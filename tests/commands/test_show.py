@@ -242,3 +242,16 @@ def test_help_names_the_other_commands(capfd: pytest.CaptureFixture[str]) -> Non
     assert status == 0
     for name in COMMANDS:
         assert f"tcpanalyze {name} " in out
+
+
+def test_what_a_compressed_capture_may_expand_to(tmp_path: Path) -> None:
+    path = tmp_path / "echo.pcap.gz"
+    path.write_bytes(gzip.compress(ECHO.read_bytes()))
+    done = run(path, "--json", "--decompress-limit", "300", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "more than the 300 octets allowed: --decompress-limit allows more" in said(done)
+    assert json.loads(done.stdout)["capture"]["truncated"]
+    done = run(path, "--json", "--decompress-limit", "none", cwd=tmp_path)
+    assert done.stderr == b""
+    assert json.loads(done.stdout)["capture"]["frames"] == 10
+    assert run("explain", path, "1", "--decompress-limit", "30", cwd=tmp_path).returncode == 2

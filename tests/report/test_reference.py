@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from analyzer.compare.model import DIFFERENCES
 from analyzer.report.reference import STATE_MEANINGS, encapsulations_page, names_page, states_page
 from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import NOTES
@@ -39,6 +40,7 @@ def test_no_placeholder_is_left_in_a_reason() -> None:
         *(f"`{outcome}`" for outcome in HANDSHAKE_OUTCOMES + CLOSE_OUTCOMES),
         *(f"`{role}`" for role in ROLES),
         *STATES,
+        *(f"`{difference.name}`" for difference in DIFFERENCES),
     ],
 )
 def test_every_name_has_a_line_with_a_meaning(name: str) -> None:
