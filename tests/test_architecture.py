@@ -33,7 +33,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "explaining": ("pipeline",),
     "comparing": ("pipeline",),
     "verifying": ("pipeline",),
-    "commands": ("lab", "cluster", "explaining", "comparing", "verifying"),
+    "checking": ("pipeline",),
+    "session": ("pipeline",),
+    "pytest_plugin": ("session",),
+    "commands": ("lab", "cluster", "explaining", "comparing", "verifying", "checking", "session"),
     "cli": ("commands",),
     "__main__": ("cli",),
 }
@@ -59,6 +62,7 @@ WHOLE_TREE_TESTS = {
     "test_corpus.py",  # the captures of other projects against what tshark says of them
     "test_hostile_text.py",  # a capture full of it, through every command and format
     "test_import_budget.py",
+    "test_integrations.py",  # what is offered to CI services
     "test_memory.py",  # the worst small files, and what the whole tool takes to read them
     "test_never_broken.py",  # the rules of tests/fuzz/ and every malformed capture
     "test_properties.py",

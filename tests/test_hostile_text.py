@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from analyzer.commands.check import FORMATS
 from analyzer.diagram.layout import lay_out
 from analyzer.pipeline import analyze
 from analyzer.report.picture import save_pictures
@@ -166,6 +167,21 @@ def test_explain(frame: int, hostile: Path, tmp_path: Path, tshark: str) -> None
     done = run("explain", hostile, str(frame), cwd=tmp_path)
     assert done.returncode == 0
     assert_inert(done.stdout.decode())
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_check(form: str, hostile: Path, tmp_path: Path) -> None:
+    expected = [part for key in ("close", "capture.path", "verdict") for part in ("-e", f"{key} in none, x")]
+    expected[1] = "close = reset"
+    done = run("check", hostile, *expected, "--format", form, cwd=tmp_path)
+    assert done.returncode == 1
+    assert_inert(done.stdout.decode(), width=None)
+    recorded = run("check", "--record", hostile, cwd=tmp_path)
+    assert recorded.returncode == 0
+    assert_inert(recorded.stdout.decode(), width=None)
+    (file,) = tmp_path.rglob("*.expect.toml")
+    assert_inert(file.read_text("utf-8"), width=None)
+    assert run("check", hostile, cwd=tmp_path).returncode == 0
 
 
 def test_what_is_said_of_a_file_by_its_name(hostile: Path, tmp_path: Path) -> None:

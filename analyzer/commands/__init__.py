@@ -8,6 +8,7 @@ __all__ = ["COMMANDS"]
 
 COMMANDS: Final = {
     "live": "show a running capture, segment by segment",
+    "check": "compare captures with expectations, for CI",
     "interfaces": "list where one may capture",
     "demo": "run a demonstration: real servers and clients",
     "explain": "tell everything about one segment",

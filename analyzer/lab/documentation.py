@@ -20,12 +20,16 @@ from typing import Final, NamedTuple
 
 import click
 
+from analyzer.check.editor_schema import editor_schema_text
+from analyzer.check.keys import Keys
+from analyzer.check.reference import check_page
 from analyzer.comparing import compare_captures
 from analyzer.diagram.comparison import ComparedDiagram, lay_out_comparison
 from analyzer.diagram.layout import lay_out
 from analyzer.errors import AnalyzerError, InputError, OutputError
 from analyzer.pipeline import analyze
 from analyzer.report.comparison_picture import save_comparison
+from analyzer.report.document import schema
 from analyzer.report.picture import save_pictures
 from analyzer.report.reference import encapsulations_page, names_page, states_page
 from analyzer.report.state_diagram import state_diagram
@@ -47,6 +51,8 @@ DOCUMENTS: Final[Mapping[str, Callable[[], str]]] = {
     "docs/states.svg": state_diagram,
     "docs/states.md": states_page,
     "docs/names.md": names_page,
+    "docs/check.md": lambda: check_page(Keys(schema())),
+    "analyzer/check/tcpanalyze-expect-1.schema.json": lambda: editor_schema_text(Keys(schema())),
     "docs/encapsulations.md": encapsulations_page,
 }
 """File -> what makes its text. The same everywhere."""
