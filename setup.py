@@ -30,6 +30,7 @@ COMPILED = [
     "analyzer/tcp/step.py",
     "analyzer/tcp/endpoint.py",
     "analyzer/tcp/analysis.py",
+    "analyzer/tcp/corrections.py",
     "analyzer/tcp/zeek.py",
     "analyzer/tcp/connection.py",
     "analyzer/tcp/table.py",

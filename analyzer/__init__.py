@@ -6,7 +6,8 @@
     'complete'
 
 `analyze` reads a stored capture and answers with a `Trace`; its `Connection`s hold labelled
-`Segment`s. Everything is imported when it is first used.
+`Segment`s. `capturing` captures what happens inside a `with` block, `expect` compares a trace with expectations.
+Everything is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -14,18 +15,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from analyzer.checking import ExpectationError, expect, findings
     from analyzer.errors import AnalyzerError
     from analyzer.pipeline import analyze
+    from analyzer.session import Session, capturing
     from analyzer.trace.model import Connection, Segment, Trace
 
-__all__ = ["AnalyzerError", "Connection", "Segment", "Trace", "analyze"]
+__all__ = [
+    "AnalyzerError",
+    "Connection",
+    "ExpectationError",
+    "Segment",
+    "Session",
+    "Trace",
+    "analyze",
+    "capturing",
+    "expect",
+    "findings",
+]
 
 _HOMES = {
     "AnalyzerError": "analyzer.errors",
     "Connection": "analyzer.trace.model",
+    "ExpectationError": "analyzer.checking",
     "Segment": "analyzer.trace.model",
+    "Session": "analyzer.session",
     "Trace": "analyzer.trace.model",
     "analyze": "analyzer.pipeline",
+    "capturing": "analyzer.session",
+    "expect": "analyzer.checking",
+    "findings": "analyzer.checking",
 }
 
 

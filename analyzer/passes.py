@@ -14,9 +14,10 @@ from analyzer.capture.records import Records
 from analyzer.tcp.connection import Connection
 from analyzer.tcp.table import ConnectionTable
 from analyzer.trace.row import Row
-from analyzer.wire.fallback import decode_with_dpkt
 from analyzer.wire.header import Header
-from analyzer.wire.skips import SEGMENT
+from analyzer.wire.icmp import ICMP, ICMPV6, read_error
+from analyzer.wire.skips import FRAGMENT, FRAGMENT_JOINED, PROTOCOL, SEGMENT
+from analyzer.wire.unwrap import Unwrapper
 
 __all__ = ["Pass"]
 
@@ -30,6 +31,8 @@ class Pass:
     rows: the kept segments by number of connection. overflowed: there were more than `budget`, so that none are
     kept. skipped: code of `wire.skips` -> frames. header: of the segment taken last, as `table.step` is.
     connection: the one it belongs to. observed: those of a second pass, by number.
+    errors_elsewhere: ICMP errors about connections that the capture does not show, by what they say. hearer: the
+    connection that the frame taken last is an ICMP error about.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class Pass:
         limit: i64 = 0,
         seed: i64 = 0,
         again: list[Connection] | None = None,
+        wireshark: bool = False,
     ) -> None:
         """
         budget: how many segments may be kept.
@@ -47,6 +51,7 @@ class Pass:
         chosen: the numbers of the frames to look at; None for all. The others count as not captured.
         limit, seed: of the `ConnectionTable`.
         again: the connections of a first pass that are to be observed once more, and no others.
+        wireshark: keep the notes that Wireshark gives.
         """
         self.table: ConnectionTable = ConnectionTable(limit, seed)
         self.connection: Connection | None = None
@@ -54,15 +59,20 @@ class Pass:
         self.rows: dict[int, list[Row]] = {}
         self.overflowed: bool = False
         self.skipped: dict[int, int] = {}
+        self.errors_elsewhere: dict[str, int] = {}
+        self.hearer: Connection | None = None
         self.frames: i64 = 0
         self.segments: i64 = 0
         self.first_time: i64 = 0
         self.last_time: i64 = 0
         self.header: Header = Header()
+        self._unwrapper: Unwrapper = Unwrapper()
+        self._unfinished: bool = False
         self._budget: i64 = budget
         self._kept: i64 = 0
         self._selected: set[int] | None = selected
         self._chosen: set[int] | None = chosen
+        self._wireshark: bool = wireshark
         self._again: dict[int, list[Connection]] | None = None
         self._last_frame: i64 = 0
         if again is not None:
@@ -82,6 +92,8 @@ class Pass:
             while records.advance():
                 if chosen is None or records.frame in chosen:
                     self.take(records)
+                    while self._unfinished:
+                        self.more(records)
                 if records.frame == self._last_frame:
                     return False
                 left -= 1
@@ -96,7 +108,10 @@ class Pass:
                 gc.enable()
 
     def take(self, records: Records) -> i64:
-        """Take the frame that `records` stands at; gives its connection, -1 where it is no segment."""
+        """Take the frame that `records` stands at; gives its connection, -1 where it is no segment.
+
+        A frame may hold more segments than one: `more` takes them.
+        """
         header = self.header
         time_ns = records.time_ns
         if self.frames == 0:
@@ -107,19 +122,33 @@ class Pass:
         elif time_ns < self.first_time:
             self.first_time = time_ns
         self.frames += 1
+        self._unfinished = False
         code = header.decode(
             records.block, records.offset, records.captured, records.original, records.link_type
         )
         if code != SEGMENT:
-            code = self._fall_back(records, code)
+            code = self._unwrap(records, code)
             if code != SEGMENT:
-                key = int(code)
-                self.skipped[key] = self.skipped.get(key, 0) + 1
+                self._skip(code, 1)
+                self._hear(records, code)
                 return -1
+        return self._observe(records)
+
+    def more(self, records: Records) -> i64:
+        """Take the next segment of the frame taken last; gives its connection, -1 where there is none."""
+        if not self._unfinished:
+            return -1
+        if self._unwrapper.more(self.header) != SEGMENT:
+            self._unfinished = False
+            return -1
+        return self._observe(records)
+
+    def _observe(self, records: Records) -> i64:
+        time_ns = records.time_ns
         self.segments += 1
         if self._again is not None:
             return self._observe_again(self._again, records.frame, time_ns)
-        connection = self.table.observe(header, records.frame, time_ns)
+        connection = self.table.observe(self.header, records.frame, time_ns)
         self.connection = connection
         if not self.overflowed:
             self._keep(connection.number, records.frame, time_ns)
@@ -150,26 +179,49 @@ class Pass:
             number = int(known.number)
             connection = self.observed.get(number)
             if connection is None:
-                connection = Connection(known.number, header, frame, time_ns)
-                connection.reuses_ports = known.reuses_ports
+                connection = Connection(known.number, header, frame, time_ns, known.reuses_ports)
                 self.observed[number] = connection
             self.table.put(connection, header, direction, frame, time_ns)
             self._keep(number, frame, time_ns)
             return known.number
         return -1
 
-    def _fall_back(self, records: Records, code: i64) -> i64:
-        """dpkt's turn; the first reason stands where it finds nothing either."""
-        answer = decode_with_dpkt(
-            self.header,
-            code,
-            records.block,
-            records.offset,
-            records.captured,
-            records.original,
-            records.link_type,
-        )
-        return SEGMENT if answer == SEGMENT else code
+    def _unwrap(self, records: Records, code: i64) -> i64:
+        """The turn of the layers around a packet, and of fragments."""
+        unwrapper = self._unwrapper
+        code = unwrapper.unwrap(self.header, code, records.offset + records.captured, records.time_ns)
+        if unwrapper.joined:
+            self._skip(FRAGMENT, -unwrapper.joined)
+            self._skip(FRAGMENT_JOINED, unwrapper.joined)
+        self._unfinished = code == SEGMENT
+        return code
+
+    def _skip(self, code: i64, count: i64) -> None:
+        """Count frames that hold no segment; a fragment's frame changes its name when its datagram is complete."""
+        key = int(code)
+        total = self.skipped.get(key, 0) + int(count)
+        if total > 0:
+            self.skipped[key] = total
+        else:
+            self.skipped.pop(key, None)
+
+    def _hear(self, records: Records, code: i64) -> None:
+        """Tell a connection of the ICMP error about its segment, if that is what the refused frame is."""
+        self.hearer = None
+        if code != PROTOCOL + ICMP and code != PROTOCOL + ICMPV6:
+            return
+        block = self.header.block
+        # A packet put together is all that its block holds.
+        end = int(records.offset + records.captured) if block is records.block else len(block)
+        message = read_error(block, int(self.header.ip_offset), end)
+        if message is None:
+            return
+        self.hearer = self.table.latest(message.quoted)
+        if self.hearer is not None:
+            self.hearer.hear(message, records.frame, records.time_ns)
+        else:
+            kind = message.kind.name
+            self.errors_elsewhere[kind] = self.errors_elsewhere.get(kind, 0) + 1
 
     def _keep(self, number: i64, frame: i64, time_ns: i64) -> None:
         selected = self._selected
@@ -184,4 +236,4 @@ class Pass:
         if kept is None:
             kept = []
             self.rows[number] = kept
-        kept.append(Row(self.header, self.table.step, frame, time_ns))
+        kept.append(Row(self.header, self.table.step, frame, time_ns, self._wireshark))

@@ -14,11 +14,21 @@ from time import monotonic
 from analyzer.capture import Records, open_capture
 from analyzer.errors import InputError, UsageError
 from analyzer.passes import Pass
+from analyzer.tcp.connection import ERRORS_KEPT
 from analyzer.tcp.connection import Connection as Machine
 from analyzer.text import inert, say
-from analyzer.trace.build import Judged, build_connection, build_segments
+from analyzer.trace.build import Judged, build_connection, build_segments, last_error
 from analyzer.trace.folding import Folding
-from analyzer.trace.model import Capture, Connection, Folded, Segment, Trace
+from analyzer.trace.model import (
+    OURSELVES,
+    WIRESHARK,
+    Capture,
+    Connection,
+    Folded,
+    IcmpError,
+    Segment,
+    Trace,
+)
 from analyzer.trace.row import Row
 from analyzer.wire.link_types import link_type_name
 from analyzer.wire.skips import skip_name
@@ -50,13 +60,18 @@ def analyze(
     path: str | os.PathLike[str],
     display_filter: str | None = None,
     *,
+    wireshark: bool = False,
+    decompress_limit: int | None = None,
     hold: int = CONNECTIONS_HELD,
     watch: Watch | None = None,
 ) -> Trace:
     """Read a stored capture and follow every TCP connection in it.
 
-    path: a pcap or pcapng file, plain or gzip-compressed; "-" reads standard input.
+    path: a pcap, pcapng or snoop file, plain or compressed (gzip, zstd, lz4, xz, bzip2); "-" reads standard input.
     display_filter: only the frames that match it, as tshark understands it; not for standard input.
+    wireshark: give every segment the notes of Wireshark 4.0.17 to the letter, also where they err, instead of ours.
+    decompress_limit: the most octets that a compressed capture may expand to; 0 is any number, None is 256 MiB
+        or 200 times its size, whichever is more. The analysis ends there as at a capture that breaks off.
     hold: how many connections are held in memory at once, at least 2. Where there are more, half of them leave,
     those that are over first, and only `Trace.capture.folded` tells of them.
     watch: called now and then while the capture is read.
@@ -68,22 +83,24 @@ def analyze(
     name = os.fspath(path)
     chosen = None if display_filter is None else _choose(name, display_filter)
     folding = Folding()
-    with open_capture(name) as records:
+    with open_capture(name, decompress_limit) as records:
         kept = SEGMENTS_KEPT_OF_A_PIPE if name == "-" else SEGMENTS_KEPT
-        done = Pass(kept, None, chosen, _at_least_two(hold), _seed())
+        done = Pass(kept, None, chosen, _at_least_two(hold), _seed(), wireshark=wireshark)
         for _ in _slices(done, records, FRAMES_AT_ONCE):
             folding.add(_departed(done))
             if watch is not None:
                 watch(records)
-        capture = _describe(name, records, done, display_filter, folding.folded())
-    source = _StoredSegments(name, done, chosen)
-    return _judge(capture, done, source)
+        capture = _describe(name, records, done, display_filter, wireshark, folding.folded())
+    source = _StoredSegments(name, done, chosen, wireshark, decompress_limit)
+    return _judge(capture, done, source, wireshark)
 
 
 def stream(
     path: str | os.PathLike[str],
     display_filter: str | None = None,
     *,
+    wireshark: bool = False,
+    decompress_limit: int | None = None,
     hold: int = CONNECTIONS_HELD,
     watch: Watch | None = None,
 ) -> Streaming:
@@ -92,7 +109,7 @@ def stream(
     Arguments and errors are those of `analyze`, but errors come when the iteration begins. What leaves because
     more than `hold` connections are held is handed on as well.
     """
-    return Streaming(os.fspath(path), display_filter, hold, watch)
+    return Streaming(os.fspath(path), display_filter, wireshark, decompress_limit, hold, watch)
 
 
 class Streaming:
@@ -103,9 +120,19 @@ class Streaming:
     it begins a new connection.
     """
 
-    def __init__(self, name: str, display_filter: str | None, hold: int, watch: Watch | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        display_filter: str | None,
+        wireshark: bool,
+        decompress_limit: int | None,
+        hold: int,
+        watch: Watch | None,
+    ) -> None:
         self._name = name
         self._display_filter = display_filter
+        self._wireshark = wireshark
+        self._decompress_limit = decompress_limit
         self._hold = _at_least_two(hold)
         self._watch = watch
         self.capture: Capture | None = None
@@ -113,17 +140,17 @@ class Streaming:
     def __iter__(self) -> Iterator[Connection]:
         name = self._name
         chosen = None if self._display_filter is None else _choose(name, self._display_filter)
-        source = _NoSegments()
-        with open_capture(name) as records:
-            done = Pass(0, set(), chosen, self._hold, _seed())
+        source, wireshark = _NoSegments(), self._wireshark
+        with open_capture(name, self._decompress_limit) as records:
+            done = Pass(0, set(), chosen, self._hold, _seed(), wireshark=wireshark)
             # A pipe may give a frame now and then, and what has ended by it is not to wait for the next ones.
             for _ in _slices(done, records, FRAMES_AT_ONCE if records.file else 1):
                 done.table.settle(done.last_time)
-                yield from Judged(_departed(done), source, records.lost)
+                yield from Judged(_departed(done), source, records.lost, wireshark)
                 if self._watch is not None:
                     self._watch(records)
-            self.capture = _describe(name, records, done, self._display_filter)
-        yield from Judged(done.table.connections, source, self.capture.lost_frames)
+            self.capture = _describe(name, records, done, self._display_filter, wireshark)
+        yield from Judged(done.table.connections, source, self.capture.lost_frames, wireshark)
 
 
 def _slices(done: Pass, records: Records, most: int) -> Iterator[None]:
@@ -185,9 +212,13 @@ def follow(
 
 
 class Following:
-    """The segments of a growing capture, one at a time, and at the end the trace."""
+    """The segments of a growing capture, one at a time, and at the end the trace.
+
+    on_error: told the number of a connection, and the ICMP error about it that has just come, as far as it is kept.
+    """
 
     def __init__(self, records: Records, name: str, stored: str | None, keep: int, hold: int) -> None:
+        self.on_error: Callable[[int, IcmpError], None] = lambda number, error: None
         self._records = records
         self._name = name
         self._stored = stored
@@ -204,14 +235,20 @@ class Following:
         while records.advance():
             known = table.begun
             number = int(run.take(records))
-            machine = run.connection
-            if number < 0 or machine is None:
-                continue
             if table.departed:
                 self._folding.add(_departed(run))
-            row = Row(run.header, run.table.step, records.frame, records.time_ns)
-            self._remember(number, row)
-            yield Sighting(machine, row, number >= known)
+            if number < 0:
+                hearer = run.hearer
+                if hearer is not None and hearer.error_count <= ERRORS_KEPT:
+                    self.on_error(int(hearer.number), last_error(hearer))
+            while number >= 0:
+                machine = run.connection
+                assert machine is not None
+                row = Row(run.header, table.step, records.frame, records.time_ns)
+                self._remember(number, row)
+                yield Sighting(machine, row, number >= known)
+                known = table.begun
+                number = int(run.more(records))
 
     def trace(self) -> Trace:
         """Everything seen so far, judged as if the capture had ended."""
@@ -273,6 +310,9 @@ class _NoSegments:
     def segments(self, number: int) -> Sequence[Segment]:
         return ()
 
+    def at_hand(self, number: int) -> bool:
+        return False
+
     def picture(self, connection: Connection) -> str:
         raise UsageError(say("connection {number} has not ended yet", number=connection.id))
 
@@ -280,9 +320,18 @@ class _NoSegments:
 class _StoredSegments:
     """The segments of a stored capture: those kept by the pass, or read from the file once more."""
 
-    def __init__(self, path: str | None, done: Pass, chosen: set[int] | None = None) -> None:
+    def __init__(
+        self,
+        path: str | None,
+        done: Pass,
+        chosen: set[int] | None = None,
+        wireshark: bool = False,
+        decompress_limit: int | None = None,
+    ) -> None:
         self._path = None if path == "-" else path
+        self._wireshark = wireshark
         self._chosen = chosen
+        self._decompress_limit = decompress_limit
         self._machines: list[Machine] = done.table.connections
         self._complete = not done.overflowed
         self._rows: dict[int, list[Row]] = done.rows
@@ -292,8 +341,11 @@ class _StoredSegments:
         if self._latest[0] != number:
             place = self._place(number)
             rows = self._rows_of(number, place)
-            self._latest = (number, tuple(build_segments(self._machines[place], rows)))
+            self._latest = (number, tuple(build_segments(self._machines[place], rows, self._wireshark)))
         return self._latest[1]
+
+    def at_hand(self, number: int) -> bool:
+        return self._complete or number in self._rows
 
     def _place(self, number: int) -> int:
         """Where a connection stands among those that are left."""
@@ -321,8 +373,9 @@ class _StoredSegments:
                 if room > SEGMENTS_READ_AHEAD:
                     break
                 wanted.append(machine)
-        again = Pass(sum(map(self._count, wanted)), None, self._chosen, seed=_seed(), again=wanted)
-        with open_capture(self._path) as records:
+        budget = sum(map(self._count, wanted))
+        again = Pass(budget, None, self._chosen, seed=_seed(), again=wanted, wireshark=self._wireshark)
+        with open_capture(self._path, self._decompress_limit) as records:
             again.run(records)
         if any(_differ(machine, again.observed.get(int(machine.number))) for machine in wanted):
             raise InputError(
@@ -362,9 +415,9 @@ def _marks(machine: Machine) -> tuple[int, ...]:
     )
 
 
-def _judge(capture: Capture, done: Pass, source: _StoredSegments) -> Trace:
+def _judge(capture: Capture, done: Pass, source: _StoredSegments, wireshark: bool = False) -> Trace:
     """The trace, with a verdict on each connection that knows what the capture lost."""
-    return Trace(capture, Judged(done.table.connections, source, capture.lost_frames))
+    return Trace(capture, Judged(done.table.connections, source, capture.lost_frames, wireshark))
 
 
 def _describe(
@@ -372,9 +425,14 @@ def _describe(
     records: Records,
     done: Pass,
     display_filter: str | None = None,
+    wireshark: bool = False,
     folded: Folded | None = None,
 ) -> Capture:
-    skipped = {skip_name(code): count for code, count in done.skipped.items()}
+    skipped: dict[str, int] = {}
+    for code, count in done.skipped.items():
+        # Several codes can have one name: every length of an IEEE 802.3 frame is "IEEE 802.3 LLC".
+        name = skip_name(code)
+        skipped[name] = skipped.get(name, 0) + count
     change = None if records.file is None else records.file.change(inert(path))
     link_types = tuple(int(number) for number in records.link_types)
     return Capture(
@@ -391,5 +449,7 @@ def _describe(
         warnings=(*records.warnings, *([] if change is None else [change])),
         lost_frames=records.lost,
         display_filter=None if display_filter is None else inert(display_filter),
+        icmp_errors_elsewhere=dict(sorted(done.errors_elsewhere.items())),
+        notes_by=WIRESHARK if wireshark else OURSELVES,
         folded=folded,
     )

@@ -16,6 +16,8 @@ from hypothesis import settings
 from analyzer.lab.needs import NEEDS
 from analyzer.lab.stage import Scenario
 
+pytest_plugins = ["pytester"]
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # A first example may have to import matplotlib, and the machines of CI are slow at times: how long an example

@@ -14,7 +14,7 @@
 # none, and is thrown away and begun again by the next run.
 
 # What the tests use besides Python, as `program:Debian package that holds it`.
-test_programs='tshark:tshark tcpdump:tcpdump'
+test_programs='tshark:tshark tcpdump:tcpdump curl:curl redis-server:redis-server nginx:nginx'
 
 # What compiling takes besides: a compiler, and Python.h.
 compiler_programs='cc:gcc'

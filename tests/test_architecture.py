@@ -21,16 +21,22 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "wire": ("errors", "text"),
     "tcp": ("wire",),
     "trace": ("tcp",),
-    "diagram": ("trace",),
+    "compare": ("trace",),
+    "diagram": ("compare",),
     "report": ("diagram",),
     "check": ("trace",),
     "capture": ("errors", "text"),
     "passes": ("trace", "capture"),
     "pipeline": ("report", "check", "passes"),
-    "lab": ("pipeline",),
+    "lab": ("comparing",),
     "cluster": ("pipeline",),
     "explaining": ("pipeline",),
-    "commands": ("lab", "cluster", "explaining"),
+    "comparing": ("pipeline",),
+    "verifying": ("pipeline",),
+    "checking": ("pipeline",),
+    "session": ("pipeline",),
+    "pytest_plugin": ("session",),
+    "commands": ("lab", "cluster", "explaining", "comparing", "verifying", "checking", "session"),
     "cli": ("commands",),
     "__main__": ("cli",),
 }
@@ -55,7 +61,11 @@ WHOLE_TREE_TESTS = {
     "test_builds.py",  # compiled and interpreted against each other
     "test_captures.py",  # every recording in captures/ against the JSON kept beside it
     "test_corpus.py",  # the captures of other projects against what tshark says of them
+    "test_hostile_text.py",  # a capture full of it, through every command and format
     "test_import_budget.py",
+    "test_integrations.py",  # what is offered to CI services
+    "test_memory.py",  # the worst small files, and what the whole tool takes to read them
+    "test_never_broken.py",  # the rules of tests/fuzz/ and every malformed capture
     "test_properties.py",
     "test_readme.py",
     "test_setup.py",  # ./tcpanalyze and tests/run

@@ -17,6 +17,7 @@ import jsonschema
 import pytest
 
 from analyzer import analyze
+from analyzer.checking import expectations_of
 from analyzer.lab.promise import broken_promises
 from analyzer.lab.scenarios import SCENARIOS
 from analyzer.report.document import schema, write_document
@@ -67,6 +68,13 @@ def test_recording_has_the_document_beside_it(name: str, monkeypatch: pytest.Mon
     kept = (ROOT / "captures" / name).with_suffix(".json").read_text(encoding="utf-8")
     assert json.loads(text) == json.loads(kept)
     assert text == kept
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_recording_has_its_expectations_beside_it(name: str) -> None:
+    """That they hold is an example of the README."""
+    capture = ROOT / "captures" / name
+    assert str(capture.with_suffix(".expect.toml")) in expectations_of(str(capture))
 
 
 @pytest.mark.parametrize("name", CAPTURES)

@@ -15,6 +15,8 @@ from analyzer.errors import AnalyzerError, InputError, UsageError
 from analyzer.explaining import dissect, explain, summarize
 from analyzer.report.explanation import explanation_lines
 from analyzer.report.terminal import Style, columns
+from tests.wire.frames import PACKET_4, PACKET_6
+from tests.wire.wrappings import WRAPPED, ip4, netlink, nflog
 
 ROOT = Path(__file__).resolve().parent.parent
 CAPTURES = sorted(path for path in (ROOT / "captures").iterdir() if path.suffix in {".pcap", ".pcapng"})
@@ -44,6 +46,38 @@ def check(path: Path, frame: int) -> None:
             assert line.isprintable()
     for line in explanation_lines(explanation, Style(72, ascii=True)):
         assert line.isascii()
+
+
+UNREACHABLE = ROOT / "captures" / "unreachable.pcap"
+
+
+def test_an_icmp_error_is_explained_with_the_segment_that_it_is_about() -> None:
+    explanation = explain(UNREACHABLE, 2)
+    assert (explanation.segment.frame, explanation.segment.flags) == (1, "SYN")
+    assert explanation.error is not None
+    assert (explanation.error.frame, explanation.error.kind) == (2, "host-unreachable")
+    text = "\n".join(explanation_lines(explanation, Style(160)))
+    assert "The ICMP error in frame 2" in text
+    assert "a soft error" in text
+    assert "unchanged: a capture does not show" in text
+    # The segment itself names the error that answers it.
+    explanation = explain(UNREACHABLE, 1)
+    assert explanation.error is None
+    text = "\n".join(explanation_lines(explanation, Style(160)))
+    assert "The ICMP error in frame" not in text
+    assert "later: the router at 10.0.0.254 says: host unreachable, in answer to frame 1" in text
+
+
+def test_an_icmp_error_about_nothing_in_the_capture(tmp_path: Path) -> None:
+    octets = UNREACHABLE.read_bytes()
+    first = int.from_bytes(octets[32:36], "little")
+    path = tmp_path / "later.pcap"
+    path.write_bytes(octets[:24] + octets[40 + first :])
+    with pytest.raises(
+        UsageError, match=r"frame 1 is an ICMP error \(host unreachable\) about .* to port 20023"
+    ):
+        explain(path, 1)
+    assert analyze(path).capture.icmp_errors_elsewhere == {"host-unreachable": 1}
 
 
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.name)
@@ -126,3 +160,42 @@ def test_dissect_and_summarize(tshark: str, corpus: Path) -> None:
     told = summarize(analyze(capture).connections, capture)
     assert told[4] == "HTTP GET / HTTP/1.1"
     assert summarize(analyze(ECHO).connections, ECHO) == {}
+
+
+def told(path: Path, frame: int) -> str:
+    return "\n".join(explanation_lines(explain(path, frame), Style(160)))
+
+
+def test_the_layers_around_a_segment(tmp_path: Path) -> None:
+    path = tmp_path / "tunnel.pcap"
+    path.write_bytes(pcap(WRAPPED["GTP-U in GRE in MPLS"].frame, link_type=1))
+    text = told(path, 1)
+    assert [name for name in ("label 100, 200", "type 0x0800", "tunnel 0x00001234") if name not in text] == []
+    assert explain(path, 1).checksum == "right"
+
+
+def test_a_frame_with_several_segments(tmp_path: Path) -> None:
+    path = tmp_path / "several.pcap"
+    packets = [nflog(2, PACKET_4), nflog(10, PACKET_6), nflog(2, ip4(1, bytes(8)))]
+    path.write_bytes(pcap(netlink(*packets), link_type=253))
+    assert "1 more TCP segment" in told(path, 1)
+    assert explain(path, 1).segment.length == 7
+
+
+def test_a_segment_in_fragments(tmp_path: Path) -> None:
+    path = tmp_path / "fragments.pcap"
+    parts = [ip4(6, PACKET_4[20:28], 9, 0x2000), ip4(6, PACKET_4[28:], 9, 1)]
+    path.write_bytes(pcap(*parts))
+    with pytest.raises(UsageError, match="frame 1 is IP fragment, never completed"):
+        explain(path, 1)
+    explanation = explain(path, 2)
+    assert (explanation.payload, len(explanation.header)) == (b"payload", 32)
+
+
+@pytest.mark.parametrize("offset", [0, 4, 15])
+def test_a_header_that_does_not_say_where_it_ends(tmp_path: Path, offset: int) -> None:
+    path = tmp_path / "damaged.pcap"
+    path.write_bytes(pcap(PACKET_4[:32] + bytes((offset << 4,)) + PACKET_4[33:]))
+    check(path, 1)
+    explanation = explain(path, 1)
+    assert (len(explanation.header), explanation.options, explanation.checksum) == (20, (), None)

@@ -90,6 +90,23 @@ def test_a_small_capture(tmp_path: Path, bare: set[str], form: tuple[str, ...]) 
     assert beyond_the_budget(modules - bare) == set()
 
 
+@pytest.mark.parametrize("form", ["text", "json", "junit", "github", "tap"])
+def test_a_check(tmp_path: Path, bare: set[str], form: str) -> None:
+    capture = str(ROOT / "captures" / "echo.pcap")
+    modules = loaded(tmp_path, COMMAND, "check", capture, "--expect", "active=client", "--format", form)
+    assert "analyzer" in modules
+    assert beyond_the_budget(modules - bare) == set()
+    assert not modules & {"ipaddress", "importlib.metadata", "urllib", "difflib"} - bare
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
+def test_a_comparison(tmp_path: Path, bare: set[str], form: tuple[str, ...]) -> None:
+    echo = str(ROOT / "captures" / "echo.pcap")
+    modules = loaded(tmp_path, COMMAND, "diff", echo, echo, *form)
+    assert "analyzer" in modules
+    assert beyond_the_budget(modules - bare) == set()
+
+
 def test_a_heavy_package_would_be_noticed() -> None:
     modules = {"sys", "click", "analyzer", "numpy", "asyncio", "abc123__mypyc"}
     assert beyond_the_budget(modules) == {"numpy", "asyncio"}

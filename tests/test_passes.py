@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import struct
+
 import pytest
 
 from analyzer.passes import Pass
@@ -10,6 +12,8 @@ from analyzer.wire.link_types import ETHERNET
 from tests.capture.builders import START_NS, pcap, pcap_header, pcap_record
 from tests.capture.reading import opened
 from tests.tcp.transcript import FIRST_WRAPS, frames, read
+from tests.wire.test_icmp import error
+from tests.wire.wrappings import netlink, nflog
 
 TRANSCRIPT = """
     > S 0:0(0)              ; handshake-1
@@ -67,14 +71,94 @@ def test_the_earliest_and_the_latest_time_wherever_they_stand() -> None:
     assert (done.first_time, done.last_time) == (2_000_000, 9_000_000)
 
 
-def test_what_the_decoder_refuses_goes_to_dpkt() -> None:
+def test_what_the_decoder_refuses_is_unwrapped() -> None:
     done = run(pcap([MPLS]))
     assert (done.segments, done.skipped) == (1, {})
     assert done.table.connections[0].first_port == 40000
 
 
-def test_the_first_reason_stands_where_dpkt_finds_nothing_either() -> None:
-    assert run(pcap([MPLS[:30]])).skipped == {skips.ETHERTYPE + 0x8847: 1}
+def test_the_last_reason_stands_where_nothing_is_in_the_layers_either() -> None:
+    assert run(pcap([MPLS[:18]])).skipped == {skips.ETHERTYPE + 0x8847: 1}
+    assert run(pcap([MPLS[:30]])).skipped == {skips.CUT_SHORT: 1}
+
+
+def test_every_packet_of_a_frame_is_a_segment() -> None:
+    packets = [frame[14:] for frame in FRAMES]
+    frame = netlink(*[nflog(2, packet) for packet in packets[:3]])
+    done = run(pcap([frame, netlink(nflog(2, packets[3])), frame[:20]], link_type=253))
+    assert (done.frames, done.segments, done.skipped) == (3, 4, {skips.LINK_TYPE + 253: 1})
+    assert [(number, row.frame) for number, rows in done.rows.items() for row in rows] == [
+        (0, 1),
+        (0, 1),
+        (0, 1),
+        (1, 2),
+    ]
+    one = Pass(10, None)
+    with opened(pcap([frame, *[packets[0]] * 2], link_type=253)) as records:
+        records.advance()
+        assert [one.take(records), one.more(records), one.more(records), one.more(records)] == [0, 0, 0, -1]
+        assert one.more(records) == -1
+        records.advance()
+        assert (one.take(records), one.more(records)) == (-1, -1)
+
+
+def test_fragments_change_their_name_when_the_last_has_come() -> None:
+    packet = FRAMES[0][14:]
+
+    def fragment(begin: int, end: int, number: int = 9) -> bytes:
+        more = 0x2000 if end < len(packet) - 20 else 0
+        part = packet[20 + begin : 20 + end]
+        numbers = struct.pack("!HHH", 20 + len(part), number, begin >> 3 | more)
+        return FRAMES[0][:14] + packet[:2] + numbers + packet[8:20] + part
+
+    frames = [fragment(0, 8), fragment(0, 8, 10), fragment(16, 99), fragment(8, 16)]
+    done = run(pcap(frames))
+    assert (done.frames, done.segments) == (4, 1)
+    assert done.skipped == {skips.FRAGMENT: 1, skips.FRAGMENT_JOINED: 2}
+    assert [row.frame for row in done.rows[0]] == [4]
+
+
+def answer(quoted: bytes, seq: int | None = None) -> bytes:
+    """A router's answer to a frame; with another sequence number if told so."""
+    packet = quoted[14:]
+    if seq is not None:
+        packet = packet[:24] + seq.to_bytes(4, "big") + packet[28:]
+    return FRAMES[0][:12] + b"\x08\0" + error(3, 1, packet)
+
+
+def test_an_error_is_heard_by_the_connection_that_it_is_about() -> None:
+    done = run(pcap([*FRAMES[:2], answer(FRAMES[1]), answer(FRAMES[0]), *FRAMES[2:], answer(FRAMES[1])]))
+    # The frames stay what they are.
+    assert (done.segments, done.skipped, done.errors_elsewhere) == (5, {skips.PROTOCOL + 1: 3}, {})
+    first, second = (connection.errors for connection in done.table.connections)
+    assert first is not None
+    assert [(heard.frame, heard.direction, heard.answers) for heard in first] == [(3, 1, 2), (4, 0, 1)]
+    # Of two incarnations the latest one hears it; nobody has sent that number in it.
+    assert second is not None
+    assert [(heard.frame, heard.direction, heard.answers) for heard in second] == [(8, 1, 7)]
+    assert done.hearer is done.table.connections[1]
+
+
+def test_no_state_changes_by_an_error() -> None:
+    quiet, warned = run(pcap(FRAMES[:2])), run(pcap([*FRAMES[:2], answer(FRAMES[0]), answer(FRAMES[1])]))
+    before, after = (done.table.connections[0] for done in (quiet, warned))
+    assert (before.first.state, before.second.state) == (after.first.state, after.second.state)
+    assert before.last_frame == after.last_frame == 2
+
+
+def test_an_error_about_what_the_capture_does_not_show() -> None:
+    done = run(pcap([answer(FRAMES[0]), FRAMES[0], ARP, answer(FRAMES[0], seq=77)]))
+    assert done.errors_elsewhere == {"host-unreachable": 1}
+    errors = done.table.connections[0].errors
+    assert errors is not None
+    assert [heard.answers for heard in errors] == [0]
+
+
+def test_all_errors_are_counted_and_the_first_kept() -> None:
+    done = run(pcap([FRAMES[0], *[answer(FRAMES[0])] * 20]))
+    connection = done.table.connections[0]
+    assert connection.errors is not None
+    assert (connection.error_count, len(connection.errors)) == (20, 16)
 
 
 def test_a_pass_can_stop_on_the_way() -> None:

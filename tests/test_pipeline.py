@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from analyzer import pipeline
 from analyzer.capture import Records, open_capture
 from analyzer.errors import CaptureFormatError, InputError, UsageError
 from analyzer.pipeline import analyze, follow
+from analyzer.report.document import document, write_document
 from analyzer.tcp.table import QUIET_NS
 from tests.capture.builders import START_NS, pcap, pcap_header, pcap_record
 from tests.tcp.transcript import FIRST_WRAPS, frames, read
+from tests.test_passes import answer
 
 TRANSCRIPT = """
     > S 0:0(0)                      ; handshake-1
@@ -26,7 +29,8 @@ TRANSCRIPT = """
     > S 0:0(0) isn +70000           ; handshake-1
 """
 ARP = bytes(12) + b"\x08\x06" + bytes(46)
-FRAMES = [ARP, *(frame for frame, _, _ in frames(read(TRANSCRIPT), FIRST_WRAPS))]
+SEGMENTS = [frame for frame, _, _ in frames(read(TRANSCRIPT), FIRST_WRAPS)]
+FRAMES = [ARP, *SEGMENTS]
 
 
 @pytest.fixture
@@ -76,14 +80,27 @@ def test_connections_in_order_are_read_in_one_go(stored: Path, monkeypatch: pyte
     monkeypatch.setattr(pipeline, "SEGMENTS_KEPT", 1)
     opened = []
 
-    def counted(path: str) -> Records:
+    def counted(path: str, decompress_limit: int | None) -> Records:
         opened.append(path)
-        return open_capture(path)
+        return open_capture(path, decompress_limit)
 
     monkeypatch.setattr(pipeline, "open_capture", counted)
     trace = analyze(stored)
     assert sum(len(connection.segments) for connection in trace) == 8
     assert len(opened) == 2
+
+
+def test_a_verdict_that_is_passed_again_is_the_same(stored: Path) -> None:
+    kept = [(connection.verdict, list(connection.segments)) for connection in analyze(stored)]
+    trace = analyze(stored)
+    held = trace[0]
+    assert trace[0] is held
+    for _ in range(2):
+        assert [(connection.verdict, list(connection.segments)) for connection in trace] == kept
+    assert [connection.id for connection in trace.connections[1:]] == [1, 2]
+    assert trace.connections[-1].id == 2
+    with pytest.raises(IndexError):
+        trace.connections[3]
 
 
 def test_a_file_that_went_away(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,6 +217,39 @@ def test_a_connection_can_be_looked_at_before_its_end() -> None:
         assert list(sighting.connection.segments) == []
         with pytest.raises(UsageError):
             sighting.connection.source.picture(sighting.connection)
+
+
+def test_what_an_error_answers_is_found_without_reading_a_file_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # When the error about the SYN comes, the client has sent its ACK since.
+    path = tmp_path / "late.pcap"
+    path.write_bytes(pcap([*SEGMENTS[:3], answer(SEGMENTS[0])]))
+    (error,) = analyze(path)[0].icmp_errors
+    assert (error.frame, error.answers, error.seq, error.about) == (4, 1, 0, "client")
+    monkeypatch.setattr("analyzer.pipeline.SEGMENTS_KEPT", 1)
+    connection = analyze(path)[0]
+    assert [error.answers for error in connection.icmp_errors] == [None]
+    assert document(analyze(path), segments=False)["connections"][0]["icmp_errors"][0]["answers"] is None
+    assert len(connection.segments) == 3
+    assert [error.answers for error in connection.icmp_errors] == [1]
+    stream = io.StringIO()
+    write_document(analyze(path), stream)
+    assert json.loads(stream.getvalue())["connections"][0]["icmp_errors"][0]["answers"] == 1
+
+
+def test_errors_are_told_when_they_come(tmp_path: Path) -> None:
+    path = tmp_path / "answered.pcap"
+    path.write_bytes(pcap([SEGMENTS[0], *[answer(SEGMENTS[0])] * 20, SEGMENTS[1]]))
+    told: list[object] = []
+    with open_capture(str(path)) as records:
+        following = follow(records, "live")
+        following.on_error = lambda number, error: told.append((number, error.frame, error.answers))
+        for sighting in following:
+            told.append(sighting.frame)
+    # As many as are kept.
+    assert told == [1, *[(0, frame, 1) for frame in range(2, 18)], 22]
+    assert following.trace()[0].icmp_error_count == 20
 
 
 # Captures with more connections than are held, and connections that are handed on.

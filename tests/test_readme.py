@@ -5,6 +5,10 @@ from __future__ import annotations
 import doctest
 import os
 import re
+import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +32,25 @@ def test_it_opens_with_the_command_it_then_shows_and_with_the_tests() -> None:
     assert all(os.access(ROOT / command.split()[0], os.X_OK) for command in commands)
 
 
+def test_from_a_capture_to_a_job_that_fails_in_three_commands(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```sh\n(tcpanalyze check --record.*?)```", README, re.DOTALL)
+    commands = [line.partition("#")[0].strip() for line in block.splitlines()]
+    assert len(commands) == 3
+    for name in ("echo.pcap", "four-way.pcap"):
+        shutil.copy(ROOT / "captures" / name, tmp_path)
+    program = f"{shlex.quote(sys.executable)} -m analyzer.cli"
+    statuses = [
+        subprocess.run(
+            ["/bin/sh", "-c", command.replace("tcpanalyze", program)],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            check=False,
+        ).returncode
+        for command in commands
+    ]
+    assert statuses == [0, 0, 1]
+
+
 def test_the_python_session(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     (session,) = re.findall(r"```pycon\n(.*?)```", README, re.DOTALL)
@@ -38,7 +61,8 @@ def test_the_python_session(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/names.md", "docs/states.md"]
+    "page",
+    ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/names.md", "docs/states.md", "docs/check.md"],
 )
 def test_what_a_page_links_to_is_there(page: str) -> None:
     path = ROOT / page

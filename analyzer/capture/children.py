@@ -3,15 +3,18 @@
 The child is in a session of its own, so that Ctrl-C in the terminal reaches us alone and we end it in order.
 A guardian, a small process beside it, holds the reading end of a pipe whose writing end is ours: when we are
 gone, however that came about, it reads the end of the pipe, ends the child's whole group and removes the folder
-of its temporary files. A parent-death
-signal would be less: Linux forgets it where a program has capabilities, as dumpcap has where ordinary users
+of its temporary files. Until the guardian is there the child is a shell that waits for a word from us, and ends
+where the pipe ends before it: at no moment does a program run that nobody would end. A parent-death signal
+would be less: Linux forgets it where a program has capabilities, as dumpcap has where ordinary users
 may capture, it follows the thread that started the child, and it does not reach the child's own children.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -26,7 +29,7 @@ from typing import Final
 from analyzer.errors import InputError
 from analyzer.text import inert, say
 
-__all__ = ["Child", "undisturbed"]
+__all__ = ["Child", "temporary_folder", "undisturbed"]
 
 MOST_WORDS: Final = 1 << 16
 """Octets kept of what the child says on standard error: the first, and as many of the last."""
@@ -38,7 +41,7 @@ LOOK_EVERY: Final = 0.002  # seconds
 _GUARDIAN: Final = """
 import os, signal, sys, time
 if not os.read(0, 1):
-    for number, looks in ((signal.SIGTERM, 25), (signal.SIGKILL, 1)):
+    for number, looks in ((signal.SIGTERM, 25), (signal.SIGKILL, 1)) if int(sys.argv[1]) else ():
         try:
             os.killpg(int(sys.argv[1]), number)
             for _ in range(looks):
@@ -46,14 +49,21 @@ if not os.read(0, 1):
                 os.killpg(int(sys.argv[1]), 0)
         except OSError:
             break
-    if sys.argv[2]:
+    for path in sys.argv[2:]:
         import shutil
         for _ in range(50):
-            shutil.rmtree(sys.argv[2], ignore_errors=True)
-            if not os.path.exists(sys.argv[2]):
+            shutil.rmtree(path, ignore_errors=True)
+            try:
+                os.unlink(path)
+            except OSError:
+                pass
+            if not os.path.lexists(path):
                 break
             time.sleep(0.02)
 """
+
+_WAITING: Final = 'read -r go && exec "$0" "$@" </dev/null'
+"""The child until its guardian is there."""
 
 
 class Child:
@@ -70,11 +80,15 @@ class Child:
 
         folder: it gets a folder of its own for temporary files, which is removed with whatever is in it.
         """
-        self._folder = _temporary_folder() if folder else None
+        self._folder = _new_name() if folder else None
         try:
+            if not os.access(command[0], os.X_OK):
+                # The shell could only say so in its own words.
+                os.stat(command[0])
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
             self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
+                ["/bin/sh", "-c", _WAITING, *command],
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
@@ -82,7 +96,6 @@ class Child:
                 env=None if self._folder is None else {**os.environ, "TMPDIR": self._folder},
             )
         except (OSError, ValueError) as error:
-            self._remove_folder()
             raise InputError(
                 say(
                     "the capture program {program} cannot be started ({reason}): install it anew",
@@ -91,8 +104,10 @@ class Child:
                 )
             ) from error
         self.program: str = inert(os.path.basename(command[0]))
+        assert self._process.stdin is not None
         assert self._process.stdout is not None
         assert self._process.stderr is not None
+        self._go = self._process.stdin
         self.output = self._process.stdout
         self._errors = self._process.stderr
         self._said = b""
@@ -102,8 +117,13 @@ class Child:
         self._guardian: subprocess.Popen[bytes] | None = None
         self._listener = threading.Thread(target=self._listen, name=f"words of {self.program}", daemon=True)
         try:
-            self._guardian = _guard(self._process.pid, self._folder)
+            self._guardian = _guard(self._process.pid, *([self._folder] if self._folder else []))
+            if self._folder is not None:
+                _make_folder(self._folder)
             self._listener.start()
+            with suppress(BrokenPipeError):  # somebody has killed it; that it has ended is noticed as ever
+                self._go.write(b"go\n")
+            self._go.close()
         except BaseException:
             self.end(0.0)
             self.output.close()
@@ -203,24 +223,12 @@ class Child:
         if self._listener.ident is not None:
             self._listener.join(TERMINATED_WITHIN)
         self._errors.close()
-        self._remove_folder()
-        guardian, self._guardian = self._guardian, None
-        if guardian is not None and guardian.stdin is not None:
-            with suppress(OSError):
-                guardian.stdin.write(b".")
-            with suppress(OSError):
-                guardian.stdin.close()
-            guardian.wait()
-
-    def _remove_folder(self) -> None:
-        """Its children have been killed, but may still be about to be gone and write into it meanwhile."""
+        self._go.close()
         folder, self._folder = self._folder, None
-        deadline = time.monotonic() + TERMINATED_WITHIN
-        while folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-            if not os.path.exists(folder) or time.monotonic() >= deadline:
-                return
-            time.sleep(LOOK_EVERY)
+        if folder is not None:
+            _remove_folder(folder)
+        guardian, self._guardian = self._guardian, None
+        _dismiss(guardian)
 
     def _listen(self) -> None:
         descriptor = self._errors.fileno()
@@ -262,9 +270,40 @@ def undisturbed() -> Iterator[None]:
             signal.raise_signal(received)
 
 
-def _temporary_folder() -> str:
+@contextmanager
+def temporary_folder(*others: str) -> Iterator[str]:
+    """A folder that is gone afterwards, and so are the files `others`, also when this process is killed.
+
+    Raises InputError where it, or its guardian, cannot be had.
+    """
+    folder = _new_name()
+    guardian = _guard(0, folder, *others)
     try:
-        return tempfile.mkdtemp(prefix="tcpanalyze-")
+        _make_folder(folder)
+        yield folder
+    finally:
+        _remove_folder(folder)
+        for path in others:
+            with suppress(OSError):
+                os.unlink(path)
+        _dismiss(guardian)
+
+
+def _new_name() -> str:
+    """The name of a temporary folder, for its guardian to know before there is one."""
+    with _making_a_folder():
+        return os.path.join(tempfile.gettempdir(), f"tcpanalyze-{secrets.token_hex(8)}")
+
+
+def _make_folder(name: str) -> None:
+    with _making_a_folder():
+        os.mkdir(name, 0o700)
+
+
+@contextmanager
+def _making_a_folder() -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise InputError(
             say(
@@ -274,8 +313,31 @@ def _temporary_folder() -> str:
         ) from error
 
 
-def _guard(group: int, folder: str | None) -> subprocess.Popen[bytes] | None:
-    """The process that ends `group`, and removes `folder`, when we are gone; None without a Python to run it.
+def _remove_folder(folder: str) -> None:
+    """Children that have been killed may still be about to be gone, and write into it meanwhile."""
+    deadline = time.monotonic() + TERMINATED_WITHIN
+    while True:
+        shutil.rmtree(folder, ignore_errors=True)
+        if not os.path.exists(folder) or time.monotonic() >= deadline:
+            return
+        time.sleep(LOOK_EVERY)
+
+
+def _dismiss(guardian: subprocess.Popen[bytes] | None) -> None:
+    """Tell a guardian that nothing is left to do."""
+    if guardian is None or guardian.stdin is None:
+        return
+    with suppress(OSError):
+        guardian.stdin.write(b".")
+    with suppress(OSError):
+        guardian.stdin.close()
+    guardian.wait()
+
+
+def _guard(group: int, *paths: str) -> subprocess.Popen[bytes] | None:
+    """The process that ends `group`, and removes `paths`, when we are gone; None without a Python to run it.
+
+    group: 0 for none.
 
     Raises InputError where it cannot be started.
     """
@@ -283,7 +345,7 @@ def _guard(group: int, folder: str | None) -> subprocess.Popen[bytes] | None:
         return None
     try:
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _GUARDIAN, str(group), folder or ""],
+            [sys.executable, "-I", "-S", "-c", _GUARDIAN, str(group), *paths],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -11,6 +11,7 @@ looks for the table of columns again before each), so many frames are asked of t
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -28,12 +29,16 @@ if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
 __all__ = [
+    "ANALYSIS_PREFERENCES",
+    "AnalysedFrame",
     "DissectedLayer",
     "Dissection",
+    "analysed_frames",
     "disabled_protocols",
     "dissection_of",
     "matching_frames",
     "summaries_of",
+    "version_of_tshark",
 ]
 
 PATIENCE: Final = 30.0
@@ -53,6 +58,56 @@ LABORATORY_PORTS: Final = {20000: "dnp3"}
 
 # What every frame has around its segment; an application's protocol is whatever comes after.
 BELOW_APPLICATIONS: Final = frozenset({"TCP", "IP", "IPV4", "IPV6", "MPTCP"})
+
+
+# On which its analysis of sequence numbers depends, whatever the user's own profile has. With checksums checked, it
+# would pass over segments whose checksum the network card was to fill in; what is reassembled only costs time.
+ANALYSIS_PREFERENCES: Final = (
+    "tcp.relative_sequence_numbers:TRUE",
+    "tcp.analyze_sequence_numbers:TRUE",
+    "tcp.check_checksum:FALSE",
+    "ip.check_checksum:FALSE",
+    "ip.defragment:TRUE",
+    "ipv6.defragment:TRUE",
+    "tcp.desegment_tcp_streams:FALSE",
+    "tcp.reassemble_out_of_order:FALSE",
+)
+
+ANALYSIS_FIELDS: Final = (
+    "frame.number",
+    "tcp.stream",
+    "ip.src",
+    "ipv6.src",
+    "tcp.srcport",
+    "ip.dst",
+    "ipv6.dst",
+    "tcp.dstport",
+    "tcp.flags",
+    "tcp.len",
+    "tcp.completeness",
+    "tcp.analysis.initial_rtt",
+)
+
+SECOND_NS: Final = 1_000_000_000
+
+
+class AnalysedFrame(NamedTuple):
+    """What tshark says of one frame with a TCP segment. Of several segments in one frame the last is meant.
+
+    stream: its number of the connection. source, destination: address and port. flags: of the header, as a number.
+    completeness: of the connection, right with its last frame. initial_rtt_ns: None where it has none.
+    notes: those asked for that the segment has.
+    """
+
+    frame: int
+    stream: int
+    source: tuple[str, int]
+    destination: tuple[str, int]
+    flags: int
+    length: int | None
+    completeness: int
+    initial_rtt_ns: int | None
+    notes: tuple[str, ...]
 
 
 class DissectedLayer(NamedTuple):
@@ -176,6 +231,77 @@ def matching_frames(path: str, display_filter: str) -> set[int]:
     return found
 
 
+def version_of_tshark() -> str:
+    """The version of the installed tshark ("4.0.17"). Raises `DissectionError` where there is none."""
+    try:
+        told = subprocess.run(
+            [_tshark(), "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise _unavailable(_reason(error)) from error
+    found = re.search(r"(\d+\.\d+\.\d+)", told.stdout.decode("utf-8", "replace"))
+    return found[1] if found else "?"
+
+
+def analysed_frames(path: str, notes: Sequence[str]) -> Generator[AnalysedFrame]:
+    """Every TCP segment in the capture at `path` as tshark analyses it in two passes, while tshark tells them.
+
+    notes: names of its `tcp.analysis.` fields.
+
+    Raises `DissectionError` where tshark is not there, or fails before the first segment.
+    """
+    arguments = ["-2", "-Y", "tcp.stream", "-T", "fields", "-E", "occurrence=a", "-E", "aggregator=,"]
+    for preference in ANALYSIS_PREFERENCES:
+        arguments += ["-o", preference]
+    for field in (*ANALYSIS_FIELDS, *(f"tcp.analysis.{note}" for note in notes)):
+        arguments += ["-e", field]
+    with tempfile.TemporaryDirectory() as folder, _running(path, arguments, folder) as child:
+        told = False
+        for line in child.lines():
+            frame = _analysed(line.rstrip("\n").split("\t"), notes)
+            if frame is not None:
+                told = True
+                yield frame
+        # A capture that breaks off is told by our own reader; what was analysed before stands.
+        if child.status() and not told and "cut short" not in child.complaint():
+            raise _unavailable(child.complaint())
+
+
+def _analysed(values: Sequence[str], notes: Sequence[str]) -> AnalysedFrame | None:
+    """One line of fields. Values of several layers are joined by commas; the last is that of the segment."""
+    if len(values) != len(ANALYSIS_FIELDS) + len(notes):
+        return None
+    last = [value.rpartition(",")[2] for value in values]
+    number, stream, ip4, ip6, port, to_ip4, to_ip6, to_port, flags, length, completeness, rtt = last[
+        : len(ANALYSIS_FIELDS)
+    ]
+    if not (number.isdecimal() and stream.isdecimal()):
+        return None
+    return AnalysedFrame(
+        int(number),
+        int(stream),
+        (ip4 or ip6, int(port or 0)),
+        (to_ip4 or to_ip6, int(to_port or 0)),
+        int(flags or "0", 0),
+        int(length) if length else None,
+        int(completeness or 0),
+        _nanoseconds(rtt),
+        tuple(note for note, value in zip(notes, last[len(ANALYSIS_FIELDS) :], strict=True) if value),
+    )
+
+
+def _nanoseconds(seconds: str) -> int | None:
+    whole, _, fraction = seconds.partition(".")
+    if not seconds:
+        return None
+    nanoseconds = abs(int(whole)) * SECOND_NS + int(fraction.ljust(9, "0")[:9] or 0)
+    return -nanoseconds if whole.startswith("-") else nanoseconds
+
+
 def _line(protocol: str, information: str) -> str:
     """Both in one line; the information of HTTP and others begins with the protocol at times."""
     return information if information.startswith(protocol) else f"{protocol} {information}".strip()
@@ -211,14 +337,22 @@ class _Child:
 
 
 @contextmanager
-def _running(path: str, arguments: Sequence[str]) -> Generator[_Child]:
-    """tshark over the capture at `path`; when left it is dead and everything of it closed."""
+def _running(path: str, arguments: Sequence[str], profile: str | None = None) -> Generator[_Child]:
+    """tshark over the capture at `path`; when left it is dead and everything of it closed.
+
+    profile: the folder of the settings to go by, in the place of the user's own.
+    """
+    environment = None if profile is None else os.environ | {"WIRESHARK_CONFIG_DIR": profile}
     command = [_tshark(), "-n", "-r", _absolute(path), *arguments]
     # What it complains of goes into a nameless file: nobody has to read it while lines are read.
     with tempfile.TemporaryFile() as errors:
         try:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=environment,
             )
         except (OSError, ValueError) as error:
             raise _unavailable(_reason(error)) from error

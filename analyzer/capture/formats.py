@@ -5,18 +5,14 @@ from __future__ import annotations
 import codecs
 from typing import Final
 
+from analyzer.capture.compression import compression_of
 from analyzer.errors import CaptureFormatError
 from analyzer.text import say
 
 __all__ = ["refusal"]
 
 _COMPRESSIONS: Final = (
-    (b"\x28\xb5\x2f\xfd", "zstd", "zstd -d"),
-    (b"\x1f\x8b", "gzip", "gzip -d"),
-    (b"\xfd7zXZ\0", "xz", "xz -d"),
-    (b"BZh", "bzip2", "bzip2 -d"),
-    (b"\x04\x22\x4d\x18", "lz4", "lz4 -d"),
-    (b"\x02\x21\x4c\x18", "lz4", "lz4 -d"),
+    (b"\x02\x21\x4c\x18", "lz4 (legacy format)", "lz4 -d"),
     (b"\x1f\x9d", "compress", "uncompress"),
     (b"LZIP", "lzip", "lzip -d"),
     (b"PK\x03\x04", "zip", "unzip"),
@@ -24,7 +20,6 @@ _COMPRESSIONS: Final = (
 )
 
 _OTHER_CAPTURES: Final = (
-    (b"snoop\0\0\0", "snoop"),
     (b"btsnoop\0", "btsnoop"),
     (b"GMBU", "Microsoft Network Monitor 2"),
     (b"RTSS", "Microsoft Network Monitor 1"),
@@ -44,21 +39,33 @@ _OTHER_CAPTURES: Final = (
 _TEXT_SAMPLE: Final = 512
 
 
-def refusal(first: bytes, name: str) -> CaptureFormatError:
-    """The error for a file that is neither pcap nor pcapng.
+def refusal(first: bytes, name: str, compression: str = "") -> CaptureFormatError:
+    """The error for a file that is no capture of a kind that is read.
 
-    first: its first octets, as many as are at hand, at least four unless the file has fewer.
+    first: its first octets, as many as are at hand, at least six unless the file has fewer.
     name: what to call the file, already harmless.
+    compression: what these octets were compressed by in the file, nothing where they were not.
     """
+    inner = compression_of(first)
+    if inner:
+        return CaptureFormatError(
+            say(
+                "{path} is {inner} data inside {outer}, which is undone once only: "
+                "decompress it first, with {outer} -d",
+                path=name,
+                inner=inner,
+                outer=compression,
+            )
+        )
     if not first:
         return CaptureFormatError(say("{path} is empty: no capture was written to it", path=name))
-    for magic, compression, command in _COMPRESSIONS:
+    for magic, unread, command in _COMPRESSIONS:
         if first.startswith(magic):
             return CaptureFormatError(
                 say(
-                    "{path} is {compression}-compressed: decompress it first, with {command}",
+                    "{path} is {compression}-compressed, which is not read here: decompress it first, with {command}",
                     path=name,
-                    compression=compression,
+                    compression=unread,
                     command=command,
                 )
             )
@@ -81,7 +88,7 @@ def refusal(first: bytes, name: str) -> CaptureFormatError:
         )
     return CaptureFormatError(
         say(
-            "{path} starts with the octets {octets} and is neither pcap nor pcapng: check that it is the "
+            "{path} starts with the octets {octets} and is neither pcap nor pcapng nor snoop: check that it is the "
             "file you mean, or convert it with editcap -F pcap",
             path=name,
             octets=first[:4].hex(" "),

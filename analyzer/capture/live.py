@@ -41,6 +41,7 @@ from analyzer.capture.backends import (
 from analyzer.capture.children import Child, undisturbed
 from analyzer.capture.frame_writer import FrameWriter
 from analyzer.capture.interfaces import check_interface
+from analyzer.capture.marker import Marker
 from analyzer.capture.open import open_stream
 from analyzer.capture.pcap_writer import PcapWriter
 from analyzer.capture.pcapng_writer import PcapngWriter
@@ -56,6 +57,8 @@ MOST_WAITING: Final = 64 << 20
 """Octets that wait in memory to be parsed."""
 PIPE_OCTETS: Final = 1 << 20
 """Linux gives an ordinary user pipes of up to 1 MiB."""
+MARKED_WITHIN: Final = 5.0  # seconds
+MARKED_AGAIN: Final = 0.5  # seconds, after which another marker is sent: the kernel may drop one
 
 
 def open_live(
@@ -64,6 +67,7 @@ def open_live(
     backend: str = "auto",
     write: str | os.PathLike[str] | None = None,
     *,
+    marked: bool = False,
     find_program: Callable[[str], str | None] = shutil.which,
     ready_within: float = READY_WITHIN,
 ) -> Live:
@@ -72,8 +76,8 @@ def open_live(
     interface: its name; "any" is all of them, where the system has that. capture_filter: libpcap's language,
     empty for every frame. backend: a key of `NAMED`, or "auto", the one of `BACKENDS` with the least delay
     that is installed and allowed. write: a file that gets every frame that `records` gives, pcap where its
-    name ends so and otherwise pcapng; one that was there is replaced. ready_within: seconds that the program
-    may take.
+    name ends so and otherwise pcapng; one that was there is replaced. marked: whether `Live.catch_up` will be
+    asked. ready_within: seconds that the program may take.
 
     Raises UsageError for an unknown interface, a filter that is none, and where no capture program is
     installed; InputError where capturing is not allowed or does not begin; OutputError where `write` cannot
@@ -104,16 +108,17 @@ def open_live(
             )
         )
     forbidden: InputError | None = None
+    marker = Marker(interface) if marked else None
     for row, program in installed:
         try:
-            child = _start(row, program, interface, capture_filter, ready_within)
+            child = _start(row, program, interface, capture_filter, ready_within, marker)
         except _ForbiddenError as error:
             forbidden = error
             continue
         try:
             writer = None if write is None else _writer(write, interface)
             try:
-                return Live(child, row, interface, writer)
+                return Live(child, row, interface, writer, marker)
             except BaseException:
                 if writer is not None:
                     writer.close()
@@ -153,11 +158,19 @@ class _ForbiddenError(InputError):
     """This program may not capture here; another perhaps may."""
 
 
-def _start(backend: Backend, program: str, interface: str, capture_filter: str, within: float) -> Child:
+def _start(
+    backend: Backend,
+    program: str,
+    interface: str,
+    capture_filter: str,
+    within: float,
+    marker: Marker | None = None,
+) -> Child:
     child: Child | None = None
     try:
         with undisturbed():
-            child = Child(command_line(backend, program, interface, capture_filter), folder=backend.folder)
+            asked = capture_filter if marker is None else marker.with_filter(capture_filter)
+            child = Child(command_line(backend, program, interface, asked), folder=backend.folder)
         if child.wait_for(backend.ready, within):
             return child
         ended = child.silent
@@ -227,7 +240,14 @@ class Live:
         any more. `records.lost` is the same.
     """
 
-    def __init__(self, child: Child, backend: Backend, interface: str, writer: FrameWriter | None) -> None:
+    def __init__(
+        self,
+        child: Child,
+        backend: Backend,
+        interface: str,
+        writer: FrameWriter | None,
+        marker: Marker | None = None,
+    ) -> None:
         self.backend: str = backend.name
         self.interface: str = inert(interface)
         self.path: str | None = None if writer is None else writer.path
@@ -238,7 +258,10 @@ class Live:
         self._stopped = False
         self._concluded = False
         self._waiting = _Waiting(child.output)
-        self.records: LiveRecords = LiveRecords(self, self._waiting, writer)
+        self._marker = marker
+        self._met = 0
+        self._meeting = threading.Condition()
+        self.records: LiveRecords = LiveRecords(self, self._waiting, writer, marker)
 
     def __enter__(self) -> Live:
         return self
@@ -266,6 +289,33 @@ class Live:
         """How long ago the program handed over what is being read now."""
         return time.monotonic_ns() - self._waiting.arrived_ns
 
+    def catch_up(self, within: float = MARKED_WITHIN) -> bool:
+        """Wait until `records` has given all that the interface saw before this call.
+
+        For another thread than the one that reads `records`. within: seconds without a frame; False where so many
+        passed, or the capture has ended before. Only after `open_live(marked=True)`; raises InputError where the
+        interface takes no marker.
+        """
+        marker = self._marker
+        assert marker is not None
+        wanted = marker.sent + 1
+        frame, deadline = -1, 0.0
+        with self._meeting:
+            while self._met < wanted and not self._concluded:
+                now = time.monotonic()
+                if self.records.frame != frame:
+                    frame, deadline = int(self.records.frame), now + within
+                elif now >= deadline:
+                    break
+                marker.send()
+                self._meeting.wait_for(lambda: self._met >= wanted or self._concluded, MARKED_AGAIN)
+            return self._met >= wanted
+
+    def _meet(self, number: int) -> None:
+        with self._meeting:
+            self._met = max(self._met, number)
+            self._meeting.notify_all()
+
     def stop(self) -> None:
         """End the capture in order; called again, by force. For any thread, and for a signal handler."""
         self._stopped = True
@@ -283,6 +333,7 @@ class Live:
         if self._concluded:
             return
         self._concluded = True
+        self._meet(0)
         self._waiting.discard()
         try:
             status = self._child.end()
@@ -324,12 +375,15 @@ class Live:
 class LiveRecords(Records):
     """The frames of a running capture, numbered from 1; each is kept before it is given."""
 
-    def __init__(self, live: Live, waiting: _Waiting, writer: FrameWriter | None) -> None:
+    def __init__(
+        self, live: Live, waiting: _Waiting, writer: FrameWriter | None, marker: Marker | None = None
+    ) -> None:
         # The program sends a file header, at the latest with its first frame: what it is shows itself then.
         super().__init__(Octets(cast(BinaryIO, waiting), live.interface, False), "pcapng")
         self._live = live
         self._waiting = waiting
         self._writer = writer
+        self._marker = marker
         self._inner: Records | None = None
         self._over = False
 
@@ -339,8 +393,12 @@ class LiveRecords(Records):
             return self._finish()
         inner = self._inner
         assert inner is not None
-        if not inner.advance():
-            return self._finish()
+        while True:
+            if not inner.advance():
+                return self._finish()
+            if self._marker is None or not (number := self._marker.number_in(inner)):
+                break
+            self._live._meet(number)
         self.block = inner.block
         self.offset = inner.offset
         self.captured = inner.captured

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-import zlib
 from typing import BinaryIO
 
+from analyzer.capture.compression import MAGIC_OCTETS, CompressedOctets, is_compressed
 from analyzer.capture.formats import refusal
 from analyzer.capture.pcap import FILE_HEADER_OCTETS, PCAP_MAGICS, PcapRecords
 from analyzer.capture.pcapng import PCAPNG_MAGIC, SECTION_HEADER_OCTETS, PcapngRecords
 from analyzer.capture.records import Records
+from analyzer.capture.snoop import SNOOP_HEADER_OCTETS, SNOOP_MAGIC, SnoopRecords
 from analyzer.capture.source import (
-    GZIP_MAGIC,
-    GzipOctets,
     Octets,
+    SourceFault,
+    SourceRefusal,
     octets_of_path,
     octets_of_standard_input,
     reason_of,
@@ -24,54 +25,64 @@ from analyzer.text import say
 __all__ = ["open_capture", "open_stream"]
 
 
-def open_capture(path: str | os.PathLike[str]) -> Records:
+def open_capture(path: str | os.PathLike[str], decompress_limit: int | None = None) -> Records:
     """The records of the capture at `path`, before the first; `-` is standard input.
 
-    A file and a FIFO do alike. Raises InputError where it cannot be opened or read, CaptureFormatError where
+    A file and a FIFO do alike. decompress_limit: the most octets that a compressed capture may expand to; 0 is
+    any number, None is 256 MiB or 200 times what was read of it, whichever is more. Past it the reading stops as
+    at a capture that was cut off. Raises InputError where it cannot be opened or read, CaptureFormatError where
     it is no capture or its file header is broken.
     """
     octets = octets_of_standard_input() if os.fspath(path) == "-" else octets_of_path(path)
     file = octets.file()
-    records = _records(octets)
+    records = _records(octets, decompress_limit)
     records.file = file
     return records
 
 
-def open_stream(stream: BinaryIO, name: str) -> Records:
+def open_stream(stream: BinaryIO, name: str, decompress_limit: int | None = None) -> Records:
     """The records of a capture that comes from `stream`: anything with `read(n)`, short reads allowed.
 
     name: what messages call it. The stream is never seeked, and it stays open: its opener closes it.
-    Raises InputError or CaptureFormatError, as `open_capture` does.
+    decompress_limit: as for `open_capture`. Raises InputError or CaptureFormatError, as `open_capture` does.
     """
-    return _records(Octets(stream, name, False))
+    return _records(Octets(stream, name, False), decompress_limit)
 
 
-def _records(octets: Octets) -> Records:
+def _records(octets: Octets, decompress_limit: int | None) -> Records:
     try:
-        return _recognised(octets)
+        return _recognised(octets, decompress_limit)
     except BaseException:
         octets.close()
         raise
 
 
-def _recognised(octets: Octets) -> Records:
+def _recognised(octets: Octets, decompress_limit: int | None) -> Records:
+    compressed: CompressedOctets | None = None
     try:
-        if octets.peek(2) == GZIP_MAGIC:
-            octets = GzipOctets(octets)
+        if is_compressed(octets.peek(MAGIC_OCTETS)):
+            octets = compressed = CompressedOctets(octets, decompress_limit)
         magic = octets.peek(4)
         if magic in PCAP_MAGICS:
             header_octets, capture_format = FILE_HEADER_OCTETS, "pcap"
         elif magic == PCAPNG_MAGIC:
             header_octets, capture_format = SECTION_HEADER_OCTETS, "pcapng"
+        elif octets.peek(len(SNOOP_MAGIC)) == SNOOP_MAGIC:
+            header_octets, capture_format = SNOOP_HEADER_OCTETS, "snoop"
         else:
-            raise refusal(octets.held(), octets.name)
+            raise refusal(octets.held(), octets.name, compressed.compression if compressed else "")
         header = octets.peek(header_octets)
-    except (EOFError, zlib.error) as error:
+    except SourceRefusal as error:
+        raise CaptureFormatError(
+            say("{path} cannot be read: {reason}", path=octets.name, reason=str(error))
+        ) from error
+    except SourceFault as error:
         raise CaptureFormatError(
             say(
-                "{path} is a damaged gzip file ({reason}): copy it again",
+                "{path} is a damaged {compression} file ({reason}): copy it again",
                 path=octets.name,
-                reason=reason_of(error),
+                compression=compressed.compression if compressed else "",
+                reason=str(error),
             )
         ) from error
     except OSError as error:
@@ -92,4 +103,6 @@ def _recognised(octets: Octets) -> Records:
                 format=capture_format,
             )
         )
-    return PcapRecords(octets) if capture_format == "pcap" else PcapngRecords(octets)
+    if capture_format == "pcap":
+        return PcapRecords(octets)
+    return PcapngRecords(octets) if capture_format == "pcapng" else SnoopRecords(octets)

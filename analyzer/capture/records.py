@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from types import TracebackType
 from typing import Final
 
 from librt.strings import read_i64_be, read_i64_le
 from mypy_extensions import i64, mypyc_attr
 
-from analyzer.capture.source import BLOCK_OCTETS, Octets, reason_of
+from analyzer.capture.source import BLOCK_OCTETS, Octets, SourceFault, reason_of
 from analyzer.capture.stored_file import StoredFile
 from analyzer.text import say
 
@@ -53,7 +52,7 @@ class Records:
     link_type: the LINKTYPE_ number of this frame's interface.
     frame: the frame's number, from 1, as Wireshark counts; pcapng blocks that Wireshark numbers although
         they hold no packet (journal entries, system calls, custom blocks) leave a gap.
-    format: "pcap" or "pcapng".
+    format: "pcap", "pcapng" or "snoop".
     truncated: the reading stopped before a clean end: cut off, damaged, or the source failed.
     warnings: a sentence for whatever stopped or marred the reading.
     link_types: the LINKTYPE_ numbers declared so far, in order, each once.
@@ -73,7 +72,7 @@ class Records:
         self.frame: i64 = 0
         self.format: str = capture_format
         self.truncated: bool = False
-        self.warnings: list[str] = []
+        self.warnings: list[str] = octets.warnings
         self.link_types: list[int] = []
         self.lost: int | None = None
         self.file: StoredFile | None = None
@@ -173,7 +172,7 @@ class Records:
             return b""
         try:
             piece = self._octets.read(BLOCK_OCTETS)
-        except (OSError, EOFError, zlib.error) as error:
+        except (OSError, SourceFault) as error:
             self._failure = say("reading stopped: {reason}", reason=reason_of(error))
             piece = b""
         if not piece:

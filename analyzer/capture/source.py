@@ -1,4 +1,4 @@
-"""The octets of a capture, in order, from a path, standard input or any stream; gzip is undone here.
+"""The octets of a capture, in order, from a path, standard input or any stream.
 
 Nothing here seeks, so a pipe does as well as a file, and a read gives what is there rather than wait for a
 whole block, so a capture that is still being written can be followed.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import zlib
 from collections.abc import Callable
 from typing import BinaryIO, Final
 
@@ -16,20 +15,33 @@ from analyzer.capture.stored_file import StoredFile
 from analyzer.errors import InputError
 from analyzer.text import inert, say
 
-__all__ = ["BLOCK_OCTETS", "GZIP_MAGIC", "GzipOctets", "Octets", "octets_of_path", "octets_of_standard_input"]
+__all__ = [
+    "BLOCK_OCTETS",
+    "Octets",
+    "SourceFault",
+    "SourceRefusal",
+    "octets_of_path",
+    "octets_of_standard_input",
+    "reason_of",
+]
 
 BLOCK_OCTETS: Final = 1 << 20
 """The most octets one read asks for."""
 
-GZIP_MAGIC: Final = b"\x1f\x8b"
-"""The first octets of every gzip member (RFC 1952, 2.3.1)."""
 
-_COMPRESSED_OCTETS: Final = 1 << 18
-_GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
+class SourceFault(Exception):
+    """The octets end too early or are damaged; it says why. It never leaves `capture`."""
+
+
+class SourceRefusal(SourceFault):
+    """The octets may be sound, and are not read on all the same; it says what to do."""
 
 
 class Octets:
-    """The octets of one stream, with a look ahead at the first of them."""
+    """The octets of one stream, with a look ahead at the first of them.
+
+    warnings: sentences about what marred the stream without stopping it.
+    """
 
     def __init__(self, stream: BinaryIO, name: str, owned: bool) -> None:
         """
@@ -42,6 +54,7 @@ class Octets:
         self._owned: bool = owned
         self._read: Callable[[int], bytes | None] = getattr(stream, "read1", stream.read)
         self._held: bytes = b""
+        self.warnings: list[str] = []
 
     def peek(self, count: int) -> bytes:
         """The next `count` octets, fewer only at the end; they are still there for `read`."""
@@ -59,7 +72,7 @@ class Octets:
     def read(self, most: int) -> bytes:
         """Some octets, `most` unless more were read ahead; `b""` at the end.
 
-        Raises OSError, EOFError (ends inside a gzip member) or zlib.error.
+        Raises OSError or SourceFault.
         """
         if self._held:
             piece = self._held
@@ -85,44 +98,6 @@ class Octets:
         if piece is None:
             raise BlockingIOError(say("the stream has nothing to read yet and does not wait"))
         return piece
-
-
-class GzipOctets(Octets):
-    """The octets inside a gzip stream of any number of members (RFC 1952), checksums checked.
-
-    What was inflated before a fault is handed on; the fault is raised by the read after it. Zero octets
-    between or after members are padding, as `gzip -d` takes them.
-    """
-
-    def __init__(self, compressed: Octets) -> None:
-        super().__init__(compressed._stream, compressed.name, compressed._owned)
-        self._compressed: Octets = compressed
-        self._pending: bytes = b""
-        self._member = zlib.decompressobj(_GZIP_WINDOW)
-        self._inside: bool = False
-
-    def _more(self, most: int) -> bytes:
-        while True:
-            if not self._pending:
-                self._pending = self._compressed.read(_COMPRESSED_OCTETS)
-                if not self._pending:
-                    if self._inside:
-                        raise EOFError(say("it ends inside its gzip stream"))
-                    return b""
-            if not self._inside:
-                self._pending = self._pending.lstrip(b"\0")
-                if not self._pending:
-                    continue
-                self._member = zlib.decompressobj(_GZIP_WINDOW)
-                self._inside = True
-            piece = self._member.decompress(self._pending, most)
-            if self._member.eof:
-                self._pending = self._member.unused_data
-                self._inside = False
-            else:
-                self._pending = self._member.unconsumed_tail
-            if piece:
-                return piece
 
 
 def octets_of_path(path: str | os.PathLike[str]) -> Octets:

@@ -27,10 +27,12 @@ class StoredFile:
         return self._stream.tell()
 
     def change(self, name: str) -> str | None:
-        """A sentence on how the file has changed since it was opened; None where it has not.
+        """A sentence on how the file has changed since it was opened; None where it has not, or is closed by now.
 
         name: what the sentence calls it.
         """
+        if self._stream.closed:
+            return None
         now = os.fstat(self._stream.fileno())
         if now.st_size < self.size:
             return say(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +10,18 @@ from typing import TextIO, cast
 
 import click
 
-from analyzer.text import say
+from analyzer.text import inert, say
 
-__all__ = ["Command", "Interrupted", "OutputFault", "ReaderGone", "complain", "output_told_apart", "warn"]
+__all__ = [
+    "Command",
+    "Interrupted",
+    "OutputFault",
+    "ReaderGone",
+    "complain",
+    "decompress_limit",
+    "output_told_apart",
+    "warn",
+]
 
 
 class ReaderGone(Exception):
@@ -76,6 +86,34 @@ class Command(click.Command):
         except KeyboardInterrupt as error:
             raise Interrupted from error
         return answer
+
+
+class _Size(click.ParamType[int]):
+    """Octets: a number, perhaps with K, M, G or T for powers of 1024; `none` is 0, which is no limit."""
+
+    name = "size"
+
+    def convert(self, value: object, parameter: click.Parameter | None, context: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        text = str(value).strip()
+        if text.lower() == "none":
+            return 0
+        found = _SIZE.fullmatch(text)
+        if found is None:
+            self.fail(say("{size} is no size: write 500M, 2G or none", size=inert(text)), parameter, context)
+        return int(found[1]) << (10 * " KMGT".index((found[2] or " ").upper()))
+
+
+_SIZE = re.compile(r"([0-9]{1,15})(?:([KMGT])(?:i?B)?)?", re.ASCII | re.IGNORECASE)
+
+decompress_limit = click.option(
+    "--decompress-limit",
+    type=_Size(),
+    metavar="SIZE",
+    help="What a compressed capture may expand to, as 2G or none; default: 256 MiB or 200 times its size.",
+)
+"""The option of the commands that read a stored capture."""
 
 
 def complain(sentence: str) -> None:

@@ -11,7 +11,7 @@ import signal
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Final
@@ -208,16 +208,20 @@ def _show(following: Following, ascii_only: bool, speed: float = 0.0) -> None:
 
     ladder = GrowingLadder(style_of(sys.stdout, os.environ, ascii_only=ascii_only))
     began, first_time_ns = time.monotonic(), 0
-    for sighting in following:
+
+    def show(time_ns: int, lines: Iterable[str]) -> None:
         if speed:
-            first_time_ns = first_time_ns or sighting.time_ns
-            due = began + (sighting.time_ns - first_time_ns) / SECOND_NS / speed
+            due = began + (time_ns - first_time_ns) / SECOND_NS / speed
             time.sleep(max(0.0, due - time.monotonic()))
-        segment = sighting.segment
-        lines = list(ladder.connection_lines(sighting.connection, segment)) if sighting.new else []
-        lines += ladder.segment_lines(sighting.number, segment)
         sys.stdout.write("".join(f"{line}\n" for line in lines))
         sys.stdout.flush()
+
+    following.on_error = lambda number, error: show(error.time_ns, ladder.error_lines(number, error))
+    for sighting in following:
+        first_time_ns = first_time_ns or sighting.time_ns
+        segment = sighting.segment
+        lines = list(ladder.connection_lines(sighting.connection, segment)) if sighting.new else []
+        show(sighting.time_ns, [*lines, *ladder.segment_lines(sighting.number, segment)])
 
 
 def _conclude(trace: Trace, ascii_only: bool) -> None:

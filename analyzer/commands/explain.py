@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from analyzer.commands.base import Command, warn
+from analyzer.commands.base import Command, decompress_limit, warn
 from analyzer.errors import DissectionError
 
 __all__ = ["command"]
@@ -19,8 +19,17 @@ __all__ = ["command"]
 @click.argument("capture", type=click.Path())
 @click.argument("frame", type=click.IntRange(min=1))
 @click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
+@click.option("--wireshark", is_flag=True, help="Give the notes of Wireshark 4.0.17, also where it errs.")
 @click.option("--no-dissection", is_flag=True, help="Leave out what Wireshark (tshark) makes of the frame.")
-def command(capture: str, frame: int, ascii_only: bool, no_dissection: bool) -> None:
+@decompress_limit
+def command(
+    capture: str,
+    frame: int,
+    ascii_only: bool,
+    wireshark: bool,
+    no_dissection: bool,
+    decompress_limit: int | None,
+) -> None:
     """Explain the TCP segment in one frame of CAPTURE, counted from 1 as in Wireshark.
 
     Shows what the segment does and why, what came before it and what answers it, its header field by field,
@@ -30,7 +39,7 @@ def command(capture: str, frame: int, ascii_only: bool, no_dissection: bool) -> 
     from analyzer.report.explanation import dissection_lines, explanation_lines
     from analyzer.report.terminal import finish, style_of
 
-    explanation = explain(capture, frame)
+    explanation = explain(capture, frame, wireshark=wireshark, decompress_limit=decompress_limit)
     for warning in explanation.capture.warnings:
         warn(warning)
     style = style_of(sys.stdout, os.environ, ascii_only=ascii_only)

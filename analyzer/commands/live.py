@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from analyzer.capture.live import Live
     from analyzer.pipeline import Following
     from analyzer.report.live import GrowingLadder
+    from analyzer.trace.model import IcmpError
 
 __all__ = ["command"]
 
@@ -155,6 +156,13 @@ def _show(
     headed: set[int] = set()
     unfinished: set[int] = set()
     write = sys.stdout.write
+
+    def show_error(number: int, error: IcmpError) -> None:
+        if not hidden and number in headed:
+            write("".join(f"{line}\n" for line in ladder.error_lines(number, error)))
+            sys.stdout.flush()
+
+    following.on_error = show_error
     for seen, sighting in enumerate(following, 1):
         now = int(time.monotonic())
         if now != second and not hidden:

@@ -82,7 +82,7 @@ def name_of(capture: str) -> str:
     if capture == "-":
         return "stdin"
     name = os.path.basename(capture)
-    for ending in (".gz", ".pcap", ".pcapng", ".cap"):
+    for ending in (".gz", ".zst", ".lz4", ".xz", ".bz2", ".pcap", ".pcapng", ".cap", ".snoop"):
         if name.lower().endswith(ending) and len(name) > len(ending):
             name = name[: -len(ending)]
     return name

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from analyzer.commands import COMMANDS
-from analyzer.commands.base import Command, warn
+from analyzer.commands.base import Command, decompress_limit, warn
 from analyzer.commands.output import PICTURES, draw, name_of, say_what_is_left, write_text
 from analyzer.commands.progress import reading
 from analyzer.commands.version import show_version
@@ -83,8 +83,10 @@ class _Show(Command):
     metavar="COUNT",
     help="How many connections are held in memory at most; of more, half are folded to counts; default: a million.",
 )
+@click.option("--wireshark", is_flag=True, help="Give the notes of Wireshark 4.0.17, also where it errs.")
 @click.option("-Y", "--display-filter", metavar="FILTER", help="Only the frames that match it; needs tshark.")
 @click.option("--dissect", is_flag=True, help="Say with tshark what payloads mean, instead of quoting them.")
+@decompress_limit
 @click.option(
     "--version",
     is_flag=True,
@@ -106,10 +108,12 @@ def command(
     images: int | None,
     as_lines: bool,
     hold: int | None,
+    wireshark: bool,
     display_filter: str | None,
     dissect: bool,
+    decompress_limit: int | None,
 ) -> None:
-    """Show what TCP does in CAPTURE: a pcap or pcapng file, also gzip-compressed; "-" is standard input.
+    """Show what TCP does in CAPTURE: a pcap, pcapng or snoop file, also compressed; "-" is standard input.
 
     Prints every TCP connection with its handshake, data and close, and the states of both endpoints segment by
     segment; then draws each as a sequence diagram.
@@ -131,10 +135,17 @@ def command(
                     "--stream goes with no other form of output, no --connection and no --dissect: choose one"
                 )
             )
-        _write_lines(capture, display_filter, hold)
+        _write_lines(capture, display_filter, wireshark, decompress_limit, hold)
         return
     with reading() as watch:
-        trace = analyze(capture, display_filter, hold=hold, watch=watch)
+        trace = analyze(
+            capture,
+            display_filter,
+            wireshark=wireshark,
+            decompress_limit=decompress_limit,
+            hold=hold,
+            watch=watch,
+        )
     for warning in trace.capture.warnings:
         warn(warning)
     count = len(numbers) or len(trace)
@@ -173,13 +184,22 @@ def command(
         say_what_is_left(len(drawn), count)
 
 
-def _write_lines(capture: str, display_filter: str | None, hold: int) -> None:
+def _write_lines(
+    capture: str, display_filter: str | None, wireshark: bool, decompress_limit: int | None, hold: int
+) -> None:
     """Each connection as soon as it has ended; what was written stays written, whatever comes after."""
     from analyzer.pipeline import stream
     from analyzer.report.document import capture_line, connection_line
 
     with reading() as watch:
-        streaming = stream(capture, display_filter, hold=hold, watch=watch)
+        streaming = stream(
+            capture,
+            display_filter,
+            wireshark=wireshark,
+            decompress_limit=decompress_limit,
+            hold=hold,
+            watch=watch,
+        )
         for connection in streaming:
             sys.stdout.write(connection_line(connection) + "\n")
             sys.stdout.flush()

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import codecs
 import unicodedata
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
+from operator import attrgetter
 from typing import Final, NamedTuple
 
-from analyzer.diagram.model import Arrow, Band, Diagram, Fold, Lifeline, Phase, Row
+from analyzer.diagram.model import Arrow, Band, Diagram, Fold, Lifeline, Notice, Phase, Row
 from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import NOTES, RETRANSMISSIONS
 from analyzer.text import inert, say
-from analyzer.trace.model import Connection, EndpointAddress, Segment
+from analyzer.trace.model import Connection, EndpointAddress, IcmpError, Segment
 
 __all__ = ["ROW_LIMIT", "excerpt", "lay_out"]
 
@@ -94,8 +96,11 @@ def lay_out(
     `summaries` tells by frame what a payload says; it stands in the place of the payload's excerpt.
     """
     segments = connection.segments
+    errors = connection.icmp_errors
     limits = phase_limits(connection, segments)
-    stretches = fold_runs(importance(segments), limits) if fold else [Stretch(0, len(segments), False)]
+    stretches = [Stretch(0, len(segments), False)]
+    if fold:
+        stretches = fold_runs(importance(segments, beside(errors, segments)), limits)
     start = connection.first_time_ns
     rows: list[Row] = []
     for stretch in stretches:
@@ -105,6 +110,10 @@ def lay_out(
         else:
             for place in range(stretch.first, stretch.end):
                 rows.append(arrow(segments[place], start, phase_of(place, limits), summaries))
+    for error in errors:
+        place = sum(_first_frame(row) < error.frame for row in rows)
+        phase = rows[max(place - 1, 0)].phase if rows else "data"
+        rows.insert(place, notice(error, start, phase))
     client_state, server_state = connection.client_state, connection.server_state
     client_before = segments[0].client_state[0] if segments else client_state
     server_before = segments[0].server_state[0] if segments else server_state
@@ -187,13 +196,24 @@ def phase_of(place: int, limits: tuple[int, int]) -> Phase:
     return "data" if place < limits[1] else "close"
 
 
-def importance(segments: Iterable[Segment]) -> bytearray:
+def _first_frame(row: Row) -> int:
+    return row.first_frame if isinstance(row, Fold) else row.frame
+
+
+def beside(errors: Sequence[IcmpError], segments: Sequence[Segment]) -> frozenset[int]:
+    """The frames that get a row of their own because of an error: the one it answers, the one after it."""
+    answered = {error.answers for error in errors if error.answers is not None}
+    after = {bisect_left(segments, error.frame, key=attrgetter("frame")) for error in errors}
+    return frozenset(answered | {segments[place].frame for place in after if place < len(segments)})
+
+
+def importance(segments: Iterable[Segment], beside_errors: frozenset[int] = frozenset()) -> bytearray:
     """How much each segment matters."""
     matters = bytearray()
     seen: Counter[str] = Counter()
     for segment in segments:
         states = segment.client_state, segment.server_state
-        if any(before != after for before, after in states):
+        if segment.frame in beside_errors or any(before != after for before, after in states):
             matters.append(TURNING_POINT)
             continue
         kinds = [name for name in segment.labels if name not in ORDINARY_LABELS]
@@ -277,6 +297,14 @@ def arrow(segment: Segment, start_ns: int, phase: Phase, summaries: Mapping[int,
         retransmission=not RETRANSMISSION_NOTES.isdisjoint(segment.notes),
         reset="RST" in segment.flags.split(","),
     )
+
+
+def notice(error: IcmpError, start_ns: int, phase: Phase) -> Notice:
+    """The row of an ICMP error."""
+    text = say("ICMP {sender}: {text}", sender=inert(error.sender), text=error.text)
+    if error.answers is not None:
+        text = say("{text} (about frame {frame})", text=text, frame=error.answers)
+    return Notice(error.frame, error.time_ns - start_ns, text, phase)
 
 
 def folded(run: Sequence[Segment], start_ns: int, phase: Phase) -> Fold:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Arrow", "Band", "Diagram", "Fold", "Lifeline", "Phase", "Row"]
+__all__ = ["Arrow", "Band", "Diagram", "Fold", "Lifeline", "Notice", "Phase", "Row"]
 
 Phase = Literal["handshake", "data", "close"]
 
@@ -78,7 +78,20 @@ class Fold:
     noted: tuple[tuple[str, int], ...] = ()
 
 
-Row = Arrow | Fold
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What the network said about the connection, between two segments: no arrow, for neither end sent it.
+
+    `time_ns` counts from the connection's first segment. `text` says who says what about which frame.
+    """
+
+    frame: int
+    time_ns: int
+    text: str
+    phase: Phase
+
+
+Row = Arrow | Fold | Notice
 
 
 @dataclass(frozen=True, slots=True)

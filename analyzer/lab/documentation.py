@@ -2,7 +2,7 @@
 
     python -m analyzer.lab.documentation [--directory .]
 
-docs/ comes from the tables of the package; the picture of the gallery and the outputs shown in the README
+docs/ comes from the tables of the package; the pictures of the gallery and the outputs shown in the README
 come from running the tool on the sample captures.
 """
 
@@ -20,25 +20,48 @@ from typing import Final, NamedTuple
 
 import click
 
+from analyzer.check.editor_schema import editor_schema_text
+from analyzer.check.keys import Keys
+from analyzer.check.reference import check_page
+from analyzer.comparing import compare_captures
+from analyzer.diagram.comparison import ComparedDiagram, lay_out_comparison
 from analyzer.diagram.layout import lay_out
 from analyzer.errors import AnalyzerError, InputError, OutputError
 from analyzer.pipeline import analyze
+from analyzer.report.comparison_picture import save_comparison
+from analyzer.report.document import schema
 from analyzer.report.picture import save_pictures
-from analyzer.report.reference import names_page, states_page
+from analyzer.report.reference import encapsulations_page, names_page, states_page
 from analyzer.report.state_diagram import state_diagram
 from analyzer.text import inert, say
 
-__all__ = ["DOCUMENTS", "GALLERY", "Example", "examples", "refreshed", "run_example"]
+__all__ = [
+    "COMPARED",
+    "DOCUMENTS",
+    "GALLERY",
+    "Example",
+    "compared",
+    "examples",
+    "refreshed",
+    "run_example",
+    "write",
+]
 
 DOCUMENTS: Final[Mapping[str, Callable[[], str]]] = {
     "docs/states.svg": state_diagram,
     "docs/states.md": states_page,
     "docs/names.md": names_page,
+    "docs/check.md": lambda: check_page(Keys(schema())),
+    "analyzer/check/tcpanalyze-expect-1.schema.json": lambda: editor_schema_text(Keys(schema())),
+    "docs/encapsulations.md": encapsulations_page,
 }
 """File -> what makes its text. The same everywhere."""
 
 GALLERY: Final = {"echo": "captures/echo.pcap"}
 """Name of a picture in reports/gallery/ -> the capture whose first connection it shows."""
+
+COMPARED: Final = {"both-ends": ("captures/both-ends/client.pcap", "captures/both-ends/server.pcap")}
+"""Name of a picture in reports/gallery/ -> the two captures whose first pair of connections it shows."""
 
 _EXAMPLE: Final = re.compile(r"^```console\n\$ (?P<command>.+)\n(?P<output>(?:.*\n)*?)```$", re.MULTILINE)
 
@@ -97,7 +120,15 @@ def run_example(command: str, root: Path) -> str:
     return done.stdout
 
 
-def _write(path: Path, text: str) -> None:
+def compared(name: str, root: Path) -> ComparedDiagram:
+    """The diagram of a picture of `COMPARED`, with the captures of the checkout `root`."""
+    a, b = COMPARED[name]
+    comparison = compare_captures(root / a, root / b)
+    return lay_out_comparison(next(iter(comparison)), (a, b), comparison.tolerance_ns)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a page of the documentation. Raises `OutputError`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
@@ -111,10 +142,13 @@ def _write(path: Path, text: str) -> None:
 
 def _write_all(root: Path) -> None:
     for name, make in DOCUMENTS.items():
-        _write(root / name, make())
+        write(root / name, make())
     for name, capture in GALLERY.items():
         connection = analyze(root / capture)[0]
         for path in save_pictures(lay_out(connection), root / "reports" / "gallery", name, ["svg"]):
+            click.echo(inert(str(path)))
+    for name in COMPARED:
+        for path in save_comparison(compared(name, root), root / "reports" / "gallery", name, ["svg"]):
             click.echo(inert(str(path)))
     readme = root / "README.md"
     try:
@@ -124,7 +158,7 @@ def _write_all(root: Path) -> None:
         raise InputError(
             say("cannot read {path}: {reason}", path=inert(str(readme)), reason=reason)
         ) from error
-    _write(readme, refreshed(page, lambda command: run_example(command, root)))
+    write(readme, refreshed(page, lambda command: run_example(command, root)))
 
 
 @click.command()

@@ -13,6 +13,7 @@ from typing import Final
 
 from analyzer.lab.basics import EITHER_ORDERLY_CLOSE
 from analyzer.lab.namespace import Namespace
+from analyzer.lab.packets import forged_syn, icmp_error
 from analyzer.lab.promise import ConnectionPromise, Promise
 from analyzer.lab.relay import DELAY, LOST, SERVER_ADDRESS, SYN, Packet
 from analyzer.lab.stage import (
@@ -31,6 +32,7 @@ from analyzer.lab.stage import (
     own_machine,
     port_of,
     receive_all,
+    receive_exactly,
     two_machines,
 )
 from analyzer.text import say
@@ -44,6 +46,10 @@ FORGED = 8  # SYNs without cookies; half of them find room
 FORGED_WITH_COOKIES = 4
 LONG_WAY = 0.05  # seconds; two calls in a row are certainly closer together
 _TFO_CLIENT_AND_SERVER = 3
+ROUTER = "10.0.0.254"
+HOST_UNREACHABLE, FRAGMENTATION_NEEDED, PROHIBITED = 1, 4, 13  # RFC 792, RFC 1812 5.2.7.1
+NARROW = 1000  # octets of a packet that the link behind the router takes
+LONG_MESSAGE = b"0123456789" * 120
 
 
 def _unanswered(stage: Stage) -> Exchange:
@@ -56,6 +62,54 @@ def _unanswered(stage: Stage) -> Exchange:
         except OSError as error:
             return Exchange(stage.port, client_error=error_name(error))
     raise ConnectionError(say("somebody answered where nothing arrives"))
+
+
+class _Router:
+    """Refuses the first client, then the second for another reason, and takes no long packet from the third."""
+
+    def __init__(self, stage: Stage) -> None:
+        assert stage.way is not None
+        self._way = stage.way
+        self._clients: list[int] = []
+
+    def __call__(self, packet: Packet) -> float | None:
+        if not packet.from_client:
+            return DELAY
+        if packet.client_port not in self._clients:
+            self._clients.append(packet.client_port)
+        client = self._clients.index(packet.client_port)
+        if client == 0:
+            return self._refuse(packet, HOST_UNREACHABLE)
+        if client == 1:
+            return self._refuse(packet, PROHIBITED)
+        return self._refuse(packet, FRAGMENTATION_NEEDED) if len(packet.octets) > NARROW else DELAY
+
+    def _refuse(self, packet: Packet, code: int) -> float | None:
+        mtu = NARROW if code == FRAGMENTATION_NEEDED else 0
+        self._way.deliver(icmp_error(ROUTER, code, packet.octets, mtu), to_client=True)
+        return LOST
+
+
+def _unreachable(stage: Stage) -> Exchange:
+    assert stage.way is not None
+    stage.way.rule = _Router(stage)
+    errors = []
+    with listening(stage.port, stage.server) as listener:
+        for reason in ("The router knows no way to the server.", "The router forbids it."):
+            stage.tell(say(reason))
+            try:
+                connect(stage.port, stage.server, stage.client).close()
+            except OSError as error:
+                errors.append(error_name(error))
+        stage.tell(say("It lets a client through, over a link that takes no long packets."))
+        with connect(stage.port, stage.server, stage.client) as client, accept(listener) as connection:
+            client.sendall(LONG_MESSAGE)
+            message = receive_exactly(connection, len(LONG_MESSAGE))
+            client.shutdown(socket.SHUT_WR)
+            message += receive_all(connection)
+            connection.close()
+            client.recv(ANY_AMOUNT)
+    return Exchange(stage.port, message, client_error=", ".join(errors))
 
 
 def _half_open(stage: Stage) -> Exchange:
@@ -96,31 +150,10 @@ def _flood(stage: Stage, first: int, count: int) -> None:
     """SYNs from 10.66.0.`first` and the addresses after it, a moment apart."""
     assert stage.way is not None
     for number in range(first, first + count):
-        stage.way.deliver(_forged_syn(f"10.66.0.{number}", 40000 + number, stage.port), to_client=False)
+        stage.way.deliver(
+            forged_syn(f"10.66.0.{number}", 40000 + number, SERVER_ADDRESS, stage.port), to_client=False
+        )
         time.sleep(0.002)  # else the answers could come in another order
-
-
-def _forged_syn(source: str, source_port: int, port: int) -> bytes:
-    """An IPv4 packet with a SYN, its checksums right."""
-    addresses = socket.inet_aton(source) + socket.inet_aton(SERVER_ADDRESS)
-    options = struct.pack("!BBH", 2, 4, 1460)
-    segment = (
-        struct.pack("!HHLLBBHHH", source_port, port, 1000 * source_port, 0, 6 << 4, SYN, 65535, 0, 0)
-        + options
-    )
-    pseudo_header = addresses + struct.pack("!HH", socket.IPPROTO_TCP, len(segment))
-    segment = segment[:16] + struct.pack("!H", _checksum(pseudo_header + segment)) + segment[18:]
-    header = (
-        struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(segment), 0, 0x4000, 64, socket.IPPROTO_TCP, 0) + addresses
-    )
-    return header[:10] + struct.pack("!H", _checksum(header)) + header[12:] + segment
-
-
-def _checksum(octets: bytes) -> int:
-    total: int = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
 
 
 def _simultaneous_open(stage: Stage) -> Exchange:
@@ -204,6 +237,40 @@ SCENARIOS: Final = (
         fewest_segments=4,
         ground=two_machines,
         needs=("own network",),
+    ),
+    Scenario(
+        name="unreachable",
+        port=20023,
+        shows="A router on the way answers instead of the server: host unreachable, then "
+        "administratively prohibited; then it lets a client through, but no packet of its full length.",
+        look="The router's answer is no segment but an ICMP error, which quotes the segment that it is about. "
+        "connect() fails at once, and for another reason than in the scenario refused. In the third "
+        "connection a segment of 1200 octets does not fit the next link and must not be cut: "
+        "the router says what fits, and the client sends the same octets again in two segments. That "
+        "is path MTU discovery.",
+        perform=_unreachable,
+        expected=Exchange(0, LONG_MESSAGE, client_error="EHOSTUNREACH, EHOSTUNREACH"),
+        promise=Promise(
+            (
+                ConnectionPromise(("unanswered",), ("none",), None, errors=frozenset({"host-unreachable"})),
+                ConnectionPromise(
+                    ("unanswered",), ("none",), None, errors=frozenset({"administratively-prohibited"})
+                ),
+                ConnectionPromise(
+                    ("complete",),
+                    EITHER_ORDERLY_CLOSE,
+                    "client",
+                    ("client",),
+                    lengths=frozenset({len(LONG_MESSAGE)}),
+                    errors=frozenset({"fragmentation-needed"}),
+                ),
+            ),
+            skipped={"ICMP": 3},
+        ),
+        fewest_segments=15,
+        ground=two_machines,
+        needs=("own network",),
+        capture_filter="tcp port {port} or icmp",
     ),
     Scenario(
         name="half-open",

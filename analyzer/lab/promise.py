@@ -30,6 +30,7 @@ class ConnectionPromise:
     notes      notes that occur at least once
     lengths    payload lengths that occur
     longest    the most octets that one segment carries
+    errors     kinds of ICMP errors that occur
     times      how many connections in a row are like this; None: one or more
     """
 
@@ -41,6 +42,7 @@ class ConnectionPromise:
     notes: frozenset[str] = frozenset()
     lengths: frozenset[int] = frozenset()
     longest: int | None = None
+    errors: frozenset[str] = frozenset()
     times: int | None = 1
 
 
@@ -116,6 +118,7 @@ def _faults(wanted: ConnectionPromise, found: Connection) -> Iterator[str]:
     for what, missing in (
         (say("label"), wanted.labels - labels),
         (say("note"), wanted.notes - found.notes.keys()),
+        (say("ICMP error"), wanted.errors - {error.kind for error in found.icmp_errors}),
     ):
         for name in sorted(missing):
             yield say("the {what} {name} was promised and does not occur", what=what, name=name)

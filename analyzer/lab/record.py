@@ -9,13 +9,13 @@ import io
 import os
 import shutil
 import sysconfig
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from analyzer.capture.children import temporary_folder
 from analyzer.capture.live import Live, open_live
 from analyzer.errors import AnalyzerError, InputError, OutputError, UsageError
 from analyzer.lab.promise import keep_promise
@@ -57,7 +57,9 @@ def record(
     """
     if port is not None and not 1 <= port <= 65535:
         raise UsageError(say("{port} is not a port: a port is a number from 1 to 65535.", port=port))
-    with tempfile.TemporaryDirectory(prefix="tcpanalyze-") as folder:
+    path = Path(directory) / scenario.file_name
+    document_path = path.with_suffix(".json")
+    with temporary_folder(*(str(_unfinished(kept)) for kept in (path, document_path))) as folder:
         trial = Path(folder, scenario.file_name)
         with performing(scenario, port, tell, write=trial, find_program=find_program) as live:
             while live.records.advance():
@@ -70,12 +72,10 @@ def record(
                 say("The capture on {interface} failed: {what}.", interface=live.interface, what=faults[0])
             )
         keep_promise(scenario.promise, analyze(trial))
-        octets = trial.read_bytes()
-    path = Path(directory) / scenario.file_name
-    _write_whole(path, octets)
-    document = io.StringIO()
-    write_document(analyze(path), document)
-    _write_whole(path.with_suffix(".json"), document.getvalue().encode())
+        _write_whole(path, trial.read_bytes())
+        document = io.StringIO()
+        write_document(analyze(path), document)
+        _write_whole(document_path, document.getvalue().encode())
     return path
 
 
@@ -171,8 +171,12 @@ def _wait_until_complete(scenario: Scenario, live: Live) -> None:
             frames, since = int(live.records.frame), now
 
 
+def _unfinished(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+
+
 def _write_whole(path: Path, octets: bytes) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    unfinished = _unfinished(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -47,13 +47,14 @@ _ENDS = struct.Struct("!HHLL")  # ports, sequence number, acknowledgement number
 
 
 class Packet(NamedTuple):
-    """A TCP segment on its way."""
+    """A TCP segment on its way. octets: the IP packet that carries it."""
 
     from_client: bool
     client_port: int
     flags: int
     seq: int
     length: int
+    octets: bytes = b""
 
 
 Rule = Callable[[Packet], float | None]
@@ -67,6 +68,8 @@ class Relay:
         self.client = client
         self.server = server
         self.rule: Rule = lambda packet: DELAY
+        self.rewrite: Callable[[bytes, bool], bytes] = lambda octets, from_client: octets
+        """What becomes of an IP packet with a TCP segment on its way, as in a router that translates addresses."""
         self.instead_of_client: Callable[[bytes], None] | None = None
         """Takes what is sent to the client, whose kernel then never learns of it."""
         self._devices: list[int] = []  # the client's, the server's
@@ -129,6 +132,7 @@ class Relay:
                 if delay is not None:
                     self._count += 1
                     other = self._devices[1 if from_client else 0]
+                    octets = self.rewrite(octets, from_client)
                     heapq.heappush(self._under_way, (time.monotonic() + delay, self._count, other, octets))
 
 
@@ -149,6 +153,5 @@ def _parse(octets: bytes, from_client: bool) -> Packet | None:
     source, destination, seq, _ = _ENDS.unpack_from(octets, start)
     header = octets[start + 12] >> 4 << 2
     total = int.from_bytes(octets[2:4], "big")
-    return Packet(
-        from_client, source if from_client else destination, octets[start + 13], seq, total - start - header
-    )
+    client_port = source if from_client else destination
+    return Packet(from_client, client_port, octets[start + 13], seq, total - start - header, octets)

@@ -19,7 +19,7 @@ __all__ = ["SCENARIOS", "find_scenario"]
 
 _ORDER = (
     *("echo", "four-way", "hello", "thanks", "messages", "clients", "download", "by-hand", "framing"),
-    *("refused", "unanswered", "half-open", "address-in-use", "reset", "half-close"),
+    *("refused", "unanswered", "unreachable", "half-open", "address-in-use", "reset", "half-close"),
     *("simultaneous-close", "simultaneous-open", "keep-alive", "zero-window", "loss"),
     *("fast-open", "ipv6", "udp"),
 )

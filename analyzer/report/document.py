@@ -7,6 +7,7 @@ written connection by connection, so that it never has to fit into memory as a w
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Iterator
 from typing import Any, Final, TextIO
 
@@ -20,6 +21,7 @@ from analyzer.trace.model import (
     EndpointOptions,
     Folded,
     Handshake,
+    IcmpError,
     Segment,
     Trace,
 )
@@ -83,19 +85,20 @@ def schema() -> dict[str, Any]:
 
     That of a line of `--stream` is in it: `$defs/line`.
     """
-    from importlib.resources import files
-
-    text = files("analyzer.report").joinpath("tcpanalyze-1.schema.json").read_text("utf-8")
-    loaded: dict[str, Any] = json.loads(text)
+    # importlib.resources would take longer to load than `check` takes for a small capture.
+    with open(os.path.join(os.path.dirname(__file__), "tcpanalyze-1.schema.json"), encoding="utf-8") as file:
+        loaded: dict[str, Any] = json.load(file)
     return loaded
 
 
 def _parts(connection: Connection, segments: bool) -> Iterator[str]:
-    """The members of a connection as text."""
+    """The members of a connection as text. Its segments are read first: what is said of errors needs them."""
+    lines = (
+        ",\n    ".join([_encode(_segment(segment)) for segment in connection.segments]) if segments else ""
+    )
     for key, value in _connection(connection, segments=False).items():
         yield f'"{key}": {_encode(value)}'
     if segments:
-        lines = ",\n    ".join([_encode(_segment(segment)) for segment in connection.segments])
         yield f'"segments": [\n    {lines}]' if lines else '"segments": []'
 
 
@@ -115,6 +118,8 @@ def _capture(capture: Capture) -> dict[str, Any]:
         "warnings": list(capture.warnings),
         "lost_frames": capture.lost_frames,
         "display_filter": capture.display_filter,
+        "icmp_errors_elsewhere": dict(capture.icmp_errors_elsewhere),
+        "notes_by": capture.notes_by,
         "folded": None if capture.folded is None else _folded(capture.folded),
     }
 
@@ -131,7 +136,7 @@ def _folded(folded: Folded) -> dict[str, Any]:
 
 
 def _connection(connection: Connection, segments: bool) -> dict[str, Any]:
-    described = {
+    described: dict[str, Any] = {
         "id": connection.id,
         "client": _endpoint(connection.client),
         "server": _endpoint(connection.server),
@@ -151,6 +156,8 @@ def _connection(connection: Connection, segments: bool) -> dict[str, Any]:
         "conn_state": connection.conn_state,
         "history": connection.history,
         "notes": dict(connection.notes),
+        "icmp_errors": [_error(error) for error in connection.icmp_errors],
+        "icmp_error_count": connection.icmp_error_count,
     }
     if segments:
         described["segments"] = [_segment(segment) for segment in connection.segments]
@@ -220,6 +227,20 @@ def _close(close: Close) -> dict[str, Any]:
         "frames": list(close.frames),
         "time_wait": list(close.time_wait),
         "data_lost": close.data_lost,
+    }
+
+
+def _error(error: IcmpError) -> dict[str, Any]:
+    return {
+        "frame": error.frame,
+        "time_ns": error.time_ns,
+        "sender": error.sender,
+        "kind": error.kind,
+        "text": error.text,
+        "about": error.about,
+        "seq": error.seq,
+        "answers": error.answers,
+        "mtu": error.mtu,
     }
 
 

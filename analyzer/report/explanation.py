@@ -18,13 +18,15 @@ from analyzer.text import say
 from analyzer.trace.explanation import Explanation
 from analyzer.trace.model import Segment, Side
 from analyzer.trace.neighbours import octets_of_sequence
-from analyzer.trace.sentences import label_reason
+from analyzer.trace.sentences import error_sentence, label_reason
 from analyzer.wire.fields import FLAGS, TCP_FIELDS, Field
+from analyzer.wire.icmp import ERROR_KINDS
 from analyzer.wire.option_list import Option
 
 __all__ = ["dissection_lines", "explanation_lines"]
 
 LABELS_BY_NAME: Final = {label.name: label for label in LABELS}
+KIND_MEANINGS: Final = {(version, kind.name): kind.meaning for (version, _, _), kind in ERROR_KINDS.items()}
 NOTES_BY_NAME: Final = {note.name: note for note in NOTES}
 
 OCTETS_IN_ROW: Final = 16
@@ -58,6 +60,7 @@ def explanation_lines(explanation: Explanation, style: Style) -> Iterator[str]:
     style = Style(min(style.width, READABLE_WIDTH), style.colour, style.ascii)
     yield from _title(explanation, style)
     for heading, section in (
+        (_error_heading(explanation), _error(explanation, style)),
         (say("What it does"), _doing(explanation, style)),
         (say("States"), _states(explanation, style)),
         (say("Around it"), _around(explanation, style)),
@@ -130,6 +133,38 @@ def _title(explanation: Explanation, style: Style) -> Iterator[str]:
     yield from _table(rows, style, indent=0)
 
 
+def _error_heading(explanation: Explanation) -> str:
+    error = explanation.error
+    return "" if error is None else say("The ICMP error in frame {frame}", frame=error.frame)
+
+
+def _error(explanation: Explanation, style: Style) -> Iterator[str]:
+    error = explanation.error
+    if error is None:
+        return iter(())
+    version = 6 if ":" in error.sender else 4
+    later = error.time_ns - explanation.segment.time_ns
+    return _table(
+        [
+            (
+                say("says"),
+                [error_sentence(explanation.connection, error), say(KIND_MEANINGS[version, error.kind])],
+            ),
+            (say("after"), [duration(later)]),
+            (
+                say("states"),
+                [
+                    say(
+                        "unchanged: a capture does not show what an endpoint makes of it, and it may be forged "
+                        "(RFC 5927)"
+                    )
+                ],
+            ),
+        ],
+        style,
+    )
+
+
 def _doing(explanation: Explanation, style: Style) -> Iterator[str]:
     segment = explanation.segment
     rows = [(LABELS_BY_NAME[name].shown, [label_reason(name, segment)]) for name in segment.labels]
@@ -172,11 +207,20 @@ def _around(explanation: Explanation, style: Style) -> Iterator[str]:
     if answer is not None:
         rows.append((say("answered by"), [_mention(answer, answer.time_ns - segment.time_ns, "after")]))
     elif octets_of_sequence(segment):
-        rows.append((say("answered by"), [say("nothing in this capture")]))
+        rows.append((say("answered by"), [say("no segment in this capture")]))
     else:
         rows.append(
             (say("answered by"), [say("nothing: it takes no sequence number, so nobody acknowledges it")])
         )
+    for error in explanation.connection.icmp_errors:
+        if error.answers == segment.frame:
+            text = say(
+                "frame {frame}, {time} later: {error}",
+                frame=error.frame,
+                time=duration(error.time_ns - segment.time_ns),
+                error=error_sentence(explanation.connection, error),
+            )
+            rows.append((say("ICMP error"), [text]))
     return _table(rows, style)
 
 
@@ -216,6 +260,9 @@ def _frame(explanation: Explanation, style: Style) -> Iterator[str]:
     else:
         kept = say("all captured")
     rows: list[tuple[str, Sequence[str]]] = [(say("size"), [size, kept])]
+    if explanation.others:
+        more = counted(explanation.others, "{count} more TCP segment", "{count} more TCP segments")
+        rows.append((say("holds"), [say("the segment explained here, its first"), more]))
     rows += [(layer.name, layer.facts) for layer in explanation.layers]
     return _table(rows, style)
 

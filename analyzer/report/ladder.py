@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Final, NamedTuple
 
-from analyzer.diagram.model import Arrow, Diagram, Fold, Lifeline
+from analyzer.diagram.model import Arrow, Diagram, Fold, Lifeline, Notice, Row
 from analyzer.report.terminal import (
     READABLE_WIDTH,
     Span,
@@ -34,10 +34,14 @@ __all__ = [
     "Plan",
     "compact_head",
     "compact_lines",
+    "fold_forms",
     "head_lines",
     "ladder_lines",
+    "numbers_of",
     "plan_for",
+    "role_of",
     "row_lines",
+    "shaft_of",
 ]
 
 COMPACT_BELOW: Final = 60
@@ -109,9 +113,9 @@ class Plan(NamedTuple):
 def ladder_lines(diagram: Diagram, style: Style) -> Iterator[str]:
     """The lines of the ladder, without their ends, at most `style.width` columns each."""
     style = Style(min(style.width, READABLE_WIDTH), style.colour, style.ascii)
-    clock = clock_for(row.time_ns if isinstance(row, Arrow) else row.last_time_ns for row in diagram.rows)
+    clock = clock_for(row.last_time_ns if isinstance(row, Fold) else row.time_ns for row in diagram.rows)
     if style.width < COMPACT_BELOW:
-        frames = (row.frame if isinstance(row, Arrow) else row.last_frame for row in diagram.rows)
+        frames = (row.last_frame if isinstance(row, Fold) else row.frame for row in diagram.rows)
         digits = len(str(max(frames, default=0)))
         rows = (compact_lines(row, digits, clock, style) for row in diagram.rows)
         lines = chain(compact_head(diagram, style), chain.from_iterable(rows))
@@ -123,15 +127,18 @@ def ladder_lines(diagram: Diagram, style: Style) -> Iterator[str]:
         yield finish(line, style)
 
 
-def row_lines(row: Arrow | Fold, plan: Plan, style: Style) -> Iterator[list[Span]]:
+def row_lines(row: Row, plan: Plan, style: Style) -> Iterator[list[Span]]:
     """The lines of one row, to be finished; no wider than the style that the plan was made for."""
+    if isinstance(row, Notice):
+        return _notice(row, plan, style)
     return _arrow(row, plan, style) if isinstance(row, Arrow) else _fold(row, plan, style)
 
 
 def plan_for(diagram: Diagram, clock: Clock, style: Style) -> Plan:
     """The first layout in which every row of the diagram fits; the last one takes whatever comes."""
     arrows = [row for row in diagram.rows if isinstance(row, Arrow)]
-    core = max((len(" ".join(_numbers(row))) for row in arrows), default=0)
+    core = max((len(" ".join(numbers_of(row))) for row in arrows), default=0)
+    said = max((columns(own(row.text, style)) for row in diagram.rows if isinstance(row, Notice)), default=0)
     excerpts = max((columns(foreign(row.text, style)) for row in arrows), default=0)
     left = max(
         len(state) for state in (diagram.left.initial_state, *(row.left_state or "" for row in arrows))
@@ -144,7 +151,7 @@ def plan_for(diagram: Diagram, clock: Clock, style: Style) -> Plan:
         (_beside(len(row.right_state or ""), columns(_labels(row, style))) for row in arrows), default=0
     )
     last_frame = max(
-        (row.frame if isinstance(row, Arrow) else row.last_frame for row in diagram.rows), default=0
+        (row.last_frame if isinstance(row, Fold) else row.frame for row in diagram.rows), default=0
     )
     frame = len(str(last_frame))
     time = max((len(clock.show(_time(row))) for row in diagram.rows), default=0)
@@ -167,7 +174,7 @@ def plan_for(diagram: Diagram, clock: Clock, style: Style) -> Plan:
         least = (
             core + layout.lead + 4 + (min(excerpts, LEAST_EXCERPT) + 1 if layout.excerpt and excerpts else 0)
         )
-        wanted = core + layout.lead + 4 + (excerpts and excerpts + 1) + SPARE
+        wanted = max(core + layout.lead + 4 + (excerpts and excerpts + 1), said + 2) + SPARE
         # `beside` is what should stand at the right of the lifelines, `needed` what has to.
         beside = needed = 0
         if layout.aside and not layout.lanes:
@@ -189,8 +196,8 @@ def _beside(state: int, label: int) -> int:
     return state + label + (2 if state and label else 0)
 
 
-def _time(row: Arrow | Fold) -> int:
-    return row.time_ns if isinstance(row, Arrow) else row.first_time_ns
+def _time(row: Row) -> int:
+    return row.first_time_ns if isinstance(row, Fold) else row.time_ns
 
 
 def _labels(row: Arrow, style: Style) -> str:
@@ -203,7 +210,7 @@ def _notes(row: Arrow, style: Style) -> str:
     return own(" · ".join(note for note in row.notes if note.casefold() not in said), style)
 
 
-def _numbers(row: Arrow) -> list[str]:
+def numbers_of(row: Arrow) -> list[str]:
     """What stands on the arrow before the payload."""
     numbers = [row.flags or say("no flags"), f"seq={row.seq}"]
     if row.ack is not None:
@@ -215,7 +222,7 @@ def _numbers(row: Arrow) -> list[str]:
     return numbers
 
 
-def _kind(row: Arrow) -> str:
+def role_of(row: Arrow) -> str:
     """The role that colours an arrow."""
     if row.reset:
         return "reset"
@@ -288,10 +295,10 @@ def _line(
 
 
 def _arrow(row: Arrow, plan: Plan, style: Style) -> Iterator[list[Span]]:
-    layout, role = plan.layout, _kind(row)
+    layout, role = plan.layout, role_of(row)
     labels, notes = _labels(row, style), _notes(row, style)
     left_state, right_state = row.left_state or "", row.right_state or ""
-    shaft, labels_left, moved = _shaft(row, "" if layout.aside else labels, plan, style)
+    shaft, labels_left, moved = shaft_of(row, "" if layout.aside else labels, plan.middle, layout.lead, style)
     inside = [(moved, role)] if moved else []
     right: list[Span] = []
     below: list[Span] = []
@@ -336,11 +343,13 @@ def _arrow(row: Arrow, plan: Plan, style: Style) -> Iterator[list[Span]]:
         yield _line(plan, middle=[(" " * plan.middle, "")], right=below)
 
 
-def _shaft(row: Arrow, labels: str, plan: Plan, style: Style) -> tuple[str, str, str]:
-    """The arrow with what stands on it; the labels and the numbers for which it is too short."""
-    lead = plan.layout.lead
-    room = plan.middle - lead - 4
-    numbers = _numbers(row)
+def shaft_of(row: Arrow, labels: str, middle: int, lead: int, style: Style) -> tuple[str, str, str]:
+    """The arrow, `middle` columns long, with what stands on it; the labels and the numbers for which it is too short.
+
+    lead: dashes before the text.
+    """
+    room = middle - lead - 4
+    numbers = numbers_of(row)
     moved: list[str] = []
     for name in ("ack=", "seq="):
         if len(" ".join(numbers)) > room:
@@ -427,7 +436,7 @@ def _between(
 
 
 def _fold(row: Fold, plan: Plan, style: Style) -> Iterator[list[Span]]:
-    text = next((text for text in _foldings(row, style) if columns(text) <= plan.middle), "")
+    text = next((text for text in fold_forms(row, style) if columns(text) <= plan.middle), "")
     spare = plan.middle - columns(text)
     noted = _noted(row, style)
     beside = style.width - plan.right_lifeline - 2
@@ -446,7 +455,28 @@ def _fold(row: Fold, plan: Plan, style: Style) -> Iterator[list[Span]]:
             yield _line(plan, middle=middle, lifeline="┆")
 
 
-def _foldings(row: Fold, style: Style) -> Iterator[str]:
+def _notice(row: Notice, plan: Plan, style: Style) -> Iterator[list[Span]]:
+    """What the network said, in the middle, on a line that reaches neither end."""
+    frame, time = str(row.frame), plan.clock.show(row.time_ns)
+    lines = flow(own(row.text, style).split(" "), plan.middle - 8, style, separator=" ")
+    for line in lines:
+        spare = plan.middle - columns(line) - 2
+        rule = "╌" if len(lines) == 1 else " "
+        before = spare // 2
+        yield _line(
+            plan,
+            frame=frame,
+            time=time,
+            middle=[
+                (f" {rule * (before - 1)} ", "faint"),
+                (line, "odd"),
+                (f" {rule * (spare - before - 1)} ", "faint"),
+            ],
+        )
+        frame = time = ""
+
+
+def fold_forms(row: Fold, style: Style) -> Iterator[str]:
     """What a folded run says, from the longest form to the shortest."""
     segments = row.segments_to_right + row.segments_to_left
     folded = counted(segments, "{count} segment folded", "{count} segments folded")
@@ -482,24 +512,26 @@ def compact_head(diagram: Diagram, style: Style) -> Iterator[list[Span]]:
     yield [(own(f"← {_endpoint(diagram.right)} {diagram.right.initial_state}", style), "title")]
 
 
-def compact_lines(row: Arrow | Fold, digits: int, clock: Clock, style: Style) -> Iterator[list[Span]]:
+def compact_lines(row: Row, digits: int, clock: Clock, style: Style) -> Iterator[list[Span]]:
     """A row without lifelines: two or more lines for each segment. digits: what a frame's number takes."""
     indent = digits + 1
-    frame = str(row.frame) if isinstance(row, Arrow) else ""
+    frame = "" if isinstance(row, Fold) else str(row.frame)
     time = f"{clock.show(_time(row))} {clock.unit}" if clock.size else clock.show(_time(row))
     if isinstance(row, Arrow):
-        role = _kind(row)
+        role = role_of(row)
         direction = own("→" if row.to_right else "←", style)
-        first = f"{direction} {' '.join(_numbers(row))} {foreign(row.text, style)}".rstrip()
+        first = f"{direction} {' '.join(numbers_of(row))} {foreign(row.text, style)}".rstrip()
         states = [
             f"{say(side)} {state}"
             for side, state in (("client", row.left_state), ("server", row.right_state))
             if state
         ]
         rest = [time, _labels(row, style), _notes(row, style), *states]
+    elif isinstance(row, Notice):
+        role, first, rest = "odd", own(row.text, style), [time]
     else:
         role = "faint"
-        first = next(_foldings(row, style))
+        first = next(fold_forms(row, style))
         rest = [time, _noted(row, style)]
     room = max(style.width - indent, 1)
     head = f"{frame:>{digits}} "

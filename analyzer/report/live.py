@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from analyzer.diagram.layout import arrow, lifeline
-from analyzer.diagram.model import Arrow, Diagram, Lifeline
+from analyzer.diagram.layout import arrow, lifeline, notice
+from analyzer.diagram.model import Arrow, Diagram, Lifeline, Row
 from analyzer.report.ladder import (
     COMPACT_BELOW,
     Plan,
@@ -23,7 +23,7 @@ from analyzer.report.ladder import (
 from analyzer.report.terminal import READABLE_WIDTH, Span, Style, finish, flow
 from analyzer.report.wording import SECOND, Clock, counted
 from analyzer.text import say
-from analyzer.trace.model import Connection, Segment
+from analyzer.trace.model import Connection, IcmpError, Segment
 
 __all__ = ["GrowingLadder"]
 
@@ -73,16 +73,24 @@ class GrowingLadder:
     def segment_lines(self, number: int, segment: Segment) -> Iterator[str]:
         """The lines of a segment of connection `number`, and of its reason."""
         row = arrow(segment, self._starts.get(number, segment.time_ns), "data")
+        yield from self._row(number, row, row.frame)
+        if self._why and row.why:
+            for line in self._reason(row):
+                yield self._finish(number, line)
+
+    def error_lines(self, number: int, error: IcmpError) -> Iterator[str]:
+        """The lines of an ICMP error about a segment of connection `number`."""
+        row = notice(error, self._starts.get(number, error.time_ns), "data")
+        yield from self._row(number, row, row.frame)
+
+    def _row(self, number: int, row: Row, frame: int) -> Iterator[str]:
         lines = (
-            compact_lines(row, len(str(row.frame)), CLOCK, self._inner)
+            compact_lines(row, len(str(frame)), CLOCK, self._inner)
             if self._plan is None
             else row_lines(row, self._plan, self._inner)
         )
         for line in lines:
             yield self._finish(number, line)
-        if self._why and row.why:
-            for line in self._reason(row):
-                yield self._finish(number, line)
 
     def skipped_lines(self, count: int) -> Iterator[str]:
         """Instead of the lines of `count` segments, which came faster than they can be shown."""

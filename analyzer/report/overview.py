@@ -107,12 +107,17 @@ def _tally(name: str, counts: Mapping[str, int], words: Mapping[str, str], style
 
 def _table(connections: Sequence[Connection], rankings: Sequence[Ranking], style: Style) -> Iterator[str]:
     chosen = list(_COLUMNS)
-    shown = [connections[ranking[-1]] for ranking in rankings]
-    cells = {column.head: [column.cell(connection, style) for connection in shown] for column in chosen}
+    heads = [column.head for column in chosen]
+    # Cells are kept instead of connections: a large capture judges each anew.
+    rows: list[tuple[tuple[str, ...], str]] = []
+    for ranking in rankings:
+        connection = connections[ranking[-1]]
+        rows.append((tuple(column.cell(connection, style) for column in chosen), _role(ranking[0])))
     widths = {
-        column.head: max(columns(say(column.head)), *map(columns, cells[column.head]), 1) for column in chosen
+        head: max(columns(say(head)), 1, *(columns(cells[at]) for cells, _ in rows))
+        for at, head in enumerate(heads)
     }
-    if not any(cells["notes"]):
+    if not any(cells[heads.index("notes")] for cells, _ in rows):
         chosen = [column for column in chosen if column.head != "notes"]
     for name in _DROPPED:
         least = (
@@ -125,9 +130,8 @@ def _table(connections: Sequence[Connection], rankings: Sequence[Ranking], style
     yield finish(
         _cells(chosen, widths, {column.head: say(column.head) for column in chosen}, style, "faint"), style
     )
-    for place, ranking in enumerate(rankings):
-        row = {column.head: cells[column.head][place] for column in chosen}
-        yield finish(_cells(chosen, widths, row, style, _role(ranking[0])), style)
+    for cells, role in rows:
+        yield finish(_cells(chosen, widths, dict(zip(heads, cells, strict=True)), style, role), style)
 
 
 def _shrink(widths: dict[str, int], chosen: Sequence[_Column], room: int) -> None:

@@ -23,7 +23,7 @@ from analyzer.text import inert, say
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FORMATS", "draw", "draw_pages", "save_pictures", "svg"]
+__all__ = ["FORMATS", "draw", "draw_pages", "save_files", "save_pictures", "svg"]
 
 FORMATS: Final = ("svg", "png", "pdf")
 CREATOR: Final = "tcpanalyze"
@@ -63,20 +63,30 @@ def save_pictures(
 
     A file appears whole or not at all. Raises `OutputError` where one cannot be written.
     """
+    return save_files(directory, name, (file for form in formats for file in _render(diagram, form)))
+
+
+def save_files(
+    directory: str | os.PathLike[str], name: str, files: Iterable[tuple[str, bytes]]
+) -> list[Path]:
+    """Write files into a folder, which is made if need be; returns their paths.
+
+    files: the ending of each, which comes after `name`, and what it holds. A file appears whole or not at all.
+    Raises `OutputError` where one cannot be written.
+    """
     folder = Path(directory)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(_refusal(folder, error)) from error
     paths: list[Path] = []
-    for form in formats:
-        for ending, content in _render(diagram, form):
-            path = folder / f"{name}{ending}"
-            try:
-                _write(path, content)
-            except OSError as error:
-                raise OutputError(_refusal(path, error)) from error
-            paths.append(path)
+    for ending, content in files:
+        path = folder / f"{name}{ending}"
+        try:
+            _write(path, content)
+        except OSError as error:
+            raise OutputError(_refusal(path, error)) from error
+        paths.append(path)
     return paths
 
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from analyzer.compare.model import DIFFERENCES
+from analyzer.tcp.corrections import CORRECTIONS
 from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import NOTES, WIRESHARK_NOTES
 from analyzer.tcp.states import INPUTS, STATES, TRANSITIONS
 from analyzer.tcp.verdict import OUTCOME_MEANINGS, ROLE_MEANINGS
 from analyzer.trace.confidence import DOUBTS
+from analyzer.wire.encapsulations import ENCAPSULATIONS
+from analyzer.wire.icmp import ERROR_KINDS
+from analyzer.wire.skips import ETHERTYPE, KIND, LINK_TYPE, OTHER, PPP_PROTOCOL, PROTOCOL, UDP_PORT, skip_name
 
-__all__ = ["STATE_MEANINGS", "names_page", "states_page"]
+__all__ = ["STATE_MEANINGS", "encapsulations_page", "names_page", "states_page"]
 
 STATE_MEANINGS: Final = {
     "UNKNOWN": "the capture has not yet shown enough to tell",
@@ -84,6 +89,11 @@ def names_page() -> str:
         "What is odd or notable about a segment. These bear the names and, but for what Wireshark is known "
         "to get wrong, the definitions of Wireshark's `tcp.analysis.*`:",
         _table(head, [(f"`{note.name}`", note.shown, note.meaning) for note in wiresharks]),
+        "`--wireshark` gives Wireshark's own answer. Without it, these are the deliberate differences:",
+        _table(
+            ("name", "Wireshark", "here", "because", "see"),
+            [(rule.name, rule.wireshark, rule.ours, rule.why, rule.source) for rule in CORRECTIONS],
+        ),
         "These say what Wireshark has no name for:",
         _table(head, [(f"`{note.name}`", note.shown, note.meaning) for note in ours]),
         "## Outcomes of the handshake",
@@ -97,9 +107,70 @@ def names_page() -> str:
         "Where the capture itself has lost frames (`lost_frames`), `doubts` names the places of a connection "
         "that might read otherwise without that, and `confidence` is `lowered`:",
         _named(DOUBTS.items()),
+        "## ICMP errors",
+        "What the network says about a segment (`icmp_errors`), by the quoted addresses, ports and sequence number. "
+        "An error is no segment and changes no state: a capture does not show what an endpoint makes of it (RFC 9293 "
+        "3.9.2.2), and anybody can forge one (RFC 5927).",
+        _table(
+            ("name", "shown as", "ICMP type and code", "meaning"),
+            [
+                (
+                    f"`{kind.name}`",
+                    kind.shown.format(detail="…"),
+                    f"{'ICMP' if version == 4 else 'ICMPv6'} {type_}{'' if code < 0 else f', {code}'}",
+                    kind.meaning,
+                )
+                for (version, type_, code), kind in ERROR_KINDS.items()
+            ],
+        ),
+        "## Differences",
+        "What `tcpanalyze diff` calls by these names; `--fail-on` takes them. Those that make its exit status 1 "
+        "when nothing else is asked for are marked.",
+        _table(
+            ("name", "by default", "meaning"),
+            [(f"`{kind.name}`", "1" if kind.fails else "", kind.meaning) for kind in DIFFERENCES],
+        ),
         "## States",
         "[The states of an endpoint](states.md) has the picture and every change.",
         _table(("state", "meaning"), [(state, STATE_MEANINGS[state]) for state in STATES]),
+    )
+
+
+_RECOGNISED: Final = {
+    LINK_TYPE: "link type {number}",
+    ETHERTYPE: "EtherType 0x{number:04x}",
+    PROTOCOL: "IP protocol {number}",
+    UDP_PORT: "UDP port {number}",
+    PPP_PROTOCOL: "PPP protocol 0x{number:04x}",
+    OTHER: "inside another layer",
+}
+"""Kind of a code -> how what it stands for is recognised."""
+
+
+def encapsulations_page() -> str:
+    """docs/encapsulations.md: every layer that may lie around a segment."""
+    rows = []
+    for key, row in sorted(ENCAPSULATIONS.items()):
+        kind, number = key - key % KIND, key % KIND
+        told = (
+            _RECOGNISED[kind].format(number=number) if key != ETHERTYPE else "a length in place of the type"
+        )
+        rows.append((told, skip_name(key), row.source))
+    return _page(
+        "Ways a segment is wrapped",
+        _GENERATED,
+        "Ethernet with any stack of VLAN tags, Linux cooked captures, BSD loopback and raw IP, then IPv4 or IPv6 with "
+        "its extension headers and AH, are the plain stack. Whatever else lies around a segment is taken off by the "
+        "rows of `ENCAPSULATIONS` in `analyzer/wire/encapsulations.py`, one inside the other in any order. "
+        "The connection is that of the IP header directly around the TCP header. A frame that holds several "
+        "packets gives several segments.",
+        "A datagram is looked into for a port only where its header says what the port promises. What is compressed "
+        "by anything but DEFLATE, encrypted, or in no row is counted by the name of its innermost layer.",
+        "IP fragments are put together, also inside a tunnel and around one. The segment belongs to the frame "
+        "that completes it; the other frames are counted as fragments that were put together, or that never were. "
+        "Where fragments of IPv4 overlap, the octets of the one that begins earlier count; IPv6 datagrams with "
+        "overlapping fragments are dropped (RFC 5722).",
+        _table(("recognised by", "layer", "defined in"), rows),
     )
 
 

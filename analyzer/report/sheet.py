@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import hypot
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from analyzer.diagram.model import Arrow, Diagram, Fold, Lifeline, Phase
+from analyzer.diagram.model import Arrow, Diagram, Fold, Lifeline, Notice, Phase, Row
 from analyzer.report.ink import (
     A4_WIDTH,
     Ink,
@@ -142,7 +142,7 @@ class Sheet:
         self.small = typeface(8)
         self.chip_face = typeface(8, bold=True)
         self.mono = typeface(8, mono=True)
-        times = [row.time_ns if isinstance(row, Arrow) else row.last_time_ns for row in diagram.rows]
+        times = [row.last_time_ns if isinstance(row, Fold) else row.time_ns for row in diagram.rows]
         self.clock = clock_for(times)
         self._place_columns(times)
         self.heads = [self._head(diagram.left), self._head(diagram.right)]
@@ -197,7 +197,7 @@ class Sheet:
 
     def _place_columns(self, times: Sequence[int]) -> None:
         rows = self.diagram.rows
-        frames = [str(row.frame) for row in rows if isinstance(row, Arrow)]
+        frames = [str(row.frame) for row in rows if not isinstance(row, Fold)]
         self.column_heads = [
             self.piece(say("frame"), self.small, FAINT),
             self.piece(self.clock.unit, self.small, FAINT),
@@ -298,7 +298,12 @@ class Sheet:
             if row.phase != phase:
                 phase = row.phase
                 yield self._heading(phase)
-            yield self._arrow(row) if isinstance(row, Arrow) else self._fold(row)
+            yield self._row(row)
+
+    def _row(self, row: Row) -> Block:
+        if isinstance(row, Notice):
+            return self._notice(row)
+        return self._arrow(row) if isinstance(row, Arrow) else self._fold(row)
 
     def _heading(self, phase: Phase, *, continued: bool = False) -> Block:
         outcome = next((band.outcome for band in self.diagram.bands if band.phase == phase), "")
@@ -432,6 +437,27 @@ class Sheet:
 
         return Block(inner + 8, row.phase, paint)
 
+    def _notice(self, row: Notice) -> Block:
+        """A flag between the lifelines that touches neither: somebody on the way said it."""
+        most = self.right - self.left - 56
+        lines = self.chip_face.wrapped(self.chip_face.shown(row.text), most)
+        width = max(map(self.chip_face.width, lines)) + 14
+        inner = LINE * len(lines) + 5
+        frame = self.piece(str(row.frame), self.small, FAINT)
+        time = self.piece(self.clock.show(row.time_ns), self.small, FAINT)
+
+        def paint(rails: Rails, top: float) -> None:
+            ink, begin, centre = rails.ink, top + 5, (self.left + self.right) / 2
+            middle = begin + inner / 2
+            ink.text(self.frame_end, middle + 2.9, frame, anchor=1)
+            ink.text(self.time_end, middle + 2.9, time, anchor=1)
+            ink.box(centre - width / 2, begin, width, inner, Tone(PAPER, AGAIN, AGAIN_TEXT), 2)
+            for number, line in enumerate(lines):
+                piece = Piece(line, self.chip_face, AGAIN_TEXT)
+                ink.text(centre, begin + 10 + number * LINE, piece, anchor=0.5)
+
+        return Block(inner + 10, row.phase, paint)
+
     # --- Pages and the legend ------------------------------------------------------------------------------
 
     def _take(self, blocks: Sequence[Block], room: float, legend: float) -> int:
@@ -456,7 +482,7 @@ class Sheet:
             entries.append(("again", say("sent again"), BLANK))
         if any(row.reset for row in arrows):
             entries.append(("reset", say("reset"), BLANK))
-        if len(arrows) < len(self.diagram.rows):
+        if any(isinstance(row, Fold) for row in self.diagram.rows):
             entries.append(("fold", say("left out"), BLANK))
         states = set(self._states_before())
         for row in arrows:

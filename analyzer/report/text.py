@@ -29,6 +29,7 @@ from analyzer.tcp.notes import NOTES
 from analyzer.tcp.verdict import NEVER_OPEN
 from analyzer.text import say
 from analyzer.trace.model import (
+    OURSELVES,
     Capture,
     Close,
     Connection,
@@ -38,7 +39,7 @@ from analyzer.trace.model import (
     Handshake,
     Trace,
 )
-from analyzer.trace.sentences import losses
+from analyzer.trace.sentences import error_sentence, losses
 
 __all__ = ["MANY", "capture_lines", "connection_lines", "report_lines"]
 
@@ -48,6 +49,8 @@ MANY: Final = 20
 PORTS_SHOWN: Final = 3  # of the servers of connections that were folded
 
 DETAILS_ROOM: Final = 32  # columns that the details of a phase need beside its outcome
+
+ERRORS_SHOWN: Final = 3  # sentences about ICMP errors above the ladder
 
 SHOWN_NOTES: Final = {note.name: note.shown for note in NOTES}
 
@@ -172,6 +175,8 @@ def capture_lines(capture: Capture, connections: int, style: Style) -> Iterator[
         facts.append(duration(capture.last_time_ns - capture.first_time_ns))
     if capture.display_filter is not None:
         facts.append(say("only frames that match {filter}", filter=foreign(capture.display_filter, style)))
+    if capture.notes_by != OURSELVES:
+        facts.append(say("notes as {program} gives them", program=capture.notes_by))
     path = foreign(capture.path, style)
     facts = [own(fact, style) for fact in facts]
     line = own(" · ", style).join(facts)
@@ -186,6 +191,15 @@ def capture_lines(capture: Capture, connections: int, style: Style) -> Iterator[
         reasons = [f"{grouped(count)} {foreign(reason, style)}" for reason, count in by_count]
         head = counted(total, "{count} frame skipped:", "{count} frames skipped:")
         yield from _paragraph([f"{head} {reasons[0]}", *reasons[1:]], style, indent=0)
+    if capture.icmp_errors_elsewhere:
+        total = sum(capture.icmp_errors_elsewhere.values())
+        head = counted(
+            total,
+            "{count} ICMP error about a TCP connection that is not in this capture:",
+            "{count} ICMP errors about TCP connections that are not in this capture:",
+        )
+        kinds = [f"{grouped(count)} {kind}" for kind, count in capture.icmp_errors_elsewhere.items()]
+        yield from _paragraph([f"{head} {kinds[0]}", *kinds[1:]], style, indent=0)
     if capture.folded is not None:
         yield from _paragraph([_folded(capture.folded)], style, indent=0)
     if lost := losses(capture):
@@ -243,16 +257,23 @@ def connection_lines(connection: Connection, style: Style) -> Iterator[str]:
         yield from _paragraph([verdict], style)
     phases = [_handshake(connection), _data(connection), _close(connection)]
     yield from _phases(phases, narrow)
-    if connection.notes:
-        counts = [
-            f"{grouped(count)} {say(SHOWN_NOTES.get(name, name))}" for name, count in connection.notes.items()
-        ]
-        width = max(columns(say(phase.name)) for phase in phases)
-        room = max(narrow.width - width - 6, 1)
-        head = f"    {say('notes'):<{width}}  "
-        for line in flow(counts, room, narrow):
+    counts = [
+        f"{grouped(count)} {say(SHOWN_NOTES.get(name, name))}" for name, count in connection.notes.items()
+    ]
+    width = max(columns(say(phase.name)) for phase in phases)
+    room = max(narrow.width - width - 6, 1)
+    for name, items in ((say("notes"), counts), (say("ICMP"), _errors(connection))):
+        head = f"    {name:<{width}}  "
+        for line in flow(items, room, narrow) if items else ():
             yield finish([(head, "faint"), (line, "odd")], narrow)
             head = " " * len(head)
+
+
+def _errors(connection: Connection) -> list[str]:
+    """What the network said about the connection; the first few, and how many more there were."""
+    shown = [error_sentence(connection, error) for error in connection.icmp_errors[:ERRORS_SHOWN]]
+    hidden = connection.icmp_error_count - len(shown)
+    return [*shown, *([counted(hidden, "and {count} more", "and {count} more")] if hidden else [])]
 
 
 def _readable(style: Style) -> Style:

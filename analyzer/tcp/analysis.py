@@ -1,24 +1,27 @@
 """The fifteen notes of Wireshark's `tcp.analysis.*`, by the definitions of version 4.0.17.
 
-`analyse` runs once for each segment, in the order of the file, before anything else is updated, and keeps what it
-needs in the `analysed_...` fields of the two endpoints. The steps stand in Wireshark's order: a step may
+`WiresharkView.analyse` runs once for each segment, in the order of the file, before anything else is updated, and
+keeps what it needs in the `analysed_...` fields of the two endpoints. The steps stand in Wireshark's order: a step may
 hide those after it. What Wireshark is known to get wrong is put right where the notes of a segment are
 put together (`connection.py`), not here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-from mypy_extensions import i64
+from mypy_extensions import i16, i32, i64, mypyc_attr
 
 from analyzer.tcp import notes
 from analyzer.tcp.endpoint import SCALE_UNKNOWN, SCALE_UNUSED, Endpoint
 from analyzer.tcp.sequence import advance, difference
+from analyzer.tcp.step import Step
 from analyzer.wire import header as flag
 from analyzer.wire.header import Header
+from analyzer.wire.options import Options
 
-__all__ = ["analyse"]
+__all__ = ["RULES", "WiresharkView"]
 
 NOT_PLAIN: Final = flag.SYN | flag.FIN | flag.RST
 
@@ -28,34 +31,156 @@ FAST_LIMIT_NS: Final = 20_000_000
 REORDERING_NS: Final = 3_000_000
 """How late a segment may come and still be out of order, where the initial round-trip time is unknown."""
 
-_NO_UPDATES_OF_NEXT: Final = notes.ZERO_WINDOW_PROBE
+UNACKED_KEPT: Final = 10_000
+"""Wireshark remembers so many unacknowledged segments; beyond it a SYN or FIN no longer counts as an octet."""
+
+HEAP: Final = 1_000
+"""They are counted in heaps of so many, each forgotten when all of it is acknowledged: enough to know of a
+capture of one direction, and a few numbers instead of a list."""
 
 
-def analyse(sender: Endpoint, receiver: Endpoint, header: Header, time_ns: i64, initial_rtt_ns: i64) -> i64:
-    """The mask of Wireshark's notes on this segment.
+RULES: Final[Mapping[str, str]] = {
+    "retransmission": "it begins below the highest number sent, and none of the three particular names fits",
+    "fast_retransmission": "it begins where two or more duplicate ACKs point, within 20 ms of the last of them",
+    "spurious_retransmission": "all of its payload lies below the last acknowledgement number",
+    "out_of_order": "it begins below the highest number sent, ends elsewhere, and that number was reached less than "
+    "the initial round trip ago (3 ms where unknown)",
+    "duplicate_ack": "no payload, and sequence number, acknowledgement number and window all as before",
+    "lost_segment": "it begins beyond the highest number sent",
+    "ack_lost_segment": "it acknowledges more than what was captured without a gap",
+    "zero_window": "the window field is 0, without SYN, FIN or RST",
+    "zero_window_probe": "one octet at the next sequence number while the other side's window is 0",
+    "zero_window_probe_ack": "it repeats the last ACK with a window of 0 right after a zero_window_probe",
+    "window_update": "no payload, and nothing but the window changed",
+    "window_full": "it ends exactly at the edge of the window that the other side announced",
+    "keep_alive": "no more than one octet, one below the next sequence number, without SYN, FIN or RST",
+    "keep_alive_ack": "it repeats the last ACK right after a keep_alive",
+    "reused_ports": "a SYN or SYN-ACK with another sequence number than the one known for these ports",
+}
+"""Note -> Wireshark's rule in one sentence."""
 
-    sender, receiver: the endpoints as they were before it; their `analysed_...` fields are updated.
-    initial_rtt_ns: the handshake's round-trip time, -1 while unknown.
+
+@mypyc_attr(acyclic=True)
+class WiresharkView:
+    """What Wireshark keeps of a connection; what it keeps of each endpoint are the `analysed_...` fields there.
+
+    initial_rtt: nanoseconds, 0 while unknown; negative where time ran backwards.
     """
-    found = _before_retransmission(sender, receiver, header)
-    ack = header.ack
-    if ack != sender.analysed_ack:
-        sender.analysed_duplicates = 0
-    if (
-        header.flags & flag.ACK
-        and receiver.analysed_contiguous >= 0
-        and difference(ack, receiver.analysed_contiguous) > 0
-    ):
-        if difference(receiver.analysed_contiguous, receiver.analysed_next) < 0:
-            found |= notes.ACK_LOST_SEGMENT
-            receiver.analysed_contiguous = receiver.analysed_next
-        elif receiver.analysed_duplicates == 0:
-            found |= notes.ACK_LOST_SEGMENT
-            receiver.analysed_duplicates = -1
-    if (header.payload_length > 0 or header.flags & (flag.SYN | flag.FIN)) and not found & notes.KEEP_ALIVE:
-        found |= _retransmission(sender, receiver, header, time_ns, initial_rtt_ns)
-    _update(sender, header, time_ns, found)
-    return found
+
+    __slots__ = ("_first_ack_time", "_multipath", "_syn_time", "initial_rtt")
+
+    def __init__(self) -> None:
+        self.initial_rtt: i64 = 0
+        self._syn_time: i64 = 0
+        self._first_ack_time: i64 = 0
+        self._multipath: i16 = 0
+
+    def analyse(
+        self,
+        sender: Endpoint,
+        receiver: Endpoint,
+        header: Header,
+        options: Options,
+        parsed: bool,
+        frame: i64,
+        time_ns: i64,
+        step: Step,
+    ) -> i64:
+        """Take one segment; what Wireshark shows goes into `step`, the mask of what it found is returned.
+
+        sender, receiver: the endpoints as they were before it, but for the base of their numbers.
+        parsed: whether `options` holds those of this segment; where not, they are the usual timestamps or none.
+        step: has the note `reused_ports` where this segment earned it.
+        """
+        flags = header.flags
+        pure_syn = flags & (flag.SYN | flag.ACK) == flag.SYN
+        if pure_syn and header.seq == sender.base and sender.analysed_contiguous != 0:
+            # A SYN sent again takes back what a reset with another number moved.
+            sender.analysed_next = sender.analysed_contiguous
+        elif flags & (flag.SYN | flag.ACK) == flag.SYN | flag.ACK and sender.analysed_syn_ack_frame == 0:
+            sender.analysed_syn_ack = header.seq
+            sender.analysed_syn_ack_frame = frame
+            sender.analysed_syn_ack_reused = step.notes & notes.REUSED_PORTS != 0
+        found = self._find(sender, receiver, header, time_ns) | (step.notes & notes.REUSED_PORTS)
+        sender.analysed_multipath = self._multipath
+        if parsed:
+            self._multipath |= i16(options.multipath)
+        self._take_window(sender, receiver, header, options, parsed, step)
+        if pure_syn:
+            self._syn_time = time_ns
+        elif flags & (flag.SYN | flag.ACK) == flag.ACK:
+            if self._first_ack_time == 0:
+                self._first_ack_time = time_ns
+            if self._syn_time != 0 and self.initial_rtt == 0:
+                self.initial_rtt = time_ns - self._syn_time
+        # What it found is shown after the options. Where those cannot be read, it never comes to that.
+        step.wireshark_notes = 0 if parsed and options.cut else found
+        return found
+
+    def shown_initial_rtt(self) -> i64:
+        """`tcp.analysis.initial_rtt` once the capture has been read twice: then a SYN is known before an older ACK."""
+        if self.initial_rtt == 0 and self._syn_time != 0 and self._first_ack_time != 0:
+            return self._first_ack_time - self._syn_time
+        return self.initial_rtt
+
+    def _take_window(
+        self, sender: Endpoint, receiver: Endpoint, header: Header, options: Options, parsed: bool, step: Step
+    ) -> None:
+        """The window as shown, with the scale known before this segment; then the scale that it announces."""
+        step.wireshark_window = header.window
+        if not header.flags & flag.SYN and sender.analysed_scale > 0:
+            step.wireshark_window = header.window << i64(sender.analysed_scale)
+        if header.flags & flag.SYN:
+            sender.analysed_first_ack = True
+        elif header.flags & flag.ACK:
+            sender.analysed_first_ack = False
+        if parsed and options.window_scale >= 0:
+            # In any segment, although RFC 7323 2.2 has the option in SYNs only.
+            sender.analysed_scale = i16(options.window_scale)
+        if header.flags & flag.SYN and not (parsed and options.cut):
+            if sender.analysed_scale == SCALE_UNKNOWN:
+                sender.analysed_scale = SCALE_UNUSED
+                receiver.analysed_scale = SCALE_UNUSED
+            elif header.flags & flag.ACK and receiver.analysed_scale == SCALE_UNUSED:
+                sender.analysed_scale = SCALE_UNUSED
+
+    def _find(self, sender: Endpoint, receiver: Endpoint, header: Header, time_ns: i64) -> i64:
+        """Steps 1 to 14."""
+        found = _before_retransmission(sender, receiver, header)
+        if found & notes.DUPLICATE_ACK:
+            if sender.analysed_multipath != self._multipath:
+                # MPTCP's operations may need an ACK again (RFC 8684 4): passed over, once for each of their kinds.
+                found &= ~notes.DUPLICATE_ACK
+            else:
+                sender.analysed_duplicates += 1
+                if sender.analysed_duplicates == 0:
+                    sender.analysed_duplicates = 1
+        ack = header.ack
+        if ack != sender.analysed_ack:
+            sender.analysed_duplicates = 0
+        if (
+            header.flags & flag.ACK
+            and receiver.analysed_contiguous != 0
+            and _after(ack, receiver.analysed_contiguous)
+        ):
+            if difference(receiver.analysed_contiguous, receiver.analysed_next) < 0:
+                found |= notes.ACK_LOST_SEGMENT
+                receiver.analysed_contiguous = receiver.analysed_next
+            else:
+                if receiver.analysed_duplicates == 0:
+                    found |= notes.ACK_LOST_SEGMENT
+                receiver.analysed_duplicates = -1
+        occupies = header.payload_length > 0 or header.flags & (flag.SYN | flag.FIN) != 0
+        if occupies and not found & notes.KEEP_ALIVE:
+            found |= _retransmission(sender, receiver, header, time_ns, self.initial_rtt)
+        _update(sender, header, time_ns, found)
+        _forget_acknowledged(receiver, ack)
+        return found
+
+
+def _after(left: i64, right: i64) -> bool:
+    """Whether `left` comes after `right`. Of two numbers 2**31 apart Wireshark has each after and before the other."""
+    return ((right - left) & 0x80000000) != 0
 
 
 def _before_retransmission(sender: Endpoint, receiver: Endpoint, header: Header) -> i64:
@@ -63,6 +188,7 @@ def _before_retransmission(sender: Endpoint, receiver: Endpoint, header: Header)
     length = header.payload_length
     seq = header.seq
     window = header.window
+    latest = i64(sender.analysed_window)
     plain = header.flags & NOT_PLAIN == 0
     expected = sender.analysed_next
     if length == 1 and seq == expected and receiver.analysed_window == 0:
@@ -70,33 +196,30 @@ def _before_retransmission(sender: Endpoint, receiver: Endpoint, header: Header)
     found: i64 = 0
     if window == 0 and plain:
         found |= notes.ZERO_WINDOW
-    if expected >= 0 and difference(seq, expected) > 0 and not header.flags & flag.RST:
+    if expected != 0 and _after(seq, expected) and not header.flags & flag.RST:
         found |= notes.LOST_SEGMENT
     if not plain:
         return found
-    if length <= 1 and expected >= 0 and seq == advance(expected, -1):
+    if length <= 1 and seq == advance(expected, -1):
         found |= notes.KEEP_ALIVE
     if length > 0:
         if receiver.analysed_scale != SCALE_UNKNOWN:
-            scale: i64 = receiver.analysed_scale
+            scale = i64(receiver.analysed_scale)
             if receiver.analysed_first_ack or scale == SCALE_UNUSED:
                 scale = 0
-            if advance(seq, length) == advance(receiver.analysed_ack, receiver.analysed_window << scale):
+            if advance(seq, length) == advance(receiver.analysed_ack, i64(receiver.analysed_window) << scale):
                 found |= notes.WINDOW_FULL
         return found
     if seq != expected or header.ack != sender.analysed_ack:
         return found
-    if window != 0 and window != sender.analysed_window:
+    if window != 0 and window != latest:
         return found | notes.WINDOW_UPDATE
-    if window == sender.analysed_window:
-        if window != 0 and receiver.analysed_keep_alive:
+    if window == latest:
+        if window != 0 and i64(receiver.analysed_notes) & notes.KEEP_ALIVE:
             return found | notes.KEEP_ALIVE_ACK
-        if window == 0 and receiver.analysed_probe:
+        if window == 0 and i64(receiver.analysed_notes) & notes.ZERO_WINDOW_PROBE:
             return found | notes.ZERO_WINDOW_PROBE_ACK
         if window != 0:
-            sender.analysed_duplicates += 1
-            if sender.analysed_duplicates == 0:
-                sender.analysed_duplicates = 1
             return found | notes.DUPLICATE_ACK
     return found
 
@@ -109,43 +232,77 @@ def _retransmission(
     seq = header.seq
     expected = sender.analysed_next
     end = advance(seq, length)
-    if length > 0 and receiver.analysed_ack > 0 and difference(end, receiver.analysed_ack) <= 0:
+    if length > 0 and receiver.analysed_ack != 0 and difference(end, receiver.analysed_ack) <= 0:
         return notes.SPURIOUS_RETRANSMISSION
-    if expected < 0 or difference(seq, expected) >= 0:
+    if expected == 0 or difference(seq, expected) >= 0:
         return 0
     if length > 1 and seq == advance(expected, -1):
         return 0
-    if (
-        receiver.analysed_duplicates >= 2
-        and receiver.analysed_ack == seq
-        and time_ns - receiver.analysed_ack_time < FAST_LIMIT_NS
-    ):
+    # The counter is unsigned there, so that -1 ("said once") is many.
+    many = receiver.analysed_duplicates >= 2 or receiver.analysed_duplicates < 0
+    if many and receiver.analysed_ack == seq and _sooner(time_ns - receiver.analysed_ack_time, FAST_LIMIT_NS):
         return notes.FAST_RETRANSMISSION
     if header.flags & (flag.SYN | flag.FIN):
         end = advance(end, 1)
-    limit = initial_rtt_ns if initial_rtt_ns > 0 else REORDERING_NS
-    if time_ns - sender.analysed_next_time < limit and end != expected:
+    limit = initial_rtt_ns if initial_rtt_ns != 0 else REORDERING_NS
+    if _sooner(time_ns - sender.analysed_next_time, limit) and end != expected:
         return notes.OUT_OF_ORDER
     return notes.RETRANSMISSION
 
 
+def _sooner(passed_ns: i64, limit_ns: i64) -> bool:
+    """Times are unsigned there: one that ran backwards is longer than any other."""
+    if (passed_ns < 0) == (limit_ns < 0):
+        return passed_ns < limit_ns
+    return limit_ns < 0
+
+
 def _update(sender: Endpoint, header: Header, time_ns: i64, found: i64) -> None:
     """Step 13."""
-    if not found & _NO_UPDATES_OF_NEXT:
-        end = advance(header.seq, header.payload_length)
-        if header.flags & (flag.SYN | flag.FIN):
-            end = advance(end, 1)
-        if sender.analysed_next < 0 or difference(end, sender.analysed_next) > 0:
+    end = advance(header.seq, header.payload_length)
+    if header.payload_length > 0 or header.flags & (flag.SYN | flag.FIN):
+        if sender.analysed_unacked < UNACKED_KEPT:
+            if header.flags & (flag.SYN | flag.FIN):
+                end = advance(end, 1)
+            _remember_unacknowledged(sender, end)
+    if not found & notes.ZERO_WINDOW_PROBE:
+        if sender.analysed_next == 0 or _after(end, sender.analysed_next):
             sender.analysed_next = end
             sender.analysed_next_time = time_ns
-        if sender.analysed_contiguous < 0 or header.seq == sender.analysed_contiguous:
+        if sender.analysed_contiguous == 0 or header.seq == sender.analysed_contiguous:
             sender.analysed_contiguous = sender.analysed_next
-    sender.analysed_window = header.window
+    sender.analysed_window = i32(header.window)
     sender.analysed_ack = header.ack
     sender.analysed_ack_time = time_ns
-    sender.analysed_keep_alive = found & notes.KEEP_ALIVE != 0
-    sender.analysed_probe = found & notes.ZERO_WINDOW_PROBE != 0
-    if header.flags & flag.SYN:
-        sender.analysed_first_ack = True
-    elif header.flags & flag.ACK:
-        sender.analysed_first_ack = False
+    sender.analysed_notes = i16(found)
+
+
+def _remember_unacknowledged(sender: Endpoint, end: i64) -> None:
+    """Count what Wireshark keeps in a list of unacknowledged segments, in heaps of `HEAP` with one end each."""
+    sender.analysed_unacked += 1
+    if sender.analysed_heap_end == 0 or _after(end, sender.analysed_heap_end):
+        sender.analysed_heap_end = end
+    if sender.analysed_unacked % HEAP == 0:
+        if sender.analysed_heaps is None:
+            sender.analysed_heaps = []
+        sender.analysed_heaps.append(sender.analysed_heap_end)
+        sender.analysed_heap_end = 0
+
+
+def _forget_acknowledged(receiver: Endpoint, ack: i64) -> None:
+    """Step 14: what is acknowledged leaves the list."""
+    if receiver.analysed_unacked == 0:
+        return
+    if difference(receiver.analysed_next, ack) <= 0:
+        receiver.analysed_unacked = 0
+        receiver.analysed_heap_end = 0
+        receiver.analysed_heaps = None
+        return
+    heaps = receiver.analysed_heaps
+    if heaps is None:
+        return
+    while heaps and difference(heaps[0], ack) <= 0:
+        del heaps[0]
+        receiver.analysed_unacked -= HEAP
+    if not heaps:
+        receiver.analysed_heaps = None

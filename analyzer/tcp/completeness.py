@@ -28,8 +28,8 @@ def completeness_bits(flags: i64, length: i64) -> i64:
             bits = SYN | DATA if length > 0 else SYN
     elif flags & flag.ACK:
         bits = DATA if length > 0 else ACK
-        if flags & flag.FIN:
-            bits |= FIN
+    if flags & flag.ACK and flags & flag.FIN:
+        bits |= FIN
     if flags & flag.RST:
         bits |= RST
     return bits

@@ -10,21 +10,23 @@ conclusion (`verdict.py`), never used here.
 from __future__ import annotations
 
 from sys import intern
-from typing import Final
+from typing import Final, NamedTuple
 
 from mypy_extensions import i16, i32, i64, mypyc_attr
 
-from analyzer.tcp import labels, notes, states, zeek
-from analyzer.tcp.analysis import analyse
-from analyzer.tcp.completeness import completeness_bits
+from analyzer.tcp import corrections, labels, notes, states, zeek
+from analyzer.tcp.analysis import FAST_LIMIT_NS, WiresharkView
+from analyzer.tcp.completeness import RST, SYN, completeness_bits
+from analyzer.tcp.corrections import correct
 from analyzer.tcp.endpoint import SCALE_UNUSED, Endpoint
 from analyzer.tcp.sequence import advance, difference
 from analyzer.tcp.step import Step
 from analyzer.wire import header as flag
 from analyzer.wire.header import Header
+from analyzer.wire.icmp import ErrorKind, ErrorMessage
 from analyzer.wire.options import Options
 
-__all__ = ["Connection"]
+__all__ = ["ERRORS_KEPT", "Connection", "HeardError"]
 
 CAPTURED_TWICE_NS: Final = 1_000_000
 """Two equal frames closer than this, with equal checksum and timestamps, were sent once: no
@@ -33,14 +35,37 @@ retransmission timer is that short, and a timestamp clock ticks every millisecon
 HISTORY_KEPT: Final = 128
 """A hostile capture can write a letter with every segment; no real history is so long."""
 
+ERRORS_KEPT: Final = 16
+"""So many ICMP errors of a connection are kept; all are counted."""
+
+
+class HeardError(NamedTuple):
+    """An ICMP error about a segment of the connection, without what is known of the connection anyway.
+
+    kind, number, sender_high, sender_low: as in `ErrorMessage`. seq: that of the segment.
+    direction: 0 where the first endpoint sent that segment, 1 for the second.
+    answers: the frame of that segment where it is the last one its endpoint had sent; else 0.
+    """
+
+    kind: ErrorKind
+    number: int
+    sender_high: int
+    sender_low: int
+    seq: int
+    frame: int
+    time_ns: int
+    direction: int
+    answers: int
+
 
 @mypyc_attr(acyclic=True)
-class Connection:
+class Connection(WiresharkView):
     """One incarnation of a connection, fed segment by segment with `observe`.
 
-    note_counts: pairs of a mask of notes and the number of segments that have exactly these; None: no segment has
-    any. history: Zeek's word for it. collision, superseded, reuses_ports: of the table, which writes them;
-    the last two say that a newer connection has these addresses and ports, and that an older one had them.
+    note_counts: triples of a mask of notes, the mask of those that Wireshark gives, and the number of segments
+    that have exactly these; None: no segment has any. history: Zeek's word for it. errors: the first `ERRORS_KEPT`
+    of `error_count`. collision, superseded: of the table, which writes them; the latter says that a newer connection
+    has these addresses and ports.
     """
 
     __slots__ = (
@@ -48,6 +73,8 @@ class Connection:
         "collision",
         "completeness",
         "data_after_end",
+        "error_count",
+        "errors",
         "fast_open_accepted",
         "fin_acknowledges_fin",
         "first",
@@ -60,11 +87,9 @@ class Connection:
         "handshake_ack_frame",
         "handshake_ack_time",
         "history",
-        "initial_rtt",
         "ip_version",
         "last_frame",
         "last_time",
-        "latest_syn",
         "note_counts",
         "number",
         "opener",
@@ -83,17 +108,18 @@ class Connection:
         "superseded",
     )
 
-    def __init__(self, number: i64, header: Header, frame: i64, time_ns: i64) -> None:
+    def __init__(
+        self, number: i64, header: Header, frame: i64, time_ns: i64, reuses_ports: bool = False
+    ) -> None:
+        """reuses_ports: an older connection had the same addresses and ports."""
+        super().__init__()
         starts_with_syn = header.flags & (flag.SYN | flag.ACK | flag.RST) == flag.SYN
         starts_with_syn_ack = header.flags & (flag.SYN | flag.ACK | flag.RST) == flag.SYN | flag.ACK
         self.number: i64 = number
-        self.ip_version: i64 = header.ip_version
         self.first_high: i64 = header.source_high
         self.first_low: i64 = header.source_low
-        self.first_port: i64 = header.source_port
         self.second_high: i64 = header.destination_high
         self.second_low: i64 = header.destination_low
-        self.second_port: i64 = header.destination_port
         self.collision: Connection | None = None
         self.first: Endpoint = Endpoint()
         self.second: Endpoint = Endpoint()
@@ -101,22 +127,25 @@ class Connection:
         self.first_time: i64 = time_ns
         self.last_frame: i64 = frame
         self.last_time: i64 = time_ns
-        self.completeness: i64 = 0
-        self.initial_rtt: i64 = -1
-        self.latest_syn: i64 = 0
         self.history: str = "^" if starts_with_syn_ack else ""
         self.note_counts: list[int] | None = None
+        self.errors: list[HeardError] | None = None
         self.handshake_ack_frame: i64 = 0
         self.handshake_ack_time: i64 = 0
         self.reset_frame: i64 = 0
 
         # What is small comes last, because an object has its fields in the order of these lines.
+        self.first_port: i32 = i32(header.source_port)
+        self.second_port: i32 = i32(header.destination_port)
+        self.error_count: i32 = 0
+        self.ip_version: i16 = i16(header.ip_version)
+        self.completeness: i16 = 0
         # The first endpoint is 0, the second 1; -1: nobody yet.
         self.opener: i16 = -1
         self.closer: i16 = -1
         self.resetter: i16 = -1
         self.superseded: bool = False
-        self.reuses_ports: bool = False
+        self.reuses_ports: bool = reuses_ports
         self.simultaneous_open: bool = False
         self.fast_open_accepted: bool = False
         self.simultaneous_close: bool = False
@@ -134,22 +163,23 @@ class Connection:
 
     def direction_of(self, header: Header) -> i64:
         """0 where the first endpoint sent this segment, 1 where the second did, -1 where neither could have."""
-        if header.ip_version != self.ip_version:
+        if header.ip_version != i64(self.ip_version):
             return -1
+        first_port, second_port = i64(self.first_port), i64(self.second_port)
         if (
             header.source_low == self.first_low
-            and header.source_port == self.first_port
+            and header.source_port == first_port
             and header.destination_low == self.second_low
-            and header.destination_port == self.second_port
+            and header.destination_port == second_port
             and header.source_high == self.first_high
             and header.destination_high == self.second_high
         ):
             return 0
         if (
             header.source_low == self.second_low
-            and header.source_port == self.second_port
+            and header.source_port == second_port
             and header.destination_low == self.first_low
-            and header.destination_port == self.first_port
+            and header.destination_port == first_port
             and header.source_high == self.second_high
             and header.destination_high == self.first_high
         ):
@@ -174,7 +204,8 @@ class Connection:
         receiver = self.second if direction == 0 else self.first
         step.direction = direction
         step.labels = 0
-        step.notes = 0
+        step.corrections = 0
+        step.notes = notes.REUSED_PORTS if self.reuses_ports and frame == self.first_frame else 0
         step.first_before = self.first.state
         step.second_before = self.second.state
         step.first_path = 0
@@ -182,27 +213,86 @@ class Connection:
         self.last_frame = frame
         self.last_time = time_ns
 
+        if header.damaged:
+            self._take_damaged(sender, receiver, header, direction, step)
+            return
         self._number(sender, receiver, header, step)
-        self._parse_options(header, options, step)
         fingerprint = self._fingerprint(header)
         captured_twice = self._captured_twice(sender, header, fingerprint, time_ns)
-        step.wireshark_notes = analyse(sender, receiver, header, time_ns, self.initial_rtt) | (
-            step.notes & notes.REUSED_PORTS
-        )
-        step.notes |= step.wireshark_notes
+        if header.ack != sender.analysed_ack:
+            sender.duplicates = 0
+        parsed = self._parse_options(header, options, step)
+        step.notes |= self.analyse(sender, receiver, header, options, parsed, frame, time_ns, step)
+        if step.notes != step.wireshark_notes and parsed and options.cut:
+            step.corrections |= 1 << corrections.OPTIONS_CUT
         self._correct_gaps(sender, receiver, header, step)
-        self._count(sender, header, direction, time_ns)
+        self._correct_repetitions(sender, receiver, header, options, parsed, time_ns, step)
+        self._count(sender, header, direction)
 
         if captured_twice:
-            step.labels = sender.last_labels
-            step.notes = notes.CAPTURED_TWICE | (step.notes & notes.SNAPPED)
+            step.labels = i64(sender.last_labels)
+            snapped = step.notes & notes.SNAPPED
+            correct(step, corrections.CAPTURED_TWICE)
+            step.notes = notes.CAPTURED_TWICE | snapped
         else:
             self._interpret(sender, receiver, header, options, direction, frame, time_ns, step)
-            self._account(sender, header, step)
+            self._account(sender, header, options, parsed, step)
 
         step.first_after = self.first.state
         step.second_after = self.second.state
         self._remember(sender, header, fingerprint, step)
+
+    def _take_damaged(
+        self, sender: Endpoint, receiver: Endpoint, header: Header, direction: i64, step: Step
+    ) -> None:
+        """A header no TCP reads on (RFC 9293 3.1, data offset): it is counted, and nothing follows from it."""
+        step.labels = labels.STRAY
+        step.notes = notes.BAD_HEADER | (notes.SNAPPED if header.snapped else 0)
+        step.wireshark_notes = 0
+        step.relative_seq = difference(header.seq, sender.base) & 0xFFFFFFFF if sender.base >= 0 else 0
+        step.relative_ack = 0
+        if header.flags & flag.ACK and receiver.base >= 0:
+            step.relative_ack = difference(header.ack, receiver.base) & 0xFFFFFFFF
+        step.window = header.window
+        step.wireshark_window = header.window
+        self._count(sender, header, direction)
+        step.first_after = self.first.state
+        step.second_after = self.second.state
+        self._count_notes(step)
+
+    def hear(self, message: ErrorMessage, frame: i64, time_ns: i64) -> None:
+        """Take an ICMP error about a segment of this connection.
+
+        No state changes by it: what a stack makes of an error is its own affair (RFC 9293 3.9.2.2, RFC 5927), and
+        anybody can forge one. What follows on the wire shows it.
+        """
+        direction = self.direction_of(message.quoted)
+        sender = self.first if direction == 0 else self.second
+        self.error_count += 1
+        if self.errors is None:
+            self.errors = []
+        if len(self.errors) < ERRORS_KEPT:
+            kind, number, high, low, quoted = message
+            answers = int(sender.last_frame) if sender.last_seq == quoted.seq else 0
+            self.errors.append(
+                HeardError(
+                    kind,
+                    number,
+                    high,
+                    low,
+                    int(quoted.seq),
+                    int(frame),
+                    int(time_ns),
+                    int(direction),
+                    answers,
+                )
+            )
+
+    def conn_state(self) -> str:
+        """The connection in Zeek's other word."""
+        if self.second_originates:
+            return zeek.conn_state(self.second, self.first, self.history)
+        return zeek.conn_state(self.first, self.second, self.history)
 
     # What comes before any meaning: numbers, options, counts.
 
@@ -221,16 +311,16 @@ class Connection:
         if flags & flag.ACK:
             step.relative_ack = difference(header.ack, receiver.base) & 0xFFFFFFFF
         step.window = header.window
-        if not flags & flag.SYN and sender.analysed_scale > 0:
-            step.window = header.window << sender.analysed_scale
+        if not flags & flag.SYN and sender.scale > 0:
+            step.window = header.window << i64(sender.scale)
         if header.snapped:
             step.notes |= notes.SNAPPED
 
-    def _parse_options(self, header: Header, options: Options, step: Step) -> None:
-        """Parse the options where they matter; the usual timestamps alone are passed over."""
+    def _parse_options(self, header: Header, options: Options, step: Step) -> bool:
+        """Parse the options where they matter; False where the usual timestamps alone were passed over."""
         length = header.options_length
         if length == 0 and not header.flags & flag.SYN:
-            return
+            return False
         at = header.tcp_offset + 20
         block = header.block
         if (
@@ -241,26 +331,29 @@ class Connection:
             and block[at + 2] == 8
             and block[at + 3] == 10
         ):
-            return
+            return False
         options.parse(block, at, length, length == header.header_length - 20)
         if not options.well_formed:
             step.notes |= notes.BAD_OPTIONS
+        return True
 
-    def _count(self, sender: Endpoint, header: Header, direction: i64, time_ns: i64) -> None:
+    def _count(self, sender: Endpoint, header: Header, direction: i64) -> None:
         flags = header.flags
         sender.segments += 1
-        pure_syn = flags & (flag.SYN | flag.ACK) == flag.SYN
-        if not pure_syn or self.first_frame == self.last_frame:
-            self.completeness |= completeness_bits(flags, header.payload_length)
+        bits = completeness_bits(flags, header.payload_length)
+        if flags & (flag.SYN | flag.ACK) == flag.SYN:
+            if self.first_frame != self.last_frame:
+                bits &= RST
+            elif self.reuses_ports:
+                bits &= SYN | RST
+        self.completeness |= i16(bits)
         originates = (direction == 1) == self.second_originates
         receiver = self.second if direction == 0 else self.first
-        letters = zeek.letters_of(sender, receiver, header)
+        letters = zeek.letters_of(sender, receiver, header, originates)
         if letters and len(self.history) < HISTORY_KEPT:
             # Interned, because most connections have one of a few histories.
-            self.history = intern(self.history + (letters if originates else letters.lower()))
+            self.history = intern(self.history + letters)
         zeek.move(sender, receiver, header, originates)
-        if flags & (flag.ACK | flag.SYN) == flag.ACK and self.initial_rtt < 0 and self.latest_syn > 0:
-            self.initial_rtt = time_ns - self.latest_syn
 
     def _fingerprint(self, header: Header) -> i64:
         """What tells a segment from others with the same sequence number, in 63 bits."""
@@ -287,30 +380,32 @@ class Connection:
         return not pure_ack and time_ns - sender.analysed_ack_time < CAPTURED_TWICE_NS
 
     def _remember(self, sender: Endpoint, header: Header, fingerprint: i64, step: Step) -> None:
+        sender.last_frame = self.last_frame
         sender.last_seq = header.seq
         sender.last_fingerprint = fingerprint
-        sender.last_labels = step.labels
-        if step.notes:
-            self.count_notes(step.notes)
+        sender.last_labels = i16(step.labels)
+        self._count_notes(step)
 
-    def count_notes(self, mask: i64) -> None:
+    def _count_notes(self, step: Step) -> None:
         """Count one segment with exactly these notes."""
+        if step.notes | step.wireshark_notes == 0:
+            return
         counts = self.note_counts
         if counts is None:
-            self.note_counts = [mask, 1]
+            self.note_counts = [step.notes, step.wireshark_notes, 1]
             return
-        for place in range(0, len(counts), 2):
-            if counts[place] == mask:
-                counts[place + 1] += 1
+        for place in range(0, len(counts), 3):
+            if counts[place] == step.notes and counts[place + 1] == step.wireshark_notes:
+                counts[place + 2] += 1
                 return
-        counts.append(mask)
+        counts.append(step.notes)
+        counts.append(step.wireshark_notes)
         counts.append(1)
 
     def _correct_gaps(self, sender: Endpoint, receiver: Endpoint, header: Header, step: Step) -> None:
-        """Wireshark forgets the octet of a window probe, and the new end of a segment that begins with old octets."""
         if step.notes & notes.LOST_SEGMENT and sender.snd_nxt >= 0:
             if difference(header.seq, sender.snd_nxt) <= 0:
-                step.notes &= ~notes.LOST_SEGMENT
+                correct(step, corrections.FORGOTTEN_OCTET)
         if step.notes & notes.ACK_LOST_SEGMENT and receiver.lowest >= 0 and receiver.holes is None:
             from_the_start = (
                 receiver.isn < 0
@@ -318,7 +413,44 @@ class Connection:
                 or receiver.lowest == advance(receiver.isn, 1)
             )
             if from_the_start and difference(header.ack, receiver.snd_nxt) <= 0:
-                step.notes &= ~notes.ACK_LOST_SEGMENT
+                correct(step, corrections.NOTHING_MISSING)
+
+    def _correct_repetitions(
+        self,
+        sender: Endpoint,
+        receiver: Endpoint,
+        header: Header,
+        options: Options,
+        parsed: bool,
+        time_ns: i64,
+        step: Step,
+    ) -> None:
+        """Who asked for what: duplicates that also move the window, and the retransmissions that follow."""
+        if parsed and options.sack_blocks > 0:
+            news = options.sack_left != sender.last_sack_left or options.sack_right != sender.last_sack_right
+            if step.notes & notes.WINDOW_UPDATE and news and difference(options.sack_left, header.ack) > 0:
+                correct(step, corrections.SELECTIVE_DUPLICATE)
+            sender.last_sack_left = options.sack_left
+            sender.last_sack_right = options.sack_right
+        if sender.segments == 0 and step.notes & corrections.PRESUPPOSES:
+            correct(step, corrections.FIRST_SEGMENT)
+        if sender.snd_nxt == 0 and self._end(header) != header.seq:
+            named = step.notes & (notes.RETRANSMISSIONS | notes.OUT_OF_ORDER | notes.KEEP_ALIVE)
+            if not named and difference(header.seq, sender.snd_nxt) < 0:
+                correct(step, corrections.NUMBER_ZERO)
+        found = step.notes
+        if found & notes.DUPLICATE_ACK:
+            sender.duplicates += 1
+        if found & (notes.RETRANSMISSION | notes.OUT_OF_ORDER):
+            asked = receiver.duplicates >= 2 and receiver.analysed_ack == header.seq
+            if asked and 0 <= time_ns - receiver.analysed_ack_time < FAST_LIMIT_NS:
+                correct(step, corrections.ASKED_SELECTIVELY)
+        elif found & notes.FAST_RETRANSMISSION:
+            if receiver.duplicates < 2:
+                correct(step, corrections.NOT_ASKED)
+        elif found & notes.KEEP_ALIVE and header.payload_length == 1 and receiver.analysed_window > 0:
+            if receiver.highest_ack >= 0 and difference(receiver.highest_ack, header.seq) <= 0:
+                correct(step, corrections.OUTSTANDING_OCTET)
 
     # What the segment means.
 
@@ -463,7 +595,6 @@ class Connection:
         if header.payload_length > 0:
             step.labels |= labels.DATA
             step.notes |= notes.DATA_IN_SYN
-        self.latest_syn = time_ns
         if sender.syn_frame != 0:
             sender.syn_repeats += 1
             step.notes |= notes.SYN_RETRANSMISSION
@@ -527,12 +658,10 @@ class Connection:
                 sender.passive = True
             if sender.syn_frame != 0 and header.seq == sender.isn:
                 # The SYN-ACK of a simultaneous open repeats the SYN by design (RFC 9293 figure 7).
-                step.notes = (
-                    step.notes & ~notes.RETRANSMISSIONS & ~notes.OUT_OF_ORDER
-                ) | notes.SIMULTANEOUS_OPEN
+                correct(step, corrections.SIMULTANEOUS_OPEN)
             if sender.syn_ack_frame == 0:
                 # What came before it (a reset that was not believed) was no part of this numbering.
-                step.notes &= ~(notes.LOST_SEGMENT | notes.REUSED_PORTS)
+                correct(step, corrections.FIRST_SYN_ACK)
             sender.syn_ack_frame = frame
             sender.syn_ack_time = time_ns
             sender.isn = header.seq
@@ -564,10 +693,10 @@ class Connection:
         sender.fast_open_cookie = i16(options.fast_open_cookie)
         # RFC 7323 2.2: scaling is in use only where both SYNs carry the option.
         if options.window_scale < 0:
-            sender.analysed_scale = SCALE_UNUSED
-            receiver.analysed_scale = SCALE_UNUSED
-        elif sender.analysed_scale != SCALE_UNUSED:
-            sender.analysed_scale = options.window_scale
+            sender.scale = SCALE_UNUSED
+            receiver.scale = SCALE_UNUSED
+        elif sender.scale != SCALE_UNUSED:
+            sender.scale = i16(options.window_scale)
 
     def _acknowledgement(
         self,
@@ -587,7 +716,7 @@ class Connection:
         if opens and covers_syn:
             step.labels |= labels.HANDSHAKE_3
             if receiver.syn_ack_frame != 0 and header.ack == advance(receiver.isn, 1):
-                step.notes &= ~notes.ACK_LOST_SEGMENT
+                correct(step, corrections.SYN_ACK_ACKNOWLEDGED)
             self.handshake_ack_frame = frame
             self.handshake_ack_time = time_ns
             if sender.fin_frame == 0:
@@ -595,7 +724,7 @@ class Connection:
         else:
             if sender.answers_repeated_syn_ack and nothing_new:
                 step.labels |= labels.HANDSHAKE_3
-                step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.HANDSHAKE_ACK_AGAIN
+                correct(step, corrections.HANDSHAKE_ACK_AGAIN)
             sender.answers_repeated_syn_ack = False
         if sender.state == states.SYN_SENT:
             self._move(step, sender, states.SEND_ACK)
@@ -613,12 +742,12 @@ class Connection:
             else:
                 if sender.answers_repeated_fin and nothing_new:
                     step.labels |= label
-                    step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.CLOSE_ACK_AGAIN
+                    correct(step, corrections.CLOSE_ACK_AGAIN)
                 sender.answers_repeated_fin = False
         # Whoever answers a SYN with the ACK of something else still holds an older connection (figure 9).
         holds_older = not covers_syn and sender.syn_frame == 0 and sender.syn_ack_frame == 0
         if (sender.challenge_due or holds_older) and pure and step.labels == 0:
-            step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.CHALLENGE_ACK
+            correct(step, corrections.CHALLENGE_ACK)
         sender.challenge_due = False
         if (
             sender.state == states.UNKNOWN
@@ -679,14 +808,11 @@ class Connection:
             if receiver.analysed_window != 0:
                 return labels.KEEP_ALIVE
             # Linux probes a closed window with an octet below SND.NXT, or none: to Wireshark a keep-alive.
-            step.notes = (step.notes & ~notes.KEEP_ALIVE) | notes.ZERO_WINDOW_PROBE
+            correct(step, corrections.LINUX_PROBE)
             return labels.PROBE
-        if receiver.last_labels & labels.PROBE and header.seq == sender.snd_nxt:
+        if i64(receiver.last_labels) & labels.PROBE and header.seq == sender.snd_nxt:
             if header.window == 0:
-                step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.ZERO_WINDOW_PROBE_ACK
-                return labels.PROBE
-            if step.notes & notes.KEEP_ALIVE_ACK:
-                step.notes &= ~notes.KEEP_ALIVE_ACK
+                correct(step, corrections.PROBE_REFUSED)
                 return labels.PROBE
         if step.notes & notes.KEEP_ALIVE_ACK:
             return labels.KEEP_ALIVE
@@ -711,7 +837,7 @@ class Connection:
             step.labels |= (
                 labels.CLOSE_2 if self._is_first(receiver) == (self.closer == 0) else labels.CLOSE_4
             )
-            step.notes = (step.notes & ~notes.DUPLICATE_ACK) | notes.CLOSE_ACK_AGAIN
+            correct(step, corrections.CLOSE_ACK_AGAIN)
             sender.answers_repeated_fin = False
         if step.labels == 0 or (step.labels == labels.DATA and not repeated):
             step.labels |= labels.STRAY
@@ -719,14 +845,26 @@ class Connection:
     def _both_fins_acknowledged(self) -> bool:
         return self.first.fin_ack_frame != 0 and self.second.fin_ack_frame != 0
 
-    def _account(self, sender: Endpoint, header: Header, step: Step) -> None:
+    def _account(self, sender: Endpoint, header: Header, options: Options, parsed: bool, step: Step) -> None:
         """Octets, each counted once, and what was sent again beside them."""
         length = header.payload_length
         if length > 0:
             seq = header.seq
             if header.flags & flag.SYN:
                 seq = advance(seq, 1)
+            before = sender.highest
             fresh = sender.take_payload(seq, length)
+            timestamp = self._timestamp(header, options, parsed)
+            if sender.highest != before:
+                sender.highest_timestamp = timestamp
+            elif (
+                step.notes & (notes.FAST_RETRANSMISSION | notes.RETRANSMISSION)
+                and fresh == length
+                and timestamp >= 0
+                and sender.highest_timestamp >= 0
+                and difference(timestamp, sender.highest_timestamp) < 0
+            ):
+                correct(step, corrections.SENT_EARLIER)
             sender.octets += fresh
             sender.retransmitted_octets += length - fresh
             if step.labels & labels.DATA:
@@ -738,6 +876,16 @@ class Connection:
             sender.retransmitted_segments += 1
         if step.notes & notes.OUT_OF_ORDER:
             sender.out_of_order_segments += 1
+
+    def _timestamp(self, header: Header, options: Options, parsed: bool) -> i64:
+        """When the sender sent this segment, by its own clock (RFC 7323 3.2); -1 where it does not say."""
+        if parsed:
+            return options.timestamp_value
+        if header.options_length != 12:
+            return -1
+        at = header.tcp_offset + 24
+        block = header.block
+        return (block[at] << 24) | (block[at + 1] << 16) | (block[at + 2] << 8) | block[at + 3]
 
     def _agreed_segment_size(self) -> i64:
         """The smaller of both announcements, -1 where one of them is not known."""

@@ -35,11 +35,17 @@ class Endpoint:
         "analysed_contiguous",
         "analysed_duplicates",
         "analysed_first_ack",
-        "analysed_keep_alive",
+        "analysed_heap_end",
+        "analysed_heaps",
+        "analysed_multipath",
         "analysed_next",
         "analysed_next_time",
-        "analysed_probe",
+        "analysed_notes",
         "analysed_scale",
+        "analysed_syn_ack",
+        "analysed_syn_ack_frame",
+        "analysed_syn_ack_reused",
+        "analysed_unacked",
         "analysed_window",
         "answers_repeated_fin",
         "answers_repeated_syn_ack",
@@ -47,16 +53,21 @@ class Endpoint:
         "beginning_forgotten",
         "challenge_due",
         "data_segments",
+        "duplicates",
         "fast_open_cookie",
         "fin_ack_frame",
         "fin_end",
         "fin_frame",
         "highest",
         "highest_ack",
+        "highest_timestamp",
         "holes",
         "isn",
         "last_fingerprint",
+        "last_frame",
         "last_labels",
+        "last_sack_left",
+        "last_sack_right",
         "last_seq",
         "lowest",
         "maximum_segment_size",
@@ -67,6 +78,7 @@ class Endpoint:
         "retransmitted_segments",
         "retry_delays",
         "sack_permitted",
+        "scale",
         "segments",
         "snd_nxt",
         "state",
@@ -80,10 +92,13 @@ class Endpoint:
         "syn_time",
         "timestamps",
         "window_scale",
+        "zeek_above",
         "zeek_ack",
         "zeek_data",
+        "zeek_delivered",
         "zeek_fin",
         "zeek_fin_and_reset",
+        "zeek_gaps",
         "zeek_highest",
         "zeek_octets",
         "zeek_repeats",
@@ -115,36 +130,43 @@ class Endpoint:
         self.fin_end: i64 = 0
         self.fin_ack_frame: i64 = 0
 
-        # What the next segment of this side may be the answer to.
-
         # What was sent.
         self.segments: i64 = 0
         self.octets: i64 = 0
         self.retransmitted_octets: i64 = 0
         self.lowest: i64 = -1
         self.highest: i64 = -1
+        self.highest_timestamp: i64 = -1
         self.holes: list[int] | None = None
 
-        # The segment sent last, to recognise a frame that was captured twice; its acknowledgement, window and
-        # time are those kept for the analysis below.
+        # The segment sent last, to recognise a frame that was captured twice and an error that answers it; its
+        # acknowledgement, window and time are those kept for the analysis below.
+        self.last_frame: i64 = 0
         self.last_seq: i64 = -1
         self.last_fingerprint: i64 = -1
-        self.last_labels: i64 = 0
+        self.last_sack_left: i64 = -1
+        self.last_sack_right: i64 = -1
 
-        # What Wireshark keeps for its analysis (`analysis.py`); 0 and -1 stand for "not set" as there.
-        self.analysed_next: i64 = -1
+        # What Wireshark keeps for its analysis (`analysis.py`); 0 stands for "not set" as there, although it is
+        # a sequence number as well, and a window of -1 for its all ones.
+        self.analysed_next: i64 = 0
         self.analysed_next_time: i64 = 0
-        self.analysed_contiguous: i64 = -1
-        self.analysed_ack: i64 = -1
+        self.analysed_contiguous: i64 = 0
+        self.analysed_ack: i64 = 0
         self.analysed_ack_time: i64 = 0
-        self.analysed_window: i64 = -1
-        self.analysed_scale: i64 = SCALE_UNKNOWN
+        self.analysed_syn_ack: i64 = -1
+        self.analysed_syn_ack_frame: i64 = 0
+        self.analysed_heap_end: i64 = 0
+        self.analysed_heaps: list[int] | None = None
 
         # What Zeek keeps for its two words (`zeek.py`).
         self.zeek_syn: i64 = -1
         self.zeek_fin: i64 = -1
         self.zeek_reset: i64 = -1
         self.zeek_highest: i64 = -1
+        # What could be delivered: everything before `zeek_delivered`, and the pairs of numbers in `zeek_above`.
+        self.zeek_delivered: i64 = -1
+        self.zeek_above: list[int] | None = None
 
         # What is small comes last, because an object has its fields in the order of these lines.
         self.syn_repeats: i32 = 0
@@ -154,13 +176,22 @@ class Endpoint:
         self.data_segments: i32 = 0
         self.retransmitted_segments: i32 = 0
         self.out_of_order_segments: i32 = 0
+        self.duplicates: i32 = 0
+        self.analysed_window: i32 = -1
         self.analysed_duplicates: i32 = 0
+        self.zeek_gaps: i32 = 0
         self.zeek_repeats: i32 = 0
         self.zeek_zero_windows: i32 = 0
 
         self.syn_flags: i16 = 0
         self.window_scale: i16 = -1
+        self.scale: i16 = SCALE_UNKNOWN
         self.fast_open_cookie: i16 = -1
+        self.last_labels: i16 = 0
+        self.analysed_scale: i16 = SCALE_UNKNOWN
+        self.analysed_notes: i16 = 0
+        self.analysed_multipath: i16 = 0
+        self.analysed_unacked: i16 = 0
         self.zeek_state: i16 = 0
 
         self.sack_permitted: bool = False
@@ -170,9 +201,8 @@ class Endpoint:
         self.answers_repeated_fin: bool = False
         self.challenge_due: bool = False
         self.beginning_forgotten: bool = False
-        self.analysed_keep_alive: bool = False
-        self.analysed_probe: bool = False
         self.analysed_first_ack: bool = False
+        self.analysed_syn_ack_reused: bool = False
         self.zeek_octets: bool = False
         self.zeek_data: bool = False
         self.zeek_ack: bool = False

@@ -46,6 +46,7 @@ CAPTURED_TWICE: Final = 1 << 30
 SNAPPED: Final = 1 << 31
 BAD_OPTIONS: Final = 1 << 32
 BAD_FLAGS: Final = 1 << 33
+BAD_HEADER: Final = 1 << 34
 
 RETRANSMISSIONS: Final = (
     RETRANSMISSION
@@ -152,6 +153,12 @@ NOTES: Final = (
     Note(SNAPPED, "snapped", "cut", "the capture kept only the beginning of the frame"),
     Note(BAD_OPTIONS, "bad_options", "bad options", "the TCP options do not parse"),
     Note(BAD_FLAGS, "bad_flags", "bad flags", "a combination of flags that TCP never sends"),
+    Note(
+        BAD_HEADER,
+        "bad_header",
+        "bad header",
+        "the data offset is below 5 or runs past the packet: no TCP reads on",
+    ),
 )
 
 

@@ -12,9 +12,9 @@ class Step:
 
     direction: 0 where the first endpoint of the connection sent it, 1 for the second.
     labels, notes, wireshark_notes: masks of `labels.py` and `notes.py`; `wireshark_notes` is what
-    Wireshark 4.0.17 would say, `notes` is what is right.
+    Wireshark 4.0.17 would say, `notes` is what is right. corrections: the rules of `corrections.py` between them.
     relative_seq, relative_ack: counted from the base of their endpoint, modulo 2**32.
-    window: octets, scaled where the scale is known.
+    window: octets, scaled where the scale is known; `wireshark_window` is what Wireshark shows.
     before, after: states, by endpoint. path: the rows of `states.TRANSITIONS` taken, counted from 1,
     the first in the lowest eight bits.
     """
@@ -24,9 +24,11 @@ class Step:
         self.labels: i64 = 0
         self.notes: i64 = 0
         self.wireshark_notes: i64 = 0
+        self.corrections: i64 = 0
         self.relative_seq: i64 = 0
         self.relative_ack: i64 = 0
         self.window: i64 = 0
+        self.wireshark_window: i64 = 0
         self.first_before: i64 = 0
         self.first_after: i64 = 0
         self.second_before: i64 = 0

@@ -15,7 +15,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from analyzer.tcp import notes, states
+from analyzer.tcp import states
 from analyzer.tcp.connection import Connection
 from analyzer.tcp.step import Step
 from analyzer.wire import header as flag
@@ -82,11 +82,10 @@ class ConnectionTable:
                 base = found.first.base if direction == 0 else found.second.base
                 if base >= 0 and base != header.seq:
                     self._unlink(found, header)
-                    found = self._add(header, frame, time_ns)
-                    found.reuses_ports = True
+                    found = self._add(header, frame, time_ns, True)
                     direction = 0
         else:
-            found = self._add(header, frame, time_ns)
+            found = self._add(header, frame, time_ns, False)
         self.put(found, header, direction, frame, time_ns)
         return found
 
@@ -94,10 +93,6 @@ class ConnectionTable:
         """Show a connection its next segment."""
         self._observed += 1
         connection.observe(header, self._options, direction, frame, time_ns, self.step)
-        if connection.reuses_ports and frame == connection.first_frame:
-            self.step.notes |= notes.REUSED_PORTS
-            self.step.wireshark_notes |= notes.REUSED_PORTS
-            connection.count_notes(notes.REUSED_PORTS)
 
     def latest(self, header: Header) -> Connection | None:
         """The last connection between the two ends that `header` names; None where there is none."""
@@ -168,12 +163,12 @@ class ConnectionTable:
             self.connections[:] = kept
             self._distribute(len(self._buckets))
 
-    def _add(self, header: Header, frame: i64, time_ns: i64) -> Connection:
+    def _add(self, header: Header, frame: i64, time_ns: i64, reused: bool) -> Connection:
         if self._limit > 0 and len(self.connections) >= self._limit:
             self._make_room()
         if len(self.connections) >= len(self._buckets):
             self._distribute(2 * len(self._buckets))
-        connection = Connection(self.begun, header, frame, time_ns)
+        connection = Connection(self.begun, header, frame, time_ns, reused)
         self.begun += 1
         place = self.key(header) & (len(self._buckets) - 1)
         connection.collision = self._buckets[place]
@@ -216,10 +211,10 @@ class ConnectionTable:
 
     def key_of(self, connection: Connection) -> i64:
         """The `key` of a connection's segments."""
-        version = connection.ip_version
+        version = i64(connection.ip_version)
         return self._join(
-            self._end(version, connection.first_high, connection.first_low, connection.first_port),
-            self._end(version, connection.second_high, connection.second_low, connection.second_port),
+            self._end(version, connection.first_high, connection.first_low, i64(connection.first_port)),
+            self._end(version, connection.second_high, connection.second_low, i64(connection.second_port)),
         )
 
     def _end(self, version: i64, high: i64, low: i64, port: i64) -> i64:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from analyzer.tcp import states
+from analyzer.tcp.completeness import RST, SYN
 from analyzer.tcp.connection import Connection
 from analyzer.tcp.endpoint import Endpoint
 from analyzer.tcp.sequence import difference
@@ -31,6 +32,8 @@ __all__ = [
     "fast_open",
     "final_state",
     "handshake_outcome",
+    "newly_reused_in_hindsight",
+    "reused_in_hindsight",
     "roles",
     "unacknowledged_octets",
 ]
@@ -190,11 +193,38 @@ def close_frames(connection: Connection) -> tuple[int, ...]:
 
 
 def completeness(connection: Connection) -> int:
-    """`tcp.completeness` as `tshark -2` shows it: a single segment that is no SYN scores nothing."""
-    alone = connection.first.segments + connection.second.segments == 1
-    if alone and not connection.first.syn_frame:
+    """`tcp.completeness` as `tshark -2` shows it: of the first segment alone it counts the SYN, with its data.
+
+    Where the SYN follows an older connection between the same ports, a RST in it counts too.
+    """
+    bits = int(connection.completeness)
+    if connection.first.segments + connection.second.segments > 1:
+        return bits
+    if not bits & SYN:
         return 0
-    return int(connection.completeness)
+    return bits if connection.reuses_ports else bits & ~RST
+
+
+def reused_in_hindsight(connection: Connection) -> tuple[int, ...]:
+    """The frames that Wireshark marks `reused_ports` once it has seen the whole capture.
+
+    A SYN-ACK with another number gives its endpoint a new base. When Wireshark reads the capture a second time, the
+    last base is there from the beginning, and the first SYN-ACK is the one that differs.
+    """
+    return tuple(
+        int(end.analysed_syn_ack_frame)
+        for end in (connection.first, connection.second)
+        if end.analysed_syn_ack_frame and end.analysed_syn_ack != end.base
+    )
+
+
+def newly_reused_in_hindsight(connection: Connection) -> tuple[int, ...]:
+    """Those of them that it has not marked already when it saw them first."""
+    return tuple(
+        int(end.analysed_syn_ack_frame)
+        for end in (connection.first, connection.second)
+        if end.analysed_syn_ack_frame and end.analysed_syn_ack != end.base and not end.analysed_syn_ack_reused
+    )
 
 
 def final_state(connection: Connection, endpoint: Endpoint) -> int:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from mypy_extensions import i64
+
 from analyzer.tcp.endpoint import Endpoint
 from analyzer.tcp.sequence import difference
 from analyzer.wire import header as flag
@@ -24,12 +26,15 @@ ESTABLISHED: Final = 4
 CLOSED: Final = 5
 RESET: Final = 6
 
-# `T` and `W` come on the 1st, 10th, 100th, ... occurrence.
+# `G`, `T` and `W` come on the 1st, 10th, 100th, ... occurrence.
 _SCALED: Final = (1, 10, 100, 1000, 10_000, 100_000, 1_000_000)
 
+BLOCKS_KEPT: Final = 64
+"""Blocks above a gap; a hostile capture may have any number of them."""
 
-def letters_of(side: Endpoint, peer: Endpoint, header: Header) -> str:
-    """What a segment of `side` adds to the history, in capitals."""
+
+def letters_of(side: Endpoint, peer: Endpoint, header: Header, originates: bool) -> str:
+    """What a segment of `side` adds to the history: in capitals what the originator did."""
     flags = header.flags
     letters = ""
     syn = flags & flag.SYN != 0
@@ -67,15 +72,77 @@ def letters_of(side: Endpoint, peer: Endpoint, header: Header) -> str:
     elif not syn and not fin and not rst and flags & flag.ACK and not side.zeek_ack:
         side.zeek_ack = True
         letters += "A"
+    if not originates:
+        letters = letters.lower()
+    if syn and side.zeek_delivered < 0:
+        side.zeek_delivered = (header.seq + 1) & 0xFFFFFFFF
+    if flags & flag.ACK and _acknowledge(peer, header.ack):
+        peer.zeek_gaps += 1
+        if peer.zeek_gaps in _SCALED:
+            letters += "g" if originates else "G"
+    if header.payload_captured > 0:
+        start = (header.seq + 1) & 0xFFFFFFFF if syn else header.seq
+        _deliver(side, start, (start + header.payload_captured) & 0xFFFFFFFF)
+    elif side.zeek_delivered < 0:
+        side.zeek_delivered = header.seq
     if header.window == 0 and not rst and not syn and peer.zeek_state != CLOSED and peer.zeek_state != RESET:
         side.zeek_zero_windows += 1
         if side.zeek_zero_windows in _SCALED:
-            letters += "W"
+            letters += "W" if originates else "w"
     if syn:
         end = (end + 1) & 0xFFFFFFFF
     if side.zeek_highest < 0 or difference(end, side.zeek_highest) > 0:
         side.zeek_highest = end
     return letters
+
+
+def _deliver(side: Endpoint, start: i64, end: i64) -> None:
+    """Take captured octets."""
+    if side.zeek_delivered < 0:
+        side.zeek_delivered = start
+    if difference(start, side.zeek_delivered) > 0:
+        if side.zeek_above is None:
+            side.zeek_above = []
+        if len(side.zeek_above) < 2 * BLOCKS_KEPT:
+            side.zeek_above.append(start)
+            side.zeek_above.append(end)
+    elif difference(end, side.zeek_delivered) > 0:
+        side.zeek_delivered = end
+        if side.zeek_above is not None:
+            _join(side)
+
+
+def _acknowledge(side: Endpoint, ack: i64) -> bool:
+    """Whether octets below this number were never captured; they are given up then."""
+    if side.zeek_delivered < 0 or difference(ack, side.zeek_delivered) <= 0:
+        return False
+    if side.zeek_fin >= 0 and ack == (side.zeek_fin + 1) & 0xFFFFFFFF:
+        ack = side.zeek_fin
+        if ack == side.zeek_delivered:
+            return False
+    side.zeek_delivered = ack
+    if side.zeek_above is not None:
+        _join(side)
+    return True
+
+
+def _join(side: Endpoint) -> None:
+    """Blocks that no longer lie above a gap are delivered."""
+    blocks = side.zeek_above
+    joined = True
+    while joined and blocks is not None:
+        joined = False
+        left: list[int] = []
+        for place in range(0, len(blocks), 2):
+            end: i64 = blocks[place + 1]
+            if difference(blocks[place], side.zeek_delivered) > 0:
+                left.append(blocks[place])
+                left.append(end)
+            elif difference(end, side.zeek_delivered) > 0:
+                side.zeek_delivered = end
+                joined = True
+        blocks = left if left else None
+    side.zeek_above = blocks
 
 
 def move(side: Endpoint, peer: Endpoint, header: Header, originates: bool) -> None:

@@ -9,10 +9,11 @@ from weakref import WeakValueDictionary
 
 from analyzer.tcp import states, verdict
 from analyzer.tcp.connection import Connection as Machine
+from analyzer.tcp.connection import HeardError
 from analyzer.tcp.endpoint import Endpoint
 from analyzer.tcp.labels import label_names
-from analyzer.tcp.notes import NOTES, note_names
-from analyzer.tcp.zeek import conn_state
+from analyzer.tcp.notes import NOTES, REUSED_PORTS, note_names
+from analyzer.tcp.sequence import difference
 from analyzer.text import say
 from analyzer.trace.confidence import doubts
 from analyzer.trace.model import (
@@ -22,6 +23,7 @@ from analyzer.trace.model import (
     EndpointAddress,
     EndpointOptions,
     Handshake,
+    IcmpError,
     Segment,
     Side,
     Source,
@@ -29,8 +31,9 @@ from analyzer.trace.model import (
 from analyzer.trace.outline import Outline, outline_of
 from analyzer.trace.row import Row
 from analyzer.wire import header as flag
+from analyzer.wire.icmp import MTU, error_text
 
-__all__ = ["Judged", "build_connection", "build_segments", "outlines"]
+__all__ = ["Judged", "build_connection", "build_segments", "flag_names", "last_error", "outlines"]
 
 _FLAGS = (
     (flag.SYN, "SYN"),
@@ -52,11 +55,18 @@ class Judged(Sequence[Connection]):
     long as somebody holds it.
     """
 
-    def __init__(self, machines: Sequence[Machine], source: Source, lost_frames: int | None) -> None:
-        """lost_frames: how many frames the capture lost, which may lower a verdict's confidence."""
+    def __init__(
+        self,
+        machines: Sequence[Machine],
+        source: Source,
+        lost_frames: int | None,
+        wireshark: bool = False,
+    ) -> None:
+        """lost_frames, wireshark: of `build_connection`."""
         self._machines = machines
         self._source = source
         self._lost_frames = lost_frames
+        self._wireshark = wireshark
         self._held: WeakValueDictionary[int, Connection] = WeakValueDictionary()
 
     def __len__(self) -> int:
@@ -75,13 +85,13 @@ class Judged(Sequence[Connection]):
         number = int(machine.number)
         connection = self._held.get(number)
         if connection is None:
-            connection = build_connection(machine, self._source, self._lost_frames)
+            connection = build_connection(machine, self._source, self._lost_frames, self._wireshark)
             self._held[number] = connection
         return connection
 
     def outlines(self) -> Iterator[Outline]:
         """The outline of each, without judging it."""
-        return map(outline_of, self._machines)
+        return (outline_of(machine, self._wireshark) for machine in self._machines)
 
 
 def outlines(connections: Sequence[Connection]) -> Iterator[Outline]:
@@ -103,10 +113,13 @@ def _outline(connection: Connection) -> Outline:
     )
 
 
-def build_connection(machine: Machine, source: Source, lost_frames: int | None = None) -> Connection:
+def build_connection(
+    machine: Machine, source: Source, lost_frames: int | None = None, wireshark: bool = False
+) -> Connection:
     """The verdict on a connection, from the machine that has seen all of it.
 
     lost_frames: how many frames the capture lost, which may lower the verdict's confidence; None if unknown.
+    wireshark: count the notes that Wireshark gives.
     """
     client, rule = verdict.roles(machine)
     addresses = (
@@ -119,11 +132,10 @@ def build_connection(machine: Machine, source: Source, lost_frames: int | None =
     )
     ends = (machine.first, machine.second)
     client_end, server_end = ends[client], ends[1 - client]
-    originator = int(machine.second_originates)
     handshake = _handshake(machine, client_end, server_end)
     data = _direction(client_end, server_end), _direction(server_end, client_end)
     close = _close(machine, client)
-    notes = _count_notes(machine)
+    notes = _count_notes(machine, wireshark)
     return Connection(
         id=int(machine.number),
         client=addresses[client],
@@ -140,39 +152,73 @@ def build_connection(machine: Machine, source: Source, lost_frames: int | None =
         client_state=states.state_name(verdict.final_state(machine, client_end)),
         server_state=states.state_name(verdict.final_state(machine, server_end)),
         completeness=verdict.completeness(machine),
-        conn_state=conn_state(ends[originator], ends[1 - originator], machine.history),
+        conn_state=machine.conn_state(),
         history=machine.history,
         notes=notes,
         segment_count=int(machine.first.segments + machine.second.segments),
         source=source,
         doubts=doubts(lost_frames, handshake, data, close, notes),
+        errors_heard=tuple(_error(machine, heard, client) for heard in machine.errors or ()),
+        icmp_error_count=int(machine.error_count),
     )
 
 
-def build_segments(machine: Machine, rows: list[Row]) -> list[Segment]:
-    """The segments of a connection, told from the client's and the server's side."""
+def last_error(machine: Machine) -> IcmpError:
+    """The ICMP error that the connection has just heard of. Raises IndexError beyond those kept."""
     client, _ = verdict.roles(machine)
+    return _error(machine, (machine.errors or [])[int(machine.error_count) - 1], client)
+
+
+def _error(machine: Machine, heard: HeardError, client: int) -> IcmpError:
+    base = int((machine.first if heard.direction == 0 else machine.second).base)
+    return IcmpError(
+        frame=heard.frame,
+        time_ns=heard.time_ns,
+        sender=_address(machine.ip_version, heard.sender_high, heard.sender_low),
+        kind=heard.kind.name,
+        text=say(error_text(heard.kind, heard.number)),
+        about=_side(heard.direction, client),
+        seq=None if base < 0 else int(difference(heard.seq, base)) & 0xFFFFFFFF,
+        answers=heard.answers or None,
+        mtu=heard.number or None if heard.kind.detail == MTU else None,
+    )
+
+
+def build_segments(machine: Machine, rows: list[Row], wireshark: bool = False) -> list[Segment]:
+    """The segments of a connection, told from the client's and the server's side.
+
+    wireshark: the rows have Wireshark's notes.
+    """
+    client, _ = verdict.roles(machine)
+    if wireshark:
+        reused = verdict.reused_in_hindsight(machine)
+        return [_segment(row, client, REUSED_PORTS if row.frame in reused else 0) for row in rows]
     return [_segment(row, client) for row in rows]
 
 
-def _segment(row: Row, client: int) -> Segment:
+def _segment(row: Row, client: int, more_notes: int = 0) -> Segment:
     server = 1 - client
     return Segment(
         frame=row.frame,
         time_ns=row.time_ns,
         sender=_side(row.direction, client),
-        flags=",".join(name for bit, name in _FLAGS if row.flags & bit),
+        flags=flag_names(row.flags),
         seq=row.seq,
         ack=row.ack if row.flags & flag.ACK else None,
         length=row.length,
         window=row.window,
         labels=tuple(label_names(row.labels)),
-        notes=tuple(note_names(row.notes)),
+        notes=tuple(note_names(row.notes | more_notes)),
         client_state=(states.STATES[row.before[client]], states.STATES[row.after[client]]),
         server_state=(states.STATES[row.before[server]], states.STATES[row.after[server]]),
         why=_why(row, client),
         payload=row.payload,
     )
+
+
+def flag_names(flags: int) -> str:
+    """The flags of a header by name: "SYN,ACK"."""
+    return ",".join(name for bit, name in _FLAGS if flags & bit)
 
 
 def _side(endpoint: int, client: int) -> Side:
@@ -304,14 +350,17 @@ def _close(machine: Machine, client: int) -> Close:
     )
 
 
-def _count_notes(machine: Machine) -> dict[str, int]:
+def _count_notes(machine: Machine, wireshark: bool) -> dict[str, int]:
     counts: Counter[int] = Counter()
-    masks = machine.note_counts or []
-    for mask, times in zip(masks[::2], masks[1::2], strict=True):
+    place = 1 if wireshark else 0
+    triples = machine.note_counts or []
+    for mask, times in zip(triples[place::3], triples[2::3], strict=True):
         for note in NOTES:
             if mask & note.bit:
                 counts[note.bit] += times
-    return {note.name: counts[note.bit] for note in NOTES if note.bit in counts}
+    if wireshark:
+        counts[REUSED_PORTS] += len(verdict.newly_reused_in_hindsight(machine))
+    return {note.name: counts[note.bit] for note in NOTES if counts[note.bit]}
 
 
 def _address(version: int, high: int, low: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analyzer.trace.model import Capture, Connection, Segment
+from analyzer.trace.model import Capture, Connection, IcmpError, Segment
 from analyzer.trace.neighbours import Neighbours
 from analyzer.wire.checksum import Verdict
 from analyzer.wire.layers import Layer
@@ -18,10 +18,12 @@ class Explanation:
     """One segment of one connection.
 
     captured, original: octets of the frame, as captured and as on the wire.
+    others: how many more TCP segments the frame holds.
     header: the fixed part of the TCP header and its options, as captured.
     checksum: None where it cannot be checked, because the capture does not hold the whole segment.
     computed_checksum: what it should be, None likewise.
     payload: the first octets of the payload as captured. Hostile: escape before showing.
+    error: the ICMP error that was asked for, which answers this segment; None where the segment itself was.
     """
 
     capture: Capture
@@ -30,6 +32,7 @@ class Explanation:
     neighbours: Neighbours
     captured: int
     original: int
+    others: int
     layers: tuple[Layer, ...]
     header: bytes
     header_length: int
@@ -37,3 +40,4 @@ class Explanation:
     checksum: Verdict | None
     computed_checksum: int | None
     payload: bytes
+    error: IcmpError | None = None

@@ -10,9 +10,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 __all__ = [
+    "OURSELVES",
+    "WIRESHARK",
     "Capture",
     "Close",
     "Confidence",
@@ -22,11 +24,15 @@ __all__ = [
     "EndpointOptions",
     "Folded",
     "Handshake",
+    "IcmpError",
     "Segment",
     "Side",
     "Source",
     "Trace",
 ]
+
+OURSELVES: Final = "tcpanalyze"
+WIRESHARK: Final = "Wireshark 4.0.17"
 
 Side = Literal["client", "server"]
 Confidence = Literal["full", "lowered"]
@@ -170,6 +176,29 @@ class Folded:
 
 
 @dataclass(frozen=True, slots=True)
+class IcmpError:
+    """An ICMP error about a segment of the connection. It is no segment, and changes no state.
+
+    `sender` is the address that the error comes from, `kind` its name ("port-unreachable") and `text` what it says
+    with its number ("fragmentation needed, next hop MTU 1400"). `about` is the side that sent the segment,
+    `seq` that segment's relative number, None where the capture shows nothing that it could be relative to.
+    """
+
+    frame: int
+    time_ns: int
+    sender: str
+    kind: str
+    text: str
+    about: Side
+    seq: int | None
+    answers: int | None
+    """The frame of the segment: the latest one before it with that number. None where it was not captured;
+    where the segments of a large capture have not been read, also where it was not the last one sent."""
+    mtu: int | None
+    """What the next link takes, in octets, where the error says so."""
+
+
+@dataclass(frozen=True, slots=True)
 class Capture:
     """What was read, and what was not."""
 
@@ -188,6 +217,10 @@ class Capture:
     """How many frames the capture lost, at most; None where nothing says so, as in every pcap file."""
     display_filter: str | None = None
     """The filter by which tshark chose the frames; None where all were analysed. `frames` are the chosen ones."""
+    icmp_errors_elsewhere: Mapping[str, int] = field(default_factory=dict)
+    """ICMP errors about TCP connections that the capture does not show: `kind` -> count."""
+    notes_by: str = OURSELVES
+    """Whose notes the segments bear: `OURSELVES`, or `WIRESHARK` with its definitions to the letter."""
     folded: Folded | None = None
     """The connections that are told as counts only; None where there are none."""
 
@@ -197,6 +230,9 @@ class Source(Protocol):
 
     def segments(self, number: int) -> Sequence[Segment]:
         """The labelled segments of a connection."""
+
+    def at_hand(self, number: int) -> bool:
+        """Whether the segments of a connection can be had without reading a file."""
 
     def picture(self, connection: Connection) -> str:
         """The connection's diagram as an SVG document."""
@@ -228,6 +264,20 @@ class Connection:
     source: Source = field(repr=False)
     doubts: tuple[str, ...] = ()
     """What might be otherwise if the capture had lost no frame: names of `trace.confidence.DOUBTS`."""
+    errors_heard: tuple[IcmpError, ...] = field(default=(), repr=False)
+    """`icmp_errors` as known when they came."""
+    icmp_error_count: int = 0
+    """How many ICMP errors were about this connection; the first 16 are kept."""
+
+    @property
+    def icmp_errors(self) -> tuple[IcmpError, ...]:
+        """The ICMP errors about segments of this connection, in the order of the capture."""
+        errors = self.errors_heard
+        if any(error.answers is None for error in errors) and self.source.at_hand(self.id):
+            from analyzer.trace.errors_heard import with_answers
+
+            return with_answers(errors, self.segments)
+        return errors
 
     @property
     def confidence(self) -> Confidence:

@@ -76,8 +76,8 @@ RANKS: Final = (
 )
 
 
-def outline_of(machine: Machine) -> Outline:
-    """The outline of a connection that has been seen whole."""
+def outline_of(machine: Machine, wireshark: bool = False) -> Outline:
+    """The outline of a connection that has been seen whole; wireshark: by the notes that Wireshark gives."""
     first, second = machine.first, machine.second
     repeated = i64(first.retransmitted_segments) + i64(second.retransmitted_segments)
     opener, answerer = (first, second) if verdict.roles(machine)[0] == 0 else (second, first)
@@ -85,7 +85,7 @@ def outline_of(machine: Machine) -> Outline:
     window_closed = False
     masks = machine.note_counts
     if masks is not None:
-        for place in range(0, len(masks), 2):
+        for place in range(1 if wireshark else 0, len(masks), 3):
             if masks[place] & notes.ZERO_WINDOW:
                 window_closed = True
     return Outline(

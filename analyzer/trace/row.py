@@ -18,8 +18,11 @@ PAYLOAD_KEPT: Final = 64
 class Row:
     """One segment, as the machine saw it: the fields of `Header` and `Step` that its report needs."""
 
-    def __init__(self, header: Header, step: Step, frame: i64, time_ns: i64) -> None:
-        """Keep the segment just observed. frame: from 1. time_ns: since the epoch."""
+    def __init__(self, header: Header, step: Step, frame: i64, time_ns: i64, wireshark: bool = False) -> None:
+        """Keep the segment just observed.
+
+        frame: from 1. time_ns: since the epoch. wireshark: with the notes and the window that Wireshark shows.
+        """
         kept = header.payload_captured
         if kept > PAYLOAD_KEPT:
             kept = PAYLOAD_KEPT
@@ -31,9 +34,9 @@ class Row:
         self.seq: i64 = step.relative_seq
         self.ack: i64 = step.relative_ack
         self.length: i64 = header.payload_length
-        self.window: i64 = step.window
+        self.window: i64 = step.wireshark_window if wireshark else step.window
         self.labels: i64 = step.labels
-        self.notes: i64 = step.notes
+        self.notes: i64 = step.wireshark_notes if wireshark else step.notes
         self.first_before: i64 = step.first_before
         self.first_after: i64 = step.first_after
         self.second_before: i64 = step.second_before

@@ -5,9 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from analyzer.text import say
-from analyzer.trace.model import Capture, Connection, Segment
+from analyzer.trace.model import Capture, Connection, IcmpError, Segment
 
-__all__ = ["CLOSE_WORDS", "HANDSHAKE_WORDS", "LABEL_REASONS", "label_reason", "losses", "verdict"]
+__all__ = [
+    "CLOSE_WORDS",
+    "HANDSHAKE_WORDS",
+    "LABEL_REASONS",
+    "error_sentence",
+    "label_reason",
+    "losses",
+    "verdict",
+]
 
 HANDSHAKE_WORDS: Final = {
     "complete": "opened",
@@ -89,7 +97,29 @@ def verdict(connection: Connection) -> str:
             parts.append(say("data was lost"))
     if connection.doubts:
         parts.append(say("if the capture lost nothing of it"))
-    return ", ".join(parts)
+    sentence = ", ".join(parts)
+    if close.outcome == "none" and connection.errors_heard:
+        # As known when it came: nothing follows a SYN that is in vain, so no segment has to be looked for.
+        error = error_sentence(connection, connection.errors_heard[0])
+        return say("{sentence}; {error}", sentence=sentence, error=error)
+    return sentence
+
+
+def error_sentence(connection: Connection, error: IcmpError) -> str:
+    """Who says what about which segment: "the router at 10.0.0.1 says: host unreachable, in answer to frame 7"."""
+    peer = "server" if error.about == "client" else "client"
+    addresses = {"client": connection.client.address, "server": connection.server.address}
+    who = say("the router at {address}", address=error.sender)
+    if error.sender in addresses.values():
+        # Where both have one address, the segment went to the other side.
+        side = peer if addresses[peer] == error.sender else error.about
+        who = say("the {side}", side=say(side))
+    about = say("in answer to frame {frame}", frame=error.answers)
+    if error.answers is None and error.seq is None:
+        about = say("about a segment of the {side} that was not captured", side=say(error.about))
+    elif error.answers is None:
+        about = say("about sequence number {seq} of the {side}", seq=error.seq, side=say(error.about))
+    return say("{who} says: {text}, {about}", who=who, text=error.text, about=about)
 
 
 def losses(capture: Capture) -> str:

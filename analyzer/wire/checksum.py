@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-__all__ = ["Verdict", "computed_checksum", "judge_checksum"]
+__all__ = ["Verdict", "computed_checksum", "judge_checksum", "ones_complement_sum"]
 
 Verdict = Literal["right", "partial", "wrong"]
 
@@ -17,7 +17,7 @@ def computed_checksum(segment: bytes, source: bytes, destination: bytes) -> int:
     segment: header and payload, all of it. source, destination: the IP addresses, 4 or 16 octets each.
     """
     zeroed = segment[:16] + b"\0\0" + segment[18:]
-    return ~_sum(_pseudo_header(len(segment), source, destination) + zeroed) & 0xFFFF
+    return ~ones_complement_sum(_pseudo_header(len(segment), source, destination) + zeroed) & 0xFFFF
 
 
 def judge_checksum(segment: bytes, source: bytes, destination: bytes) -> Verdict:
@@ -30,7 +30,9 @@ def judge_checksum(segment: bytes, source: bytes, destination: bytes) -> Verdict
     if found == computed_checksum(segment, source, destination):
         return "right"
     # Some drivers of cards that cut a long segment themselves want the pseudo header without its length.
-    if found in (_sum(_pseudo_header(length, source, destination)) for length in (len(segment), 0)):
+    if found in (
+        ones_complement_sum(_pseudo_header(length, source, destination)) for length in (len(segment), 0)
+    ):
         return "partial"
     return "wrong"
 
@@ -40,7 +42,7 @@ def _pseudo_header(length: int, source: bytes, destination: bytes) -> bytes:
     return source + destination + length.to_bytes(4, "big") + PROTOCOL_TCP.to_bytes(4, "big")
 
 
-def _sum(octets: bytes) -> int:
+def ones_complement_sum(octets: bytes) -> int:
     """The sum of the 16-bit words in ones' complement (RFC 1071)."""
     if len(octets) % 2:
         octets += b"\0"

@@ -2,7 +2,8 @@
 
 `Header.decode` takes the plain stack: Ethernet with any stack of VLAN tags, Linux cooked v1 and v2, BSD
 loopback, raw IP; IPv4 and IPv6; TCP. It writes its findings into its own fields and answers with a code
-of `skips.py`; no object is made for a frame. What it does not take is handed to dpkt (`fallback.py`).
+of `skips.py`; no object is made for a frame. What it does not take goes to `unwrap.py`, which comes back with the
+packet inside.
 
 Lengths lie. The payload's length comes from the IP header, bounded by the length of the frame on the wire;
 what was captured of it comes from the captured octets, and may be less.
@@ -34,6 +35,7 @@ from analyzer.wire.skips import (
     ETHERTYPE,
     FRAGMENT,
     LINK_TYPE,
+    LLC,
     NOT_IP,
     PROTOCOL,
     SEGMENT,
@@ -56,7 +58,11 @@ ETHERTYPE_IPV6: Final = 0x86DD
 # IEEE 802.1Q, 802.1ad and the three numbers used for stacked tags before it.
 VLAN_ETHERTYPES: Final = (0x8100, 0x88A8, 0x9100, 0x9200, 0x9300)
 
+LONGEST_802_3: Final = 1500
+"""Up to here the two octets are a length and no type (IEEE 802.3 3.2.6)."""
+
 PROTOCOL_TCP: Final = 6
+PROTOCOL_AH: Final = 51
 
 # What BSD and macOS write before the packet is their own number for the address family.
 FAMILY_IPV4: Final = 2
@@ -67,12 +73,20 @@ class Header:
     """The TCP segment of the frame decoded last.
 
     Addresses are two 64-bit halves (an IPv4 address is the low half, its high half is 0), `seq` and `ack`
-    are the absolute numbers, lengths are octets, offsets count from the start of the block. `ip_offset` is where the
-    last IP header begins, also where the frame turned out to be no segment; 0 where none was reached.
+    are the absolute numbers, lengths are octets. Offsets count from the start of `block`: the one given to `decode`,
+    or, where a packet was put together or decompressed, the one that holds it.
+
+    Where there is no segment the rest still says how far the decoder came. `ip_offset` is where the last IP header
+    begins, 0 where none was reached. `inner_offset` and `inner_end` bound what nobody read, that is, what the code
+    given names; they hold for an EtherType, an IP protocol, a link type and a fragment.
+
+    `damaged`: the data offset is impossible, so that ports, numbers and flags are all that can be told.
     """
 
     def __init__(self) -> None:
         self.ip_offset: i64 = 0
+        self.inner_offset: i64 = 0
+        self.inner_end: i64 = 0
         self.ip_version: i64 = 0
         self.source_high: i64 = 0
         self.source_low: i64 = 0
@@ -95,6 +109,7 @@ class Header:
         self.payload_length: i64 = 0
         self.payload_captured: i64 = 0
         self.snapped: bool = False
+        self.damaged: bool = False
 
     def decode(self, block: bytes, offset: i64, captured: i64, original: i64, link_type: i64) -> i64:
         """Read one frame.
@@ -107,7 +122,9 @@ class Header:
         whatever the octets hold.
         """
         end = offset + captured
+        self.block = block
         self.ip_offset = 0
+        self.inner_end = offset + original
         kind: i64
         if link_type == ETHERNET:
             at = offset + 12
@@ -149,11 +166,17 @@ class Header:
                 kind = self._two(block, at + 2)
                 at += 4
         else:
+            self.inner_offset = offset
             return LINK_TYPE + link_type
         if kind == ETHERTYPE_IPV4:
             return self._decode_ipv4(block, at, end, offset + original)
         if kind == ETHERTYPE_IPV6:
             return self._decode_ipv6(block, at, end, offset + original)
+        self.inner_offset = at
+        if kind <= LONGEST_802_3:
+            if link_type == ETHERNET and at + kind < self.inner_end:
+                self.inner_end = at + kind
+            return LLC
         return ETHERTYPE + kind
 
     def _two(self, block: bytes, at: i64) -> i64:
@@ -198,11 +221,6 @@ class Header:
         if (first >> 60) & 0x0F != 4 or header_length < 20:
             return BAD_IP_HEADER
         total_length = (first >> 32) & 0xFFFF
-        if first & 0x3FFF:
-            return FRAGMENT
-        protocol: i64 = block[at + 9]
-        if protocol != PROTOCOL_TCP:
-            return PROTOCOL + protocol
         # A length of 0 is what segmentation offload leaves on the sending host: the frame tells the length.
         packet_end = wire_end
         if total_length != 0:
@@ -210,6 +228,20 @@ class Header:
                 return BAD_IP_HEADER
             if at + total_length < wire_end:
                 packet_end = at + total_length
+        inner = at + header_length
+        self.inner_offset = inner
+        self.inner_end = packet_end
+        if first & 0x3FFF:
+            return FRAGMENT
+        protocol: i64 = block[at + 9]
+        while protocol == PROTOCOL_AH:
+            if inner + 2 > end:
+                return CUT_SHORT
+            protocol = block[inner]
+            inner += (block[inner + 1] + 2) << 2
+        if protocol != PROTOCOL_TCP:
+            self.inner_offset = inner
+            return PROTOCOL + protocol
         self.ip_version = 4
         self.ip_id = (first >> 16) & 0xFFFF
         addresses = read_i64_be(block, at + 12)
@@ -217,7 +249,7 @@ class Header:
         self.source_low = (addresses >> 32) & 0xFFFFFFFF
         self.destination_high = 0
         self.destination_low = addresses & 0xFFFFFFFF
-        return self._decode_tcp(block, at + header_length, end, packet_end)
+        return self._decode_tcp(block, inner, end, packet_end)
 
     def _decode_ipv6(self, block: bytes, at: i64, end: i64, wire_end: i64) -> i64:
         self.ip_offset = at
@@ -240,10 +272,12 @@ class Header:
                 if inner + 8 > end:
                     return CUT_SHORT
                 if self._two(block, inner + 2) & 0xFFF9:
+                    self.inner_offset = inner
+                    self.inner_end = packet_end
                     return FRAGMENT
                 following = block[inner]
                 inner += 8
-            elif following == 51:
+            elif following == PROTOCOL_AH:
                 if inner + 2 > end:
                     return CUT_SHORT
                 following = block[inner]
@@ -256,6 +290,8 @@ class Header:
                 units = block[inner + 1]
                 inner += (units + 1) << 3
             else:
+                self.inner_offset = inner
+                self.inner_end = packet_end
                 return PROTOCOL + following
         if inner > packet_end:
             return BAD_IP_HEADER
@@ -268,32 +304,41 @@ class Header:
         return self._decode_tcp(block, inner, end, packet_end)
 
     def _decode_tcp(self, block: bytes, at: i64, end: i64, packet_end: i64) -> i64:
-        """RFC 9293 3.1. `end` bounds what was captured, `packet_end` what the IP packet held."""
-        if at + 20 > end:
+        """RFC 9293 3.1. `end` bounds what was captured, `packet_end` what the IP packet held.
+
+        Sixteen octets are enough to tell the segment from others, as they are for Wireshark.
+        """
+        if at + 16 > packet_end:
+            return BAD_TCP_HEADER
+        if at + 16 > end:
             return CUT_SHORT
-        # Acknowledgement number, header length, flags, window; then from the header length to the urgent pointer.
+        # Acknowledgement number, header length, flags, window.
         middle = read_i64_be(block, at + 8)
         header_length = (middle >> 26) & 0x3C
-        if header_length < 20 or at + header_length > packet_end:
-            return BAD_TCP_HEADER
-        self.block = block
         self.tcp_offset = at
         first = read_i64_be(block, at)
-        last = read_i64_be(block, at + 12)
         self.source_port = (first >> 48) & 0xFFFF
         self.destination_port = (first >> 32) & 0xFFFF
         self.seq = first & 0xFFFFFFFF
         self.ack = (middle >> 32) & 0xFFFFFFFF
         self.flags = (middle >> 16) & 0x1FF
         self.window = middle & 0xFFFF
-        self.checksum = (last >> 16) & 0xFFFF
-        self.urgent_pointer = last & 0xFFFF
+        self.checksum = 0
+        self.urgent_pointer = 0
+        if at + 20 <= end:
+            last = read_i64_be(block, at + 12)
+            self.checksum = (last >> 16) & 0xFFFF
+            self.urgent_pointer = last & 0xFFFF
         self.header_length = header_length
+        if header_length < 20 or at + header_length > packet_end:
+            self._leave_damaged(end, packet_end)
+            return SEGMENT
+        self.damaged = False
         self.payload_offset = at + header_length
         self.payload_length = packet_end - self.payload_offset
         captured = end - self.payload_offset
         if captured < 0:
-            self.options_length = end - at - 20
+            self.options_length = end - at - 20 if end - at > 20 else 0
             self.payload_captured = 0
             self.snapped = True
         else:
@@ -301,3 +346,12 @@ class Header:
             self.snapped = captured < self.payload_length
             self.payload_captured = captured if self.snapped else self.payload_length
         return SEGMENT
+
+    def _leave_damaged(self, end: i64, packet_end: i64) -> None:
+        """A header that does not say where it ends has neither options nor a payload."""
+        self.damaged = True
+        self.snapped = end < packet_end
+        self.payload_offset = packet_end
+        self.payload_length = 0
+        self.payload_captured = 0
+        self.options_length = 0

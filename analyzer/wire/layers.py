@@ -1,7 +1,7 @@
 """What lies around the TCP segment in its frame: link header, VLAN tags, IP header, for a person to read.
 
-The walk is the one of `header.py`, at leisure and with every value kept. What dpkt unwrapped
-(`fallback.py`) is told in one line, and the innermost IP header after it as any other.
+The walk is the one of `header.py`, at leisure and with every value kept, and the one of `unwrap.py` between one
+plain stack and the next.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from ipaddress import ip_address
 from typing import Final, NamedTuple
 
 from analyzer.text import say
-from analyzer.wire.fallback import innermost_ip
+from analyzer.wire.encapsulations import ENCAPSULATIONS, Span
 from analyzer.wire.header import (
     ETHERTYPE_IPV4,
     ETHERTYPE_IPV6,
-    PROTOCOL_TCP,
+    PROTOCOL_AH,
     VLAN_ETHERTYPES,
 )
 from analyzer.wire.link_types import (
@@ -30,6 +30,7 @@ from analyzer.wire.link_types import (
     RAW_OPENBSD,
     link_type_name,
 )
+from analyzer.wire.skips import FRAGMENT, skip_name
 
 __all__ = ["Layer", "Layers", "layers_of"]
 
@@ -66,21 +67,33 @@ class Layers(NamedTuple):
     destination: bytes
 
 
-def layers_of(frame: bytes, link_type: int, tcp_offset: int) -> Layers:
-    """The layers of a frame that holds a TCP segment at `tcp_offset`."""
-    found: list[Layer] = []
+def layers_of(frame: bytes, link_type: int, found: Span | None) -> Layers:
+    """The layers of a frame that holds a TCP segment.
+
+    found: where the unwrapper found it, whose spans lead to the frame; None where the plain decoder did.
+    """
+    spans: list[Span] = []
+    while found is not None:
+        spans.append(found)
+        found = found.outer
+    layers: list[Layer] = []
+    addresses = _plain(frame, link_type, layers)
+    for span in reversed(spans):
+        octets = span.block[span.at : span.end]
+        if span.decoded:
+            addresses = _plain(octets, span.link_type, layers)
+        elif span.key == FRAGMENT:
+            layers.append(Layer(say("fragments"), (say("put together with those of other frames"),)))
+        else:
+            layers.append(Layer(say(skip_name(span.key)), ENCAPSULATIONS[span.key].facts(span)))
+    return Layers(tuple(layers), *addresses)
+
+
+def _plain(frame: bytes, link_type: int, found: list[Layer]) -> tuple[bytes, bytes]:
+    """Append what `Header.decode` reads; the addresses of the IP header, empty where there is none."""
     at = _link(frame, link_type, found)
-    if at < 0 or not _reaches(frame, at, tcp_offset):
-        inside = innermost_ip(frame, link_type)
-        if inside < 0:
-            return Layers(tuple(found), b"", b"")
-        outside = max(at, 0)
-        del found[1:]
-        count = inside - outside
-        found.append(
-            Layer(say("encapsulation"), (say("{count} octets before the innermost IP header", count=count),))
-        )
-        at = inside
+    if at < 0 or at >= len(frame):
+        return b"", b""
     if frame[at] >> 4 == 4:
         return _ipv4(frame, at, found)
     return _ipv6(frame, at, found)
@@ -103,6 +116,8 @@ def _link(frame: bytes, link_type: int, found: list[Layer]) -> int:
     if link_type in (NULL, LOOP) and len(frame) >= 4:
         found.append(Layer(name, (say("address family {octets}", octets=frame[:4].hex(" ")),)))
         return 4
+    if link_type in (RAW, IPV4, IPV6) and found:
+        return 0
     if link_type in (RAW, RAW_BSD, RAW_OPENBSD, IPV4, IPV6):
         found.append(Layer(name, ()))
         return 0
@@ -136,55 +151,53 @@ def _tags(frame: bytes, kind_at: int, at: int, name: str, facts: tuple[str, ...]
     return at if kind in (ETHERTYPE_IPV4, ETHERTYPE_IPV6) else -1
 
 
-def _reaches(frame: bytes, at: int, tcp_offset: int) -> bool:
-    """Whether the IP header at `at` is the one that the segment at `tcp_offset` lies in."""
-    if len(frame) <= at:
-        return False
-    if frame[at] >> 4 == 4:
-        return at + ((frame[at] & 0x0F) << 2) == tcp_offset and len(frame) >= at + 20
-    if frame[at] >> 4 != 6 or len(frame) < at + 40:
-        return False
-    return _after_extensions(frame, at)[0] == tcp_offset
-
-
-def _after_extensions(frame: bytes, at: int) -> tuple[int, list[int]]:
-    """Where the extension headers of the IPv6 header at `at` end, and their numbers."""
-    following, inner, numbers = frame[at + 6], at + 40, []
-    while following != PROTOCOL_TCP and following in EXTENSION_HEADERS and inner + 2 <= len(frame):
+def _extensions(frame: bytes, at: int, following: int) -> list[int]:
+    """The numbers of the extension headers that begin at `at`, the first being `following`."""
+    numbers = []
+    while following in EXTENSION_HEADERS and at + 2 <= len(frame):
         numbers.append(following)
-        length = (
-            8
-            if following == 44
-            else (frame[inner + 1] + 2) * 4
-            if following == 51
-            else (frame[inner + 1] + 1) * 8
-        )
-        following = frame[inner]
-        inner += length
-    return inner, numbers
+        if following == 44:
+            length = 8
+        elif following == PROTOCOL_AH:
+            length = (frame[at + 1] + 2) * 4
+        else:
+            length = (frame[at + 1] + 1) * 8
+        following = frame[at]
+        at += length
+    return numbers
 
 
-def _ipv4(frame: bytes, at: int, found: list[Layer]) -> Layers:
+def _named_extensions(numbers: list[int]) -> list[str]:
+    return [say("extension header: {name}", name=say(EXTENSION_HEADERS[number])) for number in numbers]
+
+
+def _ipv4(frame: bytes, at: int, found: list[Layer]) -> tuple[bytes, bytes]:
     header = frame[at : at + 20]
     source, destination = header[12:16], header[16:20]
     length = _number(header[2:4])
-    flags = header[6] >> 5
+    number = _number(header[6:8])
     facts = [
         _addresses(source, destination),
         say("TTL {hops}", hops=header[8]),
         say("ID 0x{number}", number=f"{_number(header[4:6]):04x}"),
-        say("may not be fragmented (DF)") if flags & 2 else say("may be fragmented"),
+        say("fragment from octet {offset} on", offset=(number & 0x1FFF) << 3)
+        if number & 0x3FFF
+        else say("may not be fragmented (DF)")
+        if number & 0x4000
+        else say("may be fragmented"),
         *_traffic(header[1]),
         say("{count} octets", count=length) if length else say("length 0 (segmentation offload)"),
     ]
     options = ((header[0] & 0x0F) << 2) - 20
     if options:
         facts.append(say("{count} octets of IP options", count=options))
+    if header[9] == PROTOCOL_AH:
+        facts += _named_extensions(_extensions(frame, at + 20 + options, PROTOCOL_AH))
     found.append(Layer("IPv4", tuple(facts)))
-    return Layers(tuple(found), source, destination)
+    return source, destination
 
 
-def _ipv6(frame: bytes, at: int, found: list[Layer]) -> Layers:
+def _ipv6(frame: bytes, at: int, found: list[Layer]) -> tuple[bytes, bytes]:
     header = frame[at : at + 40]
     source, destination = header[8:24], header[24:40]
     first = _number(header[:4])
@@ -198,12 +211,9 @@ def _ipv6(frame: bytes, at: int, found: list[Layer]) -> Layers:
         if length
         else say("length 0 (segmentation offload)"),
     ]
-    facts += [
-        say("extension header: {name}", name=say(EXTENSION_HEADERS[number]))
-        for number in _after_extensions(frame, at)[1]
-    ]
+    facts += _named_extensions(_extensions(frame, at + 40, header[6]))
     found.append(Layer("IPv6", tuple(facts)))
-    return Layers(tuple(found), source, destination)
+    return source, destination
 
 
 def _addresses(source: bytes, destination: bytes) -> str:

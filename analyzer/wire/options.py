@@ -23,6 +23,11 @@ EXPERIMENT_2: Final = 254
 # RFC 7413 appendix A: the experiment's number in front of the cookie.
 FAST_OPEN_MAGIC: Final = 0xF989
 
+MULTIPATH_SUBTYPES: Final = 8
+"""The operations of RFC 8684 3 but for MP_TCPRST."""
+MULTIPATH_KEY: Final = 12
+"""From this length on MP_CAPABLE has a key in it (RFC 8684 3.1)."""
+
 WINDOW_SCALE_LIMIT: Final = 14
 """RFC 7323 2.3: a greater shift must be read as 14."""
 
@@ -32,7 +37,10 @@ class Options:
 
     `fast_open_cookie` is the length of the cookie in octets (0: a request for one). `well_formed` is False
     where a length is below 2, runs past the header, or does not fit its kind; what stood before the
-    fault is kept (RFC 9293 MUST-7: garbage must not crash the reader).
+    fault is kept (RFC 9293 MUST-7: garbage must not crash the reader). `cut` is True where the capture ends
+    within them.
+    `sack_left` and `sack_right` are the edges of the first block, which is the newest (RFC 2018 4).
+    `multipath` has a bit for each subtype of MPTCP's option, an MP_CAPABLE without a key left out.
     """
 
     def __init__(self) -> None:
@@ -40,11 +48,14 @@ class Options:
         self.window_scale: i64 = -1
         self.sack_permitted: bool = False
         self.sack_blocks: i64 = 0
+        self.sack_left: i64 = -1
+        self.sack_right: i64 = -1
         self.timestamp_value: i64 = -1
         self.timestamp_echo: i64 = -1
         self.fast_open_cookie: i64 = -1
-        self.multipath: bool = False
+        self.multipath: i64 = 0
         self.well_formed: bool = True
+        self.cut: bool = False
 
     def parse(self, block: bytes, offset: i64, length: i64, complete: bool) -> None:
         """Read the options in `block[offset : offset + length]`.
@@ -56,11 +67,14 @@ class Options:
         self.window_scale = -1
         self.sack_permitted = False
         self.sack_blocks = 0
+        self.sack_left = -1
+        self.sack_right = -1
         self.timestamp_value = -1
         self.timestamp_echo = -1
         self.fast_open_cookie = -1
-        self.multipath = False
+        self.multipath = 0
         self.well_formed = True
+        self.cut = False
         at = offset
         end = offset + length
         while at < end:
@@ -71,15 +85,19 @@ class Options:
                 at += 1
                 continue
             if at + 1 >= end:
-                self.well_formed = not complete
-                return
+                break
             size: i64 = block[at + 1]
-            if size < 2 or at + size > end:
-                self.well_formed = size >= 2 and not complete
+            if size < 2:
+                self.well_formed = False
                 return
+            if at + size > end:
+                break
             if not self._take(block, at, kind, size):
                 self.well_formed = False
             at += size
+        self.cut = not complete
+        if at < end and complete:
+            self.well_formed = False
 
     def _take(self, block: bytes, at: i64, kind: i64, size: i64) -> bool:
         """Keep one option; False where its length does not fit its kind."""
@@ -93,6 +111,9 @@ class Options:
             if size < 10 or (size - 2) % 8:
                 return False
             self.sack_blocks = (size - 2) // 8
+            edges = read_i64_be(block, at + 2)
+            self.sack_left = (edges >> 32) & 0xFFFFFFFF
+            self.sack_right = edges & 0xFFFFFFFF
         elif kind == MAXIMUM_SEGMENT_SIZE:
             if size != 4:
                 return False
@@ -107,7 +128,9 @@ class Options:
                 return False
             self.sack_permitted = True
         elif kind == MULTIPATH:
-            self.multipath = True
+            subtype: i64 = block[at + 2] >> 4 if size > 2 else 0
+            if subtype < MULTIPATH_SUBTYPES and (subtype != 0 or size >= MULTIPATH_KEY):
+                self.multipath |= 1 << subtype
         elif kind == FAST_OPEN:
             self.fast_open_cookie = size - 2
         elif kind in (EXPERIMENT_1, EXPERIMENT_2) and size >= 4:

@@ -7,8 +7,20 @@ pcapng: `section() + interface() + enhanced(frame) + ...`; each block takes the 
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import struct
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+import lz4.frame
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 ETHERNET = 1
 LOOPBACK = 0
@@ -140,3 +152,45 @@ def pcapng(frames: Iterable[bytes], *, endian: str = "<", link_type: int = ETHER
             enhanced(frame, START_NS // 1000 + number, endian=endian) for number, frame in enumerate(frames)
         )
     )
+
+
+def snoop_header(version: int = 2, datalink: int = 4) -> bytes:
+    """A snoop file header, 16 octets."""
+    return b"snoop\0\0\0" + struct.pack(">II", version, datalink)
+
+
+def snoop_record(
+    frame: bytes,
+    time_ns: int = START_NS,
+    *,
+    drops: int = 0,
+    padding: int | None = None,
+    original: int | None = None,
+) -> bytes:
+    """A snoop record. padding: octets behind the frame, if not up to 32 bits; drops: lost since the beginning."""
+    padding = -len(frame) % 4 if padding is None else padding
+    seconds, fraction = divmod(time_ns, 1_000_000_000)
+    original = len(frame) if original is None else original
+    length = 24 + len(frame) + padding
+    head = struct.pack(">IIIIII", original, len(frame), length, drops, seconds, fraction // 1000)
+    return head + frame + bytes(padding)
+
+
+def snoop(frames: Iterable[bytes]) -> bytes:
+    """A snoop file of whole Ethernet frames, a microsecond apart from START_NS on."""
+    return snoop_header() + b"".join(
+        snoop_record(frame, START_NS + number * 1000) for number, frame in enumerate(frames)
+    )
+
+
+COMPRESSORS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
+    "gzip": lambda content: gzip.compress(content, mtime=0),
+    "zstd": lambda content: zstd.compress(content, options={zstd.CompressionParameter.checksum_flag: 1}),
+    "lz4": lambda content: lz4.frame.compress(content, content_checksum=True),
+    "xz": lzma.compress,
+    "bzip2": bz2.compress,
+}
+"""Every compression that is read -> what makes it, with a checksum of the content."""
+
+SKIPPABLE: Final = struct.pack("<II", 0x184D2A53, 5) + b"notes"
+"""A skippable frame of zstd and lz4."""

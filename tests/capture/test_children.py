@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from analyzer.capture import children
-from analyzer.capture.children import Child, undisturbed
+from analyzer.capture.children import Child, temporary_folder, undisturbed
 from analyzer.errors import InputError
-from tests.capture.stand_ins import StandIns, soon
+from tests.capture.stand_ins import StandIns, processes_with, soon
 
 READY = re.compile("listening")
 
@@ -202,3 +202,79 @@ def test_another_thread_leaves_signals_alone() -> None:
     thread.start()
     thread.join()
     assert found == [signal.getsignal(signal.SIGINT)]
+
+
+KILLED_INSIDE = """
+import os, re, signal, sys
+from analyzer.capture import children
+
+step, moment = sys.argv[2], sys.argv[3]
+real = getattr(children, step)
+
+def killed(*arguments):
+    if moment == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(*arguments)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(children, step, killed)
+if sys.argv[4:]:
+    with children.temporary_folder(*sys.argv[4:]) as folder:
+        for path in (os.path.join(folder, "kept"), *sys.argv[4:]):
+            open(path, "w").close()
+        children._remove_folder(folder)
+else:
+    children.Child([sys.argv[1]], folder=True).wait_for(re.compile("listening"), 10)
+"""
+
+
+def run_until_killed(tmp_path: Path, *arguments: str) -> None:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "TMPDIR": str(tmp_path / "temporary"),
+    }
+    (tmp_path / "temporary").mkdir()
+    done = subprocess.run([sys.executable, "-c", KILLED_INSIDE, *arguments], env=environment, check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("step", ["_guard", "_make_folder"])
+def test_killed_while_it_is_started_we_leave_nothing(tmp_path: Path, step: str, moment: str) -> None:
+    started = tmp_path / "started"
+    program = tmp_path / "tcpdump"
+    program.write_text(f"#!/bin/sh\necho > {started}\nexec sleep 60\n")
+    program.chmod(0o755)
+    run_until_killed(tmp_path, str(program), step, moment)
+    assert soon(lambda: processes_with(str(tmp_path).encode()) == [])
+    assert soon(lambda: list((tmp_path / "temporary").iterdir()) == [])
+    # It never got as far as running, so that there was nothing to be ended.
+    assert not started.exists()
+
+
+@pytest.mark.parametrize("step", ["_make_folder", "_remove_folder"])
+def test_killed_with_a_temporary_folder_we_leave_nothing(tmp_path: Path, step: str) -> None:
+    unfinished = tmp_path / "unfinished"
+    run_until_killed(tmp_path, "-", step, "before", str(unfinished))
+    assert soon(lambda: list((tmp_path / "temporary").iterdir()) == [] and not unfinished.exists())
+    assert soon(lambda: processes_with(str(tmp_path).encode()) == [])
+
+
+def test_a_temporary_folder_goes_with_its_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    before = open_files()
+    other = tmp_path / "unfinished"
+    with temporary_folder(str(other)) as folder:
+        Path(folder, "kept").write_text("x")
+        other.write_text("x")
+        assert Path(folder).stat().st_mode & 0o777 == 0o700
+    assert list(tmp_path.iterdir()) == []
+    assert open_files() == before
+
+
+def test_what_may_not_be_executed_is_a_sentence(tmp_path: Path) -> None:
+    program = tmp_path / "tcpdump"
+    program.write_text("")
+    with pytest.raises(InputError, match=r"cannot be started \(Permission denied\)"):
+        Child([str(program)])

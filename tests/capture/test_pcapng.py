@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+from pathlib import Path
 
 import pytest
 
+from analyzer.capture import open_capture
 from analyzer.capture.pcapng import MOST_INTERFACES, Interface, PcapngRecords
 from analyzer.capture.source import BLOCK_OCTETS
 from analyzer.errors import CaptureFormatError
@@ -386,3 +389,74 @@ def test_statistics_that_break_off_or_disagree() -> None:
     whole = statistics((5, counter(3)))
     assert "ends inside the record" in octets_and_warning(HEAD + whole[:-6])[1]
     assert "by its tail" in octets_and_warning(HEAD + whole[:-4] + struct.pack("<I", 64))[1]
+
+
+def every_kind_of_block(endian: str) -> bytes:
+    """A section with interfaces of several clocks and each block that one may meet, in one byte order."""
+    frame = bytes(range(60))
+    unread = [
+        block(10, struct.pack(endian + "II", 0x544C534B, 8) + b"CLIENT_R", endian),  # decryption secrets
+        block(4, struct.pack(endian + "HH", 0, 0), endian),  # name resolution
+        block(0xBAD, struct.pack(endian + "I", 32473) + b"data", endian),  # custom
+        block(9, b"__REALTIME_TIMESTAMP=1\n\n", endian),  # journal entry
+        block(5, struct.pack(endian + "III", 0, 0, 0), endian),  # interface statistics
+    ]
+    return b"".join(
+        [
+            section(endian, length=12),
+            interface(1, endian=endian, resolution=9),
+            interface(101, endian=endian, resolution=0x80 | 20, offset_seconds=1000),
+            interface(1, endian=endian, resolution=3),
+            interface(1, endian=endian, offset_seconds=-5),
+            enhanced(frame, 1_700_000_000_123_456_789, 0, endian),
+            *unread,
+            enhanced(frame, 123 << 20 | 77777, 1, endian),
+            enhanced(frame, 1_700_000_000_123, 2, endian),
+            enhanced(frame, 1_700_000_000_123_456, 3, endian),
+            obsolete(frame, 1_700_000_000_123_456_789, 0, endian),
+            *reversed(unread),
+            enhanced(
+                frame,
+                5,
+                0,
+                endian,
+                original=999,
+                options=option(1, b"hello", endian) + option(0, b"", endian),
+            ),
+        ]
+    )
+
+
+def test_numbers_times_and_lengths_are_those_of_tshark(tmp_path: Path, tshark: str) -> None:
+    path = tmp_path / "every.pcapng"
+    path.write_bytes(every_kind_of_block("<") + every_kind_of_block(">"))
+    fields = ("frame.number", "frame.time_epoch", "frame.cap_len", "frame.len")
+    told = subprocess.run(
+        [
+            tshark,
+            "-n",
+            "-r",
+            str(path),
+            "-T",
+            "fields",
+            *(part for field in fields for part in ("-e", field)),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rows = [line.split("\t") for line in told.stdout.splitlines()]
+    with open_capture(path) as records:
+        ours = {
+            str(f.frame): [
+                f"{f.time_ns // 10**9}.{f.time_ns % 10**9:09}",
+                str(len(f.octets)),
+                str(f.original),
+            ]
+            for f in frames_of(records)
+        }
+        assert not records.truncated
+    # tshark shows what has no packet in it too: the journal entry and the custom block.
+    assert len(ours) == 12
+    assert len(rows) == 20
+    assert {row[0]: row[1:4] for row in rows if row[0] in ours} == ours

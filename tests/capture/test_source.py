@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import errno
-import gzip
 import io
 import os
 import threading
-import zlib
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -13,7 +11,6 @@ import pytest
 
 from analyzer.capture.source import (
     BLOCK_OCTETS,
-    GzipOctets,
     Octets,
     octets_of_path,
     octets_of_standard_input,
@@ -28,10 +25,6 @@ def everything(octets: Octets) -> bytes:
     while piece := octets.read(BLOCK_OCTETS):
         pieces.append(piece)
     return b"".join(pieces)
-
-
-def gunzipped(compressed: bytes, size: int = 1 << 20) -> GzipOctets:
-    return GzipOctets(Octets(in_pieces(compressed, size), "test", False))
 
 
 def test_what_was_peeked_is_read_again() -> None:
@@ -75,51 +68,6 @@ def test_only_an_owned_stream_is_closed(owned: bool) -> None:
 
 def test_the_name_is_made_harmless() -> None:
     assert Octets(io.BytesIO(), "a\x1b[31m\u202e", False).name == "a\\x1b[31m\\u202e"
-
-
-@pytest.mark.parametrize("size", [1, 7, 1 << 20])
-def test_gzip_of_several_members_with_padding(size: int) -> None:
-    compressed = gzip.compress(b"one ") + gzip.compress(b"") + bytes(100) + gzip.compress(b"two") + bytes(9)
-    assert everything(gunzipped(compressed, size)) == b"one two"
-
-
-def test_gzip_that_ends_early_gives_what_came_before() -> None:
-    content = os.urandom(300_000)
-    octets = gunzipped(gzip.compress(content)[:-20], 50_000)
-    read = bytearray()
-
-    def read_on() -> None:
-        while piece := octets.read(BLOCK_OCTETS):
-            read.extend(piece)
-
-    with pytest.raises(EOFError):
-        read_on()
-    assert len(read) > 299_000
-    assert content.startswith(read)
-
-
-def test_gzip_with_a_wrong_checksum() -> None:
-    compressed = bytearray(gzip.compress(b"abc"))
-    compressed[-8] ^= 1
-    octets = gunzipped(bytes(compressed))
-    with pytest.raises(zlib.error):
-        everything(octets)
-
-
-def test_gzip_followed_by_something_else() -> None:
-    octets = gunzipped(gzip.compress(b"abc") + b"garbage")
-    assert octets.read(100) == b"abc"
-    with pytest.raises(zlib.error):
-        octets.read(100)
-
-
-def test_a_gzip_bomb_is_inflated_a_block_at_a_time() -> None:
-    octets = gunzipped(gzip.compress(bytes(20 * BLOCK_OCTETS), 9))
-    count = 0
-    while piece := octets.read(BLOCK_OCTETS):
-        assert len(piece) <= BLOCK_OCTETS
-        count += len(piece)
-    assert count == 20 * BLOCK_OCTETS
 
 
 def test_a_path(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ def test_how_far_it_has_been_read(path: Path) -> None:
         stream.read(30)
         assert (file.position(), file.size) == (30, 100)
         assert file.change("it") is None
+    os.truncate(path, 10)
+    assert file.change("it") is None
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import os
 import click
 import pytest
 
-from analyzer.commands.base import Command, Interrupted, ReaderGone, complain, warn
+from analyzer.commands.base import Command, Interrupted, ReaderGone, complain, decompress_limit, warn
 
 
 def command(error: type[BaseException]) -> Command:
@@ -41,3 +41,32 @@ def test_nobody_listens_on_standard_error(monkeypatch: pytest.MonkeyPatch) -> No
         complain("it does not work")
         monkeypatch.undo()
         os.dup2(os.open(os.devnull, os.O_WRONLY), write)
+
+
+@pytest.mark.parametrize(
+    ("size", "octets"),
+    [
+        ("0", 0),
+        ("none", 0),
+        ("NONE", 0),
+        ("17", 17),
+        ("1k", 1024),
+        ("3M", 3 << 20),
+        ("2GiB", 2 << 30),
+        ("1TB", 1 << 40),
+    ],
+)
+def test_a_size(size: str, octets: int) -> None:
+    def echoed(decompress_limit: int) -> int:
+        return decompress_limit
+
+    shell = click.command()(decompress_limit(echoed))
+    assert shell.main(["--decompress-limit", size], standalone_mode=False) == octets
+
+
+@pytest.mark.parametrize("size", ["", "-1", "1.5G", "much", "1P", "9" * 16, "\u0663", "1\x1b[31m"])
+def test_no_size(size: str) -> None:
+    shell = click.command()(decompress_limit(lambda decompress_limit: None))
+    with pytest.raises(click.BadParameter, match="is no size: write 500M, 2G or none") as caught:
+        shell.main(["--decompress-limit", size], standalone_mode=False)
+    assert caught.value.message.isprintable()

@@ -71,3 +71,11 @@ def test_a_truncated_capture_is_explained_with_a_warning(
     assert status == 0
     assert "DATA" in out
     assert "warning" in err
+
+
+def test_wiresharks_notes_where_asked(capfd: pytest.CaptureFixture[str]) -> None:
+    capture = str(ROOT / "captures" / "zero-window.pcap")
+    ours = run(capfd, capture, "8", "--no-dissection")[1]
+    wireshark = run(capfd, capture, "8", "--no-dissection", "--wireshark")[1]
+    assert "asks whether the peer is still there" in wireshark
+    assert "asks whether the peer is still there" not in ours

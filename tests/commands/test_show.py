@@ -13,7 +13,7 @@ import pytest
 from analyzer.commands import COMMANDS
 from analyzer.commands.output import name_of
 from analyzer.report.document import schema
-from tests.commands.running import ECHO, IMPATIENT, inside, on_a_terminal, run, said, three_connections
+from tests.commands.running import ECHO, IMPATIENT, ROOT, inside, on_a_terminal, run, said, three_connections
 
 
 def test_text_then_pictures_and_their_paths(tmp_path: Path) -> None:
@@ -296,3 +296,56 @@ def test_help_names_the_other_commands(capfd: pytest.CaptureFixture[str]) -> Non
     assert status == 0
     for name in COMMANDS:
         assert f"tcpanalyze {name} " in out
+
+
+def test_what_a_compressed_capture_may_expand_to(tmp_path: Path) -> None:
+    path = tmp_path / "echo.pcap.gz"
+    path.write_bytes(gzip.compress(ECHO.read_bytes()))
+    done = run(path, "--json", "--decompress-limit", "300", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "more than the 300 octets allowed: --decompress-limit allows more" in said(done)
+    assert json.loads(done.stdout)["capture"]["truncated"]
+    done = run(path, "--json", "--decompress-limit", "none", cwd=tmp_path)
+    assert done.stderr == b""
+    assert json.loads(done.stdout)["capture"]["frames"] == 10
+    assert run("explain", path, "1", "--decompress-limit", "30", cwd=tmp_path).returncode == 2
+
+
+def test_wiresharks_notes_where_asked(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    capture = ROOT / "captures" / "zero-window.pcap"
+    found = {}
+    for mode in ((), ("--wireshark",)):
+        status, out, _ = inside([capture, "--json", *mode], capfd)
+        document = json.loads(out)
+        assert status == 0
+        connection = document["connections"][0]
+        notes = {item["frame"]: item["notes"] for item in connection["segments"] if item["notes"]}
+        found[document["capture"]["notes_by"]] = notes, connection["notes"]
+    ours, wireshark = found["tcpanalyze"], found["Wireshark 4.0.17"]
+    assert ours[0][8] == ["zero_window_probe"]
+    assert wireshark[0][8] == ["keep_alive"]
+    assert (ours[1].get("keep_alive"), wireshark[1]["keep_alive"]) == (None, 2)
+    assert "zero_window_probe" not in wireshark[1]
+    status, out, _ = inside([capture, "--wireshark", "--no-report"], capfd)
+    assert "notes as Wireshark 4.0.17 gives them" in " ".join(out.split())
+    assert "keep-alive" in out
+    assert "notes as" not in inside([capture, "--no-report"], capfd)[1]
+
+
+def test_the_picture_has_wiresharks_notes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    capture = ROOT / "captures" / "zero-window.pcap"
+    shown = {}
+    for mode in ((), ("--wireshark",)):
+        folder = tmp_path / f"drawn{len(mode)}"
+        inside([capture, "-o", folder, "--image-format", "svg", *mode], capfd)
+        shown[len(mode)] = (folder / "connection-0.svg").read_text("utf-8")
+    assert shown[0] != shown[1]
+
+
+def test_segments_read_again_have_wiresharks_notes_too(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("analyzer.pipeline.SEGMENTS_KEPT", 3)
+    _, out, _ = inside([ROOT / "captures" / "zero-window.pcap", "--json", "--wireshark"], capfd)
+    segments = json.loads(out)["connections"][0]["segments"]
+    assert [item["notes"] for item in segments if item["frame"] == 8] == [["keep_alive"]]

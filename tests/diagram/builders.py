@@ -9,7 +9,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from analyzer.trace.model import Close, Connection, Direction, EndpointAddress, Handshake, Segment, Side
+from analyzer.trace.model import (
+    Close,
+    Connection,
+    Direction,
+    EndpointAddress,
+    Handshake,
+    IcmpError,
+    Segment,
+    Side,
+)
 
 HANDSHAKE = Handshake(
     outcome="complete",
@@ -56,6 +65,7 @@ class Stage:
     server_state: str = "LISTEN"
     now_ns: int = 1_700_000_000_000_000_000
     sent: list[Segment] = field(default_factory=list)
+    errors: list[IcmpError] = field(default_factory=list)
 
     def send(
         self,
@@ -79,7 +89,7 @@ class Stage:
         self.client_state, self.server_state = client or before[0], server or before[1]
         self.sent.append(
             Segment(
-                frame=len(self.sent) + 1,
+                frame=len(self.sent) + len(self.errors) + 1,
                 time_ns=self.now_ns,
                 sender=sender,
                 flags=flags,
@@ -95,6 +105,16 @@ class Stage:
                 payload=payload[:64],
             )
         )
+        return self
+
+    def hear(
+        self, answers: int | None, text: str = "host unreachable", sender: str = "10.0.0.254", seq: int = 1
+    ) -> Stage:
+        """A router speaks."""
+        self.now_ns += 15_000
+        frame = len(self.sent) + len(self.errors) + 1
+        kind = "host-unreachable"
+        self.errors.append(IcmpError(frame, self.now_ns, sender, kind, text, "client", seq, answers, None))
         return self
 
     def open(self) -> Stage:
@@ -118,6 +138,9 @@ class Stage:
         self.send("client", "FIN,ACK", seq, ack, "close-1", client="FIN-WAIT-1", server="CLOSE-WAIT")
         self.send("server", "FIN,ACK", ack, seq + 1, "close-2 close-3", client="TIME-WAIT", server="LAST-ACK")
         return self.send("client", "ACK", seq + 1, ack + 1, "close-4", server="CLOSED")
+
+    def at_hand(self, number: int) -> bool:
+        return True
 
     def segments(self, number: int) -> Sequence[Segment]:
         """What the connection reads."""
@@ -156,6 +179,8 @@ class Stage:
             notes=Counter(note for segment in self.sent for note in segment.notes),
             segment_count=len(self.sent),
             source=self,
+            errors_heard=tuple(self.errors),
+            icmp_error_count=len(self.errors),
         )
         made.chosen_verdict = self.verdict
         return made
@@ -189,6 +214,23 @@ def refused() -> Stage:
     stage = Stage(opened="refused", closed="none", verdict="refused: nobody listens on port 20000")
     stage.send("client", "SYN", 0, None, "handshake-1", client="SYN-SENT")
     return stage.send("server", "RST,ACK", 0, 1, "reset", client="CLOSED", server="CLOSED")
+
+
+def unreachable(times: int = 1) -> Stage:
+    """A SYN that a router answers; by default once."""
+    stage = Stage(opened="unanswered", closed="none", verdict="no answer to its SYN")
+    stage.send("client", "SYN", 0, None, "handshake-1", client="SYN-SENT", server="SYN-RECEIVED")
+    for _ in range(times):
+        stage.hear(1)
+    return stage
+
+
+def narrow() -> Stage:
+    """Errors with long texts and addresses, in the middle of what would be folded."""
+    stage = Stage().open().exchange(b"x" * 100, 20)
+    text = "fragmentation needed, next hop MTU 1400"
+    stage.hear(24, text).hear(None, text, "2001:db8:1111:2222:3333:4444:5555:6666", seq=77)
+    return stage.exchange(b"x" * 100, 20, start=2001).close(4001)
 
 
 def reset() -> Stage:

@@ -7,9 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.diagram.layout import ROW_LIMIT, excerpt, lay_out
-from analyzer.diagram.model import Arrow, Diagram, Fold
+from analyzer.diagram.model import Arrow, Diagram, Fold, Notice
 from analyzer.tcp.notes import NOTES
-from tests.diagram.builders import Stage, crowded, echo, handshake_only, long_run, lossy, refused, reset
+from tests.diagram.builders import (
+    Stage,
+    crowded,
+    echo,
+    handshake_only,
+    long_run,
+    lossy,
+    narrow,
+    refused,
+    reset,
+    unreachable,
+)
 
 
 def shape(diagram: Diagram) -> list[tuple[str, int, int, str]]:
@@ -18,8 +29,34 @@ def shape(diagram: Diagram) -> list[tuple[str, int, int, str]]:
 
 def segments_of(diagram: Diagram) -> int:
     return sum(
-        1 if isinstance(row, Arrow) else row.segments_to_left + row.segments_to_right for row in diagram.rows
+        row.segments_to_left + row.segments_to_right if isinstance(row, Fold) else isinstance(row, Arrow)
+        for row in diagram.rows
     )
+
+
+def test_an_error_stands_where_it_came() -> None:
+    diagram = lay_out(unreachable(2).connection())
+    assert [type(row).__name__ for row in diagram.rows] == ["Arrow", "Notice", "Notice"]
+    notice = diagram.rows[1]
+    assert isinstance(notice, Notice)
+    assert (notice.frame, notice.phase) == (2, "handshake")
+    assert notice.text == "ICMP 10.0.0.254: host unreachable (about frame 1)"
+    assert diagram.rows[0].time_ns < notice.time_ns  # type: ignore[union-attr]
+    assert shape(diagram) == [("handshake", 0, 2, "unanswered")]
+
+
+def test_what_an_error_answers_is_not_folded_away() -> None:
+    rows = lay_out(narrow().connection()).rows
+    kinds = [type(row).__name__ for row in rows]
+    at = kinds.index("Notice")
+    # Both errors at their place, and the segment after them; what came between folded as ever.
+    assert kinds[at - 1 : at + 3] == ["Fold", "Notice", "Notice", "Arrow"] or kinds[at - 1] == "Arrow"
+    assert 24 in [row.frame for row in rows if isinstance(row, Arrow)]
+    assert [row.frame for row in rows if isinstance(row, Notice)] == [44, 45]
+    assert 46 in [row.frame for row in rows if isinstance(row, Arrow)]
+    assert sum(kind == "Fold" for kind in kinds) >= 2
+    text = [row.text for row in rows if isinstance(row, Notice)][1]
+    assert text.endswith("fragmentation needed, next hop MTU 1400")
 
 
 def arrows(diagram: Diagram) -> list[Arrow]:
@@ -226,7 +263,7 @@ def test_no_segment_is_lost_and_bands_cover_the_rows(runs: list[tuple[str, int]]
         assert len(diagram.rows) <= ROW_LIMIT
     covered = [place for band in diagram.bands for place in range(band.first, band.last + 1)]
     assert covered == list(range(len(diagram.rows)))
-    firsts = [row.frame if isinstance(row, Arrow) else row.first_frame for row in diagram.rows]
+    firsts = [row.first_frame if isinstance(row, Fold) else row.frame for row in diagram.rows]
     assert firsts == sorted(firsts)
     assert all(
         row.phase == band.phase for band in diagram.bands for row in diagram.rows[band.first : band.last + 1]

@@ -8,8 +8,19 @@ from click.testing import CliRunner
 
 from analyzer.diagram.layout import lay_out
 from analyzer.errors import InputError
-from analyzer.lab.documentation import DOCUMENTS, GALLERY, Example, examples, main, refreshed, run_example
+from analyzer.lab.documentation import (
+    COMPARED,
+    DOCUMENTS,
+    GALLERY,
+    Example,
+    compared,
+    examples,
+    main,
+    refreshed,
+    run_example,
+)
 from analyzer.pipeline import analyze
+from analyzer.report.comparison_picture import save_comparison
 from analyzer.report.picture import svg
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -49,6 +60,15 @@ def test_the_gallery_shows_what_would_be_drawn_now(name: str) -> None:
     assert "SYN 1/3" in written.findall(drawn)
 
 
+@pytest.mark.parametrize("name", COMPARED)
+def test_the_gallery_shows_what_would_be_compared_now(name: str, tmp_path: Path) -> None:
+    written = re.compile(r"<!-- (.*?) -->")
+    (drawn,) = save_comparison(compared(name, ROOT), tmp_path, name, ["svg"])
+    found = written.findall(drawn.read_text("utf-8"))
+    assert written.findall((ROOT / "reports" / "gallery" / f"{name}.svg").read_text("utf-8")) == found, STALE
+    assert "overtaken on the way" in found
+
+
 def test_examples_are_the_console_blocks() -> None:
     assert list(examples(PAGE)) == [
         Example('one --with "an argument"', "old\nolder\n"),
@@ -82,7 +102,7 @@ def test_one_command_makes_everything(checkout: Path) -> None:
     run = CliRunner().invoke(main, ["--directory", str(checkout)])
     assert run.exit_code == 0, run.output
     assert (checkout / "README.md").read_text() == "```console\n$ echo new\nnew\n```\n"
-    made = [*DOCUMENTS, *(f"reports/gallery/{name}.svg" for name in GALLERY), "README.md"]
+    made = [*DOCUMENTS, *(f"reports/gallery/{name}.svg" for name in [*GALLERY, *COMPARED]), "README.md"]
     assert run.output.splitlines() == [str(checkout / name) for name in made]
     assert all((checkout / name).is_file() for name in made)
 

@@ -26,6 +26,10 @@ KEPT = SCENARIOS["echo"].promise.connections[0]
         (replace(KEPT, time_wait=()), "who keeps TIME-WAIT: nobody was promised, client was found"),
         (replace(KEPT, labels=frozenset({"reset"})), "the label reset was promised and does not occur"),
         (replace(KEPT, notes=frozenset({"offload"})), "the note offload was promised and does not occur"),
+        (
+            replace(KEPT, errors=frozenset({"port-unreachable"})),
+            "the ICMP error port-unreachable was promised and does not occur",
+        ),
         (replace(KEPT, lengths=frozenset({2, 3})), "a segment with 3 octets was promised and does not occur"),
         (replace(KEPT, longest=1), "at most 1 octets in one segment were promised, 2 were found"),
     ],

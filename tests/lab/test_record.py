@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -20,7 +23,7 @@ from analyzer.lab.promise import Promise
 from analyzer.lab.record import performing, record
 from analyzer.lab.scenarios import SCENARIOS
 from analyzer.lab.stage import Exchange, Stage, bound
-from tests.capture.stand_ins import StandIns
+from tests.capture.stand_ins import StandIns, processes_with, soon
 
 CAPTURES = Path(__file__).parents[2] / "captures"
 SYN, SYN_ACK, ACK, PUSH_ACK, FIN_ACK, RST_ACK = 0x02, 0x12, 0x10, 0x18, 0x11, 0x14
@@ -200,3 +203,37 @@ def test_no_program_at_all(tmp_path: Path) -> None:
 def test_only_a_port_can_be_recorded(tmp_path: Path, port: int) -> None:
     with pytest.raises(UsageError, match="is not a port"):
         record(QUIET_SCENARIO, tmp_path, port=port)
+
+
+@for_real
+@pytest.mark.parametrize("step", ["keep_promise", "write_document"])
+def test_killed_while_it_records_it_leaves_nothing(tmp_path: Path, step: str) -> None:
+    code = (
+        "import os, signal, sys; from analyzer.lab import record as module; "
+        "from analyzer.lab.scenarios import SCENARIOS; "
+        f"module.{step} = lambda *_: os.kill(os.getpid(), signal.SIGKILL); "
+        "module.record(SCENARIOS['echo'], sys.argv[1], port=int(sys.argv[2]))"
+    )
+    temporary, kept = tmp_path / "temporary", tmp_path / "kept"
+    temporary.mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(CAPTURES.parent), "TMPDIR": str(temporary)}
+    command = [sys.executable, "-c", code, str(kept), str(free_port())]
+    assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
+    assert soon(lambda: os.listdir(temporary) == [])
+    assert soon(lambda: processes_with(str(temporary).encode(), "environ") == [])
+    assert [path.name for path in kept.glob("*")] == (["echo.pcap"] if step == "write_document" else [])
+
+
+@for_real
+def test_killed_between_writing_and_naming_it_leaves_nothing(tmp_path: Path) -> None:
+    code = (
+        "import os, pathlib, signal, sys; from analyzer.lab import record as module; "
+        "from analyzer.lab.scenarios import SCENARIOS; "
+        "pathlib.Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL); "
+        "module.record(SCENARIOS['echo'], sys.argv[1], port=int(sys.argv[2]))"
+    )
+    kept = tmp_path / "kept"
+    environment = {**os.environ, "PYTHONPATH": str(CAPTURES.parent), "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", code, str(kept), str(free_port())]
+    assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
+    assert soon(lambda: os.listdir(kept) == [] and os.listdir(tmp_path) == ["kept"])

@@ -62,3 +62,23 @@ def test_a_failure_inside_leaves_nothing() -> None:
 )
 def test_what_is_no_tcp_over_ipv4_is_nothing(octets: bytes) -> None:
     assert _parse(octets, True) is None
+
+
+def test_what_is_rewritten_arrives_rewritten() -> None:
+    with two_machines() as stage:
+        assert stage.way is not None
+        hops: list[tuple[int, bool]] = []
+
+        def rewrite(octets: bytes, from_client: bool) -> bytes:
+            hops.append((octets[8], from_client))
+            return octets
+
+        stage.way.rewrite = rewrite
+        with listening(7, stage.server), connect(7, stage.server, stage.client):
+            pass
+        assert hops[:2] == [(64, True), (64, False)]
+        stage.way.rewrite = lambda octets, from_client: octets[:-1]
+        with listening(8, stage.server), stage.client.new_socket() as client:
+            client.settimeout(0.1)
+            with pytest.raises(TimeoutError):
+                client.connect((stage.server.address, 8))

@@ -25,9 +25,9 @@ def run(scenario: Scenario, port: int) -> Exchange:
 
 def test_all_that_were_asked_for_are_there_with_ports_of_their_own() -> None:
     assert " ".join(SCENARIOS) == (
-        "echo four-way hello thanks messages clients download by-hand framing refused unanswered half-open "
-        "address-in-use reset half-close simultaneous-close simultaneous-open keep-alive zero-window loss "
-        "fast-open ipv6 udp"
+        "echo four-way hello thanks messages clients download by-hand framing refused unanswered "
+        "unreachable half-open address-in-use reset half-close simultaneous-close simultaneous-open "
+        "keep-alive zero-window loss fast-open ipv6 udp"
     )
     assert {name: SCENARIOS[name].port for name in FAMILIAR} == FAMILIAR
     assert len({scenario.port for scenario in SCENARIOS.values()}) == len(SCENARIOS)

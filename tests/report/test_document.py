@@ -24,7 +24,8 @@ from analyzer.tcp.notes import NOTES
 from analyzer.tcp.states import STATES
 from analyzer.trace.confidence import DOUBTS
 from analyzer.trace.model import Folded, Trace
-from tests.diagram.builders import Stage, refused
+from analyzer.wire.icmp import ERROR_KINDS
+from tests.diagram.builders import Stage, refused, unreachable
 from tests.report.builders import CAPTURE, OFFER, crowd, echo_connection, trace_of
 
 VALIDATOR = Draft202012Validator(schema())
@@ -188,6 +189,31 @@ def test_the_names_in_the_schema_are_those_of_the_tables() -> None:
     assert defined["state"]["enum"] == list(STATES)
     assert defined["handshake"]["properties"]["outcome"]["enum"] == list(HANDSHAKE_WORDS)
     assert defined["close"]["properties"]["outcome"]["enum"] == list(CLOSE_WORDS)
+
+
+def test_the_icmp_errors_in_the_schema_are_those_of_the_table() -> None:
+    names = list(dict.fromkeys(kind.name for kind in ERROR_KINDS.values()))
+    assert definitions()["icmp_error_kind"]["enum"] == names
+
+
+def test_what_the_network_said() -> None:
+    capture = replace(CAPTURE, icmp_errors_elsewhere={"port-unreachable": 2})
+    made = document(trace_of(unreachable(2).connection(), capture=capture))
+    VALIDATOR.validate(made)
+    assert made["capture"]["icmp_errors_elsewhere"] == {"port-unreachable": 2}
+    connection = made["connections"][0]
+    assert connection["icmp_error_count"] == 2
+    assert connection["icmp_errors"][1] | {"time_ns": 0} == {
+        "frame": 3,
+        "time_ns": 0,
+        "sender": "10.0.0.254",
+        "kind": "host-unreachable",
+        "text": "host unreachable",
+        "about": "client",
+        "seq": 1,
+        "answers": 1,
+        "mtu": None,
+    }
 
 
 def objects(part: Any) -> Iterator[dict[str, Any]]:

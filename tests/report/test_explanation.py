@@ -136,7 +136,7 @@ def test_a_wrong_checksum_is_said_with_care(tmp_path: Path) -> None:
 
 
 def test_no_answer(tmp_path: Path) -> None:
-    assert "answered by    nothing in this capture" in shown(tmp_path, ipv4(tcp(0x02)))
+    assert "answered by    no segment in this capture" in shown(tmp_path, ipv4(tcp(0x02)))
     assert "nothing: it takes no sequence number" in shown(tmp_path, ipv4(tcp(0x10)))
 
 

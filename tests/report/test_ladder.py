@@ -11,7 +11,7 @@ from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import NOTES
 from analyzer.tcp.states import STATES
 from analyzer.trace.model import Connection, EndpointAddress, Side
-from tests.diagram.builders import Stage, echo, long_run, reset
+from tests.diagram.builders import Stage, echo, long_run, narrow, reset, unreachable
 
 ECHO_60 = """\
  #  µs  client :42014                        server :20000
@@ -176,6 +176,17 @@ def test_echo(style: Style, expected: str) -> None:
 
 def test_a_folded_run_says_what_was_folded() -> None:
     assert ladder(long_run().connection(), Style(100)) == RUN_100.splitlines()
+
+
+def test_an_error_reaches_neither_end() -> None:
+    notice = ladder(unreachable().connection(), Style(120))[-1]
+    assert "│  ╌╌ ICMP 10.0.0.254: host unreachable (about frame 1) ╌╌  │" in notice
+    assert notice.split()[:2] == ["2", "15"]
+    for style in (Style(60), Style(80), Style(100)):
+        middle = [line for line in ladder(narrow().connection(), style) if "ICMP" in line]
+        assert [line.split()[0] for line in middle] == ["44", "45"]
+    compact = ladder(narrow().connection(), Style(40))
+    assert any(line.startswith("44 ICMP 10.0.0.254") for line in compact)
 
 
 def test_colours_tell_the_kinds_of_segments_apart() -> None:

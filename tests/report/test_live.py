@@ -11,6 +11,7 @@ from analyzer.pipeline import analyze
 from analyzer.report.live import GrowingLadder
 from analyzer.report.terminal import Style, columns
 from analyzer.trace.model import Connection
+from tests.diagram.builders import unreachable
 
 ECHO = Path(__file__).parents[2] / "captures" / "echo.pcap"
 
@@ -40,6 +41,17 @@ def test_lifelines_stay_in_their_columns(echo: Connection, width: int) -> None:
     places = {(line.index("│"), line.rindex("│")) for line in lines}
     assert len(places) == 1
     assert len(lines) >= 11
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_what_the_network_says(echo: Connection, width: int) -> None:
+    ladder = GrowingLadder(Style(width))
+    list(lines_of(ladder, echo))
+    error = unreachable().errors[0]
+    lines = list(ladder.error_lines(echo.id, error))
+    assert all(line.startswith("#0") or not line.startswith("#") for line in lines)
+    assert all(columns(line) <= width for line in lines)
+    assert "ICMP 10.0.0.254: host unreachable" in lines[0]
 
 
 def test_labels_states_and_reasons_are_there(echo: Connection) -> None:

@@ -4,11 +4,14 @@ import re
 
 import pytest
 
-from analyzer.report.reference import STATE_MEANINGS, names_page, states_page
+from analyzer.compare.model import DIFFERENCES
+from analyzer.report.reference import STATE_MEANINGS, encapsulations_page, names_page, states_page
 from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import NOTES
 from analyzer.tcp.states import INPUTS, STATES, TRANSITIONS
 from analyzer.tcp.verdict import CLOSE_OUTCOMES, HANDSHAKE_OUTCOMES, OUTCOME_MEANINGS, ROLE_MEANINGS, ROLES
+from analyzer.wire.encapsulations import ENCAPSULATIONS
+from analyzer.wire.skips import OTHER, UDP_PORT
 
 
 def cells(page: str) -> list[list[str]]:
@@ -37,12 +40,26 @@ def test_no_placeholder_is_left_in_a_reason() -> None:
         *(f"`{outcome}`" for outcome in HANDSHAKE_OUTCOMES + CLOSE_OUTCOMES),
         *(f"`{role}`" for role in ROLES),
         *STATES,
+        *(f"`{difference.name}`" for difference in DIFFERENCES),
     ],
 )
 def test_every_name_has_a_line_with_a_meaning(name: str) -> None:
     found = [row for row in cells(names_page()) if row[0] == name]
     assert found
     assert all(row[-1] for row in found)
+
+
+def test_every_layer_is_listed_by_what_it_is_recognised_by() -> None:
+    rows = cells(encapsulations_page())[1:]
+    assert len(rows) == len(ENCAPSULATIONS)
+    assert len({row[0] for row in rows if row[0] != "inside another layer"}) == sum(
+        key < OTHER or key >= UDP_PORT for key in ENCAPSULATIONS
+    )
+    assert ["UDP port 4789", "VXLAN", "RFC 7348"] in rows
+    assert ["EtherType 0x8847", "MPLS", "RFC 3032, RFC 4023"] in rows
+    assert not [
+        row for row in rows if row[1].startswith(("link type ", "EtherType ", "IP protocol ", "UDP port "))
+    ]
 
 
 def test_the_meanings_are_those_of_the_names_and_of_no_others() -> None:
@@ -53,6 +70,6 @@ def test_the_meanings_are_those_of_the_names_and_of_no_others() -> None:
 
 
 def test_every_row_has_as_many_cells_as_its_head() -> None:
-    for page in (states_page(), names_page()):
+    for page in (states_page(), names_page(), encapsulations_page()):
         for block in page.split("\n\n"):
             assert len({len(row) for row in cells(block)}) <= 1

@@ -39,6 +39,8 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "echo": builders.echo,
     "refused": builders.refused,
     "reset": builders.reset,
+    "unreachable": builders.unreachable,
+    "narrow": builders.narrow,
     "long run": builders.long_run,
     "a few losses": lambda: builders.lossy(3),
     "many losses": lambda: builders.lossy(300),
@@ -172,6 +174,12 @@ def test_what_an_echo_shows() -> None:
     # The legend names only what occurs.
     assert "reset" not in shown
     assert "sent again" not in shown
+    assert "left out" not in shown
+
+
+def test_what_the_network_says() -> None:
+    shown = texts(draw(lay_out(builders.unreachable().connection())))
+    assert "ICMP 10.0.0.254: host unreachable (about frame 1)" in shown
     assert "left out" not in shown
 
 

@@ -27,10 +27,22 @@ from analyzer.report.text import (
 )
 from analyzer.report.wording import CLOSE_WORDS, HANDSHAKE_WORDS
 from analyzer.trace.model import Connection, EndpointAddress, Folded
-from tests.diagram.builders import long_run
+from tests.diagram.builders import long_run, narrow, unreachable
 from tests.report.builders import CAPTURE, OFFER, crowd, echo_connection, text_of, trace_of
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_what_the_network_says_is_told() -> None:
+    lines = text_of(list(connection_lines(unreachable(6).connection(), Style(100))))
+    assert "    ICMP       the router at 10.0.0.254 says: host unreachable, in answer to frame 1 ·" in lines
+    assert lines.endswith("and 3 more")
+    lines = text_of(list(connection_lines(narrow().connection(), Style(100))))
+    assert "about sequence number 77 of the client" in lines.replace("\n               ", " ")
+    capture = replace(CAPTURE, icmp_errors_elsewhere={"port-unreachable": 2, "redirect": 1})
+    said = text_of(list(capture_lines(capture, 1, Style(100))))
+    assert "3 ICMP errors about TCP connections that are not in this capture: 2 port-unreachable ·" in said
+
 
 SUMMARY_60 = """\
 captures/echo.pcap

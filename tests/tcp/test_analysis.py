@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+from analyzer.capture.dissection import AnalysedFrame, analysed_frames
 from analyzer.tcp.notes import note_names
+from tests.tcp import random_traffic
+from tests.tcp.random_traffic import (
+    ACK,
+    FIN,
+    START_NS,
+    SYN,
+    Finding,
+    Sent,
+    compare,
+    disagreements,
+    masks_of,
+    write_segments,
+)
 from tests.tcp.transcript import FIRST_WRAPS, SECOND_WRAPS, World, observe, read
 
 OPENING = """
@@ -79,7 +96,7 @@ CASES = {
     ),
     "a repeated FIN is never needless": (
         "retransmission",
-        "> F. 1:1(0) ack 1 ; close-1\n< . 1:1(0) ack 2 ; close-2\n+1 > F. 1:1(0) ack 1 ; close-1",
+        "> F. 1:2(1) ack 1 ; data+close-1\n< . 1:1(0) ack 3 ; close-2\n+1 > F. 2:2(0) ack 1 ; close-1",
     ),
     "data after a probe octet that was dropped": (
         "",
@@ -138,3 +155,48 @@ def test_without_a_handshake(world: World) -> None:
         ["out_of_order"],
         ["retransmission"],
     ]
+
+
+def test_random_traffic_frame_by_frame(tmp_path: Path, tshark: str) -> None:
+    """Whatever a capture may hold; `python -m tests.tcp.random_traffic` goes on from here."""
+    found: list[Finding] = []
+    frames = 0
+    for some, total in disagreements(range(800), tmp_path):
+        found += some
+        frames += total
+    assert not found
+    assert frames > 15_000
+
+
+def test_a_finding_would_be_found(tmp_path: Path, tshark: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = analysed_frames
+
+    def lying(path: str, names: tuple[str, ...]) -> Iterator[AnalysedFrame]:
+        for told in honest(path, names):
+            yield told._replace(stream=3, notes=("window_full",)) if told.frame == 7 else told
+
+    monkeypatch.setattr(random_traffic, "analysed_frames", lying)
+    found, total = next(disagreements(range(100), tmp_path))
+    assert [finding.seed for finding in found] == [6, 6]
+    assert "tshark: ['window_full']" in found[0].what
+    assert found[1].what == "connection 6, tshark: 3"
+    assert total > 1000
+
+
+@pytest.mark.parametrize("segments", [9_998, 9_999, 12_000])
+def test_the_list_of_unacknowledged_segments_is_full(segments: int, tmp_path: Path, tshark: str) -> None:
+    """From the 10,000th on a FIN does not count as an octet, so that its acknowledgement is one of nothing seen."""
+    sent = [Sent(START_NS, 0, SYN, 0, 0, 0, 500, b""), Sent(START_NS, 1, SYN | ACK, 0, 1, 0, 500, b"")]
+    sent += [Sent(START_NS, 0, ACK, 1 + number, 1, 1, 500, b"") for number in range(segments)]
+    sent += [
+        Sent(START_NS, 0, FIN | ACK, 1 + segments, 1, 0, 500, b""),
+        Sent(START_NS, 1, ACK, 1, 2 + segments, 0, 500, b""),
+        Sent(START_NS, 0, ACK, 2 + segments, 1, 0, 500, b""),
+    ]
+    path = tmp_path / "full.pcap"
+    write_segments(path, sent)
+    found, total = compare(path, [(0, place) for place in range(1, len(sent) + 1)])
+    assert not found
+    assert total == len(sent)
+    full = segments >= 10_000
+    assert ("ack_lost_segment" in masks_of(path)[-2:][0]) == full

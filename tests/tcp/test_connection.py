@@ -767,6 +767,28 @@ def test_snapped(play: Player) -> None:
     assert len(played.segments()[3].payload) == 10
 
 
+@pytest.mark.parametrize("offset", [0, 4, 15])
+def test_a_header_no_tcp_reads_on_changes_nothing(play: Player, offset: int) -> None:
+    played = play(
+        OPENING
+        + f"""
+        > P. 1:1(0) ack 1 offset {offset}      ; stray (bad_header) {{}} | ESTABLISHED ESTABLISHED
+        > F. 1:1(0) ack 1 offset {offset}       ; stray (bad_header) {{}} | ESTABLISHED ESTABLISHED
+        > R 1:1(0) offset {offset}              ; stray (bad_header) {{}} | ESTABLISHED ESTABLISHED
+        > P. 1:11(10) ack 1                     ; data
+        < . 1:1(0) ack 11                       ; ack
+        """
+    )
+    assert played.built().client_data.octets == 10
+    assert [segment.seq for segment in played.segments()[3:6]] == [1, 1, 1]
+
+
+def test_a_bad_header_before_anything_else(play: Player) -> None:
+    play("> S 0:0(0) offset 4 ; stray (bad_header) {} | CLOSED LISTEN")
+    # Numbers count from nothing yet.
+    play("> . 0:0(0) ack 0 offset 4 ; stray (bad_header) {}", world=World(0, 0))
+
+
 def test_captured_twice_with_an_identification(play: Player) -> None:
     play(
         OPENING

@@ -73,6 +73,20 @@ def test_reset_after_both_fins_changes_nothing(play: Player) -> None:
             "> F. 1:1(0) ack 1 ; close-1\n+1 > F. 1:1(0) ack 1 ; close-1 (retransmission, fin_retransmission)",
         ),
         ("ShAF", "> FP. 1:9(8) ack 1 ; data+close-1"),
+        # What is acknowledged and was never captured is a gap; what comes late fills it.
+        ("ShADfG", "> P. 1:11(10) ack 1 ; data\n< F. 1:1(0) ack 15 ; close-1 (ack_lost_segment)"),
+        (
+            "ShADTa",
+            "> P. 11:21(10) ack 1 ; data (lost_segment)\n> P. 1:11(10) ack 1 ; data (out_of_order)\n"
+            "< . 1:1(0) ack 21 ; ack",
+        ),
+        ("ShADaG", "> P. 11:21(10) ack 1 ; data (lost_segment)\n< . 1:1(0) ack 21 ; ack (ack_lost_segment)"),
+        ("ShADaG", "> P. 1:11(10) ack 1 cut 4 ; data (snapped)\n< . 1:1(0) ack 11 ; ack"),
+        ("ShAFa", "> F. 1:1(0) ack 1 ; close-1\n< . 1:1(0) ack 2 ; close-2"),
+        (
+            "ShAFaG",
+            "> F. 9:9(0) ack 1 ; close-1 (lost_segment)\n< . 1:1(0) ack 10 ; close-2 (ack_lost_segment)",
+        ),
         ("ShAQ", "> SF 0:0(0) ; handshake-1 (bad_flags, syn_retransmission, retransmission)"),
         ("ShAI", "> FR. 1:1(0) ack 1 ; reset (bad_flags)"),
         ("ShARR", "> R. 1:1(0) ack 1 ; reset\n> R 2:2(0) ; reset (unacceptable_reset)"),

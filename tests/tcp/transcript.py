@@ -11,6 +11,7 @@ from the sender's ISN, and, as wanted:
     ack N          counted from the other side's ISN     id N     the IPv4 identification
     win N          the window field                      cut N    octets at the end that were not captured
     isn +N         the sender's ISN is another from here <...>    options, see `_options_of`
+    offset N       the data offset in the header, whatever is true
 
 After it stands what must be found: the labels joined by `+`, always; the notes in parentheses, none where there
 are no parentheses; Wireshark's notes in braces and the states of both endpoints after `|`, compared where they are
@@ -62,7 +63,9 @@ _LINE = re.compile(
     """,
     re.VERBOSE,
 )
-_EXTRA = re.compile(r"\s+(?: (ack|win|id|cut) \s+ (-?\d+) | (isn) \s+ \+(-?\d+) | <([^>]*)> )", re.VERBOSE)
+_EXTRA = re.compile(
+    r"\s+(?: (ack|win|id|cut|offset) \s+ (-?\d+) | (isn) \s+ \+(-?\d+) | <([^>]*)> )", re.VERBOSE
+)
 
 LABEL_NAMES = {label.name for label in LABELS}
 NOTE_NAMES = {note.name for note in NOTES}
@@ -99,6 +102,7 @@ class Line:
     window: int
     identification: int | None
     cut: int
+    offset: int | None
     isn_change: int
     options: bytes
     labels: list[str]
@@ -149,6 +153,7 @@ def _read_line(text: str) -> Line:
         window=extras.get("win", WINDOW),
         identification=extras.get("id"),
         cut=extras.get("cut", 0),
+        offset=extras.get("offset"),
         isn_change=extras.get("isn", 0),
         options=options,
         labels=labels,
@@ -215,6 +220,7 @@ class Found(NamedTuple):
     connection: int
     forward: bool
     wireshark_notes: int
+    corrections: int
 
 
 class Played:
@@ -242,6 +248,9 @@ class Played:
 class _Segments(Source):
     def __init__(self, played: Played) -> None:
         self._played = played
+
+    def at_hand(self, number: int) -> bool:
+        return True
 
     def segments(self, number: int) -> list[Segment]:
         return self._played.segments(number)
@@ -300,7 +309,9 @@ def observe(lines: list[Line], world: World) -> tuple[ConnectionTable, list[Foun
         if swapped:
             row.first_before, row.second_before = row.second_before, row.first_before
             row.first_after, row.second_after = row.second_after, row.first_after
-        found.append(Found(row, int(connection.number), forward, int(step.wireshark_notes)))
+        found.append(
+            Found(row, int(connection.number), forward, int(step.wireshark_notes), int(step.corrections))
+        )
     return table, found
 
 
@@ -320,6 +331,8 @@ def frames(lines: list[Line], world: World) -> list[tuple[bytes, int, int]]:
         segment = tcp_segment(
             ends[side], ends[1 - side], seq, ack, line.flags, line.window, line.options, payload
         )
+        if line.offset is not None:
+            segment = segment[:12] + bytes((line.offset << 4 | segment[12] & 0x0F,)) + segment[13:]
         identification = number if line.identification is None else line.identification
         packet = ip_packet(ends[side][0], ends[1 - side][0], segment, identification)
         made.append((ethernet(packet) if world.link_type == ETHERNET else packet, line.cut, now))

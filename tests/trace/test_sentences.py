@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from analyzer.tcp.verdict import CLOSE_OUTCOMES, HANDSHAKE_OUTCOMES
-from analyzer.trace.sentences import CLOSE_WORDS, HANDSHAKE_WORDS, losses
+from analyzer.trace.model import EndpointAddress
+from analyzer.trace.sentences import CLOSE_WORDS, HANDSHAKE_WORDS, error_sentence, losses, verdict
+from tests.diagram.builders import unreachable
 from tests.report.builders import CAPTURE
 from tests.tcp.transcript import FIRST_WRAPS, Player
 
@@ -61,6 +63,29 @@ def test_every_outcome_has_its_words() -> None:
 def test_verdicts(transcript: str, sentence: str) -> None:
     connection = play(transcript).built()
     assert connection.verdict == sentence
+
+
+def test_who_says_what_about_which_segment() -> None:
+    connection = unreachable().connection()
+    error = replace(connection.errors_heard[0], answers=None)
+    connection = replace(
+        connection, client=EndpointAddress("10.0.0.1", 5), server=EndpointAddress("10.0.0.2", 80)
+    )
+    says = "the router at 10.0.0.254 says: host unreachable, "
+    assert error_sentence(connection, replace(error, answers=7)) == says + "in answer to frame 7"
+    assert error_sentence(connection, error) == says + "about sequence number 1 of the client"
+    unseen = error_sentence(connection, replace(error, seq=None))
+    assert unseen == says + "about a segment of the client that was not captured"
+    for sender, who in (("10.0.0.1", "the client"), ("10.0.0.2", "the server")):
+        assert error_sentence(connection, replace(error, sender=sender)).startswith(f"{who} says: host")
+    here = replace(connection, client=EndpointAddress("10.0.0.2", 5))
+    assert error_sentence(here, replace(error, sender="10.0.0.2")).startswith("the server says:")
+
+
+def test_a_handshake_in_vain_names_the_error() -> None:
+    assert verdict(unreachable(2).connection()) == (
+        "no answer to its SYN; the router at 10.0.0.254 says: host unreachable, in answer to frame 1"
+    )
 
 
 @pytest.mark.parametrize(

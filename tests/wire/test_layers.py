@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.wire.fallback import decode_with_dpkt
 from analyzer.wire.header import Header
 from analyzer.wire.layers import Layers, layers_of
 from analyzer.wire.link_types import ETHERNET, LINUX_SLL, LINUX_SLL2, LOOP, NULL, RAW
 from analyzer.wire.skips import SEGMENT
+from analyzer.wire.unwrap import Unwrapper
+from tests.wire.wrappings import WRAPPED
 
 TCP = bytes.fromhex("0001000200000000000000005002000000000000")
 IPV4 = bytes.fromhex("45020028abcd000040060000c0000201c6336407") + TCP
@@ -26,11 +27,11 @@ MACS = bytes.fromhex("020000000002020000000001")
 
 
 def walk(frame: bytes, link_type: int) -> Layers:
-    header = Header()
+    header, unwrapper = Header(), Unwrapper()
     code = header.decode(frame, 0, len(frame), len(frame), link_type)
     if code != SEGMENT:
-        assert decode_with_dpkt(header, code, frame, 0, len(frame), len(frame), link_type) == SEGMENT
-    return layers_of(frame, link_type, int(header.tcp_offset))
+        assert unwrapper.unwrap(header, code, len(frame), 0) == SEGMENT
+    return layers_of(frame, link_type, unwrapper.found)
 
 
 def told(frame: bytes, link_type: int) -> list[tuple[str, str]]:
@@ -41,6 +42,9 @@ IPV4_TOLD = (
     "IPv4",
     "192.0.2.1 → 198.51.100.7; TTL 64; ID 0xabcd; may be fragmented; ECN: ECT(0); 40 octets",
 )
+
+IPV4_OUTER = ("IPv4", "")
+INNER_ETHERNET = ("Ethernet", "02:00:00:00:00:01 → 02:00:00:00:00:02; type 0x0800")
 
 
 @pytest.mark.parametrize(
@@ -92,12 +96,61 @@ def test_ipv4_options_and_no_fragments() -> None:
     assert "4 octets of IP options" in facts
 
 
-def test_what_dpkt_unwraps_is_one_line() -> None:
-    mpls = MACS + b"\x88\x47" + bytes.fromhex("0001013f") + IPV4
-    assert told(mpls, ETHERNET)[1:] == [
-        ("encapsulation", "18 octets before the innermost IP header"),
-        IPV4_TOLD,
-    ]
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [
+        ("MPLS", [("MPLS", "label 100, 200")]),
+        ("PPPoE", [("PPPoE", "session 7"), ("PPP", "")]),
+        (
+            "GRE, NVGRE",
+            [IPV4_OUTER, ("GRE", "type 0x6558; key 1281"), ("Ethernet in GRE", ""), INNER_ETHERNET],
+        ),
+        ("GTP-U", [IPV4_OUTER, ("UDP", "port 54321 → port 2152"), ("GTP-U", "tunnel 0x00001234")]),
+        (
+            "VXLAN",
+            [IPV4_OUTER, ("UDP", "port 54321 → port 4789"), ("VXLAN", "network 5"), INNER_ETHERNET],
+        ),
+        (
+            "L2TP",
+            [IPV4_OUTER, ("UDP", "port 54321 → port 1701"), ("L2TP", "tunnel 1; session 2"), ("PPP", "")],
+        ),
+        ("MAC in MAC", [("provider backbone bridge", "service 5"), INNER_ETHERNET]),
+    ],
+)
+def test_each_layer_around_the_segment_is_named(name: str, layers: list[tuple[str, str]]) -> None:
+    link_type, frame, *_ = WRAPPED[name]
+    found = told(frame, link_type)
+    assert found[0][0] == "Ethernet"
+    assert [(name, facts if name != "IPv4" else "") for name, facts in found[1:-1]] == layers
+    assert found[-1][1].startswith("192.0.2.1 → 198.51.100.2")
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_every_wrapping_is_told(name: str) -> None:
+    link_type, frame, version, _ = WRAPPED[name]
+    walked = walk(frame, link_type)
+    assert walked.layers[-1].name == f"IPv{version}"
+    assert len(walked.source) == (4 if version == 4 else 16)
+    assert all(layer.name and all(layer.facts) for layer in walked.layers)
+
+
+def test_fragments_are_told() -> None:
+    header, unwrapper, code = Header(), Unwrapper(), 0
+    frames = [MACS + b"\x08\0" + IPV4[:4] + bytes.fromhex("abcd2000") + IPV4[8:28]]
+    frames += [MACS + b"\x08\0" + IPV4[:4] + bytes.fromhex("abcd0001") + IPV4[8:20] + IPV4[28:]]
+    frames = [frame[:16] + struct.pack(">H", len(frame) - 14) + frame[18:] for frame in frames]
+    for frame in frames:
+        refused = header.decode(frame, 0, len(frame), len(frame), ETHERNET)
+        code = int(unwrapper.unwrap(header, refused, len(frame), 0))
+    assert code == SEGMENT
+    names = [layer.name for layer in layers_of(frames[-1], ETHERNET, unwrapper.found).layers]
+    assert names == ["Ethernet", "IPv4", "fragments", "IPv4"]
+    assert "fragment from octet 8 on" in layers_of(frames[-1], ETHERNET, unwrapper.found).layers[1].facts
+
+
+def test_an_authentication_header_is_a_fact() -> None:
+    link_type, frame, *_ = WRAPPED["AH"]
+    assert told(frame, link_type)[-1][1].endswith("extension header: authentication")
 
 
 @given(st.binary(max_size=80), st.sampled_from([ETHERNET, RAW, NULL, LINUX_SLL, LINUX_SLL2]))
@@ -105,5 +158,5 @@ def test_any_octets_that_hold_a_segment_have_layers(tail: bytes, link_type: int)
     for frame in (tail, tail + IPV4, MACS + b"\x81\0" + tail + IPV6):
         header = Header()
         if header.decode(frame, 0, len(frame), len(frame), link_type) == SEGMENT:
-            found = layers_of(frame, link_type, int(header.tcp_offset))
+            found = layers_of(frame, link_type, None)
             assert len(found.source) == len(found.destination) == (4 if header.ip_version == 4 else 16)

@@ -1,0 +1,346 @@
+"""Compressed captures, undone a block at a time: gzip, zstd, lz4, xz and bzip2.
+
+What decompresses is the standard library or a package that is imported by the first file that needs it. Nothing
+is ever decompressed as a whole, and neither what comes out nor the memory it takes can grow without bound: see
+`DECOMPRESS_FLOOR`.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from typing import Final, NamedTuple, Protocol
+
+from analyzer.capture.source import Octets, SourceFault, SourceRefusal, reason_of
+from analyzer.text import say
+
+__all__ = ["DECOMPRESS_FLOOR", "MAGIC_OCTETS", "CompressedOctets", "compression_of", "is_compressed"]
+
+DECOMPRESS_FLOOR: Final = 256 << 20
+"""Octets that any compressed capture may expand to when nobody says how many."""
+
+MOST_EXPANSION: Final = 200
+"""Beyond the floor it may expand to so many times its size. Captures shrink to a third or a twentieth, a flood of
+equal SYNs to a hundredth; what shrinks further is octets that were never worth capturing, or a trap."""
+
+LARGE_WINDOW_FLOOR: Final = 32 << 20
+LARGE_WINDOW_EXPANSION: Final = 32
+"""The same for a stream that wants to look back over more than 32 MiB, which have to be kept (`xz -9`, `zstd --ultra`
+and `--long`). A small file then cannot make the tool fill a large window."""
+
+_PLAIN_WINDOW_LOG: Final = 25
+_LARGE_WINDOW_LOG: Final = 27
+_LARGEST_WINDOW_LOG: Final = 31
+"""zstd (RFC 8878 3.1.1.1.2): 32 MiB; 128 MiB, which is what `zstd -d` itself takes; and the most there is."""
+_PLAIN_XZ_OCTETS: Final = 40 << 20
+_LARGE_XZ_OCTETS: Final = 160 << 20
+"""xz: enough for `xz -8` with its dictionary of 32 MiB, and for a dictionary of 128 MiB; `xz -9` has 64."""
+
+_COMPRESSED_OCTETS: Final = 1 << 14
+_STEP_OCTETS: Final = 1 << 11
+_GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
+
+
+class _Decoder(Protocol):
+    """What the decompressors of bz2, lzma, compression.zstd and lz4.frame have in common."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes | None: ...
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+
+class _Gzip:
+    """zlib's decompressor in the shape of the others."""
+
+    def __init__(self) -> None:
+        self._inner = zlib.decompressobj(_GZIP_WINDOW)
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._inner.unconsumed_tail
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
+
+
+_PLAIN: Final = 0
+_LARGE: Final = 1
+_BOUNDLESS: Final = 2
+
+
+def _gzip(memory: int) -> _Decoder:
+    return _Gzip()
+
+
+def _zstd(memory: int) -> _Decoder:
+    import sys
+
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+
+    log = (_PLAIN_WINDOW_LOG, _LARGE_WINDOW_LOG, _LARGEST_WINDOW_LOG)[memory]
+    return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: log})
+
+
+def _lz4(memory: int) -> _Decoder:
+    from lz4 import frame
+
+    decoder: _Decoder = frame.LZ4FrameDecompressor()
+    return decoder
+
+
+def _xz(memory: int) -> _Decoder:
+    import lzma
+
+    limit = (_PLAIN_XZ_OCTETS, _LARGE_XZ_OCTETS, None)[memory]
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, limit)
+
+
+def _bzip2(memory: int) -> _Decoder:
+    import bz2
+
+    return bz2.BZ2Decompressor()
+
+
+class _Compression(NamedTuple):
+    """magic: the first octets of each member, stream or frame. window: whether it can ask for a large window."""
+
+    name: str
+    magic: bytes
+    decoder: Callable[[int], _Decoder]
+    window: bool
+
+
+_COMPRESSIONS: Final = (
+    _Compression("gzip", b"\x1f\x8b", _gzip, False),  # RFC 1952 2.3.1; the window is 32 KiB
+    _Compression("zstd", b"\x28\xb5\x2f\xfd", _zstd, True),  # RFC 8878 3.1.1
+    _Compression("lz4", b"\x04\x22\x4d\x18", _lz4, False),  # LZ4 frame format 1.6; blocks of 4 MiB at most
+    _Compression("xz", b"\xfd7zXZ\0", _xz, True),  # the .xz file format 1.2.1, 2.1.1.1
+    _Compression("bzip2", b"BZh", _bzip2, False),  # blocks of 900 kB at most
+)
+
+MAGIC_OCTETS: Final = 6
+"""The length of the longest magic number, that of xz."""
+_SKIPPABLE_OCTETS: Final = 8
+
+
+def _is_skippable(first: bytes) -> bool:
+    """A frame that holds nothing of the content (RFC 8878 3.1.2; lz4 has the same)."""
+    return len(first) >= 4 and first[0] & 0xF0 == 0x50 and first[1:4] == b"\x2a\x4d\x18"
+
+
+def compression_of(first: bytes) -> str:
+    """The name of the compression that a file with these first octets (six are enough) has, or nothing."""
+    for compression in _COMPRESSIONS:
+        if first.startswith(compression.magic):
+            return compression.name
+    return ""
+
+
+def is_compressed(first: bytes) -> bool:
+    """Whether `CompressedOctets` can make something of a file with these first octets."""
+    return bool(compression_of(first)) or _is_skippable(first)
+
+
+class CompressedOctets(Octets):
+    """The octets inside a compressed stream of any number of members or frames, checksums checked.
+
+    What was decompressed before a fault is handed on; the fault is raised by the read after it, as a
+    `SourceFault`. Zero octets between or after members are padding, as `gzip -d` takes them. Anything else that
+    follows a member is no fault: it is left alone, and a warning says so.
+    """
+
+    def __init__(self, compressed: Octets, limit: int | None = None) -> None:
+        """
+        limit: the most octets that may come out of it, 0 for any number (and windows of any size);
+            None is the rule of `DECOMPRESS_FLOOR` and `MOST_EXPANSION`.
+        """
+        super().__init__(compressed._stream, compressed.name, compressed._owned)
+        self._compressed: Octets = compressed
+        self._limit: int | None = limit
+        self._pending: bytes = b""
+        self._row: _Compression | None = None
+        self._decoder: _Decoder | None = None
+        self._memory: int = _BOUNDLESS if limit == 0 else _PLAIN
+        self._taken: int = 0
+        self._given: int = 0
+        self._over: bool = False
+        self._fault: SourceFault | None = None
+        self._fed: bytes | None = b""  # what the member was given while nothing came out of it
+
+    @property
+    def compression(self) -> str:
+        """The name of the compression, known when something was read."""
+        return self._row.name if self._row else ""
+
+    def _more(self, most: int) -> bytes:
+        while not self._over:
+            if self._decoder is None and not self._begin():
+                break
+            piece = self._decompress(most)
+            room = most if self._limit == 0 else self._allowed() - self._given
+            if len(piece) > room:
+                self._stop(self._beyond())
+                piece = piece[:room]
+            if piece:
+                self._given += len(piece)
+                return piece
+        if self._fault is not None:
+            raise self._fault
+        return b""
+
+    def _stop(self, fault: SourceFault) -> None:
+        self._over = True
+        self._fault = fault
+
+    def _allowed(self) -> int:
+        """How many octets may have come out by now."""
+        if self._limit is not None:
+            return self._limit
+        if self._memory == _PLAIN:
+            return max(DECOMPRESS_FLOOR, MOST_EXPANSION * self._taken)
+        return max(LARGE_WINDOW_FLOOR, LARGE_WINDOW_EXPANSION * self._taken)
+
+    def _beyond(self) -> SourceRefusal:
+        if self._limit is not None:
+            return SourceRefusal(
+                say(
+                    "it expands to more than the {limit} octets allowed: --decompress-limit allows more",
+                    limit=self._limit,
+                )
+            )
+        return SourceRefusal(
+            say(
+                "it expands to more than {most} MiB and to {times} times its size, as no usual capture does: "
+                "--decompress-limit none reads on, if you trust it",
+                most=self._allowed() >> 20,
+                times=self._allowed() // self._taken,
+            )
+        )
+
+    def _begin(self) -> bool:
+        """Go to the next member; False where there is none."""
+        while True:
+            if self._row is not None:
+                self._pending = self._pending.lstrip(b"\0")
+            if len(self._pending) < _SKIPPABLE_OCTETS and self._refill():
+                continue
+            if not _is_skippable(self._pending):
+                break
+            self._skip(int.from_bytes(self._pending[4:8], "little"))
+        if not self._pending:
+            return False
+        for row in _COMPRESSIONS:
+            if self._pending.startswith(row.magic) and (self._row is None or row is self._row):
+                self._row = row
+                self._decoder = self._new_decoder(row)
+                self._fed = b""
+                return True
+        self._over = True
+        self.warnings.append(
+            say(
+                "octet {octet} of the file and what follows it is no {compression} data and was left out",
+                compression=self.compression,
+                octet=self._taken - len(self._pending),
+            )
+        )
+        return False
+
+    def _skip(self, count: int) -> None:
+        self._pending = self._pending[_SKIPPABLE_OCTETS:]
+        while count > len(self._pending):
+            count -= len(self._pending)
+            self._pending = b""
+            if not self._refill():
+                return
+        self._pending = self._pending[count:]
+
+    def _refill(self) -> bool:
+        piece = self._compressed.read(_COMPRESSED_OCTETS)
+        self._taken += len(piece)
+        self._pending += piece
+        return bool(piece)
+
+    def _new_decoder(self, row: _Compression) -> _Decoder:
+        try:
+            return row.decoder(self._memory)
+        except ImportError as error:
+            raise SourceRefusal(
+                say(
+                    "what decompresses {compression} is missing ({reason}): install tcpanalyze again",
+                    compression=row.name,
+                    reason=reason_of(error),
+                )
+            ) from error
+
+    def _decompress(self, most: int) -> bytes:
+        """What comes out of the member at hand without waiting once there is some; none at its end.
+
+        In small steps, because the libraries keep what they decompressed in the call that meets a fault.
+        """
+        decoder, row = self._decoder, self._row
+        assert decoder is not None
+        assert row is not None
+        pieces: list[bytes] = []
+        size = 0
+        while size < most and not decoder.eof:
+            if decoder.needs_input and not self._pending:
+                if pieces:
+                    break
+                if not self._refill():
+                    self._stop(
+                        SourceFault(say("it ends inside its {compression} stream", compression=row.name))
+                    )
+                    break
+            given, self._pending = self._pending, b""
+            if self._fed is not None and row.window:
+                self._fed += given
+            try:
+                piece = decoder.decompress(given, _STEP_OCTETS)
+            except Exception as error:
+                # Each library has errors of its own, and some are the language's (RuntimeError, OSError).
+                if row.window and "memory" in str(error).lower():
+                    self._ask_for_memory(row)
+                else:
+                    self._stop(SourceFault(reason_of(error)))
+                return b"".join(pieces)
+            if piece:
+                self._fed = None
+                pieces.append(piece)
+                size += len(piece)
+        if decoder.eof:
+            self._pending = decoder.unused_data or b""
+            self._decoder = None
+        return b"".join(pieces)
+
+    def _ask_for_memory(self, row: _Compression) -> None:
+        """Begin the member again with a larger window, which only its head can ask for."""
+        if self._memory != _PLAIN or self._fed is None:
+            self._stop(
+                SourceRefusal(
+                    say(
+                        "it needs more than {most} MiB of memory to be decompressed: "
+                        "--decompress-limit none allows it, if you trust it",
+                        most=(1 << _LARGE_WINDOW_LOG) >> 20,
+                    )
+                )
+            )
+            return
+        self._memory = _LARGE
+        self._decoder = self._new_decoder(row)
+        self._pending = self._fed
+        self._fed = b""

@@ -1,0 +1,85 @@
+"""A datagram of our own through the captured interface: once it has been captured, so has all that went before.
+
+A capture program that is told to end drops what still waits in the kernel's buffer and in its own, and says
+nothing of it. Waiting a while first is a guess. The marker is none: it takes the way of every other frame, through
+the same buffers, so what was sent before it comes before it.
+
+It goes to 224.0.0.254, a link-local group that RFC 4727 keeps for experiments, with a time to live of 1, so no
+router passes it on, and to the port that discards (RFC 863). `LiveRecords` takes it out of the frames again.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from typing import Final
+
+from analyzer.capture.records import Records
+from analyzer.errors import InputError
+from analyzer.text import inert, say
+
+__all__ = ["Marker"]
+
+GROUP: Final = "224.0.0.254"
+PORT: Final = 9
+MOST_OCTETS: Final = 256
+"""A longer frame is no marker, whatever its link layer adds."""
+
+_NUMBER: Final = struct.Struct(">I")
+
+
+class Marker:
+    """The markers of one capture, numbered from 1; nothing else that is captured looks like one."""
+
+    def __init__(self, interface: str) -> None:
+        self._interface = interface
+        self._token = b"tcpanalyze" + os.urandom(16)
+        self.sent: int = 0
+
+    def with_filter(self, capture_filter: str) -> str:
+        """The capture filter that takes the markers too.
+
+        They come first, because `vlan` and its like change the meaning of all that follows them.
+        """
+        own = f"udp and dst host {GROUP} and dst port {PORT}"
+        return f"({own}) or ({capture_filter})" if capture_filter.strip() else ""
+
+    def send(self) -> None:
+        """Send the next one. Raises InputError where the interface takes none."""
+        try:
+            number = socket.if_nametoindex(self._sending_interface())
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+                choice = struct.pack("=4s4si", bytes(4), bytes(4), number)
+                sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, choice)
+                sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 1)
+                sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
+                sender.sendto(self._token + _NUMBER.pack(self.sent + 1), (GROUP, PORT))
+        except OSError as error:
+            raise InputError(
+                say(
+                    "{interface} takes no datagram ({reason}), so the last frames may be missing",
+                    interface=inert(self._interface),
+                    reason=inert(error.strerror or str(error)),
+                )
+            ) from error
+        self.sent += 1
+
+    def number_in(self, records: Records) -> int:
+        """The number of the marker in the frame that `records` stands at; 0 where it is none."""
+        captured = int(records.captured)
+        if captured > MOST_OCTETS:
+            return 0
+        start = int(records.offset)
+        place = records.block.find(self._token, start, start + captured)
+        if place < 0 or place + len(self._token) + _NUMBER.size > start + captured:
+            return 0
+        number: int = _NUMBER.unpack_from(records.block, place + len(self._token))[0]
+        return number
+
+    def _sending_interface(self) -> str:
+        """Its own; of "any", which is all of them, the loopback."""
+        names = [name for _, name in socket.if_nameindex()]
+        if self._interface in names:
+            return self._interface
+        return next((name for name in names if name.startswith("lo")), self._interface)

@@ -1,0 +1,108 @@
+"""snoop files (RFC 1761): what Solaris captures with. A file header of 16 octets, then records, all big-endian."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+from mypy_extensions import i64
+
+from analyzer.capture.records import Records, most_captured
+from analyzer.capture.source import Octets
+from analyzer.errors import CaptureFormatError
+from analyzer.text import say
+
+__all__ = ["SNOOP_HEADER_OCTETS", "SNOOP_MAGIC", "SnoopRecords"]
+
+SNOOP_MAGIC: Final = b"snoop\0\0\0"
+"""The identification pattern, the first eight octets."""
+
+SNOOP_HEADER_OCTETS: Final = 16
+
+# The datalink types of RFC 1761, and those that Solaris added since -> LINKTYPE_ numbers.
+_LINK_TYPES: Final = {
+    0: 1,  # IEEE 802.3: frames as those of Ethernet, which has their number
+    2: 6,  # IEEE 802.5 token ring
+    4: 1,  # Ethernet
+    8: 10,  # FDDI
+    18: 123,  # SunATM, whose pseudo-header libpcap has too
+    26: 242,  # IP over InfiniBand
+}
+
+_RECORD_OCTETS: Final = 24
+_MOST_PADDING: Final = 65535
+"""Behind a frame there are usually fewer than four octets; no more than this are believed."""
+
+
+class SnoopRecords(Records):
+    """The records of a snoop file."""
+
+    def __init__(self, octets: Octets) -> None:
+        """
+        octets: at a file header, of which 16 octets are known to be there.
+
+        Raises CaptureFormatError where its version is not 2 or its frames are of a link that has no number here.
+        """
+        super().__init__(octets, "snoop")
+        self._fetch(SNOOP_HEADER_OCTETS)
+        version, datalink = struct.unpack_from(">II", self.block, self._position + len(SNOOP_MAGIC))
+        self._position += SNOOP_HEADER_OCTETS
+        link_type = _LINK_TYPES.get(datalink, -1)
+        if version != 2 or link_type < 0:
+            raise CaptureFormatError(
+                say(
+                    "{path} is a snoop file of version {version} and datalink type {datalink}, which is not "
+                    "read here: convert it with editcap -F pcap",
+                    path=octets.name,
+                    version=version,
+                    datalink=datalink,
+                )
+            )
+        self.link_type = link_type
+        self._declare(link_type)
+        self._most_captured: i64 = most_captured(link_type)
+        self._header: struct.Struct = struct.Struct(">IIIIII")
+
+    def advance(self) -> bool:
+        """Step to the next record; see `Records.advance`."""
+        position: i64 = self._position
+        if len(self.block) - position < _RECORD_OCTETS:
+            if not self._fetch(_RECORD_OCTETS):
+                return self._end()
+            position = self._position
+        original: i64
+        captured: i64
+        length: i64
+        drops: i64
+        seconds: i64
+        microseconds: i64
+        original, captured, length, drops, seconds, microseconds = self._header.unpack_from(
+            self.block, position
+        )
+        # The record's length counts its header and the padding behind the frame.
+        padding: i64 = length - _RECORD_OCTETS - captured
+        if captured > self._most_captured or padding < 0 or padding > _MOST_PADDING:
+            return self._stop(
+                say(
+                    "record {record} at octet {octet} claims a frame of {captured} octets in a record of "
+                    "{length}: the file is damaged there, and the frames before it are all that was read",
+                    record=self.frame + 1,
+                    octet=self._octet(),
+                    captured=captured,
+                    length=length,
+                )
+            )
+        if len(self.block) - position < length:
+            if not self._fetch(length):
+                return self._end()
+            position = self._position
+        # Cumulative; 0 also where the system did not count.
+        if drops:
+            self.lost = drops
+        self.offset = position + _RECORD_OCTETS
+        self.captured = captured
+        self.original = original
+        self.time_ns = seconds * 1_000_000_000 + microseconds * 1000
+        self.frame += 1
+        self._position = position + length
+        return True

@@ -1,0 +1,309 @@
+"""Expectations: what is to hold, of which connections, and who said so.
+
+They come from options of a command, from Python, or from a file of expectations (TOML): `NAME.expect.toml` beside
+a capture, and `expect.toml` for all captures of a folder.
+
+    [capture]
+    connections = 1
+
+    [[connections]]
+    only = "server.port == 20000"
+    close.outcome = ["three-segment", "four-segment"]
+    handshake.rtt = "< 50ms"
+
+A value means that it is equal; a text that begins with an operator means that operator; a list beside a key with
+one value means one of these. `number`, `only` and `allow_none` say which connections a table is about, and a table
+without them is about all of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from analyzer.check.comparisons import Comparison, comparison, parse_comparison
+from analyzer.check.filters import Filter, parse_filter
+from analyzer.check.keys import Key, Keys, nearest
+from analyzer.check.values import quoted
+from analyzer.errors import InputError, UsageError
+from analyzer.text import inert, say
+
+__all__ = [
+    "ALL",
+    "CHOICE_WORDS",
+    "OPENS_WITH_OPERATOR",
+    "Choice",
+    "Expectation",
+    "Line",
+    "choice_of",
+    "expectation",
+    "lines_of",
+    "read_expectations",
+]
+
+CHOICE_WORDS: Final[Mapping[str, str]] = {
+    "number": 'the number of one connection, a list of numbers, or a range as "3..40"',
+    "only": "a filter that chooses connections",
+    "allow_none": "true: it is no finding when no connection is chosen",
+}
+"""The members of a table of connections that are no keys -> what they say."""
+
+OPENS_WITH_OPERATOR: Final = re.compile(r"\s*(==|!=|<=|>=|=|<|>|in\b|contains\b)\s*(.*?)\s*", re.DOTALL)
+_RANGE: Final = re.compile(r"(\d+)\.\.(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which connections are meant. numbers: these, or None for all. only: those it takes."""
+
+    numbers: tuple[tuple[int, int], ...] | None = None
+    only: Filter | None = None
+    allow_none: bool = False
+
+    def takes(self, connection: Mapping[str, Any]) -> bool:
+        """Whether a connection of the document is meant."""
+        number = connection["id"]
+        if self.numbers is not None and not any(first <= number <= last for first, last in self.numbers):
+            return False
+        return self.only is None or self.only.test(connection)
+
+    def candidates(self, count: int) -> Sequence[int]:
+        """The numbers, in order, of the connections that it may take where there are `count`."""
+        if self.numbers is None:
+            return range(count)
+        return sorted({one for first, last in self.numbers for one in range(first, min(last + 1, count))})
+
+    def __str__(self) -> str:
+        parts = []
+        if self.numbers is not None:
+            spans = (f"{first}" if first == last else f"{first}..{last}" for first, last in self.numbers)
+            parts.append(say("number {numbers}", numbers=", ".join(spans)))
+        if self.only is not None:
+            parts.append(inert(self.only.text))
+        return say(" and ").join(parts)
+
+
+ALL: Final = Choice()
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What is to hold, of which connections, and who said so.
+
+    source: for people, "--expect close=reset" or "echo.expect.toml:7". file, table, written: for one that comes
+    from a file: which, the number of the table of connections in it (-1 for the capture's) and the key as it stands
+    there.
+    """
+
+    comparison: Comparison
+    choice: Choice = ALL
+    source: str = ""
+    file: str = ""
+    table: int = -1
+    written: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        chosen = str(self.choice)
+        return (
+            say("{what} of {chosen}", what=self.comparison, chosen=chosen) if chosen else str(self.comparison)
+        )
+
+
+def expectation(keys: Keys, text: str, choice: Choice = ALL, source: str = "") -> Expectation:
+    """The expectation that `text` says. Raises UsageError where it says none."""
+    return Expectation(parse_comparison(keys, text), choice, source or inert(text))
+
+
+def read_expectations(keys: Keys, octets: bytes, name: str) -> list[Expectation]:
+    """The expectations of a file. octets: what is in it. name: what the file is called.
+
+    Raises InputError where it is no TOML, UsageError for an unknown key or value; both say where.
+    """
+    import tomllib
+
+    try:
+        text = octets.decode("utf-8")
+        document = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            say("{name} is no TOML file: {reason}", name=inert(name), reason=inert(str(error)))
+        ) from error
+    lines = {(line.table, line.key): line.number for line in lines_of(text)}
+    return list(_Tables(keys, name, lines).read(document))
+
+
+class _Tables:
+    """The tables of one file."""
+
+    def __init__(self, keys: Keys, name: str, lines: Mapping[tuple[int, str], int]) -> None:
+        self._keys = keys
+        self._name = inert(name)
+        self._lines = lines
+
+    def read(self, document: Mapping[str, Any]) -> Iterator[Expectation]:
+        for member, value in document.items():
+            if member == "capture" and isinstance(value, dict):
+                yield from self._table(value, -1)
+            elif member == "connections" and isinstance(value, dict):
+                yield from self._table(value, 0)
+            elif (
+                member == "connections"
+                and isinstance(value, list)
+                and all(isinstance(one, dict) for one in value)
+            ):
+                for number, table in enumerate(value):
+                    yield from self._table(table, number)
+            else:
+                hint = nearest(member, ("capture", "connections"))
+                raise UsageError(
+                    say(
+                        "{name}: {member} is no table of expectations{hint}; there are [capture] and "
+                        "[[connections]]",
+                        name=self._name,
+                        member=inert(member),
+                        hint=hint,
+                    )
+                )
+
+    def _table(self, table: Mapping[str, Any], number: int) -> Iterator[Expectation]:
+        choice = ALL
+        if number >= 0:
+            choice = self._choice(table, number)
+            table = {member: value for member, value in table.items() if member not in CHOICE_WORDS}
+        for written, value in _flat(table, ""):
+            where = self._where(number, written)
+            try:
+                key = self._key(written, number)
+                made = _comparison_with(key, value)
+            except UsageError as error:
+                raise UsageError(f"{where}: {error}") from error
+            yield Expectation(made, choice, where, self._name, number, written)
+
+    def _key(self, written: str, number: int) -> Key:
+        if number < 0:
+            return self._keys.lookup(f"capture.{written}")
+        key = self._keys.lookup(written)
+        if key.scope == "capture":
+            raise UsageError(
+                say("{key} is of the whole capture: it belongs into the table [capture]", key=key.name)
+            )
+        return key
+
+    def _choice(self, table: Mapping[str, Any], number: int) -> Choice:
+        numbers, only, allow_none = (table.get(word) for word in CHOICE_WORDS)
+        where = self._where(number, next((word for word in CHOICE_WORDS if word in table), ""))
+        try:
+            if only is not None and not isinstance(only, str):
+                raise UsageError(say("only is a filter in quotation marks"))
+            if allow_none not in {None, True, False}:
+                raise UsageError(say("allow_none is true or false"))
+            return Choice(
+                None
+                if numbers is None
+                else tuple(map(_span, numbers if isinstance(numbers, list) else [numbers])),
+                None if only is None else parse_filter(self._keys, only),
+                bool(allow_none),
+            )
+        except UsageError as error:
+            raise UsageError(f"{where}: {error}") from error
+
+    def _where(self, table: int, key: str) -> str:
+        line = self._lines.get((table, key))
+        return self._name if line is None else f"{self._name}:{line}"
+
+
+def _span(value: object) -> tuple[int, int]:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value, value
+    found = _RANGE.fullmatch(value) if isinstance(value, str) else None
+    if found is None or int(found[1]) > int(found[2]):
+        raise UsageError(
+            say("number is {what}, not {value}", what=CHOICE_WORDS["number"], value=inert(repr(value)))
+        )
+    return int(found[1]), int(found[2])
+
+
+def _flat(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for member, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{member}.")
+        else:
+            yield f"{prefix}{member}", value
+
+
+def _comparison_with(key: Key, value: object) -> Comparison:
+    """What a value of a file says of a key."""
+    if isinstance(value, list):
+        items = ", ".join(_as_text(one) for one in value)
+        return comparison(key, "=" if key.many else "in", items or '""' * (not key.many))
+    if isinstance(value, str):
+        found = OPENS_WITH_OPERATOR.fullmatch(value)
+        if found is not None:
+            return comparison(key, found[1], found[2])
+        if key.kind == "labels" or (key.many and key.kind != "text"):
+            return comparison(key, "=", value)
+    return comparison(key, "=", _as_text(value))
+
+
+def _as_text(value: object) -> str:
+    """A value of TOML as the language of expectations writes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, str):
+        plain = re.fullmatch(r"[^\s\",{}\[\]]+", value) is not None
+        return value if plain else quoted(value)
+    raise UsageError(say("{value} is no value that can be expected", value=inert(repr(value))))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One `key = value` of a file, or a header where `key` is empty.
+
+    number: of the line, from 1. table: of which table of connections, from 0; -1 for the capture's. key: with that
+    of the header before it. before, value, after: the parts of the line.
+    """
+
+    number: int
+    table: int
+    key: str
+    before: str = ""
+    value: str = ""
+    after: str = ""
+
+
+_NAME: Final = r"""(?:[\w-]+|"[^"]*"|'[^']*')"""
+_HEADER: Final = re.compile(rf"\s*\[\[?\s*({_NAME}(?:\s*\.\s*{_NAME})*)\s*\]\]?\s*(?:#.*)?")
+_MEMBER: Final = re.compile(
+    rf"""(\s*({_NAME}(?:\s*\.\s*{_NAME})*)\s*=\s*)("(?:[^"\\]|\\.)*"|'[^']*'|\[[^\]]*\]|[^\s#"'\[]+)(\s*(?:\#.*)?)"""
+)
+
+
+def lines_of(text: str) -> Iterator[Line]:
+    """The lines of a file of expectations that say something on one line; values over several lines are left out.
+
+    tomllib knows no lines. What is found here is only used to say where something stands, and to change it.
+    """
+    count, table, prefix = 0, -1, ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if found := _HEADER.fullmatch(line):
+            names = _names(found[1])
+            count += names == ["connections"]
+            table = count - 1 if names[0] == "connections" else -1
+            prefix = "".join(f"{name}." for name in names[1:])
+            yield Line(number, table, "")
+        elif found := _MEMBER.fullmatch(line):
+            yield Line(number, table, prefix + ".".join(_names(found[2])), found[1], found[3], found[4])
+
+
+def _names(dotted: str) -> list[str]:
+    return [name.strip("\"'") for name in re.findall(_NAME, dotted)]
+
+
+def choice_of(keys: Keys, numbers: Iterable[int], only: str | None, allow_none: bool) -> Choice:
+    """The choice that options say. Raises UsageError where `only` is no filter."""
+    spans = tuple((number, number) for number in numbers)
+    return Choice(spans or None, None if only is None else parse_filter(keys, only), allow_none)

@@ -1,0 +1,165 @@
+"""Values as people write and read them: numbers with units, times, addresses, words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from analyzer.check.keys import KIND_MEANINGS, Key, nearest
+from analyzer.errors import UsageError
+from analyzer.text import inert, say
+
+__all__ = ["NOTHING", "TIMES", "UNITS", "items_of", "parse", "quoted", "shown", "unquoted"]
+
+TIMES: Final[Mapping[str, int]] = {
+    "ns": 1,
+    "us": 1_000,
+    "µs": 1_000,
+    "μs": 1_000,  # the Greek letter, which looks the same
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "min": 60 * 1_000_000_000,
+    "h": 3600 * 1_000_000_000,
+}
+"""Unit -> nanoseconds."""
+
+OCTETS: Final[Mapping[str, int]] = {
+    "": 1,
+    "B": 1,
+    "kB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+}
+"""Unit -> octets (IEC 80000-13 13-9)."""
+
+UNITS: Final[Mapping[str, Mapping[str, int]]] = {"number": {"": 1}, "octets": OCTETS, "time": TIMES}
+
+NOTHING: Final = "none"
+"""Stands for a value that is not there, and for an empty list."""
+
+MOST_DIGITS: Final = 40
+"""No value of a capture is longer, and Python refuses to read thousands of digits."""
+
+_NUMBER: Final = re.compile(r"([+-]?)(\d[\d_]*)(?:\.(\d+))?\s*([^\W\d_]*)")
+_ITEM: Final = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)\s*(?:,|(?=\s)|$)')
+
+
+def items_of(text: str) -> list[str]:
+    """The items of a list: between commas or blanks; in quotation marks whatever holds one of these.
+
+    Raises UsageError where a quotation mark is not closed.
+    """
+    items: list[str] = []
+    place = 0
+    text = text.strip()
+    while place < len(text):
+        found = _ITEM.match(text, place)
+        if found is None:
+            raise UsageError(say("{text} is no list: write it as in a, b, c", text=inert(text)))
+        items.append(found[1])
+        place = found.end()
+    return items
+
+
+def unquoted(text: str) -> str:
+    """Without the quotation marks around it."""
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        return re.sub(r"\\(.)", r"\1", text[1:-1])
+    return text
+
+
+def quoted(text: str) -> str:
+    """In quotation marks, as `unquoted` takes them off again."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def parse(key: Key, text: str) -> Any:
+    """One value of `key`, as the JSON document has it. Raises UsageError where it can have no such value."""
+    plain = not text.strip().startswith('"')
+    text = unquoted(text)
+    if text == NOTHING and plain and key.nullable and NOTHING not in key.words:
+        return None
+    if key.kind in UNITS:
+        return _number(key, text)
+    if key.kind == "boolean":
+        if text not in {"true", "false"}:
+            raise _refused(key, text, nearest(text.lower(), ("true", "false")))
+        return text == "true"
+    if key.kind == "word" and text not in key.words:
+        known = (*key.words, NOTHING) if key.nullable else key.words
+        hint = nearest(text, known) or say(": there are {words}", words=", ".join(known))
+        raise _refused(key, text, hint)
+    if key.kind == "address":
+        return _address(key, text)
+    return text
+
+
+def _refused(key: Key, text: str, hint: str) -> UsageError:
+    return UsageError(say("{key} is never {value}{hint}", key=key.name, value=inert(text) or '""', hint=hint))
+
+
+def _number(key: Key, text: str) -> int:
+    units = UNITS[key.kind]
+    found = _NUMBER.fullmatch(text)
+    if found is None or len(text) > MOST_DIGITS:
+        hint = say(": it is {kind}", kind=say(KIND_MEANINGS[key.kind]))
+        raise _refused(key, text, hint)
+    sign, whole, fraction, unit = found[1], found[2].replace("_", ""), found[3] or "", found[4]
+    if key.kind == "time" and not unit and not int(whole + fraction):
+        unit = "ns"
+    if unit not in units:
+        hint = nearest(unit, [known for known in units if known])
+        if not hint:
+            known = ", ".join(known for known in units if known and known != "μs")
+            hint = say(": its units are {units}", units=known) if known else say(": it has no unit")
+        raise _refused(key, text, hint)
+    scale: int = 10 ** len(fraction)
+    value, rest = divmod(int(whole + fraction) * units[unit], scale)
+    if rest:
+        raise _refused(key, text, say(": it is a whole number"))
+    return -value if sign == "-" else value
+
+
+def _address(key: Key, text: str) -> Any:
+    """The one spelling of an address, or a network as `ipaddress` has it."""
+    import ipaddress
+
+    try:
+        if "/" in text:
+            return ipaddress.ip_network(text, strict=False)
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise _refused(key, text, say(": it is an IP address")) from None
+
+
+def shown(key: Key, value: Any) -> str:
+    """The value as it is written in an expectation: `parse` reads it back."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, list | tuple):
+        return " ".join(shown(key, one) for one in value) or NOTHING
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if key.kind == "time":
+        return _time(int(value))
+    text = inert(str(value))
+    if key.kind == "text" and (not text or text == NOTHING or re.search(r'[\s,"{}]', text)):
+        return quoted(text)
+    return text
+
+
+def _time(value: int) -> str:
+    """With the largest unit of which there is at least one, to the nanosecond."""
+    for unit in ("s", "ms", "µs"):
+        if abs(value) >= TIMES[unit]:
+            whole, rest = divmod(abs(value), TIMES[unit])
+            decimals = str(rest).zfill(len(str(TIMES[unit])) - 1).rstrip("0")
+            sign = "-" if value < 0 else ""
+            return f"{sign}{whole}{'.' if decimals else ''}{decimals} {unit}"
+    return f"{value} ns"

@@ -1,0 +1,299 @@
+"""Captures against expectations: findings, and an exit status for CI."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from analyzer.commands.base import Command, complain, decompress_limit, warn
+from analyzer.errors import AnalyzerError, OutputError, UsageError
+from analyzer.text import inert, say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analyzer.check.expectations import Expectation
+    from analyzer.check.findings import Report
+
+__all__ = ["command"]
+
+COMMAND_NOT_FOUND: Final = 127
+COMMAND_NOT_EXECUTABLE: Final = 126
+"""As in POSIX, Shell Command Language, 2.8.2."""
+
+FORMATS: Final = ("text", "json", "junit", "github", "sarif", "tap")
+
+
+@click.command(
+    cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.argument("captures", nargs=-1, metavar="CAPTURE...")
+@click.option(
+    "-e",
+    "--expect",
+    "expect",
+    multiple=True,
+    metavar="'KEY OP VALUE'",
+    help="What has to hold, as in 'close=three-segment', 'handshake.rtt < 50ms', 'active in client,both'.",
+)
+@click.option("--max", "at_most", multiple=True, metavar="KEY=N", help="The same as --expect 'KEY <= N'.")
+@click.option("--min", "at_least", multiple=True, metavar="KEY=N", help="The same as --expect 'KEY >= N'.")
+@click.option(
+    "--only", metavar="FILTER", help="Of which connections, as in 'server.port == 20000 and not id == 3'."
+)
+@click.option(
+    "--connection",
+    "numbers",
+    type=click.IntRange(min=0),
+    multiple=True,
+    metavar="N",
+    help="Of connection N; can be repeated.",
+)
+@click.option("--allow-none", is_flag=True, help="It is no finding when no connection is the one meant.")
+@click.option("--allow-truncated", is_flag=True, help="It is no finding when a capture is cut off.")
+@click.option(
+    "--expectations",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    help="Expectations in TOML; default: NAME.expect.toml beside a capture, and expect.toml in its folder.",
+)
+@click.option("--record", is_flag=True, help="Write NAME.expect.toml from what is there.")
+@click.option(
+    "--update",
+    is_flag=True,
+    help="Rewrite in it what differs, print the difference, and what does not hold even so.",
+)
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of such files, for editors.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="text",
+    metavar="|".join(FORMATS),
+    help="Format of the report.",
+)
+@click.option(
+    "-o", "--output", metavar="FILE", help="Where the report goes; text is then printed all the same."
+)
+@click.option("--junit", metavar="FILE", help="The same as --format junit -o FILE, beside any other report.")
+@click.option(
+    "--live", is_flag=True, help="Run a command, capture meanwhile: check --live -i lo -- COMMAND ARG..."
+)
+@click.option("-i", "--interface", default="lo", show_default=True, help="With --live: where to capture.")
+@click.option("-f", "--filter", "capture_filter", default="", help="With --live: as in 'tcp port 20000'.")
+@click.option("-w", "--write", metavar="FILE", help="With --live: keep the frames in FILE.")
+@click.option(
+    "--settle", type=click.FloatRange(min=0), default=1.0, show_default=True, metavar="SECONDS",
+    help="With --live: how long to wait, at most, until all connections are closed.",
+)  # fmt: skip
+@decompress_limit
+@click.pass_context
+def command(
+    context: click.Context,
+    captures: tuple[str, ...],
+    expect: tuple[str, ...],
+    at_most: tuple[str, ...],
+    at_least: tuple[str, ...],
+    only: str | None,
+    numbers: tuple[int, ...],
+    allow_none: bool,
+    allow_truncated: bool,
+    files: tuple[str, ...],
+    record: bool,
+    update: bool,
+    schema: bool,
+    form: str,
+    output: str | None,
+    junit: str | None,
+    live: bool,
+    interface: str,
+    capture_filter: str,
+    write: str | None,
+    settle: float,
+    decompress_limit: int | None,
+) -> int:
+    """Check that captures show what is expected of them: files, folders, patterns, or "-".
+
+    Exit status: 0 all is as expected; 1 it is not; 2 wrong usage, or a capture that cannot be read (all others are
+    checked nevertheless). With --live it is that of the command where that one is greater; a command that a
+    signal ended counts as 128 and its number.
+    """
+    from analyzer.checking import check_captures, options
+
+    if schema:
+        _print_schema()
+        return 0
+    _refuse_contradictions(context, captures, record=record, update=update, live=live)
+    if record or update:
+        return _write_expectations(captures, update=update, decompress_limit=decompress_limit)
+    expectations = options(expect, at_most, at_least, numbers=numbers, only=only, allow_none=allow_none)
+    if not expectations and (numbers or only is not None or allow_none):
+        raise UsageError(
+            say(
+                "--only, --connection and --allow-none are about the expectations of the command: there are none"
+            )
+        )
+    status = 0
+    if live:
+        report, status = _live(
+            captures, expectations, files,
+            interface=interface, capture_filter=capture_filter, write=write, settle=settle,
+            allow_truncated=allow_truncated,
+        )  # fmt: skip
+    else:
+        from analyzer.checking import captures_in
+
+        report = check_captures(
+            captures_in(captures),
+            expectations,
+            files=files or None,
+            allow_truncated=allow_truncated,
+            decompress_limit=decompress_limit,
+        )
+    _tell(report, form, output, junit)
+    return max(report.exit_status, status)
+
+
+_LIVE_ONLY = ("interface", "capture_filter", "write", "settle")
+
+
+def _refuse_contradictions(
+    context: click.Context, captures: tuple[str, ...], *, record: bool, update: bool, live: bool
+) -> None:
+    given = {
+        name
+        for name in context.params
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    }
+    if not captures:
+        if live:
+            raise UsageError(
+                say("--live runs a command: name it after --, as in check --live -i lo -- COMMAND")
+            )
+        raise UsageError(say("name the captures: tcpanalyze check CAPTURE..."))
+    if record + update + live > 1:
+        raise UsageError(say("--record, --update and --live exclude each other: leave all but one out"))
+    if not live and (wrong := given.intersection(_LIVE_ONLY)):
+        name = min(wrong).replace("capture_filter", "filter")
+        raise UsageError(say("--{name} is for --live, which is not there", name=name))
+    wrong = given - {"captures", "record", "update", "decompress_limit"}
+    if (record or update) and wrong:
+        raise UsageError(say("--record and --update take captures and nothing else"))
+
+
+def _print_schema() -> None:
+    from analyzer.check.editor_schema import shipped
+
+    click.echo(shipped(), nl=False)
+
+
+def _write_expectations(captures: Sequence[str], *, update: bool, decompress_limit: int | None) -> int:
+    """Record or update one after the other; what fails keeps no other from it."""
+    from analyzer.checking import captures_in, check_captures, record_capture, stem_of, update_capture
+
+    paths = captures_in(captures)
+    stems: dict[str, str] = {}
+    for path in paths:
+        other = stems.setdefault(stem_of(path), path)
+        if other != path:
+            raise UsageError(
+                say(
+                    "{first} and {second} would have the same file of expectations: rename one of them",
+                    first=inert(other),
+                    second=inert(path),
+                )
+            )
+    status = 0
+    for path in paths:
+        try:
+            if update:
+                file, difference = update_capture(path, decompress_limit=decompress_limit)
+                click.echo(
+                    "\n".join(map(inert, difference.splitlines()))
+                    or say("{file}: as it was", file=inert(file))
+                )
+                # A bound is nobody's to move but its author's, so it may still not hold.
+                left = check_captures([path], [], files=[file], decompress_limit=decompress_limit)
+                for finding in left.captures[0].findings:
+                    click.echo(str(finding))
+                status = max(status, left.exit_status)
+            else:
+                click.echo(inert(record_capture(path, decompress_limit=decompress_limit)))
+        except AnalyzerError as error:
+            complain(str(error))
+            status = max(status, error.exit_status)
+    return status
+
+
+def _live(
+    arguments: tuple[str, ...],
+    expectations: Sequence[Expectation],
+    files: tuple[str, ...],
+    *,
+    interface: str,
+    capture_filter: str,
+    write: str | None,
+    settle: float,
+    allow_truncated: bool,
+) -> tuple[Report, int]:
+    from analyzer.check.findings import Checked, Report
+    from analyzer.checking import check_trace, read_files
+    from analyzer.session import capturing
+
+    wanted = [*expectations, *read_files(files)]
+    if not wanted:
+        raise UsageError(say("nothing is expected: use --expect or --expectations"))
+    with capturing(interface, capture_filter, settle=settle, path=write) as session:
+        sys.stdout.flush()
+        status = _run(arguments)
+    trace = session.trace
+    for warning in trace.capture.warnings:
+        warn(warning)
+    checks = check_trace(trace, wanted, allow_truncated=allow_truncated)
+    return Report([Checked(trace.capture.path, checks)]), status
+
+
+def _run(arguments: Sequence[str]) -> int:
+    """Run a command with our own input and output; gives its exit status as a shell would."""
+    import subprocess
+
+    try:
+        process = subprocess.Popen(arguments)
+    except (OSError, ValueError) as error:
+        reason = inert(getattr(error, "strerror", None) or str(error))
+        complain(say("{command} cannot be run: {reason}", command=inert(arguments[0]), reason=reason))
+        return COMMAND_NOT_FOUND if isinstance(error, FileNotFoundError) else COMMAND_NOT_EXECUTABLE
+    try:
+        status = process.wait()
+    except BaseException:
+        # Ctrl-C reaches it too: it ends in its own way, and what it did is not left behind.
+        process.wait()
+        raise
+    return 128 - status if status < 0 else status
+
+
+def _tell(report: Report, form: str, output: str | None, junit: str | None) -> None:
+    from analyzer.check import formats
+
+    for name, path in ((form, output), ("junit", junit)):
+        if path is not None:
+            _write(path, formats.FORMATS[name].make(report))
+    made = formats.FORMATS["text" if output is not None else form].make(report)
+    # A locale that lacks a character must not lose the report.
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(made.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        if folder := os.path.dirname(path):
+            os.makedirs(folder, exist_ok=True)
+        with open(path, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except OSError as error:
+        reason = inert(error.strerror or str(error))
+        raise OutputError(say("cannot write {path}: {reason}", path=inert(path), reason=reason)) from error

@@ -1,0 +1,171 @@
+"""`tcpanalyze verify CAPTURE...`: our notes beside those of the installed tshark, each difference with its reasons."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from analyzer.commands.base import Command, warn
+from analyzer.text import inert, say
+
+if TYPE_CHECKING:
+    from analyzer.report.terminal import Style
+    from analyzer.verifying import Disagreement, Verification
+
+__all__ = ["command"]
+
+LEAST_COLUMNS: Final = 20
+"""A narrower terminal cuts the lines."""
+
+UNEXPLAINED: Final = 1
+"""The exit status where something is unexplained."""
+
+
+@click.command(
+    cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.argument("captures", metavar="CAPTURE...", type=click.Path(), nargs=-1, required=True)
+@click.option("--wireshark", is_flag=True, help="Compare what we give with --wireshark: nothing may differ.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document a line, one for each CAPTURE.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
+def command(captures: tuple[str, ...], wireshark: bool, as_json: bool, ascii_only: bool) -> int:
+    """Compare the analysis of each CAPTURE with that of the installed tshark, frame by frame.
+
+    Lists every disagreement with both reasons: the deliberate differences by their names, and what nothing explains.
+    Exit status 0 when everything is explained, 1 when something is not.
+    """
+    from analyzer.report.terminal import style_of
+    from analyzer.verifying import VERSION, verify
+
+    style = style_of(sys.stdout, os.environ, ascii_only=ascii_only)
+    status = 0
+    for place, capture in enumerate(captures):
+        verification = verify(capture, wireshark=wireshark)
+        if place == 0 and verification.version != VERSION:
+            warn(
+                say(
+                    "tshark is {version}, and our definitions are those of {ours}: between versions they differ",
+                    version=verification.version,
+                    ours=VERSION,
+                )
+            )
+        if as_json:
+            _write_document(verification, capture, wireshark)
+        else:
+            _write_text(verification, capture, style)
+        for warning in verification.warnings:
+            warn(warning)
+        if verification.unexplained:
+            status = UNEXPLAINED
+    return status
+
+
+def _write_text(verification: Verification, capture: str, style: Style) -> None:
+    from textwrap import wrap
+
+    from analyzer.report.terminal import finish
+
+    def write(text: str, indent: int = 0, role: str = "") -> None:
+        for line in wrap(text, max(style.width - indent, LEAST_COLUMNS)) or [""]:
+            sys.stdout.write(finish([(" " * indent + line, role)], style) + "\n")
+
+    sys.stdout.write(finish([(inert(capture), "title")], style) + "\n")
+    for found in verification:
+        write(_sentence(found), 2, "" if found.rules else "bad")
+        for reason in _reasons(found):
+            write(reason, 6, "faint")
+    write(
+        say(
+            "{frames} frames with TCP, {agreeing} the same; deliberate differences: {differences}; "
+            "unexplained: {unexplained}",
+            frames=verification.frames,
+            agreeing=verification.agreeing,
+            differences=_listed(verification) or say("none"),
+            unexplained=verification.unexplained,
+        ),
+        2,
+        "bad" if verification.unexplained else "good",
+    )
+    sys.stdout.flush()
+
+
+def _listed(verification: Verification) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(verification.differences.items()))
+
+
+def _sentence(found: Disagreement) -> str:
+    ours, wireshark = (", ".join(said) or say("nothing") for said in (found.ours, found.wireshark))
+    if found.about == "notes":
+        return say(
+            "frame {frame}, connection {connection}: {ours}; Wireshark: {wireshark}",
+            frame=found.frame,
+            connection=found.connection,
+            ours=ours,
+            wireshark=wireshark,
+        )
+    return say(
+        "frame {frame}: {about} {ours}; Wireshark: {wireshark}",
+        frame=found.frame,
+        about=say(found.about),
+        ours=ours,
+        wireshark=wireshark,
+    )
+
+
+def _reasons(found: Disagreement) -> list[str]:
+    """Our reason, then Wireshark's."""
+    from analyzer.tcp.analysis import RULES
+    from analyzer.tcp.corrections import CORRECTIONS
+    from analyzer.tcp.notes import NOTES
+    from analyzer.verifying import ANNOUNCED
+
+    reasons = []
+    for correction in CORRECTIONS:
+        if correction.name in found.rules:
+            reasons.append(f"{correction.name}: {say(correction.why)} [{correction.source}]")
+    if ANNOUNCED in found.rules:
+        reasons.append(
+            f"{ANNOUNCED}: "
+            + say("a dissector of Wireshark knew of the connection before its SYN, which then does not count")
+        )
+    if found.about == "notes":
+        if not found.rules:
+            meanings = {note.name: note.meaning for note in NOTES}
+            reasons += [
+                f"{name}: {say(meanings[name])}" for name in found.ours if name not in found.wireshark
+            ]
+        reasons += [
+            say("Wireshark's {name}: {rule}", name=name, rule=say(RULES[name]))
+            for name in found.wireshark
+            if name not in found.ours
+        ]
+    return reasons
+
+
+def _write_document(verification: Verification, capture: str, wireshark: bool) -> None:
+    """Written while tshark tells: the list of disagreements may be long."""
+    write = sys.stdout.write
+    head: dict[str, Any] = {
+        "schema": "tcpanalyze-verify/1",
+        "capture": inert(capture),
+        "tshark": verification.version,
+        "mode": "wireshark" if wireshark else "default",
+    }
+    write(json.dumps(head)[:-1] + ', "disagreements": [')
+    between = ""
+    for found in verification:
+        described: dict[str, Any] = {**found._asdict(), "reasons": _reasons(found)}
+        write(between + json.dumps(described))
+        between = ", "
+    tail = {
+        "frames": verification.frames,
+        "agreeing": verification.agreeing,
+        "differences": dict(sorted(verification.differences.items())),
+        "unexplained": verification.unexplained,
+    }
+    write("], " + json.dumps(tail)[1:] + "\n")
+    sys.stdout.flush()

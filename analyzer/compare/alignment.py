@@ -1,0 +1,365 @@
+"""The segments of two connections that are the same one, side by side.
+
+Segments are put together in steps, from those that agree in everything to those that agree in the octets they cover
+alone; each step takes what the steps before it have left. What is left at the end is in one capture only.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict, deque
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Final, NamedTuple
+
+from analyzer.compare.model import Mode, Observation
+from analyzer.compare.observation import timestamps_of
+from analyzer.wire.header import FIN, RST, SYN
+
+__all__ = ["Match", "align", "kind_of", "out_of_order", "shifts_of"]
+
+JOINED_MOST: Final = 512
+"""Segments that one is made of: half a megabyte, the most that an interface joins, in the smallest usual pieces."""
+
+SAMPLE: Final = 101  # segments whose times tell how far the clocks are apart
+
+TURNS: Final = SYN | FIN | RST
+"""The flags that make a segment another one; PSH, URG and those of ECN do not."""
+
+
+class Match(NamedTuple):
+    """Places in both captures, in the order of each; one of the two may be empty."""
+
+    a: tuple[int, ...]
+    b: tuple[int, ...]
+    missing_octets: int = 0
+
+
+class _Numbers(NamedTuple):
+    """One segment in the numbers of A."""
+
+    one: Observation
+    seq: int
+    ack: int
+
+
+_Key = Callable[[_Numbers], Hashable]
+
+
+def kind_of(one: Observation) -> tuple[int, int]:
+    """What makes two segments with the same sequence number repetitions of one."""
+    return one.length, one.flags & TURNS
+
+
+def _same_transmission(n: _Numbers) -> Hashable:
+    one = n.one
+    return n.seq, n.ack, one.flags, one.window, one.options, one.identification, one.length, one.content
+
+
+def _same_header(n: _Numbers) -> Hashable:
+    one = n.one
+    return n.seq, n.ack, one.flags, one.window, timestamps_of(one), one.length, one.content
+
+
+def _same_time(n: _Numbers) -> Hashable:
+    return n.seq, n.ack, n.one.flags, timestamps_of(n.one), n.one.length, n.one.content
+
+
+def _same_segment(n: _Numbers) -> Hashable:
+    return n.seq, n.ack, n.one.flags, n.one.length, n.one.content
+
+
+def _same_content(n: _Numbers) -> Hashable:
+    return (n.seq, *kind_of(n.one), n.one.content) if _moves(n.one) else None
+
+
+def _same_octets(n: _Numbers) -> Hashable:
+    return (n.seq, *kind_of(n.one)) if _moves(n.one) else None
+
+
+def _same_acknowledgement(n: _Numbers) -> Hashable:
+    return None if _moves(n.one) else (n.seq, n.ack)
+
+
+def _moves(one: Observation) -> bool:
+    """Whether the segment takes sequence numbers, or ends the connection."""
+    return one.length > 0 or one.flags & TURNS != 0
+
+
+# Between two runs neither identification nor window, timestamps or the pace of acknowledgements are the same.
+_STEPS: Final[dict[Mode, tuple[_Key, ...]]] = {
+    "two-places": (
+        _same_transmission,
+        _same_header,
+        _same_time,
+        _same_segment,
+        _same_content,
+        _same_octets,
+        _same_acknowledgement,
+    ),
+    "two-runs": (_same_segment, _same_content, _same_octets, _same_acknowledgement),
+}
+
+
+def shifts_of(
+    a: Sequence[Observation], b: Sequence[Observation], mode: Mode
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The numbers of A that relative ones count from, client's and server's, and what makes them B's.
+
+    Initial sequence numbers tell where both are there. For a capture that begins midway the first payload that both
+    have does; without one, equal numbers are taken to mean the same octets where both saw one exchange, and the
+    first segments to be the same where it ran twice.
+    """
+    bases: list[int] = []
+    shifts: list[int] = []
+    for from_client in (True, False):
+        isns = _isn(a, from_client), _isn(b, from_client)
+        if isns[0] is not None and isns[1] is not None:
+            shift = isns[1] - isns[0]
+        else:
+            shift = _shift_by_content(a, b, from_client, mode)
+        base = isns[0]
+        if base is None:
+            base = _first_number(a, from_client) if isns[1] is None else isns[1] - shift
+        if base is None:
+            base = (_first_number(b, from_client) or 0) - shift
+        bases.append(base % 2**32)
+        shifts.append(shift % 2**32)
+    return (bases[0], bases[1]), (shifts[0], shifts[1])
+
+
+def _isn(segments: Iterable[Observation], from_client: bool) -> int | None:
+    return next((one.seq for one in segments if one.flags & SYN and one.from_client is from_client), None)
+
+
+def _first_number(segments: Iterable[Observation], from_client: bool) -> int | None:
+    """One below the first number seen, as Wireshark counts where there is no SYN."""
+    for one in segments:
+        if one.from_client is from_client:
+            return one.seq - 1
+        # The flag ACK makes `ack` a number; before any answer it is 0.
+        if one.ack:
+            return one.ack - 1
+    return None
+
+
+def _shift_by_content(
+    a: Sequence[Observation], b: Sequence[Observation], from_client: bool, mode: Mode
+) -> int:
+    numbered: dict[int, list[int]] = defaultdict(list)
+    for one in a:
+        if one.from_client is from_client and one.length > 1 and one.content is not None:
+            numbered[one.content].append(one.seq)
+    for two in b:
+        if (
+            two.from_client is from_client
+            and two.length > 1
+            and two.content is not None
+            and numbered[two.content]
+        ):
+            numbers = numbered[two.content]
+            return 0 if mode == "two-places" and two.seq in numbers else two.seq - numbers[0]
+    first = _first_number(a, from_client), _first_number(b, from_client)
+    if mode == "two-places" or first[0] is None or first[1] is None:
+        return 0
+    return first[1] - first[0]
+
+
+def align(
+    a: Sequence[Observation], b: Sequence[Observation], mode: Mode, shifts: tuple[int, int]
+) -> list[Match]:
+    """Every segment of both, each once, in the order of A; what B alone has follows what came before it there."""
+    found: list[Match] = []
+    for from_client in (True, False):
+        left = [
+            (place, _numbers(one, (0, 0))) for place, one in enumerate(a) if one.from_client is from_client
+        ]
+        right = [
+            (place, _numbers(two, shifts)) for place, two in enumerate(b) if two.from_client is from_client
+        ]
+        found += _align_direction(left, right, mode)
+    return _in_order(found, len(b))
+
+
+def _numbers(one: Observation, shifts: tuple[int, int]) -> _Numbers:
+    own, other = shifts if one.from_client else shifts[::-1]
+    ack = (one.ack - other) % 2**32 if one.ack else 0
+    return _Numbers(one, (one.seq - own) % 2**32, ack)
+
+
+_Placed = tuple[int, _Numbers]
+
+
+def _align_direction(left: list[_Placed], right: list[_Placed], mode: Mode) -> list[Match]:
+    found: list[Match] = []
+    differences: list[int] = []
+    for key in _STEPS[mode]:
+        waiting: defaultdict[Hashable, tuple[list[_Placed], list[_Placed]]] = defaultdict(lambda: ([], []))
+        for number, side in enumerate((left, right)):
+            for placed in side:
+                value = key(placed[1])
+                if value is not None:
+                    waiting[value][number].append(placed)
+        taken: tuple[set[int], set[int]] = (set(), set())
+        for ones, twos in waiting.values():
+            for one, two in _partners(ones, twos, mode, differences):
+                found.append(Match((one[0],), (two[0],)))
+                taken[0].add(one[0])
+                taken[1].add(two[0])
+                if len(differences) < SAMPLE:
+                    differences.append(two[1].one.time_ns - one[1].one.time_ns)
+        left = [placed for placed in left if placed[0] not in taken[0]]
+        right = [placed for placed in right if placed[0] not in taken[1]]
+    regrouped, left, right = _regroup(left, right)
+    found += regrouped
+    parts = _parts(left, right)
+    in_parts = (
+        {place for match in parts for place in match.a},
+        {place for match in parts for place in match.b},
+    )
+    found += parts
+    found += [Match((place,), ()) for place, _ in left if place not in in_parts[0]]
+    found += [Match((), (place,)) for place, _ in right if place not in in_parts[1]]
+    return found
+
+
+def _partners(
+    ones: list[_Placed], twos: list[_Placed], mode: Mode, differences: Sequence[int]
+) -> Iterable[tuple[_Placed, _Placed]]:
+    """Which of several that look alike belong together, each side in its order.
+
+    Between two runs the first to the first. On one way those whose times fit best: of a segment that was lost and
+    sent again it is the second that arrives.
+    """
+    if len(ones) == len(twos) or not ones or not twos or mode == "two-runs":
+        yield from zip(ones, twos, strict=False)
+        return
+    fewer, more = (ones, twos) if len(ones) < len(twos) else (twos, ones)
+    sign = 1 if fewer is ones else -1
+    # Nothing matched yet: take the last ones, because a repetition is what got through.
+    apart = (
+        sign * sorted(differences)[len(differences) // 2]
+        if differences
+        else more[-1][1].one.time_ns - fewer[-1][1].one.time_ns
+    )
+    place = 0
+    for count, one in enumerate(fewer, 1):
+        due = one[1].one.time_ns + apart
+        last = len(more) - (len(fewer) - count)
+        while place + 1 < last and abs(more[place + 1][1].one.time_ns - due) <= abs(
+            more[place][1].one.time_ns - due
+        ):
+            place += 1
+        yield (one, more[place]) if sign == 1 else (more[place], one)
+        place += 1
+
+
+def _regroup(left: list[_Placed], right: list[_Placed]) -> tuple[list[Match], list[_Placed], list[_Placed]]:
+    """Several segments of one capture that together are one or several of the other, octet for octet."""
+    by_start: tuple[dict[int, deque[_Placed]], dict[int, deque[_Placed]]] = ({}, {})
+    for segments, starts in zip((left, right), by_start, strict=True):
+        for placed in segments:
+            if placed[1].one.length:
+                starts.setdefault(placed[1].seq, deque()).append(placed)
+    used: tuple[set[int], set[int]] = (set(), set())
+    found: list[Match] = []
+    for first in left:
+        if first[0] in used[0] or not first[1].one.length:
+            continue
+        group: tuple[list[_Placed], list[_Placed]] = ([first], [])
+        ends = [_end(first[1]), first[1].seq]
+        # The side that is behind gets the next segment until both end at the same octet.
+        while ends[0] != ends[1] and len(group[0]) + len(group[1]) < JOINED_MOST:
+            side = 0 if (ends[1] - ends[0]) % 2**32 < 2**31 else 1
+            waiting = by_start[side].get(ends[side], ())
+            following = next(
+                (placed for placed in waiting if placed[0] not in used[side] and placed not in group[side]),
+                None,
+            )
+            if following is None:
+                break
+            group[side].append(following)
+            ends[side] = _end(following[1])
+        if ends[0] == ends[1]:
+            match = Match(tuple(sorted(p for p, _ in group[0])), tuple(sorted(p for p, _ in group[1])))
+            found.append(match)
+            used[0].update(match.a)
+            used[1].update(match.b)
+            for side in (0, 1):
+                for placed in group[side]:
+                    by_start[side][placed[1].seq].remove(placed)
+    return (
+        found,
+        [placed for placed in left if placed[0] not in used[0]],
+        [placed for placed in right if placed[0] not in used[1]],
+    )
+
+
+def _end(numbers: _Numbers) -> int:
+    return (numbers.seq + numbers.one.length) % 2**32
+
+
+def _parts(left: list[_Placed], right: list[_Placed]) -> list[Match]:
+    """Long segments of one capture of which the other has some of the pieces."""
+    found: list[Match] = []
+    used: tuple[set[int], set[int]] = (set(), set())
+    for side, (whole, pieces) in enumerate(((left, right), (right, left))):
+        starts = sorted((placed[1].seq, placed[0], placed) for placed in pieces if placed[1].one.length)
+        keys = [start for start, _, _ in starts]
+        for place, numbers in whole:
+            end = numbers.seq + numbers.one.length
+            inside: list[_Placed] = []
+            reached = numbers.seq
+            for start, other, placed in starts[bisect_left(keys, numbers.seq) : bisect_right(keys, end)]:
+                finish = start + placed[1].one.length
+                if other not in used[1 - side] and start >= reached and finish <= end and start < end:
+                    inside.append(placed)
+                    reached = finish
+            if inside and place not in used[side]:
+                missing = numbers.one.length - sum(placed[1].one.length for placed in inside)
+                others = tuple(sorted(placed[0] for placed in inside))
+                found.append(
+                    Match((place,), others, missing) if side == 0 else Match(others, (place,), missing)
+                )
+                used[side].add(place)
+                used[1 - side].update(others)
+    return found
+
+
+def _in_order(found: list[Match], count_b: int) -> list[Match]:
+    """A's order; a match of B alone stands behind the one that holds the segment before it in B."""
+    of_b: list[Match | None] = [None] * count_b
+    for match in found:
+        for place in match.b:
+            of_b[place] = match
+    ordered: list[tuple[int, int, int, Match]] = [(match.a[0], 0, 0, match) for match in found if match.a]
+    anchor = -1
+    for place, owner in enumerate(of_b):
+        assert owner is not None
+        if owner.a:
+            anchor = owner.a[0]
+        elif owner.b[0] == place:
+            ordered.append((anchor, 1, place, owner))
+    ordered.sort(key=lambda item: item[:3])
+    return [match for _, _, _, match in ordered]
+
+
+def out_of_order(places: Sequence[int]) -> set[int]:
+    """The fewest positions of `places` that have to be taken out so that the rest rises."""
+    tops: list[int] = []
+    ends: list[int] = []
+    before: list[int] = []
+    for position, place in enumerate(places):
+        length = bisect_left(tops, place)
+        before.append(ends[length - 1] if length else -1)
+        if length == len(tops):
+            tops.append(place)
+            ends.append(position)
+        else:
+            tops[length] = place
+            ends[length] = position
+    kept: set[int] = set()
+    position = ends[-1] if ends else -1
+    while position >= 0:
+        kept.add(position)
+        position = before[position]
+    return set(range(len(places))) - kept

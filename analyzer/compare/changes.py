@@ -1,0 +1,192 @@
+"""What was changed on the way: in a segment, and in a connection as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from analyzer.compare.model import Change, Mode, Observation
+from analyzer.compare.observation import joined_content, options_by_kind, timestamps_of
+from analyzer.trace.build import flag_names
+from analyzer.trace.model import Connection
+from analyzer.wire import options
+from analyzer.wire.header import ACK, PSH, SYN
+
+__all__ = ["Numbering", "connection_changes", "segment_changes"]
+
+
+class Numbering(NamedTuple):
+    """How A's numbers become B's: what is added to a sequence number and to a timestamp, client's and server's.
+    None where B has no timestamps to compare with."""
+
+    shifts: tuple[int, int]
+    bases: tuple[int, int]
+    timestamps: tuple[int | None, int | None] = (None, None)
+
+
+_Option = Callable[[bytes], str]
+
+# Kind -> name, and how its value reads. What is not here is shown as octets.
+_OPTIONS: Final[dict[int, tuple[str, _Option]]] = {
+    options.MAXIMUM_SEGMENT_SIZE: ("MSS", lambda body: str(int.from_bytes(body, "big"))),
+    options.WINDOW_SCALE: ("window scale", lambda body: str(int.from_bytes(body, "big"))),
+    options.SACK_PERMITTED: ("SACK permitted", lambda body: "yes"),
+    options.FAST_OPEN: ("Fast Open cookie", lambda body: body.hex() or "asked for"),
+    options.MULTIPATH: ("Multipath TCP", lambda body: body.hex()),
+}
+ABSENT: Final = "none"
+
+
+def segment_changes(
+    a: Sequence[Observation], b: Sequence[Observation], numbering: Numbering, mode: Mode
+) -> Iterator[Change]:
+    """What one segment of A, or several in a row, has otherwise in B, which covers as many octets.
+
+    Between two runs the window is compared in a SYN alone, for it depends on who reads when, and so are the values
+    of timestamps and the traffic class not at all.
+    """
+    one, two = a[-1], b[-1]
+    side = 0 if one.from_client else 1
+    joined = len(a) + len(b) > 2
+    places = mode == "two-places"
+    # Joining keeps the last PSH, cutting puts one on the last piece.
+    ignored = PSH if joined else 0
+    if one.flags & ~ignored != two.flags & ~ignored:
+        yield Change("changed", "flags", flag_names(one.flags), flag_names(two.flags))
+    if one.flags & two.flags & ACK and (two.ack - one.ack - numbering.shifts[1 - side]) % 2**32:
+        base = numbering.bases[1 - side]
+        yield Change(
+            "changed",
+            "ack",
+            str((one.ack - base) % 2**32),
+            str((two.ack - base - numbering.shifts[1 - side]) % 2**32),
+        )
+    contents = joined_content(a), joined_content(b)
+    if None not in contents:
+        if contents[0] != contents[1]:
+            yield _payload_change(a[0], b[0])
+    elif not _same_beginnings(a[0].payload, b[0].payload):
+        yield _payload_change(a[0], b[0])
+    if joined:
+        return
+    if one.window != two.window and (places or one.flags & SYN):
+        yield Change("changed", "window", str(one.window), str(two.window))
+    # What counts in rewritten numbers has to be rewritten with them, so that equal octets may be a fault.
+    if one.options != two.options or numbering.shifts[1 - side]:
+        yield from _option_changes(one, two, numbering, side, places)
+    if places and one.traffic_class != two.traffic_class:
+        yield Change("changed", "traffic class", f"0x{one.traffic_class:02x}", f"0x{two.traffic_class:02x}")
+
+
+def _same_beginnings(one: bytes, two: bytes) -> bool:
+    shorter = min(len(one), len(two))
+    return one[:shorter] == two[:shorter]
+
+
+def _payload_change(one: Observation, two: Observation) -> Change:
+    """The first octets from where they differ, in hexadecimal; nothing where it lies beyond what is kept."""
+    place = next(
+        (at for at, (x, y) in enumerate(zip(one.payload, two.payload, strict=False)) if x != y), None
+    )
+    if place is None:
+        return Change("changed", "payload", "", "")
+    return Change(
+        "changed", "payload", one.payload[place : place + 4].hex(" "), two.payload[place : place + 4].hex(" ")
+    )
+
+
+def _option_changes(
+    one: Observation, two: Observation, numbering: Numbering, side: int, places: bool
+) -> Iterator[Change]:
+    left, right = options_by_kind(one.options), options_by_kind(two.options)
+    for kind in sorted(left.keys() | right.keys()):
+        before, after = left.get(kind), right.get(kind)
+        if kind == options.TIMESTAMPS:
+            if (before is None) != (after is None):
+                yield Change(
+                    "changed",
+                    "timestamps",
+                    *("yes" if body is not None else ABSENT for body in (before, after)),
+                )
+            elif places and (change := _timestamp_change(one, two, numbering, side)):
+                yield change
+        elif kind == options.SACK and before is not None and after is not None:
+            blocks = _blocks(before, 0), _blocks(after, numbering.shifts[1 - side])
+            if blocks[0] != blocks[1]:
+                base = numbering.bases[1 - side]
+                yield Change("changed", "SACK", *(_shown_blocks(found, base) for found in blocks))
+        elif before != after:
+            if kind == options.FAST_OPEN and not places and before is not None and after is not None:
+                continue
+            name, shown = _OPTIONS.get(kind, (f"option {kind}", lambda body: body.hex(" ") or "yes"))
+            name = "SACK" if kind == options.SACK else name
+            yield Change(
+                "changed", name, *(ABSENT if body is None else shown(body) for body in (before, after))
+            )
+
+
+def _timestamp_change(one: Observation, two: Observation, numbering: Numbering, side: int) -> Change | None:
+    values = timestamps_of(one), timestamps_of(two)
+    shift = numbering.timestamps[side]
+    if values[0] is None or values[1] is None or shift is None:
+        return None
+    if (values[1][0] - values[0][0] - shift) % 2**32 == 0:
+        return None
+    return Change("changed", "timestamp", str(values[0][0]), str(values[1][0]))
+
+
+def _blocks(body: bytes, shift: int) -> list[int]:
+    return [(int.from_bytes(body[at : at + 4], "big") - shift) % 2**32 for at in range(0, len(body), 4)]
+
+
+def _shown_blocks(blocks: Sequence[int], base: int) -> str:
+    numbers = [(number - base) % 2**32 for number in blocks]
+    return ", ".join(f"{left}–{right}" for left, right in zip(numbers[::2], numbers[1::2], strict=False))
+
+
+def connection_changes(
+    a: Connection,
+    b: Connection,
+    rows: Sequence[tuple[Observation, Observation]],
+    numbering: Numbering,
+    mode: Mode,
+) -> Iterator[Change]:
+    """What the two connections have otherwise as a whole. rows: single segments that both captures have."""
+    places = mode == "two-places"
+    kind = "rewritten" if places else ""
+    for who, one, two in (("client", a.client, b.client), ("server", a.server, b.server)):
+        if one.address != two.address:
+            yield Change(kind, f"{who} address", one.address, two.address)
+        # A client's port is another in every run.
+        if one.port != two.port and (places or who == "server"):
+            yield Change(kind, f"{who} port", str(one.port), str(two.port))
+    if places:
+        for side, who in enumerate(("client", "server")):
+            if numbering.shifts[side]:
+                base = numbering.bases[side]
+                yield Change(
+                    "rewritten", f"{who} ISN", str(base), str((base + numbering.shifts[side]) % 2**32)
+                )
+            if numbering.timestamps[side]:
+                first = next(
+                    (one, two)
+                    for one, two in rows
+                    if one.from_client == (side == 0) and timestamps_of(one) and timestamps_of(two)
+                )
+                values = [(timestamps_of(x) or (0, 0))[0] for x in first]
+                yield Change("rewritten", f"{who} timestamps", str(values[0]), str(values[1]))
+    for from_client, who in ((True, "client"), (False, "server")):
+        hops = next(((one.hops, two.hops) for one, two in rows if one.from_client is from_client), None)
+        if hops is not None and hops[0] != hops[1]:
+            yield Change("", f"{who} hop limit", str(hops[0]), str(hops[1]))
+    for what, outcomes in (
+        ("handshake", (a.handshake.outcome, b.handshake.outcome)),
+        ("close", (a.close.outcome, b.close.outcome)),
+        ("closed first", (_name(a.close.active), _name(b.close.active))),
+    ):
+        if outcomes[0] != outcomes[1]:
+            yield Change("outcome", what, *outcomes)
+
+
+def _name(active: str | None) -> str:
+    return active or ABSENT

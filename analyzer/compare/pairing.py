@@ -1,0 +1,211 @@
+"""Which connection of A is which of B, and whether both captures saw one exchange or two runs of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from analyzer.compare.model import Mode, Observation, Pair
+from analyzer.compare.observation import timestamps_of
+from analyzer.trace.model import Connection, EndpointAddress
+from analyzer.wire.header import SYN
+
+__all__ = ["HEAD", "RULES", "Fingerprint", "Rule", "fingerprint", "mode_of", "pair_connections"]
+
+HEAD: Final = 32
+"""So many segments from the beginning of a connection tell which one it is."""
+
+_Both = tuple[int | None, int | None]
+
+
+class Fingerprint(NamedTuple):
+    """What tells one connection from another. Of two values the first is the client's."""
+
+    number: int
+    client: EndpointAddress
+    server: EndpointAddress
+    isns: _Both
+    timestamps: _Both
+    first_payloads: _Both
+    numbered_payloads: frozenset[tuple[bool, int, int]]
+    """Sender, sequence number and content of the first segments with data."""
+    numbers: tuple[tuple[int, int] | None, tuple[int, int] | None]
+    """The first sequence number, and how far it goes from there."""
+    guessed: bool
+    """Nothing in the capture shows who is the client."""
+
+    def turned(self) -> Fingerprint:
+        """The same with the server as the client."""
+        return Fingerprint(
+            self.number,
+            self.server,
+            self.client,
+            self.isns[::-1],
+            self.timestamps[::-1],
+            self.first_payloads[::-1],
+            frozenset(
+                (not from_client, seq, content) for from_client, seq, content in self.numbered_payloads
+            ),
+            self.numbers[::-1],
+            self.guessed,
+        )
+
+
+def fingerprint(connection: Connection, head: Sequence[Observation]) -> Fingerprint:
+    """head: the first `HEAD` segments of the connection, or all of it."""
+    isns: list[int | None] = [None, None]
+    timestamps: list[int | None] = [None, None]
+    payloads: list[int | None] = [None, None]
+    first: list[int | None] = [None, None]
+    numbered: set[tuple[bool, int, int]] = set()
+    for one in head:
+        side = 0 if one.from_client else 1
+        if isns[side] is None and one.flags & SYN:
+            isns[side] = one.seq
+        if first[side] is None:
+            first[side] = one.seq
+            values = timestamps_of(one)
+            timestamps[side] = values and values[0]
+        # A keep-alive's single octet tells nothing.
+        if one.length > 1 and one.content is not None:
+            payloads[side] = one.content if payloads[side] is None else payloads[side]
+            numbered.add((one.from_client, one.seq, one.content))
+    sent = connection.client_data.octets, connection.server_data.octets
+    spans = [
+        None if start is None else (start, octets + 2) for start, octets in zip(first, sent, strict=True)
+    ]
+    return Fingerprint(
+        connection.id,
+        connection.client,
+        connection.server,
+        (isns[0], isns[1]),
+        (timestamps[0], timestamps[1]),
+        (payloads[0], payloads[1]),
+        frozenset(numbered),
+        (spans[0], spans[1]),
+        connection.roles not in {"syn", "syn-ack"},
+    )
+
+
+class Rule(NamedTuple):
+    """One way to recognise a connection, tried when all rules before it have taken their pairs.
+
+    mode: of the captures to which it applies. key: equal in both; None where this connection has none.
+    proof: that it applies shows that both captures saw the same exchange. agree: what has to hold besides.
+    alone: only where each capture has no other connection left.
+    """
+
+    name: str
+    mode: Mode
+    key: Callable[[Fingerprint], Hashable]
+    proof: bool = False
+    agree: Callable[[Fingerprint, Fingerprint], bool] = lambda a, b: True
+    alone: bool = False
+
+
+def _ends(one: Fingerprint) -> Hashable:
+    return one.client, one.server
+
+
+def _both(values: _Both) -> _Both | None:
+    return values if None not in values else None
+
+
+def _payloads(one: Fingerprint, place: Hashable) -> Hashable:
+    return (place, one.first_payloads) if one.first_payloads != (None, None) else None
+
+
+def _same_payloads(a: Fingerprint, b: Fingerprint) -> bool:
+    """Nothing shows that these are two connections: an address may be used again."""
+    pairs = zip(a.first_payloads, b.first_payloads, strict=True)
+    return all(one == two or one is None or two is None for one, two in pairs)
+
+
+def _overlap(a: Fingerprint, b: Fingerprint) -> bool:
+    """Both saw sequence numbers of one stretch, in each direction that both saw."""
+    seen = [(one, two) for one, two in zip(a.numbers, b.numbers, strict=True) if one and two]
+    return bool(seen) and all(
+        (two[0] - one[0]) % 2**32 <= one[1] or (one[0] - two[0]) % 2**32 <= two[1] for one, two in seen
+    )
+
+
+# A network address translator keeps the ISNs; what rewrites them keeps timestamps or payloads. An ISN is one number in
+# 2**32, so an equal one is no accident, while any client port comes again.
+RULES: Final = (
+    Rule(
+        "endpoints-and-isns", "two-places",
+        lambda one: (_ends(one), one.isns) if _both(one.isns) else None, proof=True,
+    ),
+    Rule("isns", "two-places", lambda one: _both(one.isns), proof=True),
+    Rule("client-isn", "two-places", lambda one: one.isns[0], proof=True),
+    Rule("server-isn", "two-places", lambda one: one.isns[1], proof=True),
+    Rule("endpoints-and-numbers", "two-places", _ends, proof=True, agree=_overlap),
+    Rule("timestamps", "two-places", lambda one: _both(one.timestamps), proof=True),
+    Rule(
+        "numbered-payload", "two-places",
+        lambda one: min(one.numbered_payloads) if one.numbered_payloads else None, proof=True,
+    ),
+    Rule("endpoints", "two-places", _ends, agree=_same_payloads),
+    Rule("payloads", "two-places", lambda one: _payloads(one, one.server.port)),
+    Rule("server-and-payloads", "two-runs", lambda one: _payloads(one, one.server)),
+    Rule(
+        "server-and-request", "two-runs",
+        lambda one: (one.server, one.first_payloads[0]) if one.first_payloads[0] is not None else None,
+    ),
+    Rule("server", "two-runs", lambda one: one.server),
+    Rule("port-and-payloads", "two-runs", lambda one: _payloads(one, one.server.port)),
+    Rule("server-port", "two-runs", lambda one: one.server.port),
+    Rule("payloads", "two-runs", lambda one: _payloads(one, "")),
+    Rule("only-one-left", "two-runs", lambda one: "", alone=True),
+)  # fmt: skip
+
+
+def mode_of(a: Sequence[Fingerprint], b: Sequence[Fingerprint]) -> Mode:
+    """Two places where any connection proves it, else two runs."""
+    return "two-places" if any(_paired(rule, a, b) for rule in RULES if rule.proof) else "two-runs"
+
+
+def pair_connections(a: Iterable[Fingerprint], b: Iterable[Fingerprint], mode: Mode) -> list[Pair]:
+    """Every connection that has a counterpart, in the order of A; several that look alike in their order."""
+    left, right = list(a), list(b)
+    pairs: list[Pair] = []
+    for rule in RULES:
+        if rule.mode != mode or (rule.alone and (len(left), len(right)) != (1, 1)):
+            continue
+        found = _paired(rule, left, right)
+        pairs += found
+        taken = {pair.a for pair in found}, {pair.b for pair in found}
+        left = [one for one in left if one.number not in taken[0]]
+        right = [two for two in right if two.number not in taken[1]]
+    return sorted(pairs)
+
+
+def _paired(rule: Rule, a: Sequence[Fingerprint], b: Sequence[Fingerprint]) -> list[Pair]:
+    """What the rule pairs; where a capture had to guess who is the client, also with its guess turned round."""
+    pairs: list[Pair] = []
+    for turned in ("", "a", "b"):
+        taken = {pair.a for pair in pairs}, {pair.b for pair in pairs}
+        left = [one for one in a if one.number not in taken[0]]
+        right = [two for two in b if two.number not in taken[1]]
+        if turned == "a":
+            left = [one.turned() for one in left if one.guessed]
+        elif turned == "b":
+            right = [two.turned() for two in right if two.guessed]
+        pairs += [Pair(one, two, rule.name, turned) for one, two in _alike(rule, left, right)]
+    return pairs
+
+
+def _alike(rule: Rule, a: Sequence[Fingerprint], b: Sequence[Fingerprint]) -> Iterator[tuple[int, int]]:
+    waiting: defaultdict[Hashable, list[Fingerprint]] = defaultdict(list)
+    for two in b:
+        key = rule.key(two)
+        if key is not None:
+            waiting[key].append(two)
+    for one in a:
+        key = rule.key(one)
+        candidates = waiting.get(key, []) if key is not None else []
+        for place, two in enumerate(candidates):
+            if rule.agree(one, two):
+                yield one.number, candidates.pop(place).number
+                break

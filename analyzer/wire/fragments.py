@@ -1,0 +1,184 @@
+"""IP fragments put together again (RFC 791 3.2, RFC 8200 4.5), in bounded memory.
+
+A datagram is complete with whichever fragment comes last, and belongs to that fragment's frame.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mypy_extensions import i64
+
+from analyzer.wire.header import PROTOCOL_AH, Header
+
+__all__ = ["Fragments"]
+
+LIFETIME_NS: Final = 120_000_000_000
+"""RFC 1122 3.3.2: a host waits 60 to 120 seconds; what comes later belongs to another datagram of that number."""
+
+MOST_OCTETS: Final = 4 << 20
+"""What may wait in all, a fragment's own costs included. The oldest datagram is given up first."""
+
+COST: Final = 200
+"""What a waiting fragment costs beside its octets, so that a flood of tiny ones is bounded too."""
+
+LONGEST: Final = 65535
+
+ADDRESSES_4: Final = 11
+"""The length of a key of IPv4."""
+
+NO_OCTETS: Final = b""
+
+
+class _Datagram:
+    """The fragments of one datagram that have come so far.
+
+    head: the IP header of the first fragment, empty until it comes. parts: offset -> octets. frames: how many brought
+    something. total: octets of the payload, -1 until the last fragment comes. covered: a bit for each unit of eight
+    octets that is there. broken: nothing will come of it.
+    """
+
+    def __init__(self, time_ns: int) -> None:
+        self.time_ns = time_ns
+        self.head = NO_OCTETS
+        self.parts: dict[int, bytes] = {}
+        self.frames = 0
+        self.total = -1
+        self.covered = 0
+        self.cost = COST
+        self.broken = False
+
+    def give_up(self) -> None:
+        self.broken = True
+        self.parts = {}
+        self.head = NO_OCTETS
+
+
+class Fragments:
+    """The datagrams that wait for fragments. `joined` counts the frames that the one completed last waited in."""
+
+    def __init__(self) -> None:
+        self.joined: i64 = 0
+        self._waiting: dict[bytes, _Datagram] = {}
+        self._cost = 0
+
+    def take(self, header: Header, end: i64, time_ns: i64) -> bytes:
+        """Take the fragment that `header` stopped at.
+
+        end: where in `header.block` the captured octets end. time_ns: when it was captured.
+
+        Gives the whole packet, IP header first, when nothing is missing any more, and nothing before. A first
+        fragment that the capture cut is given at once, as a packet of its own: nothing can be put behind it.
+        """
+        self.joined = 0
+        block, start = header.block, int(header.ip_offset)
+        captured = min(int(end), int(header.inner_end))
+        at = int(header.inner_offset)
+        # What the packet says of itself counts, also where the frame was shorter.
+        if block[start] >> 4 == 4:
+            length = int.from_bytes(block[start + 2 : start + 4], "big")
+            wire_end = start + length if length else int(header.inner_end)
+            number = int.from_bytes(block[start + 6 : start + 8], "big")
+            offset, more = (number & 0x1FFF) << 3, bool(number & 0x2000)
+            # RFC 791 3.2: source, destination, protocol and identification.
+            key = (
+                block[start + 12 : start + 20] + block[start + 9 : start + 10] + block[start + 4 : start + 6]
+            )
+            head = block[start:at]
+        else:
+            length = int.from_bytes(block[start + 4 : start + 6], "big")
+            wire_end = start + 40 + length if length else int(header.inner_end)
+            number = int.from_bytes(block[at + 2 : at + 4], "big")
+            offset, more = number & 0xFFF8, bool(number & 1)
+            # RFC 8200 4.5: source, destination and identification.
+            key = block[start + 8 : start + 40] + block[at + 4 : at + 8]
+            head = _without_fragment_header(block[start:at], block[at])
+            at += 8
+        if at >= wire_end:
+            return NO_OCTETS
+        if captured < wire_end:
+            return NO_OCTETS if offset else _packet(head, block[at:captured], wire_end - at)
+        return self._add(key, head, offset, more, block[at:wire_end], int(time_ns))
+
+    def _add(self, key: bytes, head: bytes, offset: int, more: bool, octets: bytes, time_ns: int) -> bytes:
+        found = self._waiting.get(key)
+        if found is not None and time_ns - found.time_ns > LIFETIME_NS:
+            self._forget(key, found)
+            found = None
+        if found is None:
+            found = _Datagram(time_ns)
+            self._waiting[key] = found
+            self._cost += found.cost
+        if found.broken:
+            return NO_OCTETS
+        # Only whole units count where more follow (RFC 791 3.2): a fragment with a broken one leaves a gap.
+        units = len(octets) >> 3 if more else (len(octets) + 7) >> 3
+        mask = ((1 << units) - 1) << (offset >> 3)
+        found.frames += 1
+        there = found.parts.get(offset, NO_OCTETS)
+        overlaps = found.covered & mask != 0 and there != octets
+        # RFC 5722 3: an IPv6 datagram with overlapping fragments is dropped, and so is what comes of it later.
+        if offset + len(octets) > LONGEST or (overlaps and len(key) > ADDRESSES_4):
+            found.give_up()
+            return NO_OCTETS
+        if offset == 0 and not found.head:
+            found.head = head
+        if not more and found.total < 0:
+            found.total = offset + len(octets)
+        found.parts[offset] = there + octets[len(there) :]
+        found.covered |= mask
+        found.cost += len(octets) + COST
+        self._cost += len(octets) + COST
+        whole = self._whole(key, found)
+        while self._cost > MOST_OCTETS:
+            oldest = next(iter(self._waiting))
+            self._forget(oldest, self._waiting[oldest])
+        return whole
+
+    def _whole(self, key: bytes, found: _Datagram) -> bytes:
+        if found.total < 0:
+            return NO_OCTETS
+        full = (1 << ((found.total + 7) >> 3)) - 1
+        if found.covered & full != full:
+            return NO_OCTETS
+        payload = bytearray()
+        # Where IPv4 fragments overlap, the one that begins earlier counts, then the one that came earlier: as
+        # Wireshark has it (RFC 791 leaves it open, and hosts differ).
+        for offset, octets in sorted(found.parts.items()):
+            if offset <= len(payload) < offset + len(octets):
+                payload += octets[len(payload) - offset :]
+        self._forget(key, found)
+        if len(payload) < found.total:
+            return NO_OCTETS
+        self.joined = found.frames - 1
+        del payload[found.total :]
+        return _packet(found.head, bytes(payload), found.total)
+
+    def _forget(self, key: bytes, datagram: _Datagram) -> None:
+        del self._waiting[key]
+        self._cost -= datagram.cost
+
+
+def _packet(head: bytes, payload: bytes, length: int) -> bytes:
+    """A packet that is no fragment: `length` octets behind the header, of which `payload` is there."""
+    if head[0] >> 4 == 4:
+        total = len(head) + length
+        if total > LONGEST:
+            return NO_OCTETS
+        # Don't Fragment stays; More Fragments and the offset go.
+        flags = bytes((head[6] & 0xC0, 0))
+        return head[:2] + total.to_bytes(2, "big") + head[4:6] + flags + head[8:] + payload
+    total = len(head) - 40 + length
+    if total > LONGEST:
+        return NO_OCTETS
+    return head[:4] + total.to_bytes(2, "big") + head[6:] + payload
+
+
+def _without_fragment_header(head: bytes, following: int) -> bytes:
+    """The IPv6 header and what stands before the fragment header, naming what comes after that header."""
+    field, at, kind = 6, 40, head[6]
+    while at < len(head):
+        length = (head[at + 1] + 2) << 2 if kind == PROTOCOL_AH else (head[at + 1] + 1) << 3
+        field, kind = at, head[at]
+        at += length
+    return head[:field] + bytes((following,)) + head[field + 1 :]

@@ -1,0 +1,230 @@
+"""ICMP errors: what they say, who says it, and which TCP segment they are about.
+
+An error quotes the IP header and at least eight octets of the packet that it is about (RFC 792; RFC 1812
+4.3.2.3 and RFC 4443 2.4 ask for more): enough for addresses, ports and sequence number. Errors are rare, so
+this is off the path of every packet.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from analyzer.wire.header import PROTOCOL_TCP, Header
+
+__all__ = ["ERROR_KINDS", "ErrorKind", "ErrorMessage", "error_text", "read_error"]
+
+ICMP: Final = 1
+ICMPV6: Final = 58
+
+MTU: Final = "mtu"
+OCTET: Final = "octet"
+GATEWAY: Final = "gateway"
+
+
+class ErrorKind(NamedTuple):
+    """One error. `shown` is what a reader sees; `detail` names what its number is, empty where it has none."""
+
+    name: str
+    shown: str
+    meaning: str
+    detail: str = ""
+
+
+# What RFC 9293 3.9.2.2 lets the sender of the segment do. A soft error may pass and ends nothing, but RFC 5461
+# found that many systems end an opening by it; a hard one should end the connection, which RFC 5927 takes back
+# for one that is open. RFC 9293 sorts only some errors.
+_SOFT: Final = (
+    "a soft error: it may pass, so TCP keeps trying, though many systems give up an opening (RFC 5461)"
+)
+_UNSORTED: Final = (
+    "neither soft nor hard for RFC 9293: many systems give up an opening, and keep what is open"
+)
+_HARD: Final = "a hard error: TCP should give the connection up, unless it is open already (RFC 5927)"
+
+_ALL: Final = -1
+"""Any code of a type that has no row of its own."""
+
+# (version of IP, type, code) -> the error. RFC 792; RFC 1122 3.2.2.1 for codes 6 to 12 of type 3; RFC 1812 5.2.7.1
+# for 13 to 15; RFC 1191 4 for the MTU; RFC 4443 3 for ICMPv6.
+ERROR_KINDS: Final = {
+    (4, 3, 0): ErrorKind("net-unreachable", "network unreachable", _SOFT),
+    (4, 3, 1): ErrorKind("host-unreachable", "host unreachable", _SOFT),
+    (4, 3, 2): ErrorKind("protocol-unreachable", "protocol unreachable", _HARD),
+    (4, 3, 3): ErrorKind("port-unreachable", "port unreachable", _HARD),
+    (4, 3, 4): ErrorKind(
+        "fragmentation-needed",
+        "fragmentation needed, next hop MTU {detail}",
+        "the packet is too long for the next link and must not be cut: TCP sends smaller segments (RFC 1191)",
+        MTU,
+    ),
+    (4, 3, 5): ErrorKind("source-route-failed", "source route failed", _SOFT),
+    (4, 3, 6): ErrorKind("net-unknown", "destination network unknown", _UNSORTED),
+    (4, 3, 7): ErrorKind("host-unknown", "destination host unknown", _UNSORTED),
+    (4, 3, 8): ErrorKind("host-isolated", "source host isolated", _UNSORTED),
+    (4, 3, 9): ErrorKind("net-prohibited", "network administratively prohibited", _UNSORTED),
+    (4, 3, 10): ErrorKind("host-prohibited", "host administratively prohibited", _UNSORTED),
+    (4, 3, 11): ErrorKind(
+        "net-unreachable-for-service", "network unreachable for type of service", _UNSORTED
+    ),
+    (4, 3, 12): ErrorKind("host-unreachable-for-service", "host unreachable for type of service", _UNSORTED),
+    (4, 3, 13): ErrorKind("administratively-prohibited", "administratively prohibited", _UNSORTED),
+    (4, 3, 14): ErrorKind("precedence-violation", "host precedence violation", _UNSORTED),
+    (4, 3, 15): ErrorKind("precedence-cutoff", "precedence cutoff in effect", _UNSORTED),
+    (4, 3, _ALL): ErrorKind("destination-unreachable", "destination unreachable", _UNSORTED),
+    (4, 4, _ALL): ErrorKind("source-quench", "source quench", "TCP has to ignore it (RFC 6633)"),
+    (4, 5, _ALL): ErrorKind(
+        "redirect", "redirect to {detail}", "a better first hop for the packets that follow", GATEWAY
+    ),
+    (4, 11, 1): ErrorKind("reassembly-time-exceeded", "fragment reassembly time exceeded", _SOFT),
+    (4, 11, _ALL): ErrorKind("time-exceeded", "time exceeded in transit", _SOFT),
+    (4, 12, 0): ErrorKind("parameter-problem", "parameter problem, octet {detail}", _SOFT, OCTET),
+    (4, 12, _ALL): ErrorKind("parameter-problem", "parameter problem", _SOFT),
+    (6, 1, 0): ErrorKind("no-route", "no route to destination", _SOFT),
+    (6, 1, 1): ErrorKind("administratively-prohibited", "administratively prohibited", _HARD),
+    (6, 1, 2): ErrorKind("beyond-scope", "beyond scope of source address", _UNSORTED),
+    (6, 1, 3): ErrorKind("address-unreachable", "address unreachable", _SOFT),
+    (6, 1, 4): ErrorKind("port-unreachable", "port unreachable", _HARD),
+    (6, 1, 5): ErrorKind("source-address-failed", "source address failed the policy", _UNSORTED),
+    (6, 1, 6): ErrorKind("route-rejected", "reject route to destination", _UNSORTED),
+    (6, 1, _ALL): ErrorKind("destination-unreachable", "destination unreachable", _UNSORTED),
+    (6, 2, _ALL): ErrorKind(
+        "packet-too-big",
+        "packet too big, MTU {detail}",
+        "the packet is too long for the next link: TCP sends smaller segments (RFC 8201)",
+        MTU,
+    ),
+    (6, 3, 1): ErrorKind("reassembly-time-exceeded", "fragment reassembly time exceeded", _SOFT),
+    (6, 3, _ALL): ErrorKind("time-exceeded", "time exceeded in transit", _SOFT),
+    (6, 4, _ALL): ErrorKind("parameter-problem", "parameter problem, octet {detail}", _SOFT, OCTET),
+}
+
+# RFC 4884 3: what is quoted ends after so many words, of four octets and of eight; extensions follow. Padded to
+# 128 octets at least, so that anything less is no such length.
+_LEAST_MEASURED_QUOTE: Final = 128
+_MEASURED: Final = ((4, 3), (4, 11), (4, 12), (6, 1), (6, 3))
+
+_FRAGMENT_HEADER: Final = 44
+_AUTHENTICATION_HEADER: Final = 51
+# RFC 8200 4.1 and RFC 7045: their second octet is their length, in eights beyond the first.
+_EXTENSION_HEADERS: Final = (0, 43, 60, 135, 139, 140)
+
+
+class ErrorMessage(NamedTuple):
+    """An ICMP error about a TCP segment.
+
+    number: what its detail says: the MTU in octets, the octet pointed at, the gateway's address; else 0.
+    sender_high, sender_low: the address that sends the error, as the halves of `Header`.
+    quoted: the segment it is about: addresses, ports and `seq`; nothing else in it has a meaning.
+    """
+
+    kind: ErrorKind
+    number: int
+    sender_high: int
+    sender_low: int
+    quoted: Header
+
+
+def error_text(kind: ErrorKind, number: int) -> str:
+    """What the error says, with its number. Not yet translated, and harmless."""
+    if kind.detail == GATEWAY:
+        return kind.shown.format(detail=".".join(str(octet) for octet in number.to_bytes(4, "big")))
+    if kind.detail == MTU and not number:
+        # RFC 1191 4: routers older than it leave the field empty.
+        return kind.shown.partition(",")[0]
+    return kind.shown.format(detail=number)
+
+
+def read_error(block: bytes, at: int, end: int) -> ErrorMessage | None:
+    """Read an ICMP error.
+
+    block, at, end: the IP packet begins at `block[at]`, and what was captured of it ends before `block[end]`.
+
+    None for any other ICMP message, and where the quoted packet is no TCP segment, a later fragment of one, or
+    too short for its sequence number.
+    """
+    outer = Header()
+    packet = _past_ip(block, at, end, outer)
+    if packet is None or packet.protocol != (ICMP if outer.ip_version == 4 else ICMPV6):
+        return None
+    start = packet.inside
+    if start + 8 > packet.end:
+        return None
+    version, type_, code = int(outer.ip_version), block[start], block[start + 1]
+    kind = ERROR_KINDS.get((version, type_, code)) or ERROR_KINDS.get((version, type_, _ALL))
+    if kind is None:
+        return None
+    measured = block[start + 5] * 4 if version == 4 else block[start + 4] * 8
+    quote_end = packet.end
+    if (version, type_) in _MEASURED and measured >= _LEAST_MEASURED_QUOTE:
+        quote_end = min(quote_end, start + 8 + measured)
+    quoted = Header()
+    segment = _past_ip(block, start + 8, quote_end, quoted)
+    if segment is None or quoted.ip_version != version:
+        return None
+    if segment.protocol != PROTOCOL_TCP or segment.inside + 8 > quote_end:
+        return None
+    ports = segment.inside
+    quoted.source_port = _number(block, ports, 2)
+    quoted.destination_port = _number(block, ports + 2, 2)
+    quoted.seq = _number(block, ports + 4, 4)
+    if kind.detail == MTU:
+        number = _number(block, start + 6, 2) if version == 4 else _number(block, start + 4, 4)
+    elif kind.detail == OCTET:
+        number = block[start + 4] if version == 4 else _number(block, start + 4, 4)
+    else:
+        number = _number(block, start + 4, 4) if kind.detail == GATEWAY else 0
+    return ErrorMessage(kind, number, int(outer.source_high), int(outer.source_low), quoted)
+
+
+class _Packet(NamedTuple):
+    """What an IP packet carries: its protocol, where it begins, where the packet ends."""
+
+    protocol: int
+    inside: int
+    end: int
+
+
+def _past_ip(block: bytes, at: int, end: int, header: Header) -> _Packet | None:
+    """Read an IP header and its extensions, addresses into `header`; None for damage and later fragments.
+
+    The length of a packet bounds what is looked at only where it was captured whole: that of a quoted one is
+    longer than the quote, and what it says is not judged.
+    """
+    version = block[at] >> 4 if at < end else 0
+    header.ip_version = version
+    if version == 4 and at + 20 <= end:
+        length = (block[at] & 0x0F) << 2
+        if length < 20 or _number(block, at + 6, 2) & 0x1FFF:
+            return None
+        header.source_low = _number(block, at + 12, 4)
+        header.destination_low = _number(block, at + 16, 4)
+        total = _number(block, at + 2, 2)
+        return _Packet(block[at + 9], at + length, min(end, at + total) if total >= length else end)
+    if version != 6 or at + 40 > end:
+        return None
+    header.source_high, header.source_low = _signed(block, at + 8), _signed(block, at + 16)
+    header.destination_high, header.destination_low = _signed(block, at + 24), _signed(block, at + 32)
+    payload = _number(block, at + 4, 2)
+    following, inside = block[at + 6], at + 40
+    while inside + 8 <= end:
+        if following == _FRAGMENT_HEADER:
+            if _number(block, inside + 2, 2) & 0xFFF8:
+                return None
+            step = 8
+        elif following == _AUTHENTICATION_HEADER:
+            step = (block[inside + 1] + 2) << 2
+        elif following in _EXTENSION_HEADERS:
+            step = (block[inside + 1] + 1) << 3
+        else:
+            break
+        following, inside = block[inside], inside + step
+    return _Packet(following, inside, min(end, at + 40 + payload) if payload else end)
+
+
+def _number(block: bytes, at: int, octets: int) -> int:
+    return int.from_bytes(block[at : at + octets], "big")
+
+
+def _signed(block: bytes, at: int) -> int:
+    """Half an IPv6 address as `Header` has it: signed, so that it fits 64 bits."""
+    return int.from_bytes(block[at : at + 8], "big", signed=True)

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import lzma
+import os
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from analyzer.capture import compression
+from analyzer.capture.compression import (
+    DECOMPRESS_FLOOR,
+    MAGIC_OCTETS,
+    CompressedOctets,
+    compression_of,
+    is_compressed,
+)
+from analyzer.capture.source import BLOCK_OCTETS, Octets, SourceFault, SourceRefusal
+from tests.capture.builders import COMPRESSORS, SKIPPABLE
+from tests.capture.reading import in_pieces
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+SIZES = [1, 7, 1 << 20]
+EVERY = pytest.mark.parametrize("name", COMPRESSORS)
+
+
+def undone(compressed: bytes, size: int = 1 << 20, limit: int | None = None) -> CompressedOctets:
+    return CompressedOctets(Octets(in_pieces(compressed, size), "test", False), limit)
+
+
+def everything(octets: Octets) -> bytes:
+    return b"".join(iter(lambda: octets.read(BLOCK_OCTETS), b""))
+
+
+def until_the_fault(octets: Octets) -> tuple[bytes, SourceFault]:
+    read = bytearray()
+    try:
+        while piece := octets.read(BLOCK_OCTETS):
+            read += piece
+    except SourceFault as fault:
+        return bytes(read), fault
+    raise AssertionError("no fault")
+
+
+@EVERY
+@pytest.mark.parametrize("size", SIZES)
+def test_several_members_with_padding(name: str, size: int) -> None:
+    pack = COMPRESSORS[name]
+    compressed = pack(b"one ") + pack(b"") + bytes(100) + pack(b"two") + bytes(8)
+    octets = undone(compressed, size)
+    assert everything(octets) == b"one two"
+    assert octets.compression == name
+    assert octets.warnings == []
+
+
+@pytest.mark.parametrize("name", ["zstd", "lz4"])
+@pytest.mark.parametrize("size", SIZES)
+def test_skippable_frames(name: str, size: int) -> None:
+    pack = COMPRESSORS[name]
+    assert is_compressed(SKIPPABLE)
+    octets = undone(SKIPPABLE * 2 + pack(b"one ") + SKIPPABLE + pack(b"two") + SKIPPABLE, size)
+    assert everything(octets) == b"one two"
+    assert octets.warnings == []
+
+
+def test_nothing_but_skippable_frames_and_one_that_is_cut() -> None:
+    assert everything(undone(SKIPPABLE)) == b""
+    assert everything(undone(SKIPPABLE[:-2])) == b""
+
+
+@EVERY
+def test_what_it_is_comes_from_its_first_octets(name: str) -> None:
+    assert compression_of(COMPRESSORS[name](b"abc")[:MAGIC_OCTETS]) == name
+    assert compression_of(b"\xd4\xc3\xb2\xa1") == ""
+    assert not is_compressed(b"\xd4\xc3\xb2\xa1")
+
+
+@EVERY
+@pytest.mark.parametrize("size", SIZES[1:])
+def test_one_that_ends_early_gives_what_came_before(name: str, size: int) -> None:
+    content = os.urandom(30_000) * 3
+    octets = undone(COMPRESSORS[name](content) + COMPRESSORS[name](content)[:-9], size)
+    read, fault = until_the_fault(octets)
+    assert str(fault) == f"it ends inside its {name} stream"
+    assert len(read) >= len(content)
+    assert (content * 2).startswith(read)
+
+
+@EVERY
+def test_damage_in_the_middle_loses_little_of_what_came_before(name: str) -> None:
+    content = os.urandom(3_000_000)
+    compressed = bytearray(COMPRESSORS[name](content))
+    middle = len(compressed) // 2
+    compressed[middle : middle + 4000] = bytes(4000)
+    read, fault = until_the_fault(undone(bytes(compressed)))
+    # lz4 compresses nothing here and notices at the end of all, by the checksum of the content.
+    whole = min(middle - 900_000, len(read))
+    assert read[:whole] == content[:whole]
+    assert len(read) > middle - 950_000
+    assert str(fault)
+
+
+@EVERY
+def test_a_wrong_checksum(name: str) -> None:
+    compressed = bytearray(COMPRESSORS[name](b"abc" * 100))
+    # The sum is at the end; in gzip the length follows it, in xz an index and a footer.
+    at = {"gzip": -8, "xz": -36, "bzip2": -3}.get(name, -1)
+    compressed[at] ^= 0x10
+    read, fault = until_the_fault(undone(bytes(compressed)))
+    assert len(read) <= 300
+    assert not isinstance(fault, SourceRefusal)
+
+
+@EVERY
+@pytest.mark.parametrize("size", SIZES)
+def test_what_follows_is_left_out_with_a_warning(name: str, size: int) -> None:
+    compressed = COMPRESSORS[name](b"abc")
+    other = COMPRESSORS["xz" if name == "gzip" else "gzip"](b"def")
+    for garbage in (b"garbage", b"\x01", other):
+        octets = undone(compressed + garbage, size)
+        assert everything(octets) == b"abc"
+        said = f"octet {len(compressed)} of the file and what follows it is no {name} data and was left out"
+        assert octets.warnings == [said]
+
+
+@EVERY
+def test_a_block_at_a_time(name: str) -> None:
+    octets = undone(COMPRESSORS[name](bytes(8 * BLOCK_OCTETS)), limit=0)
+    count = 0
+    while piece := octets.read(BLOCK_OCTETS):
+        assert len(piece) < BLOCK_OCTETS + 4096
+        count += len(piece)
+    assert count == 8 * BLOCK_OCTETS
+
+
+@EVERY
+@pytest.mark.parametrize("limit", [1, 100_000, 5_000_000])
+def test_no_more_than_the_limit_comes_out(name: str, limit: int) -> None:
+    read, fault = until_the_fault(undone(COMPRESSORS[name](bytes(5_000_001)), limit=limit))
+    assert len(read) == limit
+    assert isinstance(fault, SourceRefusal)
+    assert f"more than the {limit} octets allowed: --decompress-limit allows more" in str(fault)
+    assert len(everything(undone(COMPRESSORS[name](bytes(limit)), limit=limit))) == limit
+
+
+@EVERY
+def test_a_bomb_is_stopped_unless_it_is_trusted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert DECOMPRESS_FLOOR == 256 << 20
+    monkeypatch.setattr(compression, "DECOMPRESS_FLOOR", 3 << 20)
+    monkeypatch.setattr(compression, "MOST_EXPANSION", 100)
+    bomb = COMPRESSORS[name](bytes(20_000_000))
+    read, fault = until_the_fault(undone(bomb))
+    assert 3 << 20 <= len(read) <= max(3 << 20, 100 * len(bomb))
+    assert "as no usual capture does: --decompress-limit none reads on" in str(fault)
+    assert len(everything(undone(bomb, limit=0))) == 20_000_000
+    # What is not suspicious is not stopped, however large.
+    random = os.urandom(4 << 20)
+    assert everything(undone(COMPRESSORS[name](random))) == random
+
+
+def xz_with_dictionary(octets: int) -> Callable[[bytes], bytes]:
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": octets}]
+    return lambda content: lzma.compress(content, filters=filters)
+
+
+def zstd_with_window(log: int) -> Callable[[bytes], bytes]:
+    def pack(content: bytes) -> bytes:
+        # Flushed before the end, so that the frame does not know its length and has to name its window.
+        compressor = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: log})
+        first = compressor.compress(content, compressor.FLUSH_BLOCK)
+        return first + compressor.flush()
+
+    return pack
+
+
+@pytest.mark.parametrize("pack", [xz_with_dictionary(64 << 20), zstd_with_window(27)], ids=["xz", "zstd"])
+@pytest.mark.parametrize("size", SIZES)
+def test_a_large_window_is_granted_and_watched(
+    pack: Callable[[bytes], bytes], size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compression, "LARGE_WINDOW_FLOOR", 200_000)
+    content = os.urandom(5000)
+    assert everything(undone(pack(content), size)) == content
+    if size > 1:
+        bomb = pack(bytes(4_000_000))
+        read, fault = until_the_fault(undone(bomb, size))
+        assert 200_000 <= len(read) <= 200_000 + 32 * len(bomb)
+        assert "--decompress-limit none" in str(fault)
+    assert everything(undone(pack(content), size, limit=10_000)) == content
+
+
+@pytest.mark.parametrize("pack", [xz_with_dictionary(192 << 20), zstd_with_window(28)], ids=["xz", "zstd"])
+def test_a_larger_window_is_not(pack: Callable[[bytes], bytes]) -> None:
+    compressed = pack(b"abc" * 100)
+    read, fault = until_the_fault(undone(compressed))
+    assert read == b""
+    assert isinstance(fault, SourceRefusal)
+    assert str(fault).startswith(
+        "it needs more than 128 MiB of memory to be decompressed: --decompress-limit none"
+    )
+    assert everything(undone(compressed, limit=0)) == b"abc" * 100
+
+
+def test_a_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lz4", None)
+    _, fault = until_the_fault(undone(COMPRESSORS["lz4"](b"abc")))
+    assert isinstance(fault, SourceRefusal)
+    assert str(fault).startswith("what decompresses lz4 is missing (")
