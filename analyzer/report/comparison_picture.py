@@ -51,6 +51,8 @@ SLANT: Final = 10.0
 MARK_LINE: Final = 10.0
 STEEP: Final = 5.0
 """Below marks, since what is written along a less steep arrow rises towards them."""
+CROSSING: Final = 18.0
+"""Below an arrow that a later one overtakes: both meet in the middle, and not in what is written along them."""
 FOLD_LINE: Final = 12.0
 LOST_AT: Final = 0.62
 """How far a segment comes that does not arrive."""
@@ -208,6 +210,8 @@ class _Sheet:
                 height = max(height, found[arrow][1 - side] + SLANT)
             found[arrow][side] = height
             latest[side] = height + (MARK_LINE * len(row.marks) + STEEP if speaks and row.marks else 0)
+            if speaks and self._overtaken(rows, row):
+                latest[side] += CROSSING
             y = height
             previous = time
         drops = {True: SLANT, False: SLANT}
@@ -220,6 +224,19 @@ class _Sheet:
                 sets_out = row.arrow.to_right == (here == 0)
                 found[place][1 - here] = found[place][here] + (drops[row.arrow.to_right] if sets_out else 0)
         return [(left, right) for left, right in found]
+
+    def _overtaken(self, rows: Sequence[ComparedArrow], row: ComparedArrow) -> bool:
+        """Whether what leaves later arrives earlier, so that both arrows cross."""
+        there = 1 if row.arrow.to_right else 0
+        left, came = row.times[1 - there], row.times[there]
+        if left is None or came is None:
+            return False
+        for other in rows:
+            set_out, reached = other.times[1 - there], other.times[there]
+            if other.arrow.to_right == row.arrow.to_right and set_out is not None and reached is not None:
+                if left < set_out and reached < came:
+                    return True
+        return False
 
     def _ends(self, rows: Sequence[ComparedArrow]) -> Iterator[_End]:
         for number, row in enumerate(rows):

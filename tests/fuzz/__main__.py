@@ -48,7 +48,7 @@ def main(
         path
         for folder in folders
         for path in sorted(folder.iterdir())
-        if path.suffix not in {".json", ".md", ".tsv"}
+        if path.is_file() and path.suffix not in {".json", ".md", ".toml", ".tsv"}
     ]
     found = 0
     for target in targets or LONGEST:

@@ -8,8 +8,26 @@ import pytest
 from click.testing import CliRunner
 
 from analyzer.errors import InputError
-from analyzer.lab.truth import NAMES, Agreement, ZeekRow, expected_masks, main, measure, observe, page
-from analyzer.tcp.notes import FAST_RETRANSMISSION, REUSED_PORTS, SPURIOUS_RETRANSMISSION, note_names
+from analyzer.lab.truth import (
+    NAMES,
+    Agreement,
+    Observed,
+    ZeekRow,
+    by_frame,
+    expected_masks,
+    main,
+    measure,
+    observe,
+    page,
+)
+from analyzer.tcp.notes import (
+    FAST_RETRANSMISSION,
+    RETRANSMISSION,
+    REUSED_PORTS,
+    SPURIOUS_RETRANSMISSION,
+    SYN_RETRANSMISSION,
+    note_names,
+)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OPEN = ROOT / "captures" / "simultaneous-open.pcap"
@@ -25,7 +43,7 @@ def small(tmp_path: Path) -> Path:
         for segment in segments:
             for note in note_names(segment.wireshark):
                 notes.setdefault(note, []).append(segment.frame)
-        truth = {"tcp_packets": len(segments), "streams": [{"analysis": notes}]}
+        truth = {"streams": [{"packets_ab": len(segments), "packets_ba": 0, "analysis": notes}]}
         (tmp_path / f"{name}.pcap.truth.json").write_text(json.dumps(truth))
     return tmp_path
 
@@ -53,19 +71,31 @@ def test_the_general_name_stands_beside_the_particular_one() -> None:
 
 def test_counts(small: Path) -> None:
     counted = measure(small)
-    assert (counted.captures, counted.waiting, counted.connections, counted.frames) == (2, 0, 2, 23)
+    assert (counted.captures, counted.aside, counted.connections, counted.segments) == (2, [], 2, 23)
     assert (counted.theirs["retransmission"], counted.theirs["window_full"]) == (2, 1)
     assert (counted.strict["retransmission"], counted.strict["window_full"]) == (2, 0)
     assert counted.rules == {("retransmission", "simultaneous-open"): 2}
     assert (counted.disagreeing, counted.unexplained) == (1, 0)
 
 
-def test_what_tshark_sees_otherwise_waits(small: Path) -> None:
+def test_a_capture_in_which_tshark_sees_other_segments_is_named(small: Path) -> None:
     truth = small / "echo.pcap.truth.json"
-    truth.write_text(truth.read_text().replace('"tcp_packets": 10', '"tcp_packets": 11'))
-    assert (measure(small).waiting, measure(small).connections) == (1, 1)
-    (small / "echo.pcap").write_text("no capture")
-    assert measure(small).waiting == 1
+    told = json.loads(truth.read_text())
+    told["streams"][0]["packets_ab"] += 1
+    truth.write_text(json.dumps(told))
+    counted = measure(small)
+    assert (counted.aside, counted.connections) == (["echo.pcap"], 1)
+    assert "Not so `echo.pcap`: unexplained." in page(counted)
+
+
+def test_the_segments_of_one_frame_have_one_list_of_notes() -> None:
+    first = Observed(5, 0, 2, 0, 0, 0, 0)
+    again = Observed(5, 0, 2, 0, SYN_RETRANSMISSION, RETRANSMISSION, 4)
+    other = Observed(6, 1, 18, 0, 0, 0, 0)
+    assert list(by_frame([first, again, other])) == [
+        Observed(5, 0, 2, 0, SYN_RETRANSMISSION, RETRANSMISSION, 4),
+        other,
+    ]
 
 
 def test_page() -> None:

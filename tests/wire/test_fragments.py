@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import random
 import struct
+import subprocess
 from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.pipeline import analyze
 from analyzer.wire import fragments as module
 from analyzer.wire.fragments import LIFETIME_NS, Fragments
 from analyzer.wire.header import Header
 from analyzer.wire.link_types import RAW
 from analyzer.wire.skips import FRAGMENT
+from tests.capture.builders import pcap
 from tests.wire.wrappings import ip4, ip6
 
 PAYLOAD = bytes(range(1, 101))
@@ -157,3 +163,43 @@ def test_whatever_fragments_come(pieces: list[tuple[int, int, bool, bool, int]])
             header = Header()
             assert header.decode(whole, 0, len(whole), len(whole), RAW) != FRAGMENT
     assert fragments._cost >= 0
+
+
+def test_overlaps_are_resolved_as_tshark_does(tshark: str, tmp_path: Path) -> None:
+    """Segments in fragments that overlap with other octets, in any order: whose octets stand in the payload."""
+    choice = random.Random(9293)
+    packets = []
+    for number in range(1, 101):
+        pieces = []
+        bounds = [0, *sorted(choice.sample(range(8, 88, 8), choice.randint(1, 4))), 88]
+        for start, end in pairwise(bounds):
+            pieces.append((start, end, b"A"))
+        for letter in (b"B", b"C", b"D")[: choice.randint(0, 3)]:
+            start = choice.randrange(24, 80, 8)
+            pieces.append((start, choice.randrange(start + 8, 89, 8), letter))
+        choice.shuffle(pieces)
+        for start, end, letter in pieces:
+            segment = struct.pack("!HHIIBBHHH", number, 80, 100, 5, 0x50, 0x18, 500, 0, 0) + letter * 68
+            packets.append(ip4(6, segment[start:end], number, start >> 3 | (0x2000 if end < 88 else 0)))
+    path = tmp_path / "overlaps.pcap"
+    path.write_bytes(pcap(packets, link_type=RAW))
+    fields = ("-e", "frame.number", "-e", "tcp.srcport", "-e", "tcp.payload")
+    told = subprocess.run(
+        [tshark, "-n", "-r", str(path), "-Y", "tcp", "-T", "fields", *fields],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    theirs = [
+        (int(frame), int(port), payload) for frame, port, payload in (line.split("\t") for line in told)
+    ]
+    trace = analyze(path)
+    ours = [
+        (segment.frame, connection.client.port, segment.payload)
+        for connection in trace
+        for segment in connection.segments
+    ]
+    assert len(ours) == 100
+    assert sorted(ours) == sorted(
+        (frame, port, bytes.fromhex(payload)[:64]) for frame, port, payload in theirs
+    )
