@@ -19,7 +19,7 @@ from analyzer.check.findings import Check, Checked, Finding, Report
 from analyzer.check.keys import Keys
 from analyzer.check.recording import record, update
 from analyzer.errors import AnalyzerError, InputError, OutputError, UsageError
-from analyzer.pipeline import analyze
+from analyzer.pipeline import analyze_whole
 from analyzer.report.document import document, schema
 from analyzer.text import inert, say
 from analyzer.trace.model import Trace
@@ -140,7 +140,7 @@ def check_captures(
 ) -> Report:
     """Check each capture against these expectations and those of its files.
 
-    files: of expectations, instead of those that lie beside a capture. decompress_limit: as `analyze` has it. A
+    files: of expectations, instead of those that lie beside a capture. decompress_limit: as `analyze_whole` has it. A
     capture that cannot be read, or of which nothing is expected, is a problem of its own and keeps no other from
     being checked.
     """
@@ -151,7 +151,7 @@ def check_captures(
             named = expectations_of(path) if files is None else files
             wanted = [*expectations, *read_files(named)]
             # First whether it is a capture at all: that is the better of two sentences.
-            trace = analyze(path, decompress_limit=decompress_limit)
+            trace = analyze_whole(path, decompress_limit=decompress_limit)
             if not wanted:
                 raise UsageError(
                     say(
@@ -238,12 +238,13 @@ def _captures_below(folder: str) -> Iterator[str]:
 def record_capture(path: str, *, decompress_limit: int | None = None) -> str:
     """Write the file of expectations beside a capture, and give its path.
 
-    Raises UsageError where there is one already, OutputError where it cannot be written, and what `analyze` raises.
+    Raises UsageError where there is one already, OutputError where it cannot be written, and what `analyze_whole`
+    raises.
     """
     file = _own_file(path)
     if os.path.lexists(file):
         raise UsageError(say("{file} is there already: --update brings it up to date", file=inert(file)))
-    _write(file, record(keys(), analyze(path, decompress_limit=decompress_limit), document))
+    _write(file, record(keys(), analyze_whole(path, decompress_limit=decompress_limit), document))
     return file
 
 
@@ -259,7 +260,7 @@ def update_capture(path: str, *, decompress_limit: int | None = None) -> tuple[s
     octets = _octets(file)
     read_expectations(keys(), octets, file)
     before = octets.decode("utf-8")
-    after = update(keys(), before, analyze(path, decompress_limit=decompress_limit), document, file)
+    after = update(keys(), before, analyze_whole(path, decompress_limit=decompress_limit), document, file)
     if before == after:
         return file, ""
     import difflib

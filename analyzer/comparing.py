@@ -17,7 +17,7 @@ from analyzer.compare.observation import observe
 from analyzer.compare.pairing import HEAD, fingerprint, mode_of, pair_connections
 from analyzer.errors import UsageError
 from analyzer.passes import Pass
-from analyzer.pipeline import analyze
+from analyzer.pipeline import analyze_whole
 from analyzer.tcp.verdict import roles
 from analyzer.text import say
 from analyzer.trace.model import Trace
@@ -97,7 +97,7 @@ def compare_captures(
             raise UsageError(
                 say("captures are compared by reading each of them twice: store them in files first")
             )
-    traces = analyze(paths[0]), analyze(paths[1])
+    traces = analyze_whole(paths[0]), analyze_whole(paths[1])
     for number in selected or ():
         if not 0 <= number < len(traces[0]):
             raise UsageError(

@@ -33,7 +33,18 @@ from analyzer.trace.row import Row
 from analyzer.wire.link_types import link_type_name
 from analyzer.wire.skips import skip_name
 
-__all__ = ["CONNECTIONS_HELD", "Following", "Sighting", "Streaming", "Watch", "analyze", "follow", "stream"]
+__all__ = [
+    "CONNECTIONS_HELD",
+    "CONNECTIONS_HELD_OF_A_MEBIBYTE",
+    "Following",
+    "Sighting",
+    "Streaming",
+    "Watch",
+    "analyze",
+    "analyze_whole",
+    "follow",
+    "stream",
+]
 
 SEGMENTS_KEPT = 50_000
 """Up to here the segments stay in memory (about 25 MB); past it they are read again when asked for."""
@@ -46,6 +57,10 @@ SEGMENTS_KEPT_OF_A_PIPE = 500_000
 
 CONNECTIONS_HELD = 1_000_000
 """So many connections take about 1 GiB in the compiled build, and three times that interpreted."""
+
+CONNECTIONS_HELD_OF_A_MEBIBYTE = 10_000
+"""For each MiB of a compressed file. A flood of SYNs shrinks to nearly nothing, and what it takes in memory should
+follow the size of the file; real captures have a few thousand connections in each MiB."""
 
 FRAMES_AT_ONCE = 1 << 14
 """After so many frames at most the pass stops for what is not done with each."""
@@ -62,7 +77,7 @@ def analyze(
     *,
     wireshark: bool = False,
     decompress_limit: int | None = None,
-    hold: int = CONNECTIONS_HELD,
+    hold: int | None = None,
     watch: Watch | None = None,
 ) -> Trace:
     """Read a stored capture and follow every TCP connection in it.
@@ -72,8 +87,9 @@ def analyze(
     wireshark: give every segment the notes of Wireshark 4.0.17 to the letter, also where they err, instead of ours.
     decompress_limit: the most octets that a compressed capture may expand to; 0 is any number, None is 256 MiB
         or 200 times its size, whichever is more. The analysis ends there as at a capture that breaks off.
-    hold: how many connections are held in memory at once, at least 2. Where there are more, half of them leave,
-    those that are over first, and only `Trace.capture.folded` tells of them.
+    hold: how many connections are held in memory at once, at least 2; None is `CONNECTIONS_HELD`, or for a compressed
+        file `CONNECTIONS_HELD_OF_A_MEBIBYTE` for each MiB if that is less. Where there are more, half of them
+        leave, those that are over first, and only `Trace.capture.folded` tells of them.
     watch: called now and then while the capture is read.
 
     Raises `InputError` where the capture cannot be opened and `CaptureFormatError` where it is none. A capture
@@ -85,7 +101,7 @@ def analyze(
     folding = Folding()
     with open_capture(name, decompress_limit) as records:
         kept = SEGMENTS_KEPT_OF_A_PIPE if name == "-" else SEGMENTS_KEPT
-        done = Pass(kept, None, chosen, _at_least_two(hold), _seed(), wireshark=wireshark)
+        done = Pass(kept, None, chosen, _limit(hold, records), _seed(), wireshark=wireshark)
         for _ in _slices(done, records, FRAMES_AT_ONCE):
             folding.add(_departed(done))
             if watch is not None:
@@ -95,13 +111,30 @@ def analyze(
     return _judge(capture, done, source, wireshark)
 
 
+def analyze_whole(path: str | os.PathLike[str], *, decompress_limit: int | None = None) -> Trace:
+    """As `analyze` for whoever has to know every connection: none is folded.
+
+    Raises UsageError where there are more at once than are held, and what `analyze` raises.
+    """
+    trace = analyze(path, decompress_limit=decompress_limit)
+    if trace.capture.folded is not None:
+        raise UsageError(
+            say(
+                "{path} has too many connections for all of them to be held in memory: "
+                "cut it into smaller captures with editcap -c",
+                path=inert(os.fspath(path)),
+            )
+        )
+    return trace
+
+
 def stream(
     path: str | os.PathLike[str],
     display_filter: str | None = None,
     *,
     wireshark: bool = False,
     decompress_limit: int | None = None,
-    hold: int = CONNECTIONS_HELD,
+    hold: int | None = None,
     watch: Watch | None = None,
 ) -> Streaming:
     """Read a stored capture and hand on each connection as it ends, without its segments.
@@ -126,14 +159,14 @@ class Streaming:
         display_filter: str | None,
         wireshark: bool,
         decompress_limit: int | None,
-        hold: int,
+        hold: int | None,
         watch: Watch | None,
     ) -> None:
         self._name = name
         self._display_filter = display_filter
         self._wireshark = wireshark
         self._decompress_limit = decompress_limit
-        self._hold = _at_least_two(hold)
+        self._hold = hold
         self._watch = watch
         self.capture: Capture | None = None
 
@@ -142,7 +175,7 @@ class Streaming:
         chosen = None if self._display_filter is None else _choose(name, self._display_filter)
         source, wireshark = _NoSegments(), self._wireshark
         with open_capture(name, self._decompress_limit) as records:
-            done = Pass(0, set(), chosen, self._hold, _seed(), wireshark=wireshark)
+            done = Pass(0, set(), chosen, _limit(self._hold, records), _seed(), wireshark=wireshark)
             # A pipe may give a frame now and then, and what has ended by it is not to wait for the next ones.
             for _ in _slices(done, records, FRAMES_AT_ONCE if records.file else 1):
                 done.table.settle(done.last_time)
@@ -164,10 +197,15 @@ def _slices(done: Pass, records: Records, most: int) -> Iterator[None]:
         frames = min(2 * frames, most) if monotonic() - began < PAUSE else max(frames // 2, 1)
 
 
-def _at_least_two(hold: int) -> int:
-    if hold < 2:
-        raise UsageError(say("at least 2 connections must be held"))
-    return hold
+def _limit(hold: int | None, records: Records) -> int:
+    """How many connections are held."""
+    if hold is not None:
+        if hold < 2:
+            raise UsageError(say("at least 2 connections must be held"))
+        return hold
+    if not records.compressed or records.file is None:
+        return CONNECTIONS_HELD
+    return min(CONNECTIONS_HELD, CONNECTIONS_HELD_OF_A_MEBIBYTE * ((records.file.size >> 20) + 1))
 
 
 def _seed() -> int:
@@ -200,7 +238,7 @@ def follow(
     *,
     stored: str | None = None,
     keep: int = SEGMENTS_KEPT_OF_A_PIPE,
-    hold: int = CONNECTIONS_HELD,
+    hold: int | None = None,
 ) -> Following:
     """Follow a capture while it grows: iterate over what it returns, then ask it for the trace.
 
@@ -217,7 +255,7 @@ class Following:
     on_error: told the number of a connection, and the ICMP error about it that has just come, as far as it is kept.
     """
 
-    def __init__(self, records: Records, name: str, stored: str | None, keep: int, hold: int) -> None:
+    def __init__(self, records: Records, name: str, stored: str | None, keep: int, hold: int | None) -> None:
         self.on_error: Callable[[int, IcmpError], None] = lambda number, error: None
         self._records = records
         self._name = name
@@ -225,7 +263,7 @@ class Following:
         self._keep = keep
         self._kept = 0
         # The rows are kept here, where each is made anyway.
-        self._pass = Pass(0, set(), limit=_at_least_two(hold), seed=_seed())
+        self._pass = Pass(0, set(), limit=_limit(hold, records), seed=_seed())
         self._folding = Folding()
 
     def __iter__(self) -> Iterator[Sighting]:

@@ -103,6 +103,18 @@ def protocol_each(number: int) -> bytes:
     return bytes(packet)
 
 
+def compressed_flood(count: int) -> bytes:
+    """A SYN from each of so many ports and addresses, which differ in little else."""
+    record = bytearray(pcap_record(connection_each(0)))
+    source_address, source_port = 16 + 12, 16 + 20
+    pieces = [pcap_header(link_type=RAW)]
+    for number in range(count):
+        struct.pack_into("!I", record, source_address, 0x0A000000 | number >> 8)
+        struct.pack_into("!H", record, source_port, 1024 + (number & 255))
+        pieces.append(bytes(record))
+    return gzip.compress(b"".join(pieces))
+
+
 def blocks(make: Callable[[int], bytes]) -> bytes:
     """A pcapng file with one interface and the blocks 0, 1, ... that `make` gives."""
     return filled((make(number) for number in range(SIZE)), section() + interface(RAW))
@@ -115,6 +127,7 @@ FILES: Final[dict[str, Callable[[], bytes]]] = {
     "an acknowledgement of something else in each frame": lambda: segments(acknowledgement_each),
     "fragments that never become whole": lambda: segments(fragment_each),
     "every IP protocol": lambda: segments(protocol_each),
+    "a connection in each of 150,000 frames, compressed": lambda: compressed_flood(150_000),
     "frames of nothing": lambda: segments(lambda number: b""),
     "tens of thousands of interfaces": lambda: blocks(lambda number: interface(number & 0xFFFF)),
     "a link type in each frame": lambda: blocks(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import sys
@@ -11,7 +12,7 @@ from analyzer import analyze as analyze_of_the_package
 from analyzer import pipeline
 from analyzer.capture import Records, open_capture
 from analyzer.errors import CaptureFormatError, InputError, UsageError
-from analyzer.pipeline import analyze, follow
+from analyzer.pipeline import analyze, analyze_whole, follow
 from analyzer.report.document import document, write_document
 from analyzer.tcp.table import QUIET_NS
 from tests.capture.builders import START_NS, pcap, pcap_header, pcap_record
@@ -294,6 +295,24 @@ def test_more_connections_than_are_held_are_folded(crowded: Path) -> None:
             trace[number]
     with pytest.raises(UsageError, match="at least 2"):
         analyze(crowded, hold=1)
+
+
+def test_a_small_compressed_file_is_not_given_much_memory(
+    crowded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = crowded.with_suffix(".gz")
+    packed.write_bytes(gzip.compress(crowded.read_bytes()))
+    monkeypatch.setattr(pipeline, "CONNECTIONS_HELD_OF_A_MEBIBYTE", 10)
+    assert analyze(crowded).capture.folded is None
+    assert analyze(packed).capture.folded is not None
+    assert analyze(packed, hold=100).capture.folded is None
+
+
+def test_whoever_needs_all_connections_gets_none_less(crowded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(analyze_whole(crowded)) == 60
+    monkeypatch.setattr(pipeline, "CONNECTIONS_HELD", 10)
+    with pytest.raises(UsageError, match=r"too many connections .* editcap -c"):
+        analyze_whole(crowded)
 
 
 def test_of_what_is_left_the_segments_are_read_again(crowded: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
 
-from analyzer.capture.source import Octets, SourceFault, SourceRefusal, reason_of
+from analyzer.capture.source import BLOCK_OCTETS, Octets, SourceFault, SourceRefusal, reason_of
 from analyzer.text import say
 
 __all__ = ["DECOMPRESS_FLOOR", "MAGIC_OCTETS", "CompressedOctets", "compression_of", "is_compressed"]
@@ -36,8 +36,12 @@ _PLAIN_XZ_OCTETS: Final = 40 << 20
 _LARGE_XZ_OCTETS: Final = 160 << 20
 """xz: enough for `xz -8` with its dictionary of 32 MiB, and for a dictionary of 128 MiB; `xz -9` has 64."""
 
-_COMPRESSED_OCTETS: Final = 1 << 14
-_STEP_OCTETS: Final = 1 << 11
+_COMPRESSED_OCTETS: Final = 1 << 18
+_STEP_OCTETS: Final = 1 << 20
+_SMALL_STEP_OCTETS: Final = 1 << 11
+"""The libraries keep what they decompressed in the call that meets a fault. So a file is read in large steps, and
+again in small ones up to a fault; what cannot be read again is read in small ones at once."""
+
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 
 
@@ -172,10 +176,14 @@ class CompressedOctets(Octets):
         super().__init__(compressed._stream, compressed.name, compressed._owned)
         self._compressed: Octets = compressed
         self._limit: int | None = limit
+        self._step: int = _STEP_OCTETS if compressed.can_rewind() else _SMALL_STEP_OCTETS
+        self._begin_stream()
+
+    def _begin_stream(self) -> None:
         self._pending: bytes = b""
         self._row: _Compression | None = None
         self._decoder: _Decoder | None = None
-        self._memory: int = _BOUNDLESS if limit == 0 else _PLAIN
+        self._memory: int = _BOUNDLESS if self._limit == 0 else _PLAIN
         self._taken: int = 0
         self._given: int = 0
         self._over: bool = False
@@ -288,10 +296,7 @@ class CompressedOctets(Octets):
             ) from error
 
     def _decompress(self, most: int) -> bytes:
-        """What comes out of the member at hand without waiting once there is some; none at its end.
-
-        In small steps, because the libraries keep what they decompressed in the call that meets a fault.
-        """
+        """What comes out of the member at hand without waiting once there is some; none at its end."""
         decoder, row = self._decoder, self._row
         assert decoder is not None
         assert row is not None
@@ -310,11 +315,14 @@ class CompressedOctets(Octets):
             if self._fed is not None and row.window:
                 self._fed += given
             try:
-                piece = decoder.decompress(given, _STEP_OCTETS)
+                piece = decoder.decompress(given, min(self._step, most - size))
             except Exception as error:
                 # Each library has errors of its own, and some are the language's (RuntimeError, OSError).
                 if row.window and "memory" in str(error).lower():
                     self._ask_for_memory(row)
+                elif self._step == _STEP_OCTETS:
+                    self._begin_again()
+                    return b""
                 else:
                     self._stop(SourceFault(reason_of(error)))
                 return b"".join(pieces)
@@ -326,6 +334,15 @@ class CompressedOctets(Octets):
             self._pending = decoder.unused_data or b""
             self._decoder = None
         return b"".join(pieces)
+
+    def _begin_again(self) -> None:
+        """Go back to the beginning, and on in small steps to where the large ones have come."""
+        given = self._given
+        self._compressed.rewind()
+        self._step = _SMALL_STEP_OCTETS
+        self._begin_stream()
+        while self._given < given and self._more(min(given - self._given, BLOCK_OCTETS)):
+            pass
 
     def _ask_for_memory(self, row: _Compression) -> None:
         """Begin the member again with a larger window, which only its head can ask for."""

@@ -103,6 +103,7 @@ def _recognised(octets: Octets, decompress_limit: int | None) -> Records:
                 format=capture_format,
             )
         )
-    if capture_format == "pcap":
-        return PcapRecords(octets)
-    return PcapngRecords(octets) if capture_format == "pcapng" else SnoopRecords(octets)
+    reader = {"pcap": PcapRecords, "pcapng": PcapngRecords, "snoop": SnoopRecords}[capture_format]
+    records: Records = reader(octets)
+    records.compressed = compressed is not None
+    return records

@@ -60,6 +60,7 @@ class Records:
         as in every pcap file. It is a bound, because libpcap counts a lost frame of loopback twice and a
         network card counts what no capture filter has seen.
     file: the file it is read from; None for whatever is no file on a disk.
+    compressed: whether it was.
     """
 
     def __init__(self, octets: Octets, capture_format: str) -> None:
@@ -76,6 +77,7 @@ class Records:
         self.link_types: list[int] = []
         self.lost: int | None = None
         self.file: StoredFile | None = None
+        self.compressed: bool = False
         self._little: bool = True
         self._octets: Octets = octets
         self._position: i64 = 0  # in `block`, of the record to come

@@ -87,6 +87,15 @@ class Octets:
         except (OSError, ValueError, AttributeError):
             return None
 
+    def can_rewind(self) -> bool:
+        """Whether this is a file opened here, which can be read once more."""
+        return self._owned and self.file() is not None
+
+    def rewind(self) -> None:
+        """Go back to the first octet. Raises OSError where that cannot be done."""
+        self._held = b""
+        self._stream.seek(0)
+
     def close(self) -> None:
         """Let go of the stream; close it if it is owned."""
         self._held = b""

@@ -81,7 +81,8 @@ class _Show(Command):
     "--hold",
     type=click.IntRange(min=2),
     metavar="COUNT",
-    help="How many connections are held in memory at most; of more, half are folded to counts; default: a million.",
+    help="How many connections are held in memory at most; of more, half are folded to counts; default: a "
+    "million, or 10,000 for each MiB of a compressed file.",
 )
 @click.option("--wireshark", is_flag=True, help="Give the notes of Wireshark 4.0.17, also where it errs.")
 @click.option("-Y", "--display-filter", metavar="FILTER", help="Only the frames that match it; needs tshark.")
@@ -118,7 +119,7 @@ def command(
     Prints every TCP connection with its handshake, data and close, and the states of both endpoints segment by
     segment; then draws each as a sequence diagram.
     """
-    from analyzer.pipeline import CONNECTIONS_HELD, analyze
+    from analyzer.pipeline import analyze
     from analyzer.report.selection import chosen
 
     if output is not None and no_report:
@@ -127,7 +128,6 @@ def command(
         raise UsageError(
             say("--dissect needs a file, because tshark reads it too: store the capture in one first")
         )
-    hold = CONNECTIONS_HELD if hold is None else hold
     if as_lines:
         if as_json or output is not None or numbers or dissect:
             raise UsageError(
@@ -185,7 +185,7 @@ def command(
 
 
 def _write_lines(
-    capture: str, display_filter: str | None, wireshark: bool, decompress_limit: int | None, hold: int
+    capture: str, display_filter: str | None, wireshark: bool, decompress_limit: int | None, hold: int | None
 ) -> None:
     """Each connection as soon as it has ended; what was written stays written, whatever comes after."""
     from analyzer.pipeline import stream

@@ -126,10 +126,11 @@ def test_every_segment_that_is_otherwise_is_found_up_to_a_number() -> None:
 
 def test_what_the_capture_lost_is_said(tmp_path: Path) -> None:
     trace = analyze(CAPTURES / "echo.pcap")
-    trace[0].doubts = ("close.outcome",)
+    connection = trace[0]
+    connection.doubts = ("close.outcome",)
     lossy = Trace(type(trace.capture)(**{
         name: getattr(trace.capture, name) for name in trace.capture.__slots__
-    } | {"lost_frames": 3}), trace.connections)  # fmt: skip
+    } | {"lost_frames": 3}), [connection])  # fmt: skip
     (checked,) = evaluate([expectation(keys(), "close = open")], lossy, document)
     assert any("up to 3 frames were lost" in note for note in checked.findings[0].notes)
 
@@ -140,7 +141,8 @@ def test_segments_that_cannot_be_read_again_cost_the_frame_only() -> None:
             raise InputError("gone")
 
     trace = analyze(CAPTURES / "echo.pcap")
-    trace[0].source = Gone()  # type: ignore[assignment]
+    connection = trace[0]
+    connection.source = Gone()  # type: ignore[assignment]
     (checked,) = evaluate([expectation(keys(), "close = open")], trace, document)
     assert checked.findings[0].frame == 1
 
