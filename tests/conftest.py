@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,12 @@ from analyzer.lab.needs import NEEDS
 from analyzer.lab.stage import Scenario
 
 pytest_plugins = ["pytester"]
+
+# How wide somebody's terminal is, and that tests run in the background of a shell, which has two signals ignored there
+# and in all children, is not what they are about.
+os.environ.pop("COLUMNS", None)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -50,6 +57,32 @@ def corpus_captures(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.suffix in CAPTURE_SUFFIXES and path.is_file())
+
+
+ON_THE_WIRE = (
+    "capture/test_live.py",
+    "capture/test_marker.py",
+    "capture/test_pyshark_frames.py",
+    "commands/test_check.py",
+    "commands/test_demo.py",
+    "commands/test_live.py",
+    "lab/",
+    "test_pytest_plugin.py",
+    "test_session.py",
+)
+"""Tests that send and capture segments of their own: they would see each other's, and share ports."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run side by side, those on the wire follow each other in one process.
+
+    Those that read the corpus are marked `corpus`.
+    """
+    for item in items:
+        if {"corpus", "corpus_capture"}.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.corpus)
+        if item.path.relative_to(ROOT / "tests").as_posix().startswith(ON_THE_WIRE):
+            item.add_marker(pytest.mark.xdist_group("on the wire"))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -127,7 +127,7 @@ FILES: Final[dict[str, Callable[[], bytes]]] = {
     "an acknowledgement of something else in each frame": lambda: segments(acknowledgement_each),
     "fragments that never become whole": lambda: segments(fragment_each),
     "every IP protocol": lambda: segments(protocol_each),
-    "a connection in each of 150,000 frames, compressed": lambda: compressed_flood(150_000),
+    "a connection in each of 60,000 frames, compressed": lambda: compressed_flood(60_000),
     "frames of nothing": lambda: segments(lambda number: b""),
     "tens of thousands of interfaces": lambda: blocks(lambda number: interface(number & 0xFFFF)),
     "a link type in each frame": lambda: blocks(

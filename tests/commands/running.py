@@ -59,8 +59,6 @@ def three_connections() -> bytes:
 IMPATIENT = [
     sys.executable,
     "-c",
-    # Whoever runs the tests in the background may have SIGINT ignored, and a child inherits that.
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     "from analyzer.commands import progress; progress.PATIENCE = 0; from analyzer.cli import main; main()",
 ]
 """The command whose bars come at once."""
