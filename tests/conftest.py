@@ -73,10 +73,11 @@ ON_THE_WIRE = (
 """Tests that send and capture segments of their own: they would see each other's, and share ports."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where tests run side by side, those on the wire follow each other in one process.
 
-    Those that read the corpus are marked `corpus`.
+    Those that read the corpus are marked `corpus`. First of all plugins, because xdist reads the groups then too.
     """
     for item in items:
         if {"corpus", "corpus_capture"}.intersection(getattr(item, "fixturenames", ())):

@@ -22,6 +22,8 @@ ACTION = ROOT / "action.yml"
 TEMPLATE = ROOT / ".ci" / "gitlab-template.yml"
 HOOKS = ROOT / ".pre-commit-hooks.yaml"
 BIN = Path(sys.executable).parent
+WITH_BIN = f"{BIN}:{os.environ['PATH']}"
+PRE_COMMIT = shutil.which("pre-commit", path=WITH_BIN) or "pre-commit"
 
 
 def load(path: Path) -> Any:
@@ -149,7 +151,7 @@ def git(folder: Path, *arguments: str) -> None:
 def test_the_hook_runs_with_pre_commit(project: Path, tmp_path: Path) -> None:
     """As in a project that uses it, but for `language: python`, which would install the project anew."""
     validated = subprocess.run(
-        [BIN / "pre-commit", "validate-manifest", HOOKS], capture_output=True, check=False, cwd=tmp_path
+        [PRE_COMMIT, "validate-manifest", HOOKS], capture_output=True, check=False, cwd=tmp_path
     )
     assert validated.returncode == 0, validated.stdout
     (hook,) = load(HOOKS)
@@ -161,11 +163,11 @@ def test_the_hook_runs_with_pre_commit(project: Path, tmp_path: Path) -> None:
 
     def run() -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [BIN / "pre-commit", "run", "--all-files"],
+            [PRE_COMMIT, "run", "--all-files"],
             cwd=project,
             env={
                 **os.environ,
-                "PATH": f"{BIN}:{os.environ['PATH']}",
+                "PATH": WITH_BIN,
                 "PRE_COMMIT_HOME": str(tmp_path / "home"),
             },
             capture_output=True,

@@ -54,6 +54,14 @@ def test_with_every_capture_program(backend: str) -> None:
     assert running.trace.capture.warnings == ()
 
 
+def test_the_marker_of_another_session_is_in_nothing() -> None:
+    need("tcpdump")
+    with server() as listening, session(listening) as outer:
+        with session(listening):
+            exchange(listening)
+    assert (outer.trace.capture.frames, outer.trace.capture.skipped) == (10, {})
+
+
 def test_without_a_filter_our_marker_is_in_nothing() -> None:
     need("tcpdump")
     with server() as listening, capturing() as running:

@@ -398,7 +398,8 @@ class LiveRecords(Records):
                 return self._finish()
             if self._marker is None or not (number := self._marker.number_in(inner)):
                 break
-            self._live._meet(number)
+            if number > 0:
+                self._live._meet(number)
         self.block = inner.block
         self.offset = inner.offset
         self.captured = inner.captured

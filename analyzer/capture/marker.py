@@ -26,15 +26,22 @@ PORT: Final = 9
 MOST_OCTETS: Final = 256
 """A longer frame is no marker, whatever its link layer adds."""
 
+_GROUP_OCTETS: Final = socket.inet_aton(GROUP)
+_PORT_OCTETS: Final = PORT.to_bytes(2, "big")
+_NAME: Final = b"tcpanalyze"
+_RANDOM_OCTETS: Final = 16
 _NUMBER: Final = struct.Struct(">I")
 
 
 class Marker:
-    """The markers of one capture, numbered from 1; nothing else that is captured looks like one."""
+    """The markers of one capture, numbered from 1; nothing else that is captured looks like one.
+
+    Where tests run side by side, each with a capture, every capture sees the markers of the others.
+    """
 
     def __init__(self, interface: str) -> None:
         self._interface = interface
-        self._token = b"tcpanalyze" + os.urandom(16)
+        self._token = _NAME + os.urandom(_RANDOM_OCTETS)
         self.sent: int = 0
 
     def with_filter(self, capture_filter: str) -> str:
@@ -66,14 +73,18 @@ class Marker:
         self.sent += 1
 
     def number_in(self, records: Records) -> int:
-        """The number of the marker in the frame that `records` stands at; 0 where it is none."""
+        """The number of the marker in the frame that `records` stands at; 0 where it is none, -1 for another's."""
         captured = int(records.captured)
         if captured > MOST_OCTETS:
             return 0
         start = int(records.offset)
-        place = records.block.find(self._token, start, start + captured)
+        place = records.block.find(_NAME, start, start + captured)
         if place < 0 or place + len(self._token) + _NUMBER.size > start + captured:
             return 0
+        if not records.block.startswith(self._token, place):
+            # The end of the IPv4 header, and the UDP header without its length and checksum.
+            group, port = records.block[place - 12 : place - 8], records.block[place - 6 : place - 4]
+            return -1 if (group, port) == (_GROUP_OCTETS, _PORT_OCTETS) else 0
         number: int = _NUMBER.unpack_from(records.block, place + len(self._token))[0]
         return number
 

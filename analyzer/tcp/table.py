@@ -55,7 +55,7 @@ class ConnectionTable:
     def __init__(self, limit: i64 = 0, seed: i64 = 0) -> None:
         """
         limit: how many connections are held at most, at least 2; 0 for any number.
-        seed: what an attacker must not know to slow the table down, 64 bits; no result depends on it.
+        seed: what an attacker must not know to slow the table down, 63 bits; no result depends on it.
         """
         self.connections: list[Connection] = []
         self.departed: list[Connection] = []

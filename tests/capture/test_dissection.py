@@ -361,7 +361,7 @@ def test_a_configuration_in_the_current_folder_is_not_believed(
     (tmp_path / "config.ini").write_text(f"[tshark]\ntshark_path = {evil}\n")
     program = f"from analyzer.capture.dissection import dissection_of; dissection_of({ECHO!r}, 4)"
     done = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error::ResourceWarning", "-c", program],
+        [sys.executable, "-W", "error::ResourceWarning", "-c", program],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,

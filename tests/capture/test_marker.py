@@ -34,7 +34,9 @@ def test_it_is_found_in_its_frame_and_nowhere_else() -> None:
     marker, other = Marker("lo"), Marker("lo")
     token = marker._token
     assert number_in(marker, bytes(42) + token + b"\0\0\0\7") == 7
-    assert number_in(other, bytes(42) + token + b"\0\0\0\7") == 0
+    to_the_group = bytes(30) + socket.inet_aton(GROUP) + bytes(2) + PORT.to_bytes(2, "big") + bytes(4)
+    assert number_in(other, to_the_group + token + b"\0\0\0\7") == -1
+    assert number_in(other, bytes(42) + token + b"\0\0\0\7") == 0, "somebody speaks of us"
     assert number_in(marker, bytes(60)) == 0
     assert number_in(marker, bytes(42) + token + b"\0") == 0, "cut short"
     assert number_in(marker, bytes(MOST_OCTETS) + token + b"\0\0\0\7") == 0, "too long"
