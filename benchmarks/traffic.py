@@ -1,6 +1,6 @@
 """Captures of made-up traffic for the benchmarks: many connections at once, the same octets for the same seed.
 
-    python benchmarks/traffic.py big.pcap [--packets 1000000] [--connections 15000] [--ip 4|6] [--seed 1]
+    python benchmarks/traffic.py big.pcap [--packets 1000000] [--connections 15000] [--ip 4|6] [--snap 0] [--seed 1]
 
 The name says the format: .pcap or .pcapng, with .gz behind it compressed; `-` writes a pcap to standard output.
 Each connection opens with the usual options, carries data both ways, and ends: mostly by FINs in four or three
@@ -239,28 +239,30 @@ def frames(packets: int, connections: int, version: int, seed: int) -> Iterator[
                 return
 
 
-def write_pcap(stream: BinaryIO, traffic: Iterator[tuple[int, bytes]]) -> None:
+def write_pcap(stream: BinaryIO, traffic: Iterator[tuple[int, bytes]], snap: int) -> None:
     stream.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1))
     pack = struct.Struct("<IIII").pack
     for time_ns, octets in traffic:
         seconds, rest = divmod(time_ns, 1_000_000_000)
-        stream.write(pack(seconds, rest // 1000, len(octets), len(octets)) + octets)
+        kept = octets[:snap] if snap else octets
+        stream.write(pack(seconds, rest // 1000, len(kept), len(octets)) + kept)
 
 
-def write_pcapng(stream: BinaryIO, traffic: Iterator[tuple[int, bytes]]) -> None:
+def write_pcapng(stream: BinaryIO, traffic: Iterator[tuple[int, bytes]], snap: int) -> None:
     stream.write(struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28))
     stream.write(struct.pack("<IIHHII", 1, 20, 1, 0, 262144, 20))
     pack = struct.Struct("<IIIIIII").pack
     for time_ns, octets in traffic:
         high, low = divmod(time_ns // 1000, 1 << 32)
-        padding = -len(octets) % 4
-        length = 32 + len(octets) + padding
-        head = pack(6, length, 0, high, low, len(octets), len(octets))
-        stream.write(b"%b%b%b%b" % (head, octets, bytes(padding), length.to_bytes(4, "little")))
+        kept = octets[:snap] if snap else octets
+        padding = -len(kept) % 4
+        length = 32 + len(kept) + padding
+        head = pack(6, length, 0, high, low, len(kept), len(octets))
+        stream.write(b"%b%b%b%b" % (head, kept, bytes(padding), length.to_bytes(4, "little")))
 
 
-def write(path: str, packets: int, connections: int, version: int = 4, seed: int = 1) -> None:
-    """Make one capture, in the format that its name says."""
+def write(path: str, packets: int, connections: int, version: int = 4, seed: int = 1, snap: int = 0) -> None:
+    """Make one capture, in the format that its name says; snap: the most octets of each frame, 0 for all."""
     traffic = frames(packets, connections, version, seed)
     with ExitStack() as stack:
         stream: BinaryIO
@@ -272,7 +274,7 @@ def write(path: str, packets: int, connections: int, version: int = 4, seed: int
                 compressed = gzip.GzipFile("", "wb", 6, stream, mtime=0)
                 stream = stack.enter_context(compressed)  # type: ignore[assignment] # a GzipFile writes octets too
         name = path.removesuffix(".gz")
-        (write_pcapng if name.endswith(".pcapng") else write_pcap)(stream, traffic)
+        (write_pcapng if name.endswith(".pcapng") else write_pcap)(stream, traffic, snap)
 
 
 def main() -> None:
@@ -282,8 +284,9 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=15_000)
     parser.add_argument("--ip", type=int, choices=(4, 6), default=4)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--snap", type=int, default=0, help="the most octets of each frame; 0 for all")
     given = parser.parse_args()
-    write(given.path, given.packets, given.connections, given.ip, given.seed)
+    write(given.path, given.packets, given.connections, given.ip, given.seed, given.snap)
 
 
 if __name__ == "__main__":

@@ -56,9 +56,8 @@ def test_with_every_capture_program(backend: str) -> None:
 
 def test_the_marker_of_another_session_is_in_nothing() -> None:
     need("tcpdump")
-    with server() as listening, session(listening) as outer:
-        with session(listening):
-            exchange(listening)
+    with server() as listening, session(listening) as outer, session(listening):
+        exchange(listening)
     assert (outer.trace.capture.frames, outer.trace.capture.skipped) == (10, {})
 
 
