@@ -223,13 +223,17 @@ class Pass:
             kind = message.kind.name
             self.errors_elsewhere[kind] = self.errors_elsewhere.get(kind, 0) + 1
 
+    def keep_none(self) -> None:
+        """Let go of the segments kept so far, and keep no others."""
+        self.overflowed = True
+        self.rows = {}
+
     def _keep(self, number: i64, frame: i64, time_ns: i64) -> None:
         selected = self._selected
         if selected is not None and number not in selected:
             return
         if self._kept >= self._budget:
-            self.overflowed = True
-            self.rows = {}
+            self.keep_none()
             return
         self._kept += 1
         kept = self.rows.get(number)

@@ -104,6 +104,8 @@ def analyze(
         done = Pass(kept, None, chosen, _limit(hold, records), _seed(), wireshark=wireshark)
         for _ in _slices(done, records, FRAMES_AT_ONCE):
             folding.add(_departed(done))
+            if not done.overflowed and _foreseeable(done, records) > kept:
+                done.keep_none()
             if watch is not None:
                 watch(records)
         capture = _describe(name, records, done, display_filter, wireshark, folding.folded())
@@ -184,6 +186,12 @@ class Streaming:
                     self._watch(records)
             self.capture = _describe(name, records, done, self._display_filter, wireshark)
         yield from Judged(done.table.connections, source, self.capture.lost_frames, wireshark)
+
+
+def _foreseeable(done: Pass, records: Records) -> int:
+    """How many segments a file probably holds, rather too few than too many; 0 for what is no file."""
+    read = 0 if records.file is None else records.file.position()
+    return done.segments * records.file.size // read if records.file is not None and read else 0
 
 
 def _slices(done: Pass, records: Records, most: int) -> Iterator[None]:
@@ -299,8 +307,7 @@ class Following:
         if run.overflowed:
             return
         if self._kept >= self._keep:
-            run.overflowed = True
-            run.rows = {}
+            run.keep_none()
             return
         self._kept += 1
         run.rows.setdefault(number, []).append(row)

@@ -224,7 +224,7 @@ def zeek_rows(name: str, truth: Mapping[str, Any], machines: list[Connection]) -
                 if row["proto"] == "tcp" and (stream, theirs) not in seen:
                     seen.add((stream, theirs))
                     machine = machines[stream]
-                    yield ZeekRow(name, stream, theirs, (machine.conn_state(), machine.history))
+                    yield ZeekRow(name, stream, theirs, (machine.conn_state(), machine.history()))
 
 
 def measure(folder: Path) -> Agreement:

@@ -10,9 +10,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from analyzer.diagram.layout import lay_out
-from analyzer.diagram.model import Fold
-from analyzer.report.ladder import ladder_lines
 from analyzer.report.overview import overview_lines
 from analyzer.report.selection import chosen
 from analyzer.report.terminal import READABLE_WIDTH, Style, columns, finish, flow, foreign, own, tail
@@ -139,20 +136,31 @@ def _report(
         yield ""
         yield from connection_lines(connection, style)
         if segments:
-            diagram = lay_out(connection, fold=fold, summaries=summaries)
-            yield ""
-            yield from ladder_lines(diagram, style)
-            hidden = sum(
-                row.segments_to_right + row.segments_to_left for row in diagram.rows if isinstance(row, Fold)
-            )
-            if hidden:
-                sentence = counted(
-                    hidden,
-                    "{count} segment folded: --all shows it",
-                    "{count} segments folded: --all shows them",
-                )
-                yield ""
-                yield from _paragraph([sentence], style)
+            yield from _ladder(connection, style, fold, summaries)
+
+
+def _ladder(
+    connection: Connection, style: Style, fold: bool, summaries: Mapping[int, str] | None
+) -> Iterator[str]:
+    # Not needed for a table, which is what a large capture is shown as.
+    from analyzer.diagram.layout import lay_out
+    from analyzer.diagram.model import Fold
+    from analyzer.report.ladder import ladder_lines
+
+    diagram = lay_out(connection, fold=fold, summaries=summaries)
+    yield ""
+    yield from ladder_lines(diagram, style)
+    hidden = sum(
+        row.segments_to_right + row.segments_to_left for row in diagram.rows if isinstance(row, Fold)
+    )
+    if hidden:
+        sentence = counted(
+            hidden,
+            "{count} segment folded: --all shows it",
+            "{count} segments folded: --all shows them",
+        )
+        yield ""
+        yield from _paragraph([sentence], style)
 
 
 def capture_lines(capture: Capture, connections: int, style: Style) -> Iterator[str]:

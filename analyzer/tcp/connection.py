@@ -12,6 +12,7 @@ from __future__ import annotations
 from sys import intern
 from typing import Final, NamedTuple
 
+from librt.strings import read_i32_be
 from mypy_extensions import i16, i32, i64, mypyc_attr
 
 from analyzer.tcp import corrections, labels, notes, states, zeek
@@ -31,6 +32,9 @@ __all__ = ["ERRORS_KEPT", "Connection", "HeardError"]
 CAPTURED_TWICE_NS: Final = 1_000_000
 """Two equal frames closer than this, with equal checksum and timestamps, were sent once: no
 retransmission timer is that short, and a timestamp clock ticks every millisecond at most (RFC 7323 5.4)."""
+
+_USUAL_OPTIONS: Final = 0x0101080A
+"""How the timestamps of RFC 7323 A begin, which are all the options of most segments: two NOPs, kind 8, length 10."""
 
 HISTORY_KEPT: Final = 128
 """A hostile capture can write a letter with every segment; no real history is so long."""
@@ -63,7 +67,7 @@ class Connection(WiresharkView):
     """One incarnation of a connection, fed segment by segment with `observe`.
 
     note_counts: triples of a mask of notes, the mask of those that Wireshark gives, and the number of segments
-    that have exactly these; None: no segment has any. history: Zeek's word for it. errors: the first `ERRORS_KEPT`
+    that have exactly these; None: no segment has any. errors: the first `ERRORS_KEPT`
     of `error_count`. collision, superseded: of the table, which writes them; the latter says that a newer connection
     has these addresses and ports.
     """
@@ -86,7 +90,9 @@ class Connection(WiresharkView):
         "half_close_noted",
         "handshake_ack_frame",
         "handshake_ack_time",
-        "history",
+        "history_begun",
+        "history_length",
+        "history_rest",
         "ip_version",
         "last_frame",
         "last_time",
@@ -127,7 +133,9 @@ class Connection(WiresharkView):
         self.first_time: i64 = time_ns
         self.last_frame: i64 = frame
         self.last_time: i64 = time_ns
-        self.history: str = "^" if starts_with_syn_ack else ""
+        # Zeek's word for it: the letters spelled already, and those after them as numbers.
+        self.history_begun: str = ""
+        self.history_rest: i64 = zeek.AS_RESPONDER if starts_with_syn_ack else 0
         self.note_counts: list[int] | None = None
         self.errors: list[HeardError] | None = None
         self.handshake_ack_frame: i64 = 0
@@ -138,6 +146,7 @@ class Connection(WiresharkView):
         self.first_port: i32 = i32(header.source_port)
         self.second_port: i32 = i32(header.destination_port)
         self.error_count: i32 = 0
+        self.history_length: i32 = 1 if starts_with_syn_ack else 0
         self.ip_version: i16 = i16(header.ip_version)
         self.completeness: i16 = 0
         # The first endpoint is 0, the second 1; -1: nobody yet.
@@ -291,8 +300,12 @@ class Connection(WiresharkView):
     def conn_state(self) -> str:
         """The connection in Zeek's other word."""
         if self.second_originates:
-            return zeek.conn_state(self.second, self.first, self.history)
-        return zeek.conn_state(self.first, self.second, self.history)
+            return zeek.conn_state(self.second, self.first, self.history())
+        return zeek.conn_state(self.first, self.second, self.history())
+
+    def history(self) -> str:
+        """The connection in Zeek's longer word, a letter for each kind of event."""
+        return self.history_begun + zeek.spelled(self.history_rest)
 
     # What comes before any meaning: numbers, options, counts.
 
@@ -323,14 +336,7 @@ class Connection(WiresharkView):
             return False
         at = header.tcp_offset + 20
         block = header.block
-        if (
-            length == 12
-            and not header.flags & flag.SYN
-            and block[at] == 1
-            and block[at + 1] == 1
-            and block[at + 2] == 8
-            and block[at + 3] == 10
-        ):
+        if length == 12 and not header.flags & flag.SYN and read_i32_be(block, at) == _USUAL_OPTIONS:
             return False
         options.parse(block, at, length, length == header.header_length - 20)
         if not options.well_formed:
@@ -350,10 +356,22 @@ class Connection(WiresharkView):
         originates = (direction == 1) == self.second_originates
         receiver = self.second if direction == 0 else self.first
         letters = zeek.letters_of(sender, receiver, header, originates)
-        if letters and len(self.history) < HISTORY_KEPT:
-            # Interned, because most connections have one of a few histories.
-            self.history = intern(self.history + letters)
+        if letters != 0 and self.history_length < HISTORY_KEPT:
+            self._add_to_history(letters)
         zeek.move(sender, receiver, header, originates)
+
+    def _add_to_history(self, letters: i64) -> None:
+        length = i64(self.history_length)
+        while letters != 0:
+            place = length % zeek.LETTERS_IN_A_NUMBER
+            if place == 0 and length > 0:
+                # Interned, because many connections begin alike.
+                self.history_begun = intern(self.history_begun + zeek.spelled(self.history_rest))
+                self.history_rest = 0
+            self.history_rest |= (letters & 31) << (zeek.BITS * place)
+            letters >>= zeek.BITS
+            length += 1
+        self.history_length = i32(length)
 
     def _fingerprint(self, header: Header) -> i64:
         """What tells a segment from others with the same sequence number, in 63 bits."""
@@ -883,9 +901,7 @@ class Connection(WiresharkView):
             return options.timestamp_value
         if header.options_length != 12:
             return -1
-        at = header.tcp_offset + 24
-        block = header.block
-        return (block[at] << 24) | (block[at + 1] << 16) | (block[at + 2] << 8) | block[at + 3]
+        return i64(read_i32_be(header.block, header.tcp_offset + 24)) & 0xFFFFFFFF
 
     def _agreed_segment_size(self) -> i64:
         """The smaller of both announcements, -1 where one of them is not known."""

@@ -16,7 +16,25 @@ from analyzer.tcp.sequence import difference
 from analyzer.wire import header as flag
 from analyzer.wire.header import Header
 
-__all__ = ["conn_state", "letters_of", "move"]
+__all__ = ["AS_RESPONDER", "BITS", "LETTERS_IN_A_NUMBER", "conn_state", "letters_of", "move", "spelled"]
+
+# A history is made of numbers, because a string for each letter would be most of what a connection costs.
+BITS: Final = 5
+LETTERS_IN_A_NUMBER: Final = 12
+_LETTERS: Final = " ADFGHIQRSTW^adfghiqrstw"
+_A: Final = 1
+_D: Final = 2
+_F: Final = 3
+_G: Final = 4
+_H: Final = 5
+_I: Final = 6
+_Q: Final = 7
+_R: Final = 8
+_S: Final = 9
+_T: Final = 10
+_W: Final = 11
+AS_RESPONDER: Final = 12
+"""Added to the number of a letter it makes a capital a small one. By itself it is the sign for turned roles."""
 
 INACTIVE: Final = 0
 SYN_SENT: Final = 1
@@ -33,10 +51,22 @@ BLOCKS_KEPT: Final = 64
 """Blocks above a gap; a hostile capture may have any number of them."""
 
 
-def letters_of(side: Endpoint, peer: Endpoint, header: Header, originates: bool) -> str:
-    """What a segment of `side` adds to the history: in capitals what the originator did."""
+def spelled(letters: int) -> str:
+    """The letters in a number, the first in its lowest bits."""
+    found = ""
+    while letters:
+        found += _LETTERS[letters & 31]
+        letters >>= BITS
+    return found
+
+
+def letters_of(side: Endpoint, peer: Endpoint, header: Header, originates: bool) -> i64:
+    """What a segment of `side` adds to the history, as `spelled` reads it: in capitals what the originator did."""
     flags = header.flags
-    letters = ""
+    own: i64 = 0 if originates else AS_RESPONDER
+    other: i64 = AS_RESPONDER - own
+    letters: i64 = 0
+    shift: i64 = 0
     syn = flags & flag.SYN != 0
     fin = flags & flag.FIN != 0
     rst = flags & flag.RST != 0
@@ -44,42 +74,46 @@ def letters_of(side: Endpoint, peer: Endpoint, header: Header, originates: bool)
     if syn and (fin or rst):
         if not side.zeek_syn_and_more:
             side.zeek_syn_and_more = True
-            letters = "Q"
+            letters = _Q + own
     elif fin and rst:
         if not side.zeek_fin_and_reset:
             side.zeek_fin_and_reset = True
-            letters = "I"
+            letters = _I + own
     elif syn:
         if side.zeek_syn != header.seq:
             side.zeek_syn = header.seq
-            letters = "H" if flags & flag.ACK else "S"
+            letters = (_H if flags & flag.ACK else _S) + own
     elif fin:
         if side.zeek_fin != end:
             side.zeek_fin = end
-            letters = "F"
+            letters = _F + own
     elif rst and side.zeek_reset != header.seq:
         side.zeek_reset = header.seq
-        letters = "R"
+        letters = _R + own
+    if letters != 0:
+        shift = BITS
     if header.payload_length > 0:
         if side.zeek_highest >= 0 and difference(end, side.zeek_highest) <= 0 and not syn:
             side.zeek_repeats += 1
             if side.zeek_repeats in _SCALED:
-                letters += "T"
+                letters |= (_T + own) << shift
+                shift += BITS
         if not side.zeek_data and not syn and not fin and not rst:
             side.zeek_data = True
-            letters += "D"
+            letters |= (_D + own) << shift
+            shift += BITS
         side.zeek_octets = True
     elif not syn and not fin and not rst and flags & flag.ACK and not side.zeek_ack:
         side.zeek_ack = True
-        letters += "A"
-    if not originates:
-        letters = letters.lower()
+        letters |= (_A + own) << shift
+        shift += BITS
     if syn and side.zeek_delivered < 0:
         side.zeek_delivered = (header.seq + 1) & 0xFFFFFFFF
     if flags & flag.ACK and _acknowledge(peer, header.ack):
         peer.zeek_gaps += 1
         if peer.zeek_gaps in _SCALED:
-            letters += "g" if originates else "G"
+            letters |= (_G + other) << shift
+            shift += BITS
     if header.payload_captured > 0:
         start = (header.seq + 1) & 0xFFFFFFFF if syn else header.seq
         _deliver(side, start, (start + header.payload_captured) & 0xFFFFFFFF)
@@ -88,7 +122,7 @@ def letters_of(side: Endpoint, peer: Endpoint, header: Header, originates: bool)
     if header.window == 0 and not rst and not syn and peer.zeek_state != CLOSED and peer.zeek_state != RESET:
         side.zeek_zero_windows += 1
         if side.zeek_zero_windows in _SCALED:
-            letters += "W" if originates else "w"
+            letters |= (_W + own) << shift
     if syn:
         end = (end + 1) & 0xFFFFFFFF
     if side.zeek_highest < 0 or difference(end, side.zeek_highest) > 0:

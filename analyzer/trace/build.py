@@ -153,7 +153,7 @@ def build_connection(
         server_state=states.state_name(verdict.final_state(machine, server_end)),
         completeness=verdict.completeness(machine),
         conn_state=machine.conn_state(),
-        history=machine.history,
+        history=machine.history(),
         notes=notes,
         segment_count=int(machine.first.segments + machine.second.segments),
         source=source,

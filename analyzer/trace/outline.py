@@ -45,17 +45,17 @@ class Outline:
         self.repeated: i64 = repeated
         self.octets: i64 = octets
 
-    def rank(self) -> int:
-        """The position in `RANKS`."""
-        for place, rank in enumerate(RANKS):
-            if rank.test(self):
+    def rank(self, last: int) -> int:
+        """The position in `RANKS`, of which those up to `last` are looked at; one more where it is none of them."""
+        for place in range(last + 1):
+            if RANKS[place].test(self):
                 return place
-        return len(RANKS)
+        return last + 1
 
     def ranking(self, place: int) -> Ranking:
         """Within a rank the share of repeated segments decides, then the octets carried, then the order."""
         share = float(self.repeated) / float(self.segments) if self.segments else 0.0
-        return self.rank(), -share, -self.octets, place
+        return self.rank(_LAST), -share, -self.octets, place
 
 
 class Rank(NamedTuple):
@@ -74,6 +74,8 @@ RANKS: Final = (
     Rank("window closed", lambda outline: outline.window_closed),
     Rank("the others", lambda outline: True),
 )
+
+_LAST: Final = len(RANKS) - 1
 
 
 def outline_of(machine: Machine, wireshark: bool = False) -> Outline:
@@ -113,13 +115,17 @@ def survey(outlines: Iterable[Outline], most: int) -> Survey:
     handshakes: dict[str, int] = {}
     closes: dict[str, int] = {}
     worst: list[Ranking] = []
+    last = _LAST  # the rank beyond which nothing is among the worst
     for place, outline in enumerate(outlines):
         handshakes[outline.handshake] = handshakes.get(outline.handshake, 0) + 1
         closes[outline.close] = closes.get(outline.close, 0) + 1
+        if last < _LAST and outline.rank(last) > last:
+            continue
         worst.append(outline.ranking(place))
         if len(worst) >= 2 * most + 1000:
             worst.sort()
             del worst[most:]
+            last = worst[-1][0] if worst else -1
     worst.sort()
     del worst[most:]
     return Survey(handshakes, closes, worst)

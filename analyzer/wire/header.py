@@ -132,6 +132,8 @@ class Header:
                 return CUT_SHORT
             kind = read_i64_be(block, offset + 6) & 0xFFFF
             at += 2
+            if kind == ETHERTYPE_IPV4:
+                return self._decode_ipv4(block, at, end, offset + original)
             while kind in VLAN_ETHERTYPES:
                 if at + 4 > end:
                     return CUT_SHORT

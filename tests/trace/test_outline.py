@@ -45,7 +45,7 @@ def test_every_rank_has_its_connection() -> None:
     assert list(ONE_OF_EACH) == [rank.name for rank in RANKS]
     for place, one in enumerate(ONE_OF_EACH.values()):
         assert one.ranking(7)[0] == place
-        assert one.rank() == place
+        assert one.rank(len(RANKS) - 1) == place
 
 
 def test_within_a_rank_the_share_decides_then_the_octets_then_the_place() -> None:
