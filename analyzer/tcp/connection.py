@@ -12,7 +12,6 @@ from __future__ import annotations
 from sys import intern
 from typing import Final, NamedTuple
 
-from librt.strings import read_i32_be
 from mypy_extensions import i16, i32, i64, mypyc_attr
 
 from analyzer.tcp import corrections, labels, notes, states, zeek
@@ -32,9 +31,6 @@ __all__ = ["ERRORS_KEPT", "Connection", "HeardError"]
 CAPTURED_TWICE_NS: Final = 1_000_000
 """Two equal frames closer than this, with equal checksum and timestamps, were sent once: no
 retransmission timer is that short, and a timestamp clock ticks every millisecond at most (RFC 7323 5.4)."""
-
-_USUAL_OPTIONS: Final = 0x0101080A
-"""How the timestamps of RFC 7323 A begin, which are all the options of most segments: two NOPs, kind 8, length 10."""
 
 HISTORY_KEPT: Final = 128
 """A hostile capture can write a letter with every segment; no real history is so long."""
@@ -334,11 +330,9 @@ class Connection(WiresharkView):
         length = header.options_length
         if length == 0 and not header.flags & flag.SYN:
             return False
-        at = header.tcp_offset + 20
-        block = header.block
-        if length == 12 and not header.flags & flag.SYN and read_i32_be(block, at) == _USUAL_OPTIONS:
+        if not header.flags & flag.SYN and header.only_timestamps():
             return False
-        options.parse(block, at, length, length == header.header_length - 20)
+        options.parse(header.block, header.tcp_offset + 20, length, length == header.header_length - 20)
         if not options.well_formed:
             step.notes |= notes.BAD_OPTIONS
         return True
@@ -899,9 +893,7 @@ class Connection(WiresharkView):
         """When the sender sent this segment, by its own clock (RFC 7323 3.2); -1 where it does not say."""
         if parsed:
             return options.timestamp_value
-        if header.options_length != 12:
-            return -1
-        return i64(read_i32_be(header.block, header.tcp_offset + 24)) & 0xFFFFFFFF
+        return header.timestamp() if header.options_length == 12 else -1
 
     def _agreed_segment_size(self) -> i64:
         """The smaller of both announcements, -1 where one of them is not known."""

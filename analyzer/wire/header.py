@@ -181,6 +181,14 @@ class Header:
             return LLC
         return ETHERTYPE + kind
 
+    def only_timestamps(self) -> bool:
+        """Whether the options are timestamps as most stacks write them, and no others (RFC 7323 A)."""
+        return self.options_length == 12 and read_i64_be(self.block, self.tcp_offset + 20) >> 32 == 0x0101080A
+
+    def timestamp(self) -> i64:
+        """TSval (RFC 7323 3.2), of a header with `only_timestamps`."""
+        return read_i64_be(self.block, self.tcp_offset + 24) >> 32 & 0xFFFFFFFF
+
     def _two(self, block: bytes, at: i64) -> i64:
         high: i64 = block[at]
         low: i64 = block[at + 1]

@@ -179,6 +179,27 @@ def assert_is_the_segment(header: Header, version: int) -> None:
     assert (payload(header), header.payload_length, header.snapped) == (b"payload", 7, False)
 
 
+@pytest.mark.parametrize(
+    ("options", "timestamp"),
+    [
+        ("01 01 08 0a fe dc ba 98 00 00 00 02", 0xFEDCBA98),
+        ("01 01 08 0a 00 00 00 00 ff ff ff ff", 0),
+        ("08 0a 00 00 00 01 00 00 00 02 01 01", None),
+        ("01 01 05 0a 00 00 00 01 00 00 00 02", None),
+        ("01 01 08 0a 00 00 00 01 00 00 00 02 00 00 00 00", None),
+        ("", None),
+    ],
+)
+def test_timestamps_as_most_stacks_write_them(options: str, timestamp: int | None) -> None:
+    segment = tcp_segment((SOURCE4, 1), (DESTINATION4, 2), 1, 1, 0x10, 1, bytes.fromhex(options), PAYLOAD)
+    header = Header()
+    packet = ip_packet(SOURCE4, DESTINATION4, segment)
+    assert header.decode(packet, 0, len(packet), len(packet), RAW) == SEGMENT
+    assert header.only_timestamps() == (timestamp is not None)
+    if timestamp is not None:
+        assert header.timestamp() == timestamp
+
+
 @pytest.mark.parametrize("name", CARRIERS)
 @pytest.mark.parametrize("version", [4, 6])
 def test_every_carrier_gives_the_segment(name: str, version: int) -> None:
