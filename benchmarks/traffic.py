@@ -2,6 +2,9 @@
 
     python benchmarks/traffic.py big.pcap [--packets 1000000] [--connections 15000] [--ip 4|6] [--snap 0] [--seed 1]
 
+    python benchmarks/traffic.py - --times 100 [...]      the same again and again, from other clients each time
+    python benchmarks/traffic.py - --flood 5000000         SYNs alone, each from another address and port
+
 The name says the format: .pcap or .pcapng, with .gz behind it compressed; `-` writes a pcap to standard output.
 Each connection opens with the usual options, carries data both ways, and ends: mostly by FINs in four or three
 segments, now and then by a reset, or not at all. Some SYNs are refused or never answered. Segments are lost
@@ -17,6 +20,7 @@ import struct
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from io import BytesIO
 from pathlib import Path
 from random import Random
 from typing import BinaryIO
@@ -277,6 +281,39 @@ def write(path: str, packets: int, connections: int, version: int = 4, seed: int
         (write_pcapng if name.endswith(".pcapng") else write_pcap)(stream, traffic, snap)
 
 
+def write_again(stream: BinaryIO, packets: int, connections: int, seed: int, snap: int, times: int) -> None:
+    """The same packets so many times, each time from another network of clients, with the checksums of the first."""
+    first = BytesIO()
+    write_pcap(first, frames(packets, connections, 4, seed), snap)
+    header, body = first.getvalue()[:24], bytearray(first.getvalue()[24:])
+    networks = []  # where the second octets of the clients' addresses are
+    place = 0
+    while place < len(body):
+        addresses = place + 16 + 14 + 12
+        networks.append(addresses + 1 if body[addresses] == 10 else addresses + 5)
+        place += 16 + int.from_bytes(body[place + 8 : place + 12], "little")
+    stream.write(header)
+    for number in range(times):
+        for network in networks:
+            body[network] = number
+        stream.write(body)
+
+
+def write_flood(stream: BinaryIO, count: int) -> None:
+    """A SYN from each of so many addresses and ports to one server, and no answer."""
+    client = Side(bytes(4), bytes((192, 168, 1, 1)), 0, 443, 0)
+    options = bytes.fromhex("020405b40402080a000000000000000001030307")
+    record = BytesIO()
+    write_pcap(record, iter([(START_NS, frame((client, SYN, 0, 0, 0, options)))]), 0)
+    header, packet = record.getvalue()[:24], bytearray(record.getvalue()[24:])
+    stream.write(header)
+    for number in range(count):
+        struct.pack_into("!I", packet, 16 + 14 + 12, 0x0B000000 + (number >> 6))
+        struct.pack_into("!H", packet, 16 + 14 + 20, 1024 + (number & 63))
+        struct.pack_into("!I", packet, 16 + 14 + 24, number * 2_654_435_761 & 0xFFFFFFFF)
+        stream.write(packet)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("path")
@@ -285,8 +322,15 @@ def main() -> None:
     parser.add_argument("--ip", type=int, choices=(4, 6), default=4)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--snap", type=int, default=0, help="the most octets of each frame; 0 for all")
+    parser.add_argument("--times", type=int, default=0)
+    parser.add_argument("--flood", type=int, default=0)
     given = parser.parse_args()
-    write(given.path, given.packets, given.connections, given.ip, given.seed, given.snap)
+    if given.flood:
+        write_flood(sys.stdout.buffer, given.flood)
+    elif given.times:
+        write_again(sys.stdout.buffer, given.packets, given.connections, given.seed, given.snap, given.times)
+    else:
+        write(given.path, given.packets, given.connections, given.ip, given.seed, given.snap)
 
 
 if __name__ == "__main__":
