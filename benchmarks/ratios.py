@@ -76,7 +76,7 @@ def measured(capture: Path) -> dict[str, float]:
         ("pass to reading", PASS, capture),
         ("small capture to an empty Python", START, ROOT / "captures" / "echo.pcap"),
     ):
-        command = [PYTHON, "-P", "-c", code, path, str(ROUNDS)]
+        command = [str(PYTHON), "-P", "-c", code, str(path), str(ROUNDS)]
         found[name] = float(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
     return found
 
