@@ -114,7 +114,9 @@ class WiresharkView:
             if self._syn_time != 0 and self.initial_rtt == 0:
                 self.initial_rtt = time_ns - self._syn_time
         # What it found is shown after the options. Where those cannot be read, it never comes to that.
-        step.wireshark_notes = 0 if parsed and options.cut else found
+        step.wireshark_notes = found
+        if parsed and options.cut:
+            step.wireshark_notes = 0
         return found
 
     def shown_initial_rtt(self) -> i64:

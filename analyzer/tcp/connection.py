@@ -210,7 +210,9 @@ class Connection(WiresharkView):
         step.direction = direction
         step.labels = 0
         step.corrections = 0
-        step.notes = notes.REUSED_PORTS if self.reuses_ports and frame == self.first_frame else 0
+        step.notes = 0
+        if self.reuses_ports and frame == self.first_frame:
+            step.notes = notes.REUSED_PORTS
         step.first_before = self.first.state
         step.second_before = self.second.state
         step.first_path = 0
@@ -893,7 +895,9 @@ class Connection(WiresharkView):
         """When the sender sent this segment, by its own clock (RFC 7323 3.2); -1 where it does not say."""
         if parsed:
             return options.timestamp_value
-        return header.timestamp() if header.options_length == 12 else -1
+        if header.options_length == 12:
+            return header.timestamp()
+        return -1
 
     def _agreed_segment_size(self) -> i64:
         """The smaller of both announcements, -1 where one of them is not known."""

@@ -22,6 +22,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from mypy_extensions import i64
+
 __all__ = ["INPUTS", "STATES", "TRANSITIONS", "Transition", "state_name"]
 
 UNKNOWN: Final = 0
@@ -315,25 +317,25 @@ TRANSITIONS: Final = (
 )
 
 
-def _index() -> list[int]:
+def _index() -> bytes:
     """Position in `TRANSITIONS` + 1 for state * number of inputs + input; 0 where there is no row."""
-    positions = [0] * (len(STATES) * len(INPUTS))
+    positions = bytearray(len(STATES) * len(INPUTS))
     for position, transition in enumerate(TRANSITIONS):
         place = transition.state * len(INPUTS) + transition.input
         assert positions[place] == 0, (
             f"two rows for {STATES[transition.state]} and {INPUTS[transition.input]}"
         )
         positions[place] = position + 1
-    return positions
+    return bytes(positions)
 
 
-ROWS: Final = _index()
+ROWS: Final[bytes] = _index()
 """`ROWS[state * len(INPUTS) + input]` is the number of the row, counted from 1; 0 means no change."""
 
-TARGETS: Final = [0] + [transition.target for transition in TRANSITIONS]
+TARGETS: Final[bytes] = bytes([0, *(transition.target for transition in TRANSITIONS)])
 """The target of each row, by that number."""
 
-INPUT_COUNT: Final = len(INPUTS)
+INPUT_COUNT: Final[i64] = len(INPUTS)
 
 
 def state_name(state: int) -> str:

@@ -68,16 +68,23 @@ class ConnectionTable:
         self._factor: i64 = (seed & 0x1FFFFFFF) ^ 0x2545F491
         self._summand: i64 = ((seed >> 32) & 0x3FFFFFFF) ^ 0x1B873593
         self._buckets: list[Connection | None] = [None] * 64
+        self._recent: Connection | None = None  # the one observed last, as long as it is held
 
     def observe(self, header: Header, frame: i64, time_ns: i64) -> Connection:
         """Take one segment; returns its connection.
 
         frame: number in the capture, from 1. time_ns: since the epoch.
         """
-        found = self.latest(header)
-        direction: i64 = 0
+        # Most segments come shortly after another one of their connection.
+        found = self._recent
+        direction: i64 = -1
         if found is not None:
             direction = found.direction_of(header)
+        if direction < 0:
+            found = self.latest(header)
+            if found is not None:
+                direction = found.direction_of(header)
+        if found is not None:
             if header.flags & (flag.SYN | flag.ACK) == flag.SYN:
                 base = found.first.base if direction == 0 else found.second.base
                 if base >= 0 and base != header.seq:
@@ -86,6 +93,8 @@ class ConnectionTable:
                     direction = 0
         else:
             found = self._add(header, frame, time_ns, False)
+            direction = 0
+        self._recent = found
         self.put(found, header, direction, frame, time_ns)
         return found
 
@@ -160,6 +169,7 @@ class ConnectionTable:
 
     def _keep(self, kept: list[Connection]) -> None:
         if len(kept) < len(self.connections):
+            self._recent = None
             self.connections[:] = kept
             self._distribute(len(self._buckets))
 

@@ -63,7 +63,10 @@ def spelled(letters: int) -> str:
 def letters_of(side: Endpoint, peer: Endpoint, header: Header, originates: bool) -> i64:
     """What a segment of `side` adds to the history, as `spelled` reads it: in capitals what the originator did."""
     flags = header.flags
-    own: i64 = 0 if originates else AS_RESPONDER
+    # An expression with `else` would be an object: its literal is no i64.
+    own: i64 = 0
+    if not originates:
+        own = AS_RESPONDER
     other: i64 = AS_RESPONDER - own
     letters: i64 = 0
     shift: i64 = 0
