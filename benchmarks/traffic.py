@@ -106,7 +106,10 @@ def conversation(number: int, budget: int, version: int, chance: Random) -> Iter
         ends = bytes((10, network, host >> 8, host & 255)), bytes((192, 168, 1, 1 + number % 8))
     else:
         prefix = bytes.fromhex("20010db8000000000000000000")
-        ends = prefix + bytes((network,)) + struct.pack("!H", host), prefix + b"\1\0" + bytes((1 + number % 8,))
+        ends = (
+            prefix + bytes((network,)) + struct.pack("!H", host),
+            prefix + b"\1\0" + bytes((1 + number % 8,)),
+        )
     client = Side(ends[0], ends[1], port, 443, chance.getrandbits(32))
     server = Side(ends[1], ends[0], 443, port, chance.getrandbits(32))
     clock = chance.getrandbits(31)

@@ -285,9 +285,10 @@ def _remember_unacknowledged(sender: Endpoint, end: i64) -> None:
     if sender.analysed_heap_end == 0 or _after(end, sender.analysed_heap_end):
         sender.analysed_heap_end = end
     if sender.analysed_unacked % HEAP == 0:
-        if sender.analysed_heaps is None:
-            sender.analysed_heaps = []
-        sender.analysed_heaps.append(sender.analysed_heap_end)
+        disorder = sender.in_disorder()
+        if disorder.analysed_heaps is None:
+            disorder.analysed_heaps = []
+        disorder.analysed_heaps.append(sender.analysed_heap_end)
         sender.analysed_heap_end = 0
 
 
@@ -298,13 +299,16 @@ def _forget_acknowledged(receiver: Endpoint, ack: i64) -> None:
     if difference(receiver.analysed_next, ack) <= 0:
         receiver.analysed_unacked = 0
         receiver.analysed_heap_end = 0
-        receiver.analysed_heaps = None
+        if receiver.disorder is not None:
+            receiver.disorder.analysed_heaps = None
         return
-    heaps = receiver.analysed_heaps
+    if receiver.disorder is None:
+        return
+    heaps = receiver.disorder.analysed_heaps
     if heaps is None:
         return
     while heaps and difference(heaps[0], ack) <= 0:
         del heaps[0]
         receiver.analysed_unacked -= HEAP
     if not heaps:
-        receiver.analysed_heaps = None
+        receiver.disorder.analysed_heaps = None

@@ -213,8 +213,8 @@ class Connection(WiresharkView):
         step.notes = 0
         if self.reuses_ports and frame == self.first_frame:
             step.notes = notes.REUSED_PORTS
-        step.first_before = self.first.state
-        step.second_before = self.second.state
+        step.first_before = i64(self.first.state)
+        step.second_before = i64(self.second.state)
         step.first_path = 0
         step.second_path = 0
         self.last_frame = frame
@@ -245,8 +245,8 @@ class Connection(WiresharkView):
             self._interpret(sender, receiver, header, options, direction, frame, time_ns, step)
             self._account(sender, header, options, parsed, step)
 
-        step.first_after = self.first.state
-        step.second_after = self.second.state
+        step.first_after = i64(self.first.state)
+        step.second_after = i64(self.second.state)
         self._remember(sender, header, fingerprint, step)
 
     def _take_damaged(
@@ -263,8 +263,8 @@ class Connection(WiresharkView):
         step.window = header.window
         step.wireshark_window = header.window
         self._count(sender, header, direction)
-        step.first_after = self.first.state
-        step.second_after = self.second.state
+        step.first_after = i64(self.first.state)
+        step.second_after = i64(self.second.state)
         self._count_notes(step)
 
     def hear(self, message: ErrorMessage, frame: i64, time_ns: i64) -> None:
@@ -420,7 +420,7 @@ class Connection(WiresharkView):
         if step.notes & notes.LOST_SEGMENT and sender.snd_nxt >= 0:
             if difference(header.seq, sender.snd_nxt) <= 0:
                 correct(step, corrections.FORGOTTEN_OCTET)
-        if step.notes & notes.ACK_LOST_SEGMENT and receiver.lowest >= 0 and receiver.holes is None:
+        if step.notes & notes.ACK_LOST_SEGMENT and receiver.lowest >= 0 and receiver.holes() is None:
             from_the_start = (
                 receiver.isn < 0
                 or receiver.beginning_forgotten
@@ -441,11 +441,14 @@ class Connection(WiresharkView):
     ) -> None:
         """Who asked for what: duplicates that also move the window, and the retransmissions that follow."""
         if parsed and options.sack_blocks > 0:
-            news = options.sack_left != sender.last_sack_left or options.sack_right != sender.last_sack_right
+            disorder = sender.in_disorder()
+            news = (
+                options.sack_left != disorder.last_sack_left or options.sack_right != disorder.last_sack_right
+            )
             if step.notes & notes.WINDOW_UPDATE and news and difference(options.sack_left, header.ack) > 0:
                 correct(step, corrections.SELECTIVE_DUPLICATE)
-            sender.last_sack_left = options.sack_left
-            sender.last_sack_right = options.sack_right
+            disorder.last_sack_left = options.sack_left
+            disorder.last_sack_right = options.sack_right
         if sender.segments == 0 and step.notes & corrections.PRESUPPOSES:
             correct(step, corrections.FIRST_SEGMENT)
         if sender.snd_nxt == 0 and self._end(header) != header.seq:
@@ -693,10 +696,11 @@ class Connection(WiresharkView):
             self.handshake_ack_time = time_ns
 
     def _add_delay(self, sender: Endpoint, delay: i64) -> None:
-        if sender.retry_delays is None:
-            sender.retry_delays = []
-        if len(sender.retry_delays) < 16:
-            sender.retry_delays.append(delay)
+        disorder = sender.in_disorder()
+        if disorder.retry_delays is None:
+            disorder.retry_delays = []
+        if len(disorder.retry_delays) < 16:
+            disorder.retry_delays.append(delay)
 
     def _keep_options(self, sender: Endpoint, receiver: Endpoint, header: Header, options: Options) -> None:
         sender.syn_flags = i16(header.flags)
@@ -908,10 +912,10 @@ class Connection(WiresharkView):
 
     def _move(self, step: Step, endpoint: Endpoint, given: i64) -> None:
         """The only place that changes a state: by the table, or not at all."""
-        row: i64 = states.ROWS[endpoint.state * states.INPUT_COUNT + given]
+        row: i64 = states.ROWS[i64(endpoint.state) * states.INPUT_COUNT + given]
         if row == 0:
             return
-        endpoint.state = states.TARGETS[row]
+        endpoint.state = i16(states.TARGETS[row])
         if endpoint is self.first:
             step.first_path = self._append(step.first_path, row)
         else:

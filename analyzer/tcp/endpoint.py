@@ -12,7 +12,7 @@ from mypy_extensions import i16, i32, i64, mypyc_attr
 from analyzer.tcp import states
 from analyzer.tcp.sequence import advance, difference
 
-__all__ = ["Endpoint"]
+__all__ = ["Disorder", "Endpoint"]
 
 SCALE_UNKNOWN: Final = -1
 SCALE_UNUSED: Final = -2
@@ -26,6 +26,38 @@ FORGOTTEN_AT_ONCE: Final = 1 << 29
 
 
 @mypyc_attr(acyclic=True)
+class Disorder:
+    """What is known besides of an endpoint that repeats or loses something, and only then made.
+
+    holes: pairs of sequence numbers between which payload is missing. The lists are None while they are empty.
+    """
+
+    __slots__ = (
+        "analysed_heaps",
+        "holes",
+        "last_sack_left",
+        "last_sack_right",
+        "retry_delays",
+        "zeek_above",
+        "zeek_gaps",
+        "zeek_repeats",
+        "zeek_zero_windows",
+    )
+
+    def __init__(self) -> None:
+        self.retry_delays: list[int] | None = None
+        self.holes: list[int] | None = None
+        self.analysed_heaps: list[int] | None = None
+        # What could be delivered beyond the octets before `zeek_delivered`: pairs of numbers.
+        self.zeek_above: list[int] | None = None
+        self.last_sack_left: i64 = -1
+        self.last_sack_right: i64 = -1
+        self.zeek_gaps: i32 = 0
+        self.zeek_repeats: i32 = 0
+        self.zeek_zero_windows: i32 = 0
+
+
+@mypyc_attr(acyclic=True)
 class Endpoint:
     """What one endpoint has sent. Sequence numbers are absolute, frames count from 1 (0: not seen)."""
 
@@ -36,7 +68,6 @@ class Endpoint:
         "analysed_duplicates",
         "analysed_first_ack",
         "analysed_heap_end",
-        "analysed_heaps",
         "analysed_multipath",
         "analysed_next",
         "analysed_next_time",
@@ -53,6 +84,7 @@ class Endpoint:
         "beginning_forgotten",
         "challenge_due",
         "data_segments",
+        "disorder",
         "duplicates",
         "fast_open_cookie",
         "fin_ack_frame",
@@ -61,13 +93,10 @@ class Endpoint:
         "highest",
         "highest_ack",
         "highest_timestamp",
-        "holes",
         "isn",
         "last_fingerprint",
         "last_frame",
         "last_labels",
-        "last_sack_left",
-        "last_sack_right",
         "last_seq",
         "lowest",
         "maximum_segment_size",
@@ -76,7 +105,6 @@ class Endpoint:
         "passive",
         "retransmitted_octets",
         "retransmitted_segments",
-        "retry_delays",
         "sack_permitted",
         "scale",
         "segments",
@@ -92,25 +120,21 @@ class Endpoint:
         "syn_time",
         "timestamps",
         "window_scale",
-        "zeek_above",
         "zeek_ack",
         "zeek_data",
         "zeek_delivered",
         "zeek_fin",
         "zeek_fin_and_reset",
-        "zeek_gaps",
         "zeek_highest",
         "zeek_octets",
-        "zeek_repeats",
         "zeek_reset",
         "zeek_state",
         "zeek_syn",
         "zeek_syn_and_more",
-        "zeek_zero_windows",
     )
 
     def __init__(self) -> None:
-        self.state: i64 = states.UNKNOWN
+        self.disorder: Disorder | None = None
 
         # Numbering: `base` is the ISN, or one below the first number seen.
         self.base: i64 = -1
@@ -123,7 +147,6 @@ class Endpoint:
         self.syn_time: i64 = 0
         self.syn_ack_frame: i64 = 0
         self.syn_ack_time: i64 = 0
-        self.retry_delays: list[int] | None = None
 
         # Closing.
         self.fin_frame: i64 = 0
@@ -131,21 +154,17 @@ class Endpoint:
         self.fin_ack_frame: i64 = 0
 
         # What was sent.
-        self.segments: i64 = 0
         self.octets: i64 = 0
         self.retransmitted_octets: i64 = 0
         self.lowest: i64 = -1
         self.highest: i64 = -1
         self.highest_timestamp: i64 = -1
-        self.holes: list[int] | None = None
 
         # The segment sent last, to recognise a frame that was captured twice and an error that answers it; its
         # acknowledgement, window and time are those kept for the analysis below.
         self.last_frame: i64 = 0
         self.last_seq: i64 = -1
         self.last_fingerprint: i64 = -1
-        self.last_sack_left: i64 = -1
-        self.last_sack_right: i64 = -1
 
         # What Wireshark keeps for its analysis (`analysis.py`); 0 stands for "not set" as there, although it is
         # a sequence number as well, and a window of -1 for its all ones.
@@ -157,18 +176,16 @@ class Endpoint:
         self.analysed_syn_ack: i64 = -1
         self.analysed_syn_ack_frame: i64 = 0
         self.analysed_heap_end: i64 = 0
-        self.analysed_heaps: list[int] | None = None
 
         # What Zeek keeps for its two words (`zeek.py`).
         self.zeek_syn: i64 = -1
         self.zeek_fin: i64 = -1
         self.zeek_reset: i64 = -1
         self.zeek_highest: i64 = -1
-        # What could be delivered: everything before `zeek_delivered`, and the pairs of numbers in `zeek_above`.
         self.zeek_delivered: i64 = -1
-        self.zeek_above: list[int] | None = None
 
         # What is small comes last, because an object has its fields in the order of these lines.
+        self.segments: i32 = 0
         self.syn_repeats: i32 = 0
         self.syn_length: i32 = 0
         self.syn_ack_repeats: i32 = 0
@@ -179,10 +196,8 @@ class Endpoint:
         self.duplicates: i32 = 0
         self.analysed_window: i32 = -1
         self.analysed_duplicates: i32 = 0
-        self.zeek_gaps: i32 = 0
-        self.zeek_repeats: i32 = 0
-        self.zeek_zero_windows: i32 = 0
 
+        self.state: i16 = states.UNKNOWN
         self.syn_flags: i16 = 0
         self.window_scale: i16 = -1
         self.scale: i16 = SCALE_UNKNOWN
@@ -208,6 +223,18 @@ class Endpoint:
         self.zeek_ack: bool = False
         self.zeek_fin_and_reset: bool = False
         self.zeek_syn_and_more: bool = False
+
+    def in_disorder(self) -> Disorder:
+        """Its `disorder`, made where there is none yet."""
+        disorder = self.disorder
+        if disorder is None:
+            disorder = Disorder()
+            self.disorder = disorder
+        return disorder
+
+    def holes(self) -> list[int] | None:
+        """Pairs of sequence numbers between which payload is missing; None where none is."""
+        return None if self.disorder is None else self.disorder.holes
 
     def take_payload(self, seq: i64, length: i64) -> i64:
         """Count payload `[seq, seq + length)` and return how many of its octets had not been seen before."""
@@ -247,7 +274,7 @@ class Endpoint:
                 fresh += before
                 if known:
                     self.lowest = seq
-        if self.holes is not None:
+        if self.disorder is not None:
             fresh += self._fill(start, stop)
         return fresh
 
@@ -257,13 +284,12 @@ class Endpoint:
         if span > REMEMBERED:
             self.beginning_forgotten = True
             begin = advance(self.highest, -FORGOTTEN_AT_ONCE)
-            if self.holes is not None:
-                self._forget_holes(span, begin)
+            self._forget_holes(span, begin)
             self.lowest = begin
 
     def _forget_holes(self, span: i64, begin: i64) -> None:
         """Let go of what lies before `begin`; `span` octets lie between the lowest number known and the highest."""
-        holes = self.holes
+        holes = self.holes()
         if holes is None:
             return
         left: list[int] = []
@@ -277,18 +303,19 @@ class Endpoint:
                 continue
             left.append(begin if end_place - length < begin_place else holes[position])
             left.append(hole_end)
-        self.holes = left if left else None
+        self.in_disorder().holes = left if left else None
 
     def _add_hole(self, start: i64, end: i64) -> None:
-        if self.holes is None:
-            self.holes = []
-        if len(self.holes) < 2 * HOLES_KEPT:
-            self.holes.append(start)
-            self.holes.append(end)
+        disorder = self.in_disorder()
+        if disorder.holes is None:
+            disorder.holes = []
+        if len(disorder.holes) < 2 * HOLES_KEPT:
+            disorder.holes.append(start)
+            disorder.holes.append(end)
 
     def _fill(self, start: i64, end: i64) -> i64:
         """Close holes with `[start, end)`; returns the octets that fell into one."""
-        holes = self.holes
+        holes = self.holes()
         if holes is None:
             return 0
         filled: i64 = 0
@@ -309,5 +336,5 @@ class Endpoint:
             if difference(hole_end, last) > 0:
                 left.append(last)
                 left.append(hole_end)
-        self.holes = left if left else None
+        self.in_disorder().holes = left if left else None
         return filled

@@ -11,7 +11,7 @@ from typing import Final
 
 from mypy_extensions import i64
 
-from analyzer.tcp.endpoint import Endpoint
+from analyzer.tcp.endpoint import Disorder, Endpoint
 from analyzer.tcp.sequence import difference
 from analyzer.wire import header as flag
 from analyzer.wire.header import Header
@@ -97,8 +97,9 @@ def letters_of(side: Endpoint, peer: Endpoint, header: Header, originates: bool)
         shift = BITS
     if header.payload_length > 0:
         if side.zeek_highest >= 0 and difference(end, side.zeek_highest) <= 0 and not syn:
-            side.zeek_repeats += 1
-            if side.zeek_repeats in _SCALED:
+            disorder = side.in_disorder()
+            disorder.zeek_repeats += 1
+            if disorder.zeek_repeats in _SCALED:
                 letters |= (_T + own) << shift
                 shift += BITS
         if not side.zeek_data and not syn and not fin and not rst:
@@ -113,8 +114,9 @@ def letters_of(side: Endpoint, peer: Endpoint, header: Header, originates: bool)
     if syn and side.zeek_delivered < 0:
         side.zeek_delivered = (header.seq + 1) & 0xFFFFFFFF
     if flags & flag.ACK and _acknowledge(peer, header.ack):
-        peer.zeek_gaps += 1
-        if peer.zeek_gaps in _SCALED:
+        disorder = peer.in_disorder()
+        disorder.zeek_gaps += 1
+        if disorder.zeek_gaps in _SCALED:
             letters |= (_G + other) << shift
             shift += BITS
     if header.payload_captured > 0:
@@ -123,8 +125,9 @@ def letters_of(side: Endpoint, peer: Endpoint, header: Header, originates: bool)
     elif side.zeek_delivered < 0:
         side.zeek_delivered = header.seq
     if header.window == 0 and not rst and not syn and peer.zeek_state != CLOSED and peer.zeek_state != RESET:
-        side.zeek_zero_windows += 1
-        if side.zeek_zero_windows in _SCALED:
+        disorder = side.in_disorder()
+        disorder.zeek_zero_windows += 1
+        if disorder.zeek_zero_windows in _SCALED:
             letters |= (_W + own) << shift
     if syn:
         end = (end + 1) & 0xFFFFFFFF
@@ -138,15 +141,16 @@ def _deliver(side: Endpoint, start: i64, end: i64) -> None:
     if side.zeek_delivered < 0:
         side.zeek_delivered = start
     if difference(start, side.zeek_delivered) > 0:
-        if side.zeek_above is None:
-            side.zeek_above = []
-        if len(side.zeek_above) < 2 * BLOCKS_KEPT:
-            side.zeek_above.append(start)
-            side.zeek_above.append(end)
+        disorder = side.in_disorder()
+        if disorder.zeek_above is None:
+            disorder.zeek_above = []
+        if len(disorder.zeek_above) < 2 * BLOCKS_KEPT:
+            disorder.zeek_above.append(start)
+            disorder.zeek_above.append(end)
     elif difference(end, side.zeek_delivered) > 0:
         side.zeek_delivered = end
-        if side.zeek_above is not None:
-            _join(side)
+        if side.disorder is not None:
+            _join(side, side.disorder)
 
 
 def _acknowledge(side: Endpoint, ack: i64) -> bool:
@@ -158,14 +162,14 @@ def _acknowledge(side: Endpoint, ack: i64) -> bool:
         if ack == side.zeek_delivered:
             return False
     side.zeek_delivered = ack
-    if side.zeek_above is not None:
-        _join(side)
+    if side.disorder is not None:
+        _join(side, side.disorder)
     return True
 
 
-def _join(side: Endpoint) -> None:
+def _join(side: Endpoint, disorder: Disorder) -> None:
     """Blocks that no longer lie above a gap are delivered."""
-    blocks = side.zeek_above
+    blocks = disorder.zeek_above
     joined = True
     while joined and blocks is not None:
         joined = False
@@ -179,7 +183,7 @@ def _join(side: Endpoint) -> None:
                 side.zeek_delivered = end
                 joined = True
         blocks = left if left else None
-    side.zeek_above = blocks
+    disorder.zeek_above = blocks
 
 
 def move(side: Endpoint, peer: Endpoint, header: Header, originates: bool) -> None:

@@ -302,7 +302,8 @@ def _handshake(machine: Machine, client: Endpoint, server: Endpoint) -> Handshak
 
 
 def _delays(endpoint: Endpoint) -> tuple[int, ...]:
-    return tuple(int(delay) for delay in endpoint.retry_delays or ())
+    disorder = endpoint.disorder
+    return () if disorder is None else tuple(int(delay) for delay in disorder.retry_delays or ())
 
 
 def _options(endpoint: Endpoint) -> EndpointOptions | None:

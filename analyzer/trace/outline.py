@@ -95,7 +95,7 @@ def outline_of(machine: Machine, wireshark: bool = False) -> Outline:
         verdict.close_outcome(machine),
         verdict.data_lost(machine),
         window_closed,
-        first.segments + second.segments,
+        i64(first.segments) + i64(second.segments),
         repeated if repeated > opening else opening,
         first.octets + second.octets,
     )

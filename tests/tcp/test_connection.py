@@ -1302,7 +1302,10 @@ def test_no_list_of_segments_breaks_it(
         assert step.wireshark_notes < 1 << 15
         assert_path(step.first_before, step.first_path, step.first_after)
         assert_path(step.second_before, step.second_path, step.second_after)
-        assert (connection.first.state, connection.second.state) == (step.first_after, step.second_after)
+        assert (int(connection.first.state), int(connection.second.state)) == (
+            step.first_after,
+            step.second_after,
+        )
     for connection in table.connections:
         for endpoint in (connection.first, connection.second):
             assert 0 <= endpoint.octets <= endpoint.octets + endpoint.retransmitted_octets
