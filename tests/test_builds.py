@@ -20,6 +20,8 @@ from analyzer.commands.version import build
 from analyzer.errors import AnalyzerError
 from analyzer.pipeline import analyze
 from analyzer.report.document import write_document
+from analyzer.tcp.connection import Connection
+from analyzer.tcp.endpoint import Endpoint
 from tests.conftest import corpus_captures
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,6 +54,14 @@ def test_both_builds_say_the_same(corpus: Path) -> None:
     ours = digests(paths)
     assert (ours.pop("build"), theirs.pop("build")) == ("compiled", "interpreted")
     assert [path for path in paths if ours[path] != theirs[path]] == []
+
+
+def test_a_connection_takes_less_than_a_kibibyte() -> None:
+    if build() != "compiled":
+        pytest.skip("interpreted objects are larger")
+    # The allocator's steps are 16 octets; a place in the list and one or two in the buckets come to it.
+    objects = (Connection.__basicsize__, Endpoint.__basicsize__, Endpoint.__basicsize__)
+    assert sum((size + 15) // 16 * 16 for size in objects) + 3 * 8 < 1024
 
 
 if __name__ == "__main__":

@@ -420,7 +420,11 @@ class Connection(WiresharkView):
         if step.notes & notes.LOST_SEGMENT and sender.snd_nxt >= 0:
             if difference(header.seq, sender.snd_nxt) <= 0:
                 correct(step, corrections.FORGOTTEN_OCTET)
-        if step.notes & notes.ACK_LOST_SEGMENT and receiver.lowest >= 0 and receiver.holes() is None:
+        if (
+            step.notes & notes.ACK_LOST_SEGMENT
+            and receiver.lowest >= 0
+            and receiver.disorder_seen().holes is None
+        ):
             from_the_start = (
                 receiver.isn < 0
                 or receiver.beginning_forgotten
@@ -884,16 +888,17 @@ class Connection(WiresharkView):
             ):
                 correct(step, corrections.SENT_EARLIER)
             sender.octets += fresh
-            sender.retransmitted_octets += length - fresh
+            if fresh != length:
+                sender.in_disorder().retransmitted_octets += length - fresh
             if step.labels & labels.DATA:
                 sender.data_segments += 1
                 limit = self._agreed_segment_size()
                 if limit > 0 and length > limit:
                     step.notes |= notes.OFFLOAD
         if step.notes & notes.RETRANSMISSIONS:
-            sender.retransmitted_segments += 1
+            sender.in_disorder().retransmitted_segments += 1
         if step.notes & notes.OUT_OF_ORDER:
-            sender.out_of_order_segments += 1
+            sender.in_disorder().out_of_order_segments += 1
 
     def _timestamp(self, header: Header, options: Options, parsed: bool) -> i64:
         """When the sender sent this segment, by its own clock (RFC 7323 3.2); -1 where it does not say."""

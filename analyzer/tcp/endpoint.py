@@ -37,6 +37,9 @@ class Disorder:
         "holes",
         "last_sack_left",
         "last_sack_right",
+        "out_of_order_segments",
+        "retransmitted_octets",
+        "retransmitted_segments",
         "retry_delays",
         "zeek_above",
         "zeek_gaps",
@@ -52,9 +55,15 @@ class Disorder:
         self.zeek_above: list[int] | None = None
         self.last_sack_left: i64 = -1
         self.last_sack_right: i64 = -1
+        self.retransmitted_octets: i64 = 0
+        self.retransmitted_segments: i32 = 0
+        self.out_of_order_segments: i32 = 0
         self.zeek_gaps: i32 = 0
         self.zeek_repeats: i32 = 0
         self.zeek_zero_windows: i32 = 0
+
+
+_NONE: Final[Disorder] = Disorder()
 
 
 @mypyc_attr(acyclic=True)
@@ -101,10 +110,7 @@ class Endpoint:
         "lowest",
         "maximum_segment_size",
         "octets",
-        "out_of_order_segments",
         "passive",
-        "retransmitted_octets",
-        "retransmitted_segments",
         "sack_permitted",
         "scale",
         "segments",
@@ -155,7 +161,6 @@ class Endpoint:
 
         # What was sent.
         self.octets: i64 = 0
-        self.retransmitted_octets: i64 = 0
         self.lowest: i64 = -1
         self.highest: i64 = -1
         self.highest_timestamp: i64 = -1
@@ -191,8 +196,6 @@ class Endpoint:
         self.syn_ack_repeats: i32 = 0
         self.maximum_segment_size: i32 = -1
         self.data_segments: i32 = 0
-        self.retransmitted_segments: i32 = 0
-        self.out_of_order_segments: i32 = 0
         self.duplicates: i32 = 0
         self.analysed_window: i32 = -1
         self.analysed_duplicates: i32 = 0
@@ -232,9 +235,9 @@ class Endpoint:
             self.disorder = disorder
         return disorder
 
-    def holes(self) -> list[int] | None:
-        """Pairs of sequence numbers between which payload is missing; None where none is."""
-        return None if self.disorder is None else self.disorder.holes
+    def disorder_seen(self) -> Disorder:
+        """Its `disorder` to be read: where there is none, one that says so."""
+        return self.disorder if self.disorder is not None else _NONE
 
     def take_payload(self, seq: i64, length: i64) -> i64:
         """Count payload `[seq, seq + length)` and return how many of its octets had not been seen before."""
@@ -289,7 +292,7 @@ class Endpoint:
 
     def _forget_holes(self, span: i64, begin: i64) -> None:
         """Let go of what lies before `begin`; `span` octets lie between the lowest number known and the highest."""
-        holes = self.holes()
+        holes = self.disorder_seen().holes
         if holes is None:
             return
         left: list[int] = []
@@ -315,7 +318,7 @@ class Endpoint:
 
     def _fill(self, start: i64, end: i64) -> i64:
         """Close holes with `[start, end)`; returns the octets that fell into one."""
-        holes = self.holes()
+        holes = self.disorder_seen().holes
         if holes is None:
             return 0
         filled: i64 = 0

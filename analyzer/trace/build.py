@@ -302,8 +302,7 @@ def _handshake(machine: Machine, client: Endpoint, server: Endpoint) -> Handshak
 
 
 def _delays(endpoint: Endpoint) -> tuple[int, ...]:
-    disorder = endpoint.disorder
-    return () if disorder is None else tuple(int(delay) for delay in disorder.retry_delays or ())
+    return tuple(int(delay) for delay in endpoint.disorder_seen().retry_delays or ())
 
 
 def _options(endpoint: Endpoint) -> EndpointOptions | None:
@@ -324,13 +323,14 @@ def _known(number: int) -> int | None:
 
 
 def _direction(sender: Endpoint, receiver: Endpoint) -> Direction:
+    disorder = sender.disorder_seen()
     return Direction(
         segments=int(sender.segments),
         data_segments=int(sender.data_segments),
         octets=int(sender.octets),
-        retransmitted_segments=int(sender.retransmitted_segments),
-        retransmitted_octets=int(sender.retransmitted_octets),
-        out_of_order_segments=int(sender.out_of_order_segments),
+        retransmitted_segments=int(disorder.retransmitted_segments),
+        retransmitted_octets=int(disorder.retransmitted_octets),
+        out_of_order_segments=int(disorder.out_of_order_segments),
         unacknowledged_octets=verdict.unacknowledged_octets(sender, receiver),
     )
 

@@ -81,7 +81,8 @@ _LAST: Final = len(RANKS) - 1
 def outline_of(machine: Machine, wireshark: bool = False) -> Outline:
     """The outline of a connection that has been seen whole; wireshark: by the notes that Wireshark gives."""
     first, second = machine.first, machine.second
-    repeated = i64(first.retransmitted_segments) + i64(second.retransmitted_segments)
+    repeated = i64(first.disorder_seen().retransmitted_segments)
+    repeated += i64(second.disorder_seen().retransmitted_segments)
     opener, answerer = (first, second) if verdict.roles(machine)[0] == 0 else (second, first)
     opening = i64(opener.syn_repeats) + i64(answerer.syn_ack_repeats)
     window_closed = False

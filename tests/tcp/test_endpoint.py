@@ -19,12 +19,12 @@ def test_octets_are_counted_once(pieces: list[tuple[int, int]], start: int) -> N
         seen |= octets
         assert endpoint.lowest == advance(start, min(seen))
         assert endpoint.highest == advance(start, max(seen) + 1)
-        holes = endpoint.holes() or []
+        holes = endpoint.disorder_seen().holes or []
         covered = set(range(min(seen), max(seen) + 1)) - seen
         assert sum((end - begin) % 2**32 for begin, end in zip(holes[::2], holes[1::2], strict=True)) == len(
             covered
         )
-        assert (endpoint.holes() is None) == (not covered)
+        assert (endpoint.disorder_seen().holes is None) == (not covered)
 
 
 NUMBERS = st.one_of(
@@ -61,7 +61,7 @@ def test_holes_of_a_long_transfer() -> None:
     for _ in range(300):
         assert endpoint.take_payload(seq, piece) == piece
         seq = advance(seq, 2 * piece)
-        assert len(endpoint.holes() or []) <= 2 * (1 << 5)
+        assert len(endpoint.disorder_seen().holes or []) <= 2 * (1 << 5)
     assert endpoint.take_payload(advance(seq, -3 * piece), piece) == piece
     assert endpoint.take_payload(advance(seq, -3 * piece), piece) == 0
 
@@ -70,4 +70,4 @@ def test_a_hostile_sender_leaves_no_endless_list_of_holes() -> None:
     endpoint = Endpoint()
     for place in range(0, 10 * HOLES_KEPT, 2):
         assert endpoint.take_payload(advance(2**32 - 5, place), 1) == 1
-    assert len(endpoint.holes() or []) == 2 * HOLES_KEPT
+    assert len(endpoint.disorder_seen().holes or []) == 2 * HOLES_KEPT
