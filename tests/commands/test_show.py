@@ -55,6 +55,27 @@ def test_summary_leaves_segments_and_pictures_out(
     assert os.listdir(tmp_path) == []
 
 
+def test_beside_a_table_nothing_is_drawn_unless_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # Three connections are many for this test.
+    monkeypatch.setattr("analyzer.report.text.MANY", 2)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "three.pcap").write_bytes(three_connections())
+    status, out, _ = inside(["three.pcap"], capfd)
+    assert status == 0
+    assert "Worst first" in out
+    assert os.listdir(tmp_path) == ["three.pcap"]
+    asking = (["--images", "1"], ["--image-format", "png"], ["--connection", "2"], ["-o", "elsewhere"])
+    for place, options in enumerate(asking):
+        inside(["three.pcap", *options], capfd)
+        drawn = sorted(path.name for path in tmp_path.rglob("connection-*"))
+        assert drawn, options
+        for path in [*tmp_path.rglob("connection-*")]:
+            path.unlink()
+        assert ("connection-0.png" in drawn) == (place != 2), options
+
+
 def test_json_holds_the_document_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
