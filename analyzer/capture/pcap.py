@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
+from librt.strings import read_i64_be, read_i64_le
 from mypy_extensions import i64
 
 from analyzer.capture.records import Records, most_captured
@@ -80,10 +81,17 @@ class PcapRecords(Records):
             if not self._fetch(header_octets):
                 return self._end()
             position = self._position
-        time = self._pair(position)
-        lengths = self._pair(position + 8)
-        captured = (lengths >> 32) & 0xFFFFFFFF
-        original = lengths & 0xFFFFFFFF
+        # Two numbers with one reading each: seconds and their fraction, captured and original length.
+        if self._little:
+            time = read_i64_le(self.block, position)
+            seconds, fraction = time & 0xFFFFFFFF, (time >> 32) & 0xFFFFFFFF
+            lengths = read_i64_le(self.block, position + 8)
+            captured, original = lengths & 0xFFFFFFFF, (lengths >> 32) & 0xFFFFFFFF
+        else:
+            time = read_i64_be(self.block, position)
+            seconds, fraction = (time >> 32) & 0xFFFFFFFF, time & 0xFFFFFFFF
+            lengths = read_i64_be(self.block, position + 8)
+            captured, original = (lengths >> 32) & 0xFFFFFFFF, lengths & 0xFFFFFFFF
         if self._lengths != _LENGTHS_IN_ORDER and (self._lengths == _LENGTHS_SWAPPED or captured > original):
             captured, original = original, captured
         if captured > self._most_captured:
@@ -105,7 +113,7 @@ class PcapRecords(Records):
         self.offset = position
         self.captured = captured
         self.original = original
-        self.time_ns = ((time >> 32) & 0xFFFFFFFF) * 1_000_000_000 + (time & 0xFFFFFFFF) * self._fraction_ns
+        self.time_ns = seconds * 1_000_000_000 + fraction * self._fraction_ns
         self.frame += 1
         self._position = position + captured
         return True

@@ -70,31 +70,14 @@ def letters_of(side: Endpoint, peer: Endpoint, header: Header, originates: bool)
     other: i64 = AS_RESPONDER - own
     letters: i64 = 0
     shift: i64 = 0
-    syn = flags & flag.SYN != 0
-    fin = flags & flag.FIN != 0
-    rst = flags & flag.RST != 0
     end = (header.seq + header.payload_length) & 0xFFFFFFFF
-    if syn and (fin or rst):
-        if not side.zeek_syn_and_more:
-            side.zeek_syn_and_more = True
-            letters = _Q + own
-    elif fin and rst:
-        if not side.zeek_fin_and_reset:
-            side.zeek_fin_and_reset = True
-            letters = _I + own
-    elif syn:
-        if side.zeek_syn != header.seq:
-            side.zeek_syn = header.seq
-            letters = (_H if flags & flag.ACK else _S) + own
-    elif fin:
-        if side.zeek_fin != end:
-            side.zeek_fin = end
-            letters = _F + own
-    elif rst and side.zeek_reset != header.seq:
-        side.zeek_reset = header.seq
-        letters = _R + own
-    if letters != 0:
-        shift = BITS
+    plain = flags & (flag.SYN | flag.FIN | flag.RST) == 0
+    syn = flags & flag.SYN != 0
+    if not plain:
+        letters = _letter_of_flags(side, header, end)
+        if letters != 0:
+            letters += own
+            shift = BITS
     if header.payload_length > 0:
         if side.zeek_highest >= 0 and difference(end, side.zeek_highest) <= 0 and not syn:
             disorder = side.in_disorder()
@@ -102,12 +85,12 @@ def letters_of(side: Endpoint, peer: Endpoint, header: Header, originates: bool)
             if disorder.zeek_repeats in _SCALED:
                 letters |= (_T + own) << shift
                 shift += BITS
-        if not side.zeek_data and not syn and not fin and not rst:
+        if plain and not side.zeek_data:
             side.zeek_data = True
             letters |= (_D + own) << shift
             shift += BITS
         side.zeek_octets = True
-    elif not syn and not fin and not rst and flags & flag.ACK and not side.zeek_ack:
+    elif plain and not side.zeek_ack and flags & flag.ACK:
         side.zeek_ack = True
         letters |= (_A + own) << shift
         shift += BITS
@@ -124,7 +107,12 @@ def letters_of(side: Endpoint, peer: Endpoint, header: Header, originates: bool)
         _deliver(side, start, (start + header.payload_captured) & 0xFFFFFFFF)
     elif side.zeek_delivered < 0:
         side.zeek_delivered = header.seq
-    if header.window == 0 and not rst and not syn and peer.zeek_state != CLOSED and peer.zeek_state != RESET:
+    if (
+        header.window == 0
+        and not flags & (flag.SYN | flag.RST)
+        and peer.zeek_state != CLOSED
+        and peer.zeek_state != RESET
+    ):
         disorder = side.in_disorder()
         disorder.zeek_zero_windows += 1
         if disorder.zeek_zero_windows in _SCALED:
@@ -134,6 +122,34 @@ def letters_of(side: Endpoint, peer: Endpoint, header: Header, originates: bool)
     if side.zeek_highest < 0 or difference(end, side.zeek_highest) > 0:
         side.zeek_highest = end
     return letters
+
+
+def _letter_of_flags(side: Endpoint, header: Header, end: i64) -> i64:
+    """The capital for a SYN, FIN or RST, or several of them; 0 for one that was there before."""
+    flags = header.flags
+    syn = flags & flag.SYN != 0
+    fin = flags & flag.FIN != 0
+    rst = flags & flag.RST != 0
+    if syn and (fin or rst):
+        if not side.zeek_syn_and_more:
+            side.zeek_syn_and_more = True
+            return _Q
+    elif fin and rst:
+        if not side.zeek_fin_and_reset:
+            side.zeek_fin_and_reset = True
+            return _I
+    elif syn:
+        if side.zeek_syn != header.seq:
+            side.zeek_syn = header.seq
+            return _H if flags & flag.ACK else _S
+    elif fin:
+        if side.zeek_fin != end:
+            side.zeek_fin = end
+            return _F
+    elif side.zeek_reset != header.seq:
+        side.zeek_reset = header.seq
+        return _R
+    return 0
 
 
 def _deliver(side: Endpoint, start: i64, end: i64) -> None:
