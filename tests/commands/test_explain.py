@@ -37,10 +37,24 @@ def test_without_tshark_one_line_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "160")
     status, out, err = run(capfd, ECHO, "4")
     assert (status, err) == (0, "")
     assert out.splitlines()[-2] == ""
     assert out.splitlines()[-1].startswith("dissection by tshark is not available: tshark is not installed")
+
+
+def test_a_narrow_terminal_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "44")
+    _, out, _ = run(capfd, ECHO, "4")
+    assert max(map(len, out.splitlines())) <= 44
+    title, rest = out.split("\n", 1)
+    assert title.endswith("/echo.pcap   frame 4   DATA")
+    assert "…" not in rest
+    assert "apt install tshark; macOS: brew install wireshark)" in " ".join(out.split())
 
 
 @pytest.mark.parametrize(
@@ -48,7 +62,7 @@ def test_without_tshark_one_line_says_so(
     [
         ([ECHO, "11"], "there is no frame 11: the last one is frame 10"),
         ([ECHO, "0"], "0 is not in the range"),
-        ([ECHO, "x"], "not a valid integer"),
+        ([ECHO, "x"], "not a valid whole number"),
         ([ECHO], "Missing argument"),
         (["-", "1"], "store it in a file first"),
         (["nowhere.pcap", "1"], "does not exist"),
