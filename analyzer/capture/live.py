@@ -398,7 +398,10 @@ class LiveRecords(Records):
         self, live: Live, waiting: _Waiting, writer: FrameWriter | None, marker: Marker | None = None
     ) -> None:
         # The program sends a file header, at the latest with its first frame: what it is shows itself then.
-        super().__init__(Octets(cast(BinaryIO, waiting), live.interface, False), "pcapng")
+        super().__init__(
+            Octets(cast(BinaryIO, waiting), live.interface, False),
+            "pcap" if isinstance(writer, PcapWriter) else "pcapng",
+        )
         self._live = live
         self._waiting = waiting
         self._writer = writer

@@ -278,11 +278,16 @@ def _run(arguments: Sequence[str]) -> int:
 
 def _tell(report: Report, form: str, output: str | None, junit: str | None) -> None:
     from analyzer.check import formats
+    from analyzer.report.terminal import own, style_of
 
     for name, path in ((form, output), ("junit", junit)):
         if path is not None:
             _write(path, formats.FORMATS[name].make(report))
-    made = formats.FORMATS["text" if output is not None else form].make(report)
+    shown = "text" if output is not None else form
+    made = formats.FORMATS[shown].make(report)
+    if shown == "text":
+        style = style_of(sys.stdout, os.environ)
+        made = "\n".join(own(line, style) for line in made.split("\n"))
     # A locale that lacks a character must not lose the report.
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(made.encode(encoding, "backslashreplace").decode(encoding))

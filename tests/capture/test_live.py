@@ -267,6 +267,7 @@ def test_the_name_of_what_is_kept_chooses_its_format(tmp_path: Path, name: str, 
         live.stop()
         assert not live.records.advance()
         assert (over_before, live.over) == (False, True)
+        assert live.records.format == kind
     with open_capture(tmp_path / name) as records:
         assert records.advance()
         assert records.format == kind
