@@ -225,7 +225,7 @@ def test_junit_beside_another(checks: Runner, folder: Path) -> None:
 
 @pytest.mark.parametrize("environment", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}], ids=str)
 def test_a_locale_without_the_characters(folder: Path, environment: dict[str, str]) -> None:
-    done = run("check", "echo.pcap", "-e", "close=reset", cwd=folder, **environment)
+    done = run("check", "echo.pcap", "-e", "close=reset", cwd=folder, stdin=b"", **environment)
     assert done.returncode == 1
     assert done.stdout.isascii()
     assert b"127.0.0.1:48520 -> 127.0.0.1:20000: opened" in done.stdout
