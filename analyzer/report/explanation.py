@@ -17,7 +17,7 @@ from analyzer.tcp.notes import NOTES
 from analyzer.text import say
 from analyzer.trace.explanation import Explanation
 from analyzer.trace.model import Segment, Side
-from analyzer.trace.neighbours import octets_of_sequence
+from analyzer.trace.neighbours import asks, octets_of_sequence
 from analyzer.trace.sentences import error_sentence, label_reason
 from analyzer.wire.fields import FLAGS, TCP_FIELDS, Field
 from analyzer.wire.icmp import ERROR_KINDS
@@ -211,7 +211,7 @@ def _around(explanation: Explanation, style: Style) -> Iterator[str]:
     answer = around.answer
     if answer is not None:
         rows.append((say("answered by"), [_mention(answer, answer.time_ns - segment.time_ns, "after")]))
-    elif octets_of_sequence(segment):
+    elif octets_of_sequence(segment) or asks(segment):
         rows.append((say("answered by"), [say("no segment in this capture")]))
     else:
         rows.append(

@@ -44,6 +44,21 @@ def test_without_tshark_one_line_says_so(
     assert out.splitlines()[-1].startswith("dissection by tshark is not available: tshark is not installed")
 
 
+@pytest.mark.parametrize(
+    ("capture", "frame", "said"),
+    [
+        ("keep-alive.pcap", "8", "answered by    frame 9, 10 µs later: KEEP-ALIVE"),
+        ("zero-window.pcap", "8", "answered by    frame 9, 10 µs later: PROBE"),
+        ("zero-window.pcap", "10", "answered by    no segment in this capture"),
+        ("zero-window.pcap", "9", "answered by    nothing: it takes no sequence number"),
+    ],
+)
+def test_what_answers_a_question_that_takes_no_sequence_number(
+    capture: str, frame: str, said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert said in run(capfd, str(Path(ECHO).parent / capture), frame, "--no-dissection")[1]
+
+
 def test_a_narrow_terminal_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
