@@ -113,6 +113,7 @@ def expect(
     allow_none: bool = False,
 ) -> None:
     """Raise ExpectationError, an AssertionError, where a trace is not as expected; see `findings`."""
+    __tracebackhide__ = True  # pytest then shows the line of the test
     found = findings(trace, *expectations, only=only, connection=connection, allow_none=allow_none)
     if found:
         raise ExpectationError(found)

@@ -37,8 +37,16 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command with these arguments; returns the exit status."""
+    name = arguments[0] if arguments and arguments[0] in COMMANDS else ""
     try:
-        name = arguments[0] if arguments and arguments[0] in COMMANDS else ""
+        if not name and (meant := _command_meant(arguments)):
+            raise UsageError(
+                say(
+                    "there is neither a command nor a capture {name}: did you mean tcpanalyze {meant}?",
+                    name=inert(arguments[0]),
+                    meant=meant,
+                )
+            )
         module = import_module(f"analyzer.commands.{name or 'show'}")
         rest = list(arguments[1:] if name else arguments)
         # click gives the status of a click.exceptions.Exit as the answer.
@@ -49,7 +57,8 @@ def run(arguments: Sequence[str]) -> int:
         return leaving.exit_code
     except click.ClickException as error:
         sentence = error.format_message().removesuffix(".")
-        complain(say("{problem}; tcpanalyze --help shows what there is", problem=inert(sentence)))
+        asked = f"tcpanalyze {name} --help" if name else "tcpanalyze --help"
+        complain(say("{problem}; {command} shows what there is", problem=inert(sentence), command=asked))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt, Interrupted):
         complain(say("interrupted"))
@@ -74,6 +83,15 @@ def run(arguments: Sequence[str]) -> int:
         )
         return UsageError.exit_status
     return answer if isinstance(answer, int) else 0
+
+
+def _command_meant(arguments: Sequence[str]) -> str:
+    """The command that a first word which is no capture was probably meant to be, or nothing."""
+    if not arguments or not arguments[0].isalpha() or os.path.lexists(arguments[0]):
+        return ""
+    from difflib import get_close_matches
+
+    return "".join(get_close_matches(arguments[0], COMMANDS, n=1))
 
 
 def _reason_of(error: OSError) -> str:

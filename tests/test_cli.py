@@ -52,7 +52,7 @@ def test_missing_and_directory(tmp_path: Path, capfd: pytest.CaptureFixture[str]
         ([], "Missing argument"),
         ([ECHO, "--bogus"], "No such option"),
         ([ECHO, "--connection", "7"], "there is no connection 7"),
-        ([ECHO, "--connection", "x"], "not a valid integer"),
+        ([ECHO, "--connection", "x"], "not a valid whole number"),
         ([ECHO, "--image-format", "gif"], "gif"),
         ([ECHO, "--no-report", "-o", "x"], "exclude each other"),
     ],
@@ -63,6 +63,31 @@ def test_misuse(arguments: list[str | Path], reason: str, capfd: pytest.CaptureF
     assert reason in err
     assert err.startswith("tcpanalyze: ")
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["liv", "-i", "lo"], "there is neither a command nor a capture liv: did you mean tcpanalyze live?"),
+        (["chek"], "there is neither a command nor a capture chek: did you mean tcpanalyze check?"),
+        (["nothing-like-it"], "nothing-like-it does not exist: check its name and folder"),
+        (["live"], "Missing option '-i' / '--interface'; tcpanalyze live --help shows what there is"),
+        ([ECHO, "--bogus"], "No such option '--bogus'; tcpanalyze --help shows what there is"),
+    ],
+)
+def test_what_was_meant_is_named(
+    arguments: list[str | Path], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = inside(arguments, capfd)
+    assert (status, out, err) == (2, "", f"tcpanalyze: {said}\n")
+
+
+def test_a_capture_may_be_called_like_a_mistyped_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "liv").write_bytes(Path(ECHO).read_bytes())
+    monkeypatch.chdir(tmp_path)
+    assert inside(["liv", "--no-report"], capfd)[0] == 0
 
 
 def test_hostile_name_is_inert_on_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

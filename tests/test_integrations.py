@@ -127,7 +127,19 @@ def test_the_gitlab_template(project: Path) -> None:
     )
     (project / ".tcpanalyze" / "bin").mkdir(parents=True)
     (project / ".tcpanalyze" / "bin" / "tcpanalyze").symlink_to(BIN / "tcpanalyze")
-    check = job["script"][-1]
+    *_, install, check = job["script"]
+    unsaid = subprocess.run(
+        ["sh", "-c", install],
+        cwd=project,
+        env={**os.environ, **job["variables"]},
+        capture_output=True,
+        check=False,
+    )
+    assert unsaid.returncode != 0
+    assert b"TCPANALYZE: say what pip installs" in unsaid.stderr
+    # The comment above the template installs from a repository.
+    assert "git+https" in TEMPLATE.read_text("utf-8")
+    assert "slim" not in job["image"]
     for broken, status in ((False, 0), (True, 1)):
         if broken:
             break_it(project)

@@ -110,6 +110,19 @@ def test_what_is_kept_of_a_session(tmp_path: Path) -> None:
     assert analyze(path)[0].close.outcome == "three-segment"
 
 
+def test_a_failed_expectation_shows_the_line_of_the_test_and_none_of_the_package(
+    project: pytest.Pytester,
+) -> None:
+    capture = str(ROOT / "captures" / "echo.pcap")
+    project.makepyfile(
+        f"import analyzer\ndef test_it():\n    analyzer.expect(analyzer.analyze({capture!r}), 'close = reset')\n"
+    )
+    result = project.runpytest_subprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([">*analyzer.expect(*", "E*close is three-segment, expected reset*"])
+    result.stdout.no_fnmatch_line("*checking.py*")
+
+
 def test_it_is_found_by_its_entry_point_and_listed(project: pytest.Pytester) -> None:
     (entry,) = [one for one in entry_points(group="pytest11") if one.name == "tcpanalyze"]
     assert entry.value == "analyzer.pytest_plugin"

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 __all__ = [
     "BACKENDS",
+    "DOWN",
     "FORBIDDEN",
     "KERNEL_BUFFER_MEGABYTES",
     "NAMED",
@@ -110,8 +111,16 @@ FORBIDDEN: Final = re.compile(
 
 NO_DEVICE: Final = re.compile(r"no such device|there is no device named", re.IGNORECASE)
 
-NO_FILTER: Final = re.compile(r"can't parse filter expression(?:: *([^)\n]*))?")
-"""A capture filter that is none; libpcap's reason in a group."""
+NO_FILTER: Final = re.compile(
+    r"(?:valid capture filter \(|^tcpdump: (?=can't parse|unknown |illegal |invalid |mask |non-network |"
+    r"expected |port '|'|VLAN |MPLS ))"
+    r"(?:can't parse filter expression(?:: *)?)?([^\n]*?)\)?\.?$",
+    re.MULTILINE,
+)
+"""A capture filter that libpcap does not compile; its reason in a group. tcpdump says only the reason, as
+gencode.c of libpcap words it; what it says of an interface begins with the interface's name."""
+
+DOWN: Final = re.compile(r"\bis not up\b|network is down", re.IGNORECASE)
 
 
 def command_line(backend: Backend, program: str, interface: str, capture_filter: str) -> list[str]:

@@ -30,6 +30,7 @@ from typing import IO, BinaryIO, Final, cast
 
 from analyzer.capture.backends import (
     BACKENDS,
+    DOWN,
     FORBIDDEN,
     NAMED,
     NO_DEVICE,
@@ -100,11 +101,16 @@ def open_live(
     else:
         installed = [(row, program) for row in wanted if (program := find_program(row.name))]
     if not installed:
+        sentence = "capturing needs {names}, and none is installed: {command}"
+        if len(wanted) == 1:
+            sentence = "the back end {names} is not installed: {command}"
         raise UsageError(
             say(
-                "capturing needs {names}, and none is installed: on Debian or Ubuntu run "
-                "'sudo apt-get install tshark'",
+                sentence,
                 names=say(" or ").join(row.name for row in wanted),
+                command=say(
+                    "on Debian or Ubuntu run 'sudo apt-get install {package}'", package=_package(wanted)
+                ),
             )
         )
     forbidden: InputError | None = None
@@ -128,6 +134,11 @@ def open_live(
             raise
     assert forbidden is not None
     raise forbidden
+
+
+def _package(wanted: list[Backend]) -> str:
+    """The package of Debian that brings what is wanted; tshark's brings dumpcap."""
+    return "tcpdump" if [row.name for row in wanted] == ["tcpdump"] else "tshark"
 
 
 def _writer(path: str | os.PathLike[str], interface: str) -> FrameWriter:
@@ -203,10 +214,18 @@ def _failure(
     if found := NO_FILTER.search(words):
         return UsageError(
             say(
-                "the capture filter {filter} is none ({reason}): "
+                "libpcap does not understand the capture filter {filter} ({reason}): "
                 "write it as in 'tcp port 20000', see pcap-filter(7)",
                 filter=inert(repr(capture_filter)),
                 reason=inert(found[1] or say("syntax error")),
+            )
+        )
+    if DOWN.search(words):
+        return InputError(
+            say(
+                "the interface {name} is not up: switch it on ('sudo ip link set {name} up' on Linux), or "
+                "choose another; tcpanalyze interfaces shows them",
+                name=inert(interface),
             )
         )
     what = (
@@ -379,7 +398,10 @@ class LiveRecords(Records):
         self, live: Live, waiting: _Waiting, writer: FrameWriter | None, marker: Marker | None = None
     ) -> None:
         # The program sends a file header, at the latest with its first frame: what it is shows itself then.
-        super().__init__(Octets(cast(BinaryIO, waiting), live.interface, False), "pcapng")
+        super().__init__(
+            Octets(cast(BinaryIO, waiting), live.interface, False),
+            "pcap" if isinstance(writer, PcapWriter) else "pcapng",
+        )
         self._live = live
         self._waiting = waiting
         self._writer = writer

@@ -15,8 +15,10 @@ from analyzer.text import inert, say
 __all__ = [
     "Command",
     "Interrupted",
+    "Number",
     "OutputFault",
     "ReaderGone",
+    "WholeNumber",
     "complain",
     "decompress_limit",
     "output_told_apart",
@@ -86,6 +88,18 @@ class Command(click.Command):
         except KeyboardInterrupt as error:
             raise Interrupted from error
         return answer
+
+
+class WholeNumber(click.IntRange):
+    """click calls it an "integer range", which nobody calls a value that is wrong."""
+
+    name = "whole number"
+
+
+class Number(click.FloatRange):
+    """The same of a "float range"."""
+
+    name = "number"
 
 
 class _Size(click.ParamType[int]):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from analyzer.commands.base import Command, complain, decompress_limit, warn
+from analyzer.commands.base import Command, Number, WholeNumber, complain, decompress_limit, warn
 from analyzer.errors import AnalyzerError, OutputError, UsageError
 from analyzer.text import inert, say
 
@@ -47,7 +47,7 @@ FORMATS: Final = ("text", "json", "junit", "github", "sarif", "tap")
 @click.option(
     "--connection",
     "numbers",
-    type=click.IntRange(min=0),
+    type=WholeNumber(min=0),
     multiple=True,
     metavar="N",
     help="Of connection N; can be repeated.",
@@ -87,7 +87,7 @@ FORMATS: Final = ("text", "json", "junit", "github", "sarif", "tap")
 @click.option("-f", "--filter", "capture_filter", default="", help="With --live: as in 'tcp port 20000'.")
 @click.option("-w", "--write", metavar="FILE", help="With --live: keep the frames in FILE.")
 @click.option(
-    "--settle", type=click.FloatRange(min=0), default=1.0, show_default=True, metavar="SECONDS",
+    "--settle", type=Number(min=0), default=1.0, show_default=True, metavar="SECONDS",
     help="With --live: how long to wait, at most, until all connections are closed.",
 )  # fmt: skip
 @decompress_limit
@@ -278,11 +278,16 @@ def _run(arguments: Sequence[str]) -> int:
 
 def _tell(report: Report, form: str, output: str | None, junit: str | None) -> None:
     from analyzer.check import formats
+    from analyzer.report.terminal import own, style_of
 
     for name, path in ((form, output), ("junit", junit)):
         if path is not None:
             _write(path, formats.FORMATS[name].make(report))
-    made = formats.FORMATS["text" if output is not None else form].make(report)
+    shown = "text" if output is not None else form
+    made = formats.FORMATS[shown].make(report)
+    if shown == "text":
+        style = style_of(sys.stdout, os.environ)
+        made = "\n".join(own(line, style) for line in made.split("\n"))
     # A locale that lacks a character must not lose the report.
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(made.encode(encoding, "backslashreplace").decode(encoding))

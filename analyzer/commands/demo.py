@@ -6,21 +6,21 @@ Without the permission to capture, and without root, a recording is played inste
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
-import textwrap
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from analyzer.commands.base import Command, warn
+from analyzer.commands.base import Command, Number, WholeNumber, warn
 from analyzer.commands.output import write_text
 from analyzer.errors import AnalyzerError, UsageError
+from analyzer.report.terminal import Style, finish, flow, style_of
 from analyzer.text import inert, say
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ __all__ = ["command"]
 
 ENDED_BY_SIGNAL: Final = 128
 LEAST_COLUMN: Final = 30
-READABLE_WIDTH: Final = 100
+PROSE_WIDTH: Final = 90
+"""Columns of a paragraph; the eye finds the next line no more when they are longer."""
+TOLD_INDENT: Final = 5
 SECOND_NS: Final = 1_000_000_000
 
 
@@ -52,12 +54,15 @@ SECOND_NS: Final = 1_000_000_000
 @click.option("--replay", is_flag=True, help="Play the recording at the pace at which it was made.")
 @click.option(
     "--speed",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(min=0, min_open=True),
     metavar="FACTOR",
     help="With --replay: so many times as fast.",
 )
 @click.option(
-    "--port", type=click.IntRange(1, 65535), help="The server's port instead of the scenario's own."
+    "--port",
+    type=WholeNumber(1, 65535),
+    metavar="PORT",
+    help="The server's port instead of the scenario's own.",
 )
 @click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
 def command(
@@ -83,7 +88,7 @@ def command(
         raise UsageError(say("name the scenario that you mean: tcpanalyze demo --list shows them"))
     scenario = None if name is None else find_scenario(name)
     if list_all or (scenario is None and folder is None):
-        _list()
+        _list(ascii_only)
         return
     with _ending_in_order():
         if folder is not None:
@@ -123,7 +128,7 @@ def _ending_in_order() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _list() -> None:
+def _list(ascii_only: bool) -> None:
     from analyzer.lab.needs import NEEDS
     from analyzer.lab.scenarios import SCENARIOS
 
@@ -137,25 +142,55 @@ def _list() -> None:
         for scenario in SCENARIOS.values()
     ]
     name_width, need_width = (max(len(row[column]) for row in (head, *rows)) for column in (0, 1))
-    width = min(shutil.get_terminal_size().columns, READABLE_WIDTH)
+    style = _prose_style(ascii_only)
+    beside = style.width - name_width - need_width - 4
     for name, need, shows in (head, *rows):
-        before = f"{name:<{name_width}}  {need:<{need_width}}  "
-        lines = textwrap.wrap(shows, max(width - len(before), LEAST_COLUMN))
-        click.echo(before + f"\n{' ' * len(before)}".join(lines))
+        if beside >= LEAST_COLUMN:
+            before = f"{name:<{name_width}}  {need:<{need_width}}  "
+        elif (name, need, shows) == head:
+            continue
+        else:
+            _write([name if need == "-" else say("{name}, needs {need}", name=name, need=need)], style)
+            before = "    "
+        for line in flow([shows], style.width - len(before), style):
+            _write([before, line], style)
+            before = " " * len(before)
     click.echo()
-    click.echo(say("All need the permission to capture; with --replay none needs anything."))
+    _write_prose(say("All need the permission to capture; with --replay none needs anything."), style)
 
 
-def _introduce(scenario: Scenario) -> None:
+def _prose_style(ascii_only: bool) -> Style:
+    style = style_of(sys.stdout, os.environ, ascii_only=ascii_only)
+    return replace(style, width=min(style.width, PROSE_WIDTH))
+
+
+def _write(pieces: Iterable[str], style: Style) -> None:
+    click.echo(finish([(piece, "") for piece in pieces], style))
+
+
+def _write_prose(paragraph: str, style: Style) -> None:
+    for line in flow([paragraph], style.width, style):
+        _write([line], style)
+
+
+def _introduce(scenario: Scenario, ascii_only: bool) -> None:
+    style = _prose_style(ascii_only)
     for paragraph in (say(scenario.shows), say(scenario.look)):
-        click.echo(click.wrap_text(paragraph, 90))
+        _write_prose(paragraph, style)
         click.echo()
 
 
-def _tell(sentence: str) -> None:
-    # In one piece: the ladder is written by another thread.
-    sys.stdout.write(f"     {inert(sentence)}\n")
-    sys.stdout.flush()
+def _teller(ascii_only: bool) -> Callable[[str], None]:
+    """What prints the sentences of a scenario between the segments."""
+    style = _prose_style(ascii_only)
+
+    def tell(sentence: str) -> None:
+        lines = flow([inert(sentence)], max(style.width - TOLD_INDENT, 1), style)
+        # In one piece: the ladder is written by another thread.
+        sys.stdout.write("".join(f"{' ' * TOLD_INDENT}{line}\n" for line in lines))
+        sys.stdout.flush()
+
+    return tell
 
 
 def _record(scenarios: list[Scenario], folder: str, port: int | None) -> None:
@@ -172,9 +207,9 @@ def _perform(scenario: Scenario, port: int | None, ascii_only: bool) -> None:
     from analyzer.lab.record import performing
     from analyzer.pipeline import follow
 
-    _introduce(scenario)
+    _introduce(scenario, ascii_only)
     way_out = say("play the recording with --replay")
-    with performing(scenario, port, _tell, way_out=way_out) as live:
+    with performing(scenario, port, _teller(ascii_only), way_out=way_out) as live:
         following = follow(
             live.records, say("{name}, live on {interface}", name=scenario.name, interface=live.interface)
         )
@@ -194,7 +229,7 @@ def _replay(scenario: Scenario, speed: float, ascii_only: bool) -> None:
     from analyzer.pipeline import follow
 
     path = find_recording(scenario)
-    _introduce(scenario)
+    _introduce(scenario, ascii_only)
     with open_capture(str(path)) as records:
         following = follow(records, str(path))
         _show(following, ascii_only, speed)
@@ -204,7 +239,6 @@ def _replay(scenario: Scenario, speed: float, ascii_only: bool) -> None:
 def _show(following: Following, ascii_only: bool, speed: float = 0.0) -> None:
     """Print each segment when it is seen; with a speed, when its time has come."""
     from analyzer.report.live import GrowingLadder
-    from analyzer.report.terminal import style_of
 
     ladder = GrowingLadder(style_of(sys.stdout, os.environ, ascii_only=ascii_only))
     began, first_time_ns = time.monotonic(), 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from analyzer.commands.base import Command, warn
+from analyzer.commands.base import Command, WholeNumber, warn
 from analyzer.text import inert, say
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _kinds(context: click.Context, param: click.Parameter, values: tuple[str, ..
 @click.option(
     "--connection",
     "numbers",
-    type=click.IntRange(min=0),
+    type=WholeNumber(min=0),
     multiple=True,
     metavar="N",
     help="Only connection N of A and its counterpart; can be repeated.",

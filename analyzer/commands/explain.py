@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from analyzer.commands.base import Command, decompress_limit, warn
+from analyzer.commands.base import Command, WholeNumber, decompress_limit, warn
 from analyzer.errors import DissectionError
 
 __all__ = ["command"]
@@ -17,7 +17,7 @@ __all__ = ["command"]
     cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.argument("capture", type=click.Path())
-@click.argument("frame", type=click.IntRange(min=1))
+@click.argument("frame", type=WholeNumber(min=1))
 @click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
 @click.option("--wireshark", is_flag=True, help="Give the notes of Wireshark 4.0.17, also where it errs.")
 @click.option("--no-dissection", is_flag=True, help="Leave out what Wireshark (tshark) makes of the frame.")
@@ -37,7 +37,7 @@ def command(
     """
     from analyzer.explaining import dissect, explain
     from analyzer.report.explanation import dissection_lines, explanation_lines
-    from analyzer.report.terminal import finish, style_of
+    from analyzer.report.terminal import READABLE_WIDTH, finish, flow, style_of
 
     explanation = explain(capture, frame, wireshark=wireshark, decompress_limit=decompress_limit)
     for warning in explanation.capture.warnings:
@@ -52,7 +52,9 @@ def command(
     try:
         dissection = dissect(explanation, capture)
     except DissectionError as error:
-        sys.stdout.write("\n" + finish([(str(error), "faint")], style) + "\n")
+        sys.stdout.write("\n")
+        for line in flow([str(error)], min(style.width, READABLE_WIDTH), style):
+            sys.stdout.write(finish([(line, "faint")], style) + "\n")
         return
     for line in dissection_lines(dissection.layers, dissection.application, style):
         sys.stdout.write(line + "\n")

@@ -8,6 +8,7 @@ import sys
 import click
 
 from analyzer.commands.base import Command
+from analyzer.report.terminal import Style, columns, finish, flow, own, style_of
 from analyzer.text import say
 
 __all__ = ["command"]
@@ -23,7 +24,6 @@ def command(ascii_only: bool) -> None:
     Each is tried by opening it for a moment.
     """
     from analyzer.capture.interfaces import NO_PERMISSION, interfaces
-    from analyzer.report.terminal import columns, finish, own, style_of
 
     style = style_of(sys.stdout, os.environ, ascii_only=ascii_only)
     found = interfaces()
@@ -32,20 +32,31 @@ def command(ascii_only: bool) -> None:
     for one in found:
         answer, role = answers[one.allowed]
         name = own(one.name, style)
-        spans = [(name + " " * (width - columns(name) + 2), "title"), (f"{say(answer):<5}", role)]
-        spans.append((", ".join(one.addresses) or say("no address"), "" if one.addresses else "faint"))
+        head = [(name + " " * (width - columns(name) + 2), "title"), (f"{say(answer):<5}", role)]
+        facts = [address + "," for address in one.addresses[:-1]] + list(one.addresses[-1:])
+        facts = facts or [say("no address")]
         if one.reason:
-            spans.append((f"  ({say(one.reason)})", "faint"))
-        click.echo(finish(spans, style))
+            facts.append(f" ({say(one.reason)})")
+        room = max(style.width - width - 7, 20)
+        for line in map(str.strip, flow(facts, room, style, separator=" ")):
+            click.echo(finish([*head, (line, "" if one.addresses else "faint")], style))
+            head = [(" " * (width + 7), "")]
     if any(one.allowed is None for one in found):
-        click.echo(
-            say("no capture program is installed: on Debian or Ubuntu run 'sudo apt-get install tshark'")
+        _say(
+            say("no capture program is installed: on Debian or Ubuntu run 'sudo apt-get install tshark'"),
+            style,
         )
     elif any(one.reason == NO_PERMISSION for one in found):
-        click.echo(
+        _say(
             say(
                 "where there is no permission: use sudo, or join the group wireshark after "
                 "'sudo dpkg-reconfigure wireshark-common', or run "
                 "'sudo setcap cap_net_raw,cap_net_admin=ep' on dumpcap"
-            )
+            ),
+            style,
         )
+
+
+def _say(sentence: str, style: Style) -> None:
+    for line in flow([sentence], style.width, style):
+        click.echo(finish([(line, "")], style))

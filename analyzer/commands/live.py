@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from analyzer.capture.backends import NAMED
-from analyzer.commands.base import Command, ReaderGone, complain, warn
+from analyzer.commands.base import Command, Number, ReaderGone, WholeNumber, complain, warn
 from analyzer.commands.output import PICTURES, draw, name_of, say_what_is_left, write_text
 from analyzer.errors import UsageError
 from analyzer.text import inert, say
@@ -60,11 +60,11 @@ LOOK_EVERY: Final = 200  # milliseconds
 @click.option("--no-report", is_flag=True, help="Draw no pictures.")
 @click.option(
     "--duration",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(min=0, min_open=True),
     metavar="SECONDS",
     help="End after so many seconds.",
 )
-@click.option("--count", type=click.IntRange(min=1), help="End after so many TCP segments.")
+@click.option("--count", type=WholeNumber(min=1), metavar="COUNT", help="End after so many TCP segments.")
 @click.option(
     "--until",
     type=click.Choice(["closed"]),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from analyzer.commands import COMMANDS
-from analyzer.commands.base import Command, decompress_limit, warn
+from analyzer.commands.base import Command, WholeNumber, decompress_limit, warn
 from analyzer.commands.output import PICTURES, draw, name_of, say_what_is_left, write_text
 from analyzer.commands.progress import reading
 from analyzer.commands.version import show_version
@@ -49,7 +49,7 @@ class _Show(Command):
 @click.option(
     "--connection",
     "numbers",
-    type=click.IntRange(min=0),
+    type=WholeNumber(min=0),
     multiple=True,
     metavar="N",
     help="Only connection N, as Wireshark's tcp.stream numbers it; can be repeated.",
@@ -67,7 +67,7 @@ class _Show(Command):
 )
 @click.option(
     "--images",
-    type=click.IntRange(min=0),
+    type=WholeNumber(min=0),
     metavar="COUNT",
     help=f"How many connections are drawn at most; default: {PICTURES}, and none beside a table.",
 )
@@ -79,7 +79,7 @@ class _Show(Command):
 )
 @click.option(
     "--hold",
-    type=click.IntRange(min=2),
+    type=WholeNumber(min=2),
     metavar="COUNT",
     help="How many connections are held in memory at most; of more, half are folded to counts; default: a "
     "million, or 10,000 for each MiB of a compressed file.",

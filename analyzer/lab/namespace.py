@@ -114,8 +114,8 @@ def _new_namespace() -> int:
     if isinstance(made, OSError):
         raise UsageError(
             say(
-                "This needs a network of its own, which only root on Linux can make ({reason}): "
-                "run it as root, or play its recording with --replay.",
+                "this needs a network of its own, which only root on Linux can make ({reason}): "
+                "run it as root, or play its recording with --replay",
                 reason=inert(made.strerror or str(made)),
             )
         ) from made

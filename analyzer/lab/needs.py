@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from analyzer.errors import UsageError
 from analyzer.lab.namespace import own_network
-from analyzer.text import say
+from analyzer.text import inert, say
 
 __all__ = ["NEEDS", "Need", "demand"]
 
@@ -35,14 +35,14 @@ NEEDS: Final[Mapping[str, Need]] = MappingProxyType(
     {
         "own network": Need(
             "root",
-            "This scenario plays in a network of its own, which only root on Linux can make: "
-            "run it as root, or play its recording with --replay.",
+            "this scenario plays in a network of its own, which only root on Linux can make: "
+            "run it as root, or play its recording with --replay",
             _may_make_networks,
         ),
         "scapy": Need(
             "scapy",
-            "This scenario builds its segments with Scapy, which is not installed: "
-            "run 'pip install tcpanalyze[lab]', or play its recording with --replay.",
+            "this scenario builds its segments with Scapy, which is not installed: "
+            "run '{python} -m pip install scapy', or play its recording with --replay",
             lambda: "scapy" in sys.modules or find_spec("scapy") is not None,
         ),
     }
@@ -54,4 +54,4 @@ def demand(name: str) -> None:
     """Raise UsageError, with its sentence, when a need is not met."""
     need = NEEDS[name]
     if not need.there():
-        raise UsageError(say(need.absent))
+        raise UsageError(say(need.absent, python=inert(sys.executable)))

@@ -88,7 +88,7 @@ def keep_promise(promise: Promise, trace: Trace) -> None:
     """Raise PromiseError, with every difference, when a capture does not show what was promised."""
     if broken := broken_promises(promise, trace):
         raise PromiseError(
-            say("The capture does not show what the scenario promises: {faults}.", faults="; ".join(broken))
+            say("the capture does not show what the scenario promises: {faults}", faults="; ".join(broken))
         )
 
 

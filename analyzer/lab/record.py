@@ -56,7 +56,7 @@ def record(
     AnalyzerError when the scenario itself fails; PromiseError when the capture shows something else.
     """
     if port is not None and not 1 <= port <= 65535:
-        raise UsageError(say("{port} is not a port: a port is a number from 1 to 65535.", port=port))
+        raise UsageError(say("{port} is not a port: a port is a number from 1 to 65535", port=port))
     path = Path(directory) / scenario.file_name
     document_path = path.with_suffix(".json")
     with temporary_folder(*(str(_unfinished(kept)) for kept in (path, document_path))) as folder:
@@ -69,7 +69,7 @@ def record(
             faults.append(say("it lost up to {count} frames", count=live.losses))
         if faults:
             raise InputError(
-                say("The capture on {interface} failed: {what}.", interface=live.interface, what=faults[0])
+                say("the capture on {interface} failed: {what}", interface=live.interface, what=faults[0])
             )
         keep_promise(scenario.promise, analyze(trial))
         _write_whole(path, trial.read_bytes())
@@ -91,8 +91,8 @@ def find_recording(scenario: Scenario) -> Path:
             return path
     raise InputError(
         say(
-            "There is no recording of {name} in {checkout} or {installed}: "
-            "'tcpanalyze demo {name} --record DIR' makes one.",
+            "there is no recording of {name} in {checkout} or {installed}: "
+            "'tcpanalyze demo {name} --record DIR' makes one",
             name=scenario.name,
             checkout=inert(str(checkout)),
             installed=inert(str(installed)),
@@ -160,7 +160,7 @@ def _wait_until_complete(scenario: Scenario, live: Live) -> None:
         if now > deadline:
             raise InputError(
                 say(
-                    "The capture on {interface} failed: {program} did not deliver all that was sent.",
+                    "the capture on {interface} failed: {program} did not deliver all that was sent",
                     interface=live.interface,
                     program=live.backend,
                 )
@@ -189,7 +189,7 @@ def _write_whole(path: Path, octets: bytes) -> None:
     except OSError as error:
         raise OutputError(
             say(
-                "The recording {path} cannot be written: {reason}.",
+                "the recording {path} cannot be written: {reason}",
                 path=inert(str(path)),
                 reason=inert(error.strerror or str(error)),
             )

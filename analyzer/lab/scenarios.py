@@ -44,7 +44,7 @@ def find_scenario(name: str) -> Scenario:
     except KeyError:
         raise UsageError(
             say(
-                "There is no scenario {name}; there are: {names}.",
+                "there is no scenario {name}; there are: {names}",
                 name=inert(name),
                 names=", ".join(SCENARIOS),
             )

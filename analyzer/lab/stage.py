@@ -146,7 +146,7 @@ def this_machine_ipv6() -> Iterator[Stage]:
         with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
             probe.bind((HERE_IPV6.address, 0))
     except OSError as error:
-        raise UsageError(say("This machine has no IPv6: there is no address ::1 to listen on.")) from error
+        raise UsageError(say("this machine has no IPv6: there is no address ::1 to listen on")) from error
     yield Stage(0, HERE_IPV6, HERE_IPV6)
 
 
@@ -232,12 +232,12 @@ class Scenario:
         except OSError as error:
             reason = inert(error.strerror or str(error) or type(error).__name__)
             raise AnalyzerError(
-                say("The scenario {name} did not run to its end: {reason}.", name=self.name, reason=reason)
+                say("the scenario {name} did not run to its end: {reason}", name=self.name, reason=reason)
             ) from error
         if replace(found, port=0) != replace(self.expected, port=0):
             raise AnalyzerError(
                 say(
-                    "The programs of the scenario {name} did not see what they should: {found}.",
+                    "the programs of the scenario {name} did not see what they should: {found}",
                     name=self.name,
                     found=inert(repr(found)),
                 )
@@ -254,17 +254,15 @@ def taking(port: int) -> Iterator[None]:
     try:
         yield
     except OverflowError:
-        raise UsageError(
-            say("{port} is not a port: a port is a number from 1 to 65535.", port=port)
-        ) from None
+        raise UsageError(say("{port} is not a port: a port is a number from 1 to 65535", port=port)) from None
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             message = say(
-                "Port {port} is in use: end the program that holds it, or choose another port.",
+                "port {port} is in use: end the program that holds it, or choose another with --port",
                 port=port,
             )
         elif error.errno == errno.EACCES:
-            message = say("Port {port} is reserved for root: choose a port from 1024 to 65535.", port=port)
+            message = say("port {port} is reserved for root: choose a port from 1024 to 65535", port=port)
         else:
             raise
         raise UsageError(message) from error

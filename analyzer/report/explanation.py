@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Final
 
-from analyzer.report.terminal import READABLE_WIDTH, Span, Style, columns, cut, finish, flow, foreign, own
+from analyzer.report.terminal import READABLE_WIDTH, Span, Style, columns, finish, flow, foreign, own, tail
 from analyzer.report.wording import counted, duration, grouped
 from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import NOTES
 from analyzer.text import say
 from analyzer.trace.explanation import Explanation
 from analyzer.trace.model import Segment, Side
-from analyzer.trace.neighbours import octets_of_sequence
+from analyzer.trace.neighbours import asks, octets_of_sequence
 from analyzer.trace.sentences import error_sentence, label_reason
 from analyzer.wire.fields import FLAGS, TCP_FIELDS, Field
 from analyzer.wire.icmp import ERROR_KINDS
@@ -88,7 +88,8 @@ def dissection_lines(
     for name, fields in layers:
         yield finish([("  ", ""), (foreign(name.lower(), style), "state")], style)
         for field in fields[:DISSECTED_LINES]:
-            yield finish([("    ", ""), (foreign(field, style), "")], style)
+            for number, line in enumerate(flow([foreign(field, style)], max(style.width - 6, 8), style)):
+                yield finish([("    " if number == 0 else "      ", ""), (line, "")], style)
         hidden = len(fields) - DISSECTED_LINES
         if hidden > 0:
             yield finish([("    ", ""), (_more(hidden), "faint")], style)
@@ -103,7 +104,11 @@ def _title(explanation: Explanation, style: Style) -> Iterator[str]:
     since = segment.time_ns - connection.first_time_ns
     what = say("frame {frame}", frame=segment.frame)
     labels = " + ".join(LABELS_BY_NAME[name].shown for name in segment.labels)
-    path = cut(foreign(explanation.capture.path, style), max(style.width - columns(what) - 6, 8), style)
+    path = tail(
+        foreign(explanation.capture.path, style),
+        max(style.width - columns(what) - columns(labels) - 6, 8),
+        style,
+    )
     yield finish([(path, "title"), ("   ", ""), (what, "title"), ("   ", ""), (labels, "")], style)
     rows = [
         (
@@ -206,7 +211,7 @@ def _around(explanation: Explanation, style: Style) -> Iterator[str]:
     answer = around.answer
     if answer is not None:
         rows.append((say("answered by"), [_mention(answer, answer.time_ns - segment.time_ns, "after")]))
-    elif octets_of_sequence(segment):
+    elif octets_of_sequence(segment) or asks(segment):
         rows.append((say("answered by"), [say("no segment in this capture")]))
     else:
         rows.append(

@@ -8,6 +8,7 @@ always that of what is seen and never counts a colour code.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -94,6 +95,9 @@ ASCII_FORMS: Final[Mapping[str, str]] = {
     "«": '"',
     "»": '"',
 }
+
+# Not between a number and its unit of time, and not inside "[RFC 9293 3.10.7.4]".
+_BREAK: Final = re.compile(r" (?!(?<=[0-9] )(?:[nmµu]?s|min|h)\b)(?![0-9]+ [0-9.]+\])(?![0-9.]+\])")
 
 _ESCAPE_LENGTHS: Final = {"x": 4, "u": 6, "U": 10}
 _VARIATION_16: Final = "\ufe0f"
@@ -230,7 +234,7 @@ def flow(
             lines.append(item + rest)
             limit = room
             continue
-        for word in (item + rest).split(" "):
+        for word in _BREAK.split(item + rest):
             joined = f"{lines[-1]} {word}" if lines[-1] else word
             while columns(joined) > limit:
                 if lines[-1]:
@@ -254,8 +258,10 @@ def finish(spans: Iterable[Span], style: Style) -> str:
         text = own(text, style)
         width = columns(text)
         if width > room:
-            text = cut(text, room, style)
-            width = columns(text)
+            # Spaces that only fill a column are no text that would have to be marked as cut.
+            shown = cut(text.rstrip(" "), room, style)
+            text = shown + " " * (room - columns(shown))
+            width = room
         room -= width
         pieces.append((text, role))
     while pieces and not pieces[-1][0].strip(" "):

@@ -6,12 +6,15 @@ Here the whole connection is known, so this is hindsight, which no label uses.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from analyzer.tcp.sequence import difference
 from analyzer.trace.model import Segment
 
-__all__ = ["Neighbours", "neighbours", "octets_of_sequence"]
+__all__ = ["Neighbours", "asks", "neighbours", "octets_of_sequence"]
+
+# Note of a question -> note of its answer. Neither needs a sequence number: RFC 9293 3.8.4, 3.8.6.1.
+ANSWERS: Final = {"keep_alive": "keep_alive_ack", "zero_window_probe": "zero_window_probe_ack"}
 
 
 class Neighbours(NamedTuple):
@@ -19,8 +22,9 @@ class Neighbours(NamedTuple):
     place: the segment's place in its connection, from 0.
     previous_own: the last segment before it that its sender sent. previous_other: that of the other side.
     acknowledged: segments of the other side that its acknowledgement number covers and none before it did.
-    answer: the first later segment of the other side that acknowledges all of it; None where none does, and
-        for a segment that takes no sequence number.
+    answer: the first later segment of the other side that acknowledges all of it, of a keep-alive or a window
+        probe the one that answers it; None where none does, and for a segment that is no such question and
+        takes no sequence number.
     """
 
     place: int
@@ -52,6 +56,11 @@ def octets_of_sequence(segment: Segment) -> int:
     return segment.length + ("SYN" in flags) + ("FIN" in flags)
 
 
+def asks(segment: Segment) -> bool:
+    """Whether the segment wants an answer though it may take no sequence number."""
+    return any(note in ANSWERS for note in segment.notes)
+
+
 def _end(segment: Segment) -> int:
     return (segment.seq + octets_of_sequence(segment)) & 0xFFFFFFFF
 
@@ -77,6 +86,13 @@ def _acknowledged(segments: Sequence[Segment], place: int) -> tuple[Segment, ...
 
 def _answer(segments: Sequence[Segment], place: int) -> Segment | None:
     segment = segments[place]
+    answers = {ANSWERS[note] for note in segment.notes if note in ANSWERS}
+    if answers:
+        for later in segments[place + 1 :]:
+            if later.sender == segment.sender:
+                break
+            if answers.intersection(later.notes):
+                return later
     if not octets_of_sequence(segment):
         return None
     end = _end(segment)

@@ -20,6 +20,7 @@ signal.signal(signal.SIGINT, signal.SIG_IGN if mode == "deaf" else stop)
 if mode == "deaf": signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if mode == "forbidden":
     sys.exit(say("tcpdump: lo: You don't have permission to perform this capture on that device") or 1)
+if mode == "down": sys.exit(say("tcpdump: lo: That device is not up") or 1)
 if mode == "filter": sys.exit(say("tcpdump: can't parse filter expression: syntax error") or 1)
 if mode == "odd": sys.exit(say("tcpdump: the moon\\x1b[2J is full") or 1)
 if mode == "crash": os.kill(os.getpid(), signal.SIGKILL)

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.capture.backends import BACKENDS, FORBIDDEN, NAMED, NO_DEVICE, NO_FILTER, PYSHARK, command_line
+from analyzer.capture.backends import (
+    BACKENDS,
+    DOWN,
+    FORBIDDEN,
+    NAMED,
+    NO_DEVICE,
+    NO_FILTER,
+    PYSHARK,
+    command_line,
+)
 
 CLOSING = {
     "tcpdump": "7 packets captured\n10 packets received by filter\n3 packets dropped by kernel\n"
@@ -64,8 +73,26 @@ def test_what_refusals_look_like() -> None:
     assert FORBIDDEN.search("tcpdump: lo: You don't have permission to perform this capture on that device")
     assert FORBIDDEN.search('dumpcap: You do not have permission to capture on device "lo".')
     assert NO_DEVICE.search('dumpcap: There is no device named "nosuch".')
-    found = NO_FILTER.search(
-        "That string isn't a valid capture filter (can't parse filter expression: syntax error)."
+    for words in ("tcpdump: ifb0: That device is not up", 'dumpcap: Device "ifb0" is not up.'):
+        assert DOWN.search(words)
+        assert not NO_FILTER.search(words)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("can't parse filter expression: syntax error", "syntax error"),
+        ("can't parse filter expression", ""),
+        ("illegal port number 99999 > 65535", "illegal port number 99999 > 65535"),
+        ("unknown host 'nosuch'", "unknown host 'nosuch'"),
+        ("unknown port 'nosuch'", "unknown port 'nosuch'"),
+        ("VLAN tag 5000 greater than maximum 4095", "VLAN tag 5000 greater than maximum 4095"),
+    ],
+)
+def test_what_is_no_filter_looks_like(words: str, reason: str) -> None:
+    said = (
+        f"tcpdump: {words}\n",
+        f"Capturing on 'lo'\ndumpcap: Invalid capture filter \"x\" for interface 'lo'.\n\n"
+        f"That string isn't a valid capture filter ({words}).\nSee the User's Guide.\n",
     )
-    assert found
-    assert found[1].startswith("syntax error")
+    assert [found and found[1] for found in map(NO_FILTER.search, said)] == [reason, reason]

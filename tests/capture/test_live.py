@@ -41,7 +41,12 @@ def open_files() -> int:
             InputError,
             r"you may not capture on lo: run this with sudo, or .* or run 'sudo setcap",
         ),
-        ("filter", UsageError, r"the capture filter 'tcp' is none \(syntax error\)"),
+        ("filter", UsageError, r"does not understand the capture filter 'tcp' \(syntax error\)"),
+        (
+            "down",
+            InputError,
+            r"^the interface lo is not up: switch it on \(.*tcpanalyze interfaces shows them$",
+        ),
         ("crash", InputError, r"failed: tcpdump ended before it was ready; try another"),
         ("odd", InputError, r"it said: the moon\\x1b\[2J is full; try"),
         ("never", InputError, r"was not ready in time"),
@@ -59,6 +64,22 @@ def test_what_hinders_the_start_is_a_sentence(
     assert (open_files(), threading.active_count()) == before
     assert stand_ins.running() == []
     assert not kept.exists()
+
+
+@pytest.mark.parametrize("backend", NAMED)
+@pytest.mark.parametrize("wrong", ["tcp prot 1", "tcp port 99999", "port nosuchport"])
+def test_each_program_says_what_is_no_filter(backend: str, wrong: str) -> None:
+    need("tshark" if backend == "pyshark" else backend)
+    with pytest.raises(UsageError, match=rf"^libpcap does not understand the capture filter '{wrong}' \("):
+        open_live("lo", wrong, backend)
+
+
+def test_what_is_not_installed_is_named_with_its_package(tmp_path: Path) -> None:
+    nothing = StandIns(tmp_path).find
+    with pytest.raises(UsageError, match=r"^the back end tcpdump is not installed: .* install tcpdump'$"):
+        open_live("lo", backend="tcpdump", find_program=nothing)
+    with pytest.raises(UsageError, match=r"^the back end dumpcap is not installed: .* install tshark'$"):
+        open_live("lo", backend="dumpcap", find_program=nothing)
 
 
 def test_where_one_may_not_capture_another_may(tmp_path: Path) -> None:
@@ -246,6 +267,7 @@ def test_the_name_of_what_is_kept_chooses_its_format(tmp_path: Path, name: str, 
         live.stop()
         assert not live.records.advance()
         assert (over_before, live.over) == (False, True)
+        assert live.records.format == kind
     with open_capture(tmp_path / name) as records:
         assert records.advance()
         assert records.format == kind

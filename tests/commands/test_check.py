@@ -223,8 +223,17 @@ def test_junit_beside_another(checks: Runner, folder: Path) -> None:
     assert etree.parse(folder / "junit.xml").getroot().get("failures") == "1"
 
 
-def test_a_locale_without_the_characters(folder: Path) -> None:
-    done = run("check", "echo.pcap", "-e", "close=reset", cwd=folder, PYTHONIOENCODING="ascii")
+@pytest.mark.parametrize("environment", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}], ids=str)
+def test_a_locale_without_the_characters(folder: Path, environment: dict[str, str]) -> None:
+    done = run("check", "echo.pcap", "-e", "close=reset", cwd=folder, stdin=b"", **environment)
+    assert done.returncode == 1
+    assert done.stdout.isascii()
+    assert b"127.0.0.1:48520 -> 127.0.0.1:20000: opened" in done.stdout
+
+
+def test_a_machine_s_format_without_the_characters(folder: Path) -> None:
+    arguments = ("check", "echo.pcap", "-e", "close=reset", "--format", "junit")
+    done = run(*arguments, cwd=folder, PYTHONIOENCODING="ascii")
     assert done.returncode == 1
     assert b"\\u2192" in done.stdout
 

@@ -12,6 +12,7 @@ from typing import NoReturn
 import pytest
 
 from analyzer.cli import run
+from analyzer.commands.demo import _teller
 from analyzer.errors import UsageError
 from analyzer.lab import record as recorder
 from analyzer.lab import scenarios
@@ -36,10 +37,33 @@ def test_the_list_names_every_scenario_and_what_it_needs(
     assert lines[-1] == "All need the permission to capture; with --replay none needs anything."
 
 
+@pytest.mark.parametrize("arguments", [["--list"], ["echo", "--replay", "--speed", "1000"]])
+@pytest.mark.parametrize("width", [40, 60])
+def test_a_narrow_terminal_shows_all_of_it(
+    arguments: list[str], width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert run(["demo", *arguments, "--ascii"]) == 0
+    out = capsys.readouterr().out
+    assert out.isascii()
+    assert max(map(len, out.splitlines())) <= width
+    assert SCENARIOS["echo"].shows in " ".join(out.split())
+
+
+def test_what_a_scenario_tells_fits_the_terminal_and_its_characters(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    _teller(True)("→ flags=PA seq=1001 ack=729230384 payload='made by hand'")
+    assert capsys.readouterr().out == (
+        "     -> flags=PA seq=1001\n     ack=729230384\n     payload='made by hand'\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["nobody"], "There is no scenario nobody"),
+        (["nobody"], "there is no scenario nobody"),
         (["--port", "1"], "name the scenario that you mean"),
         (["--replay"], "name the scenario that you mean"),
         (["echo", "--replay", "--port", "1"], "--replay plays what was recorded"),

@@ -37,6 +37,7 @@ def test_without_tshark_one_line_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "160")
     status, out, err = run(capfd, ECHO, "4")
     assert (status, err) == (0, "")
     assert out.splitlines()[-2] == ""
@@ -44,11 +45,39 @@ def test_without_tshark_one_line_says_so(
 
 
 @pytest.mark.parametrize(
+    ("capture", "frame", "said"),
+    [
+        ("keep-alive.pcap", "8", "answered by    frame 9, 10 µs later: KEEP-ALIVE"),
+        ("zero-window.pcap", "8", "answered by    frame 9, 10 µs later: PROBE"),
+        ("zero-window.pcap", "10", "answered by    no segment in this capture"),
+        ("zero-window.pcap", "9", "answered by    nothing: it takes no sequence number"),
+    ],
+)
+def test_what_answers_a_question_that_takes_no_sequence_number(
+    capture: str, frame: str, said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert said in run(capfd, str(Path(ECHO).parent / capture), frame, "--no-dissection")[1]
+
+
+def test_a_narrow_terminal_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "44")
+    _, out, _ = run(capfd, ECHO, "4")
+    assert max(map(len, out.splitlines())) <= 44
+    title, rest = out.split("\n", 1)
+    assert title.endswith("/echo.pcap   frame 4   DATA")
+    assert "…" not in rest
+    assert "apt install tshark; macOS: brew install wireshark)" in " ".join(out.split())
+
+
+@pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         ([ECHO, "11"], "there is no frame 11: the last one is frame 10"),
         ([ECHO, "0"], "0 is not in the range"),
-        ([ECHO, "x"], "not a valid integer"),
+        ([ECHO, "x"], "not a valid whole number"),
         ([ECHO], "Missing argument"),
         (["-", "1"], "store it in a file first"),
         (["nowhere.pcap", "1"], "does not exist"),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from analyzer.errors import UsageError
@@ -11,8 +13,15 @@ from analyzer.lab.scenarios import SCENARIOS
 @pytest.mark.parametrize("name", NEEDS)
 def test_what_is_missing_is_one_sentence_with_a_way_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(needs, "NEEDS", {name: NEEDS[name]._replace(there=lambda: False)})
-    with pytest.raises(UsageError, match=r"^This scenario [^.]*, or play its recording with --replay\.$"):
+    with pytest.raises(UsageError, match=r"^this scenario .*, or play its recording with --replay$"):
         demand(name)
+
+
+def test_scapy_is_installed_into_the_python_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(needs, "NEEDS", {"scapy": NEEDS["scapy"]._replace(there=lambda: False)})
+    with pytest.raises(UsageError) as raised:
+        demand("scapy")
+    assert f"run '{sys.executable} -m pip install scapy'" in str(raised.value)
 
 
 @pytest.mark.parametrize("name", NEEDS)

@@ -18,7 +18,7 @@ from analyzer.lab.stage import Exchange, Stage, bound, in_background, listening,
 def test_a_port_in_use_is_one_sentence_with_what_to_do() -> None:
     with listening(0) as listener:
         port = listener.getsockname()[1]
-        sentence = rf"^Port {port} is in use: .* choose another port\.$"
+        sentence = rf"^port {port} is in use: .* choose another with --port$"
         with pytest.raises(UsageError, match=sentence), listening(port):
             pass
 
@@ -71,13 +71,13 @@ def test_a_socket_that_fails_is_one_harmless_sentence(error: OSError, reason: st
         raise error
 
     scenario = replace(SCENARIOS["echo"], perform=perform)
-    with pytest.raises(AnalyzerError, match=rf"^The scenario echo did not run to its end: {reason}\.$"):
+    with pytest.raises(AnalyzerError, match=rf"^the scenario echo did not run to its end: {reason}$"):
         scenario.run(Stage(0))
 
 
 def test_programs_that_saw_something_else_are_told() -> None:
     scenario = replace(SCENARIOS["echo"], perform=lambda ground: Exchange(ground.port, b"\x1b[2J"))
-    with pytest.raises(AnalyzerError, match=r"^The programs of the scenario echo did not see .*\\x1b\[2J"):
+    with pytest.raises(AnalyzerError, match=r"^the programs of the scenario echo did not see .*\\x1b\[2J"):
         scenario.run(Stage(0))
 
 

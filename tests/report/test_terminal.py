@@ -110,6 +110,17 @@ def test_flow_breaks_between_items_then_words_then_anywhere() -> None:
     assert flow([], 10, PLAIN) == [""]
 
 
+def test_flow_keeps_a_number_and_its_unit_together_and_a_citation_whole() -> None:
+    assert flow(["trip 5 ms + 27 µs now"], 14, PLAIN) == ["trip 5 ms +", "27 µs now"]
+    assert flow(["it moves [RFC 9293 3.10.7.4] on"], 24, PLAIN) == ["it moves", "[RFC 9293 3.10.7.4] on"]
+    assert flow(["so 5 messages"], 5, PLAIN) == ["so 5", "messa", "ges"]
+
+
+def test_finish_does_not_mark_blanks_that_only_fill_a_column() -> None:
+    assert finish([("name" + " " * 20, "state"), ("  ", "")], Style(10)) == "name"
+    assert finish([("name" + " " * 3 + "more", "state")], Style(10)) == "name   mo…"
+
+
 def test_finish_cuts_colours_and_leaves_no_blanks_behind() -> None:
     spans = [("state", "state"), ("  ", ""), ("text   ", "")]
     assert finish(spans, Style(width=80)) == "state  text"

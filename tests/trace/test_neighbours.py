@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from analyzer.trace.model import Segment, Side
-from analyzer.trace.neighbours import neighbours, octets_of_sequence
+from analyzer.trace.neighbours import asks, neighbours, octets_of_sequence
 
 
 def segment(frame: int, sender: Side, flags: str, seq: int, ack: int | None, length: int = 0) -> Segment:
@@ -74,3 +78,18 @@ def test_numbers_wrap() -> None:
     assert found.answer is exchange[2]
     assert neighbours(exchange, 2).acknowledged == (exchange[0],)
     assert neighbours(exchange, 1).acknowledged == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [("keep_alive", "keep_alive_ack"), ("zero_window_probe", "zero_window_probe_ack")],
+)
+def test_a_question_without_a_sequence_number_is_answered_too(question: str, answer: str) -> None:
+    asking = replace(segment(1, "client", "ACK", 9, 1), notes=(question,))
+    again = replace(asking, frame=2)
+    between = segment(3, "server", "PSH,ACK", 1, 10, 5)
+    answering = replace(segment(4, "server", "ACK", 6, 10), notes=(answer,))
+    exchange = [asking, again, between, answering]
+    assert neighbours(exchange, 0).answer is None, "what comes after the second question answers that one"
+    assert neighbours(exchange, 1).answer is answering
+    assert [asks(one) for one in exchange] == [True, True, False, False]
