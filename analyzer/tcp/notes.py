@@ -101,7 +101,12 @@ NOTES: Final = (
         "acknowledges octets that were not captured",
     ),
     Note(ZERO_WINDOW, "zero_window", "zero window", "the sender of this segment has no room to receive"),
-    Note(ZERO_WINDOW_PROBE, "zero_window_probe", "window probe", "one octet into a closed window"),
+    Note(
+        ZERO_WINDOW_PROBE,
+        "zero_window_probe",
+        "window probe",
+        "asks whether a closed window has opened, with one octet or none",
+    ),
     Note(
         ZERO_WINDOW_PROBE_ACK,
         "zero_window_probe_ack",
