@@ -114,7 +114,7 @@ class WiresharkView:
             if self._syn_time != 0 and self.initial_rtt == 0:
                 self.initial_rtt = time_ns - self._syn_time
         # What it found is shown after the options. Where those cannot be read, it never comes to that.
-        step.wireshark_notes = 0 if parsed and options.cut else found
+        step.wireshark_notes = 0 if parsed and options.broken else found
         return found
 
     def shown_initial_rtt(self) -> i64:
@@ -137,7 +137,7 @@ class WiresharkView:
         if parsed and options.window_scale >= 0:
             # In any segment, although RFC 7323 2.2 has the option in SYNs only.
             sender.analysed_scale = i16(options.window_scale)
-        if header.flags & flag.SYN and not (parsed and options.cut):
+        if header.flags & flag.SYN and not (parsed and options.broken):
             if sender.analysed_scale == SCALE_UNKNOWN:
                 sender.analysed_scale = SCALE_UNUSED
                 receiver.analysed_scale = SCALE_UNUSED

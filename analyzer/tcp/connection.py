@@ -228,8 +228,8 @@ class Connection(WiresharkView):
             sender.duplicates = 0
         parsed = self._parse_options(header, options, step)
         step.notes |= self.analyse(sender, receiver, header, options, parsed, frame, time_ns, step)
-        if step.notes != step.wireshark_notes and parsed and options.cut:
-            step.corrections |= 1 << corrections.OPTIONS_CUT
+        if step.notes != step.wireshark_notes and parsed and options.broken:
+            step.corrections |= 1 << corrections.OPTIONS_BROKEN
         self._correct_gaps(sender, receiver, header, step)
         self._correct_repetitions(sender, receiver, header, options, parsed, time_ns, step)
         self._count(sender, header, direction)
@@ -340,7 +340,7 @@ class Connection(WiresharkView):
     def _count(self, sender: Endpoint, header: Header, direction: i64) -> None:
         flags = header.flags
         sender.segments += 1
-        bits = completeness_bits(flags, header.payload_length)
+        bits = 0 if header.damaged else completeness_bits(flags, header.payload_length)
         if flags & (flag.SYN | flag.ACK) == flag.SYN:
             if self.first_frame != self.last_frame:
                 bits &= RST

@@ -32,7 +32,7 @@ SELECTIVE_DUPLICATE: Final = 12
 ASKED_SELECTIVELY: Final = 13
 NOT_ASKED: Final = 14
 SENT_EARLIER: Final = 15
-OPTIONS_CUT: Final = 16
+OPTIONS_BROKEN: Final = 16
 SECOND_READING: Final = 17
 NUMBER_ZERO: Final = 18
 FIRST_SEGMENT: Final = 19
@@ -216,10 +216,11 @@ CORRECTIONS: Final = (
         notes.OUT_OF_ORDER,
     ),
     Correction(
-        "options-cut",
+        "options-broken",
         "nothing",
         "what was found",
-        "where the capture cut the options, tshark stops before it shows what it found",
+        "where the capture cut the options, or one of SACK or MPTCP is too short, tshark stops before it shows "
+        "what it found",
         "RFC 9293 3.1",
         0,
         notes.WIRESHARK_NOTES,

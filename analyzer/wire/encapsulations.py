@@ -424,7 +424,7 @@ def _wireless(span: Span, alignment: int = 1) -> Inside:
     at += -at % alignment
     if flags & 0x40:
         return (span.inside(ENCRYPTED_WIRELESS, at),)
-    if flags & 4 or span.number(22, 1) & 0x0F:
+    if flags & 4 or (span.number(22, 1) & 0x0F and span.number(at, 3) != 0xAAAA03):
         return (span.inside(WIRELESS_FRAGMENT, at),)
     if not aggregated:
         return (span.inside(LLC, at),)
@@ -743,8 +743,8 @@ def _udp_facts(span: Span) -> tuple[str, ...]:
 
 
 def _vxlan(span: Span) -> Inside:
-    # RFC 7348 5: the flag I must be set.
-    return (span.inside(ETHERNET_FRAME, 8),) if span.number(0, 1) & 0x08 else NOTHING
+    # RFC 7348 5: flag I tells whether the network's number is valid; there is a frame either way.
+    return (span.inside(ETHERNET_FRAME, 8),)
 
 
 def _vxlan_gpe(span: Span) -> Inside:
@@ -761,8 +761,8 @@ def _network_facts(span: Span) -> tuple[str, ...]:
 
 def _geneve(span: Span) -> Inside:
     first = span.number(0, 1)
-    # RFC 8926 3.4: version 0, and the last octet is 0.
-    if first >> 6 or span.number(7, 1):
+    # RFC 8926 3.4: version 0; what is reserved is ignored.
+    if first >> 6:
         return NOTHING
     return (span.inside(_of_type(span.number(2, 2)), 8 + 4 * (first & 0x3F)),)
 
@@ -964,6 +964,7 @@ def _rows() -> dict[int, Encapsulation]:
     add(ETHERTYPE + 0x8870, _llc, "IEEE 802.2")
     add(ETHERTYPE + 0x88E5, _macsec, "IEEE 802.1AE")
     add(ETHERTYPE + 0x22F3, _trill, "RFC 6325")
+    add(ETHERTYPE + 0x8903, _after(2, ETHERNET_FRAME), "Cisco FabricPath")
     add(ETHERTYPE + 0x8909, _metadata, "Cisco TrustSec")
     add(ETHERTYPE + 0x8926, _typed(4, 6), "Cisco VN-Tag")
     add(ETHERTYPE + 0x892F, _typed(4, 6), "IEC 62439-3")
