@@ -12,7 +12,7 @@ from analyzer.tcp.corrections import CORRECTIONS
 from analyzer.verifying import BEYOND_NOTES, VERSION, WIRESHARK_NAMES, verify
 from tests.capture.builders import RAW, pcap_header, pcap_record
 from tests.tcp.transcript import ip_packet, tcp_segment
-from tests.wire.wrappings import FRAME_4, ip4, udp
+from tests.wire.wrappings import FRAME_4, ip4, sampled, sflow, udp
 
 ROOT = Path(__file__).resolve().parent.parent
 CAPTURES = sorted((ROOT / "captures").glob("*.pcap*"))
@@ -141,3 +141,15 @@ def test_a_packet_that_does_not_say_how_long_it_is(tmp_path: Path, tshark: str) 
     found = list(verify(path))
     assert found[0] == (1, 0, "connection", ("TCP",), (), ("without-length",))
     assert [item.rules for item in found] == [("without-length",)] * 2
+
+
+@pytest.mark.parametrize("wireshark", [False, True])
+def test_of_samples_nothing_was_lost_or_sent_again(tmp_path: Path, tshark: str, wireshark: bool) -> None:
+    packets = [segment(ACK, seq, 901) + bytes(1000) for seq in (101, 50101, 101, 9101)]
+    samples = [
+        sampled(packet[:2] + (1040).to_bytes(2, "big") + packet[4:], protocol=11) for packet in packets
+    ]
+    datagrams = [ip4(17, udp(6343, sflow(sample))) for sample in samples]
+    verification = verify(written(tmp_path / "samples.pcap", *OPENING, *datagrams), wireshark=wireshark)
+    assert list(verification) == []
+    assert verification.agreeing == 7

@@ -93,6 +93,11 @@ class WiresharkView:
         step: has the note `reused_ports` where this segment earned it.
         """
         flags = header.flags
+        if header.sampled:
+            # One of many: what is not there was not lost, and what is there again was not sent again.
+            step.wireshark_notes = step.notes & notes.REUSED_PORTS
+            step.wireshark_window = header.window
+            return step.wireshark_notes
         pure_syn = flags & (flag.SYN | flag.ACK) == flag.SYN
         if pure_syn and header.seq == sender.base and sender.analysed_contiguous != 0:
             # A SYN sent again takes back what a reset with another number moved.

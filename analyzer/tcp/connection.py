@@ -230,8 +230,9 @@ class Connection(WiresharkView):
         step.notes |= self.analyse(sender, receiver, header, options, parsed, frame, time_ns, step)
         if step.notes != step.wireshark_notes and parsed and options.broken:
             step.corrections |= 1 << corrections.OPTIONS_BROKEN
-        self._correct_gaps(sender, receiver, header, step)
-        self._correct_repetitions(sender, receiver, header, options, parsed, time_ns, step)
+        if not header.sampled:
+            self._correct_gaps(sender, receiver, header, step)
+            self._correct_repetitions(sender, receiver, header, options, parsed, time_ns, step)
         self._count(sender, header, direction)
 
         if captured_twice:
@@ -340,12 +341,15 @@ class Connection(WiresharkView):
     def _count(self, sender: Endpoint, header: Header, direction: i64) -> None:
         flags = header.flags
         sender.segments += 1
-        bits = 0 if header.damaged else completeness_bits(flags, header.payload_length)
+        bits = completeness_bits(flags, 0 if header.sampled else header.payload_length)
         if flags & (flag.SYN | flag.ACK) == flag.SYN:
             if self.first_frame != self.last_frame:
                 bits &= RST
             elif self.reuses_ports:
                 bits &= SYN | RST
+        if header.header_length < 20:
+            # Wireshark stops at a header shorter than any, and reads on in one longer than its packet.
+            bits = SYN if self.reuses_ports and self.first_frame == self.last_frame else 0
         self.completeness |= i16(bits)
         originates = (direction == 1) == self.second_originates
         receiver = self.second if direction == 0 else self.first

@@ -88,6 +88,7 @@ class Header:
     begins, 0 where none was reached. `inner_offset` and `inner_end` bound what nobody read, that is, what the code
     given names; they hold for an EtherType, an IP protocol, a link type and a fragment.
 
+    `sampled`: it lies in a sample of traffic (sFlow), which shows one frame of many.
     `damaged`: the data offset is impossible, so that ports, numbers and flags are all that can be told.
     """
 
@@ -118,6 +119,7 @@ class Header:
         self.payload_captured: i64 = 0
         self.snapped: bool = False
         self.damaged: bool = False
+        self.sampled: bool = False
 
     def decode(self, block: bytes, offset: i64, captured: i64, original: i64, link_type: i64) -> i64:
         """Read one frame.
@@ -132,6 +134,7 @@ class Header:
         end = offset + captured
         self.block = block
         self.ip_offset = 0
+        self.sampled = False
         self.inner_end = offset + original
         kind: i64
         if link_type == ETHERNET:

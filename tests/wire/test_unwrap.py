@@ -93,8 +93,13 @@ def test_samples_are_in_the_order_of_the_datagram() -> None:
     frame = in_udp(6343, sflow(sampled(FRAME_4), sampled(PACKET_6, 3, 12)))
     code, header, unwrapper = unwrapped(frame, ETHERNET)
     assert_is_the_segment(header, 4)
+    assert header.sampled
     assert (code, unwrapper.more(header)) == (SEGMENT, SEGMENT)
     assert_is_the_segment(header, 6)
+    assert header.sampled
+    assert header.decode(FRAME_4, 0, len(FRAME_4), len(FRAME_4), ETHERNET) == SEGMENT
+    assert not header.sampled
+    assert not unwrapped(in_ip(4, PACKET_4), ETHERNET)[1].sampled
 
 
 def test_a_sample_is_as_long_as_its_frame_was() -> None:
