@@ -219,7 +219,7 @@ class Connection(WiresharkView):
         self.last_time = time_ns
 
         if header.damaged:
-            self._take_damaged(sender, receiver, header, direction, step)
+            self._take_damaged(sender, receiver, header, direction, time_ns, step)
             return
         self._number(sender, receiver, header, step)
         fingerprint = self._fingerprint(header)
@@ -249,7 +249,7 @@ class Connection(WiresharkView):
         self._remember(sender, header, fingerprint, step)
 
     def _take_damaged(
-        self, sender: Endpoint, receiver: Endpoint, header: Header, direction: i64, step: Step
+        self, sender: Endpoint, receiver: Endpoint, header: Header, direction: i64, time_ns: i64, step: Step
     ) -> None:
         """A header no TCP reads on (RFC 9293 3.1, data offset): it is counted, and nothing follows from it."""
         step.labels = labels.STRAY
@@ -261,6 +261,7 @@ class Connection(WiresharkView):
             step.relative_ack = difference(header.ack, receiver.base) & 0xFFFFFFFF
         step.window = header.window
         step.wireshark_window = header.window
+        self.analyse_unshown(sender, receiver, header, time_ns)
         self._count(sender, header, direction)
         step.first_after = self.first.state
         step.second_after = self.second.state
@@ -419,6 +420,8 @@ class Connection(WiresharkView):
         counts.append(1)
 
     def _correct_gaps(self, sender: Endpoint, receiver: Endpoint, header: Header, step: Step) -> None:
+        if self.misled and sender.snd_nxt >= 0 and difference(header.seq, sender.snd_nxt) >= 0:
+            correct(step, corrections.BAD_HEADER)
         if step.notes & notes.LOST_SEGMENT and sender.snd_nxt >= 0:
             if difference(header.seq, sender.snd_nxt) <= 0:
                 correct(step, corrections.FORGOTTEN_OCTET)

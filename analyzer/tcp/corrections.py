@@ -36,6 +36,7 @@ OPTIONS_BROKEN: Final = 16
 SECOND_READING: Final = 17
 NUMBER_ZERO: Final = 18
 FIRST_SEGMENT: Final = 19
+BAD_HEADER: Final = 20
 
 PRESUPPOSES: Final = (
     notes.KEEP_ALIVE
@@ -250,6 +251,15 @@ CORRECTIONS: Final = (
         "it is the first segment of its side, and Wireshark compares its numbers with the 0 of nothing seen yet",
         "RFC 9293 3.4",
         PRESUPPOSES,
+        0,
+    ),
+    Correction(
+        "bad-header",
+        "a retransmission or out_of_order",
+        "neither",
+        "what came before with these numbers had a header that no TCP reads on; Wireshark counts it as sent",
+        "RFC 9293 3.1",
+        notes.RETRANSMISSIONS | notes.OUT_OF_ORDER,
         0,
     ),
 )

@@ -92,6 +92,11 @@ CASES: dict[str, tuple[list[str], list[str], str]] = {
         "> . 1:11(10) ack 1 ; data\n< . 1:1(0) ack 11 ; ack\n< R 100:100(0) ; reset (unacceptable_reset)\n"
         "> . 11:11(0) ack 1 ; ack",
     ),
+    "bad-header": (
+        ["retransmission"],
+        [],
+        "> . 1:11(10) ack 1 offset 4 ; stray (bad_header)\n+1 > . 1:11(10) ack 1 ; data",
+    ),
     "options-broken": (
         [],
         ["spurious_retransmission"],

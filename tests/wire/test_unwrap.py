@@ -97,9 +97,17 @@ def test_samples_are_in_the_order_of_the_datagram() -> None:
     assert (code, unwrapper.more(header)) == (SEGMENT, SEGMENT)
     assert_is_the_segment(header, 6)
     assert header.sampled
-    assert header.decode(FRAME_4, 0, len(FRAME_4), len(FRAME_4), ETHERNET) == SEGMENT
-    assert not header.sampled
-    assert not unwrapped(in_ip(4, PACKET_4), ETHERNET)[1].sampled
+
+
+def test_after_a_sample_comes_a_frame_that_is_none() -> None:
+    header, unwrapper = Header(), Unwrapper()
+    seen = []
+    for frame in (in_udp(6343, sflow(sampled(FRAME_4))), FRAME_4, in_ip(4, PACKET_4)):
+        code = header.decode(frame, 0, len(frame), len(frame), ETHERNET)
+        if code != SEGMENT:
+            unwrapper.unwrap(header, code, len(frame), 0)
+        seen.append(bool(header.sampled))
+    assert seen == [True, False, False]
 
 
 def test_a_sample_is_as_long_as_its_frame_was() -> None:
