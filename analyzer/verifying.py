@@ -50,7 +50,7 @@ BEYOND_NOTES: Final[Mapping[str, str]] = {
     "quotes it, or a proxy's dissector that announces it",
     DIVIDED: "Wireshark begins another connection where no SYN does, because of an ICMP error that quotes an earlier "
     "or forged SYN, or because a dissector asks for one",
-    WITHOUT_LENGTH: "segmentation offload leaves an IPv6 payload length of 0, beyond which Wireshark does not read",
+    WITHOUT_LENGTH: "segmentation offload leaves a length of 0, and Wireshark reads on in plain IPv4 alone",
 }
 """The rules that account for what is not about notes, or not about them alone, and their reasons."""
 
@@ -198,10 +198,10 @@ class Verification:
         return _Seen(last, mask, rules, opens)
 
     def _without_length(self, number: int) -> tuple[str, ...]:
-        """The rule for a packet of IPv6 that does not say how long it is."""
+        """The rule for a packet that does not say how long it is."""
         header = self._run.header
-        length = int(header.ip_offset) + 4
-        if header.ip_version != 6 or any(header.block[length : length + 2]):
+        length = int(header.ip_offset) + (4 if header.ip_version == 6 else 2)
+        if any(header.block[length : length + 2]):
             return ()
         self._apart.setdefault(number, WITHOUT_LENGTH)
         return (WITHOUT_LENGTH,)

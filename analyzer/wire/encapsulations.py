@@ -742,6 +742,15 @@ def _udp_facts(span: Span) -> tuple[str, ...]:
     )
 
 
+def _ayiya(span: Span) -> Inside:
+    # An identity and a signature, each as long as the header says, and then what is forwarded (operation 1).
+    if span.number(2, 1) & 0x0F != 1:
+        return NOTHING
+    key = {4: PACKET_4, 41: PACKET_6}.get(span.number(3, 1))
+    at = 8 + (1 << (span.number(0, 1) >> 4)) + 4 * (span.number(1, 1) >> 4)
+    return NOTHING if key is None else (span.inside(key, at),)
+
+
 def _vxlan(span: Span) -> Inside:
     # RFC 7348 5: flag I tells whether the network's number is valid; there is a frame either way.
     return (span.inside(ETHERNET_FRAME, 8),)
@@ -954,6 +963,7 @@ def _rows() -> dict[int, Encapsulation]:
     add(link + 119, _prism, "linux-wlan-ng")
     add(link + 163, _avs, "AVS capture header 2.1")
     add(link + 239, _nflog, "Linux nfnetlink_log.h")
+    add(link + 242, _typed(40, 44), "RFC 4391")
     add(link + 253, _netlink, "Linux netlink(7)")
 
     add((MPLS, ETHERTYPE + 0x8848, PROTOCOL + 137), _mpls, "RFC 3032, RFC 4023", _mpls_facts)
@@ -989,6 +999,7 @@ def _rows() -> dict[int, Encapsulation]:
     add(UDP_PORT + 4754, _gre, "RFC 8086", _gre_facts)
     add(UDP_PORT + 4789, _vxlan, "RFC 7348", _network_facts)
     add(UDP_PORT + 4790, _vxlan_gpe, "draft-ietf-nvo3-vxlan-gpe", _network_facts)
+    add(UDP_PORT + 5072, _ayiya, "draft-massar-v6ops-ayiya")
     add(UDP_PORT + 5247, _capwap, "RFC 5415")
     add(UDP_PORT + 6081, _geneve, "RFC 8926", _network_facts)
     add(UDP_PORT + 6343, _sflow, "sFlow version 5")

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEEPEST", "MOST_PACKETS", "TUNNEL_PORTS", "Unwrapper"]
 
-TUNNEL_PORTS: Final = (1701, 2152, 3544, 4341, 4754, 4789, 4790, 5247, 6081, 6343, 6635, 37008)
+TUNNEL_PORTS: Final = (1701, 2152, 3544, 4341, 4754, 4789, 4790, 5072, 5247, 6081, 6343, 6635, 37008)
 """The UDP ports, on either side, whose datagrams are looked into: those registered for a tunnel."""
 
 DEEPEST: Final = 24

@@ -229,6 +229,7 @@ WRAPPED: Final[Mapping[str, Wrapped]] = {
     "NFLOG": Wrapped(239, nflog(2, PACKET_4)),
     "NFLOG, IPv6": Wrapped(239, nflog(10, PACKET_6), 6),
     "NFLOG, bridge": Wrapped(239, nflog(7, PACKET_4)),
+    "IP over InfiniBand": Wrapped(242, bytes(40) + b"\x08\0\0\0" + PACKET_4),
     "netlink": Wrapped(253, netlink(nflog(2, PACKET_4))),
     # Between Ethernet and IP.
     "LLC": Wrapped(E, ethernet(len(PACKET_4) + 8, snap(0x0800, PACKET_4))),
@@ -356,6 +357,11 @@ WRAPPED: Final[Mapping[str, Wrapped]] = {
     "VXLAN without a number": Wrapped(E, in_udp(4789, bytes(8) + FRAME_4)),
     "VXLAN-GPE": Wrapped(E, in_udp(4790, b"\x0c\0\0\1\0\0\5\0" + PACKET_4)),
     "VXLAN-GPE, NSH": Wrapped(E, in_udp(4790, b"\x0c\0\0\4\0\0\5\0" + b"\x0f\xc2\2\3\0\0\1\xff" + FRAME_4)),
+    "AYIYA": Wrapped(
+        E,
+        in_ip(17, udp(5072, b"\x41\x52\x11\x29" + bytes(4) + bytes(16) + bytes(20) + PACKET_6, source=5072)),
+        6,
+    ),
     "CAPWAP": Wrapped(E, in_udp(5247, b"\0\x10\0\0\0\0\0\0" + FRAME_4)),
     "CAPWAP, 802.11": Wrapped(
         E, in_udp(5247, b"\0\x10\3\0\0\0\0\0" + wireless(snap(0x0800, PACKET_4))), tshark=False
