@@ -125,8 +125,10 @@ class Verification:
         # Of our connections: frame and `tcp.completeness` of the last segment, and what accounts for all that differs.
         self._last: dict[int, tuple[int, int]] = {}
         self._apart: dict[int, str] = {}
-        # tshark's number of a connection -> ours; by how much it is ahead; its numbers in frames that we do not read.
+        # tshark's number of a connection -> ours, and back to the latest; by how much it is ahead; its numbers
+        # in frames that we do not read.
         self._streams: dict[int, int] = {}
+        self._latest: dict[int, int] = {}
         self._ahead = 0
         self._unread: set[int] = set()
 
@@ -213,11 +215,14 @@ class Verification:
         """
         number = seen.connection
         if stream in self._streams:
-            return None if self._streams[stream] == number else ()
+            # Once divided, a connection does not come back to its first number.
+            return None if self._streams[stream] == number and self._latest[number] == stream else ()
+        latest = self._latest.setdefault(number, stream)
         if number in self._last:
-            if seen.opens:
+            if seen.opens or stream < latest:
                 return ()
             self._streams[stream] = number
+            self._latest[number] = stream
             self._apart[number] = DIVIDED
             self._ahead += 1
             return (DIVIDED,)
