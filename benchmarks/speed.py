@@ -152,7 +152,15 @@ def instructions(folder: Path) -> float | None:
     python = str(Path(COMPILED).with_name("python"))
     for packets in (20_000, 40_000):
         path = capture(folder, "count.pcap", packets, packets * 3 // 200, 1)
-        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder / 'callgrind.out'}", python, "-P", "-c", code]
+        command = [
+            "valgrind",
+            "--tool=callgrind",
+            f"--callgrind-out-file={folder / 'callgrind.out'}",
+            python,
+            "-P",
+            "-c",
+            code,
+        ]
         done = subprocess.run([*command, path], stderr=subprocess.PIPE, text=True, check=True)
         counts.append(int(done.stderr.rpartition("Collected :")[2].split()[0]))
     return (counts[1] - counts[0]) / 20_000

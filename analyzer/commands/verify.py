@@ -121,17 +121,13 @@ def _reasons(found: Disagreement) -> list[str]:
     from analyzer.tcp.analysis import RULES
     from analyzer.tcp.corrections import CORRECTIONS
     from analyzer.tcp.notes import NOTES
-    from analyzer.verifying import ANNOUNCED
+    from analyzer.verifying import BEYOND_NOTES
 
     reasons = []
     for correction in CORRECTIONS:
         if correction.name in found.rules:
             reasons.append(f"{correction.name}: {say(correction.why)} [{correction.source}]")
-    if ANNOUNCED in found.rules:
-        reasons.append(
-            f"{ANNOUNCED}: "
-            + say("a dissector of Wireshark knew of the connection before its SYN, which then does not count")
-        )
+    reasons += [f"{name}: {say(why)}" for name, why in BEYOND_NOTES.items() if name in found.rules]
     if found.about == "notes":
         if not found.rules:
             meanings = {note.name: note.meaning for note in NOTES}

@@ -64,16 +64,18 @@ RULES: Final[Mapping[str, str]] = {
 class WiresharkView:
     """What Wireshark keeps of a connection; what it keeps of each endpoint are the `analysed_...` fields there.
 
-    initial_rtt: nanoseconds, 0 while unknown; negative where time ran backwards.
+    initial_rtt: nanoseconds, 0 while unknown; negative where time ran backwards. misled: whether it has counted
+    a segment whose header no TCP reads on.
     """
 
-    __slots__ = ("_first_ack_time", "_multipath", "_syn_time", "initial_rtt")
+    __slots__ = ("_first_ack_time", "_multipath", "_syn_time", "initial_rtt", "misled")
 
     def __init__(self) -> None:
         self.initial_rtt: i64 = 0
         self._syn_time: i64 = 0
         self._first_ack_time: i64 = 0
         self._multipath: i16 = 0
+        self.misled: bool = False
 
     def analyse(
         self,
@@ -93,6 +95,11 @@ class WiresharkView:
         step: has the note `reused_ports` where this segment earned it.
         """
         flags = header.flags
+        if header.sampled:
+            # One of many: what is not there was not lost, and what is there again was not sent again.
+            step.wireshark_notes = step.notes & notes.REUSED_PORTS
+            step.wireshark_window = header.window
+            return step.wireshark_notes
         pure_syn = flags & (flag.SYN | flag.ACK) == flag.SYN
         if pure_syn and header.seq == sender.base and sender.analysed_contiguous != 0:
             # A SYN sent again takes back what a reset with another number moved.
@@ -106,18 +113,41 @@ class WiresharkView:
         if parsed:
             self._multipath |= i16(options.multipath)
         self._take_window(sender, receiver, header, options, parsed, step)
-        if pure_syn:
+        self._take_flags(sender, header, time_ns)
+        # What it found is shown after the options. Where those cannot be read, it never comes to that.
+        step.wireshark_notes = found
+        if parsed and options.broken:
+            step.wireshark_notes = 0
+        return found
+
+    def _take_flags(self, sender: Endpoint, header: Header, time_ns: i64) -> None:
+        """Whether this side has acknowledged anything yet, and how long the opening took."""
+        flags = header.flags & (flag.SYN | flag.ACK)
+        if flags & flag.SYN:
+            sender.analysed_first_ack = True
+        elif flags == flag.ACK:
+            sender.analysed_first_ack = False
+        if flags == flag.SYN:
             self._syn_time = time_ns
-        elif flags & (flag.SYN | flag.ACK) == flag.ACK:
+        elif flags == flag.ACK:
             if self._first_ack_time == 0:
                 self._first_ack_time = time_ns
             if self._syn_time != 0 and self.initial_rtt == 0:
                 self.initial_rtt = time_ns - self._syn_time
-        # What it found is shown after the options. Where those cannot be read, it never comes to that.
-        step.wireshark_notes = found
-        if parsed and options.cut:
-            step.wireshark_notes = 0
-        return found
+
+    def analyse_unshown(self, sender: Endpoint, receiver: Endpoint, header: Header, time_ns: i64) -> None:
+        """Take a segment whose data offset is impossible: Wireshark shows nothing of it, and remembers it all the same.
+
+        Where its header is said to be shorter than any, its payload is what lies behind that length, and the rest
+        is not looked at; of one longer than its packet the sequence numbers are not.
+        """
+        if header.header_length < 20:
+            header.payload_length = header.payload_offset - header.tcp_offset - header.header_length
+            self._find(sender, receiver, header, time_ns)
+            header.payload_length = 0
+            self.misled = True
+        else:
+            self._take_flags(sender, header, time_ns)
 
     def shown_initial_rtt(self) -> i64:
         """`tcp.analysis.initial_rtt` once the capture has been read twice: then a SYN is known before an older ACK."""
@@ -132,14 +162,10 @@ class WiresharkView:
         step.wireshark_window = header.window
         if not header.flags & flag.SYN and sender.analysed_scale > 0:
             step.wireshark_window = header.window << i64(sender.analysed_scale)
-        if header.flags & flag.SYN:
-            sender.analysed_first_ack = True
-        elif header.flags & flag.ACK:
-            sender.analysed_first_ack = False
         if parsed and options.window_scale >= 0:
             # In any segment, although RFC 7323 2.2 has the option in SYNs only.
             sender.analysed_scale = i16(options.window_scale)
-        if header.flags & flag.SYN and not (parsed and options.cut):
+        if header.flags & flag.SYN and not (parsed and options.broken):
             if sender.analysed_scale == SCALE_UNKNOWN:
                 sender.analysed_scale = SCALE_UNUSED
                 receiver.analysed_scale = SCALE_UNUSED

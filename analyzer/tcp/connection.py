@@ -221,7 +221,7 @@ class Connection(WiresharkView):
         self.last_time = time_ns
 
         if header.damaged:
-            self._take_damaged(sender, receiver, header, direction, step)
+            self._take_damaged(sender, receiver, header, direction, time_ns, step)
             return
         self._number(sender, receiver, header, step)
         fingerprint = self._fingerprint(header)
@@ -230,10 +230,11 @@ class Connection(WiresharkView):
             sender.duplicates = 0
         parsed = self._parse_options(header, options, step)
         step.notes |= self.analyse(sender, receiver, header, options, parsed, frame, time_ns, step)
-        if step.notes != step.wireshark_notes and parsed and options.cut:
-            step.corrections |= 1 << corrections.OPTIONS_CUT
-        self._correct_gaps(sender, receiver, header, step)
-        self._correct_repetitions(sender, receiver, header, options, parsed, time_ns, step)
+        if step.notes != step.wireshark_notes and parsed and options.broken:
+            step.corrections |= 1 << corrections.OPTIONS_BROKEN
+        if not header.sampled:
+            self._correct_gaps(sender, receiver, header, step)
+            self._correct_repetitions(sender, receiver, header, options, parsed, time_ns, step)
         self._count(sender, header, direction)
 
         if captured_twice:
@@ -250,7 +251,7 @@ class Connection(WiresharkView):
         self._remember(sender, header, fingerprint, step)
 
     def _take_damaged(
-        self, sender: Endpoint, receiver: Endpoint, header: Header, direction: i64, step: Step
+        self, sender: Endpoint, receiver: Endpoint, header: Header, direction: i64, time_ns: i64, step: Step
     ) -> None:
         """A header no TCP reads on (RFC 9293 3.1, data offset): it is counted, and nothing follows from it."""
         step.labels = labels.STRAY
@@ -262,6 +263,7 @@ class Connection(WiresharkView):
             step.relative_ack = difference(header.ack, receiver.base) & 0xFFFFFFFF
         step.window = header.window
         step.wireshark_window = header.window
+        self.analyse_unshown(sender, receiver, header, time_ns)
         self._count(sender, header, direction)
         step.first_after = i64(self.first.state)
         step.second_after = i64(self.second.state)
@@ -342,12 +344,18 @@ class Connection(WiresharkView):
     def _count(self, sender: Endpoint, header: Header, direction: i64) -> None:
         flags = header.flags
         sender.segments += 1
-        bits = completeness_bits(flags, header.payload_length)
+        length = header.payload_length
+        if header.sampled:
+            length = 0
+        bits = completeness_bits(flags, length)
         if flags & (flag.SYN | flag.ACK) == flag.SYN:
             if self.first_frame != self.last_frame:
                 bits &= RST
             elif self.reuses_ports:
                 bits &= SYN | RST
+        if header.header_length < 20:
+            # Wireshark stops at a header shorter than any, and reads on in one longer than its packet.
+            bits = SYN if self.reuses_ports and self.first_frame == self.last_frame else 0
         self.completeness |= i16(bits)
         originates = (direction == 1) == self.second_originates
         receiver = self.second if direction == 0 else self.first
@@ -417,6 +425,8 @@ class Connection(WiresharkView):
         counts.append(1)
 
     def _correct_gaps(self, sender: Endpoint, receiver: Endpoint, header: Header, step: Step) -> None:
+        if self.misled and sender.snd_nxt >= 0 and difference(header.seq, sender.snd_nxt) >= 0:
+            correct(step, corrections.BAD_HEADER)
         if step.notes & notes.LOST_SEGMENT and sender.snd_nxt >= 0:
             if difference(header.seq, sender.snd_nxt) <= 0:
                 correct(step, corrections.FORGOTTEN_OCTET)

@@ -32,10 +32,11 @@ SELECTIVE_DUPLICATE: Final = 12
 ASKED_SELECTIVELY: Final = 13
 NOT_ASKED: Final = 14
 SENT_EARLIER: Final = 15
-OPTIONS_CUT: Final = 16
+OPTIONS_BROKEN: Final = 16
 SECOND_READING: Final = 17
 NUMBER_ZERO: Final = 18
 FIRST_SEGMENT: Final = 19
+BAD_HEADER: Final = 20
 
 PRESUPPOSES: Final = (
     notes.KEEP_ALIVE
@@ -216,10 +217,11 @@ CORRECTIONS: Final = (
         notes.OUT_OF_ORDER,
     ),
     Correction(
-        "options-cut",
+        "options-broken",
         "nothing",
         "what was found",
-        "where the capture cut the options, tshark stops before it shows what it found",
+        "where the capture cut the options, or one of SACK or MPTCP is too short, tshark stops before it shows "
+        "what it found",
         "RFC 9293 3.1",
         0,
         notes.WIRESHARK_NOTES,
@@ -249,6 +251,15 @@ CORRECTIONS: Final = (
         "it is the first segment of its side, and Wireshark compares its numbers with the 0 of nothing seen yet",
         "RFC 9293 3.4",
         PRESUPPOSES,
+        0,
+    ),
+    Correction(
+        "bad-header",
+        "a retransmission or out_of_order",
+        "neither",
+        "what came before with these numbers had a header that no TCP reads on; Wireshark counts it as sent",
+        "RFC 9293 3.1",
+        notes.RETRANSMISSIONS | notes.OUT_OF_ORDER,
         0,
     ),
 )

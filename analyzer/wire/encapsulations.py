@@ -424,7 +424,7 @@ def _wireless(span: Span, alignment: int = 1) -> Inside:
     at += -at % alignment
     if flags & 0x40:
         return (span.inside(ENCRYPTED_WIRELESS, at),)
-    if flags & 4 or span.number(22, 1) & 0x0F:
+    if flags & 4 or (span.number(22, 1) & 0x0F and span.number(at, 3) != 0xAAAA03):
         return (span.inside(WIRELESS_FRAGMENT, at),)
     if not aggregated:
         return (span.inside(LLC, at),)
@@ -742,9 +742,18 @@ def _udp_facts(span: Span) -> tuple[str, ...]:
     )
 
 
+def _ayiya(span: Span) -> Inside:
+    # An identity and a signature, each as long as the header says, and then what is forwarded (operation 1).
+    if span.number(2, 1) & 0x0F != 1:
+        return NOTHING
+    key = {4: PACKET_4, 41: PACKET_6}.get(span.number(3, 1))
+    at = 8 + (1 << (span.number(0, 1) >> 4)) + 4 * (span.number(1, 1) >> 4)
+    return NOTHING if key is None else (span.inside(key, at),)
+
+
 def _vxlan(span: Span) -> Inside:
-    # RFC 7348 5: the flag I must be set.
-    return (span.inside(ETHERNET_FRAME, 8),) if span.number(0, 1) & 0x08 else NOTHING
+    # RFC 7348 5: flag I tells whether the network's number is valid; there is a frame either way.
+    return (span.inside(ETHERNET_FRAME, 8),)
 
 
 def _vxlan_gpe(span: Span) -> Inside:
@@ -761,8 +770,8 @@ def _network_facts(span: Span) -> tuple[str, ...]:
 
 def _geneve(span: Span) -> Inside:
     first = span.number(0, 1)
-    # RFC 8926 3.4: version 0, and the last octet is 0.
-    if first >> 6 or span.number(7, 1):
+    # RFC 8926 3.4: version 0; what is reserved is ignored.
+    if first >> 6:
         return NOTHING
     return (span.inside(_of_type(span.number(2, 2)), 8 + 4 * (first & 0x3F)),)
 
@@ -954,6 +963,7 @@ def _rows() -> dict[int, Encapsulation]:
     add(link + 119, _prism, "linux-wlan-ng")
     add(link + 163, _avs, "AVS capture header 2.1")
     add(link + 239, _nflog, "Linux nfnetlink_log.h")
+    add(link + 242, _typed(40, 44), "RFC 4391")
     add(link + 253, _netlink, "Linux netlink(7)")
 
     add((MPLS, ETHERTYPE + 0x8848, PROTOCOL + 137), _mpls, "RFC 3032, RFC 4023", _mpls_facts)
@@ -964,6 +974,7 @@ def _rows() -> dict[int, Encapsulation]:
     add(ETHERTYPE + 0x8870, _llc, "IEEE 802.2")
     add(ETHERTYPE + 0x88E5, _macsec, "IEEE 802.1AE")
     add(ETHERTYPE + 0x22F3, _trill, "RFC 6325")
+    add(ETHERTYPE + 0x8903, _after(2, ETHERNET_FRAME), "Cisco FabricPath")
     add(ETHERTYPE + 0x8909, _metadata, "Cisco TrustSec")
     add(ETHERTYPE + 0x8926, _typed(4, 6), "Cisco VN-Tag")
     add(ETHERTYPE + 0x892F, _typed(4, 6), "IEC 62439-3")
@@ -988,6 +999,7 @@ def _rows() -> dict[int, Encapsulation]:
     add(UDP_PORT + 4754, _gre, "RFC 8086", _gre_facts)
     add(UDP_PORT + 4789, _vxlan, "RFC 7348", _network_facts)
     add(UDP_PORT + 4790, _vxlan_gpe, "draft-ietf-nvo3-vxlan-gpe", _network_facts)
+    add(UDP_PORT + 5072, _ayiya, "draft-massar-v6ops-ayiya")
     add(UDP_PORT + 5247, _capwap, "RFC 5415")
     add(UDP_PORT + 6081, _geneve, "RFC 8926", _network_facts)
     add(UDP_PORT + 6343, _sflow, "sFlow version 5")

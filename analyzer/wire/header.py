@@ -64,6 +64,14 @@ LONGEST_802_3: Final = 1500
 PROTOCOL_TCP: Final = 6
 PROTOCOL_AH: Final = 51
 
+# RFC 791 3.1.
+LOOSE_SOURCE_ROUTE: Final = 131
+STRICT_SOURCE_ROUTE: Final = 137
+
+# A packet that is still on its way (RFC 8200 4.4 and 8.1, RFC 6275 6.4, RFC 8754 2) has the next router for its
+# destination; TCP reckons with the final one.
+ROUTING: Final = 43
+
 # What BSD and macOS write before the packet is their own number for the address family.
 FAMILY_IPV4: Final = 2
 FAMILIES_IPV6: Final = (10, 23, 24, 28, 30)
@@ -80,6 +88,7 @@ class Header:
     begins, 0 where none was reached. `inner_offset` and `inner_end` bound what nobody read, that is, what the code
     given names; they hold for an EtherType, an IP protocol, a link type and a fragment.
 
+    `sampled`: it lies in a sample of traffic (sFlow), which shows one frame of many.
     `damaged`: the data offset is impossible, so that ports, numbers and flags are all that can be told.
     """
 
@@ -110,6 +119,7 @@ class Header:
         self.payload_captured: i64 = 0
         self.snapped: bool = False
         self.damaged: bool = False
+        self.sampled: bool = False
 
     def decode(self, block: bytes, offset: i64, captured: i64, original: i64, link_type: i64) -> i64:
         """Read one frame.
@@ -124,6 +134,7 @@ class Header:
         end = offset + captured
         self.block = block
         self.ip_offset = 0
+        self.sampled = False
         self.inner_end = offset + original
         kind: i64
         if link_type == ETHERNET:
@@ -259,7 +270,27 @@ class Header:
         self.source_low = (addresses >> 32) & 0xFFFFFFFF
         self.destination_high = 0
         self.destination_low = addresses & 0xFFFFFFFF
+        if header_length > 20 and at + header_length <= end:
+            self._take_source_route(block, at + 20, at + header_length)
         return self._decode_tcp(block, inner, end, packet_end)
+
+    def _take_source_route(self, block: bytes, at: i64, end: i64) -> None:
+        """A packet on a source route (RFC 791 3.1) has its destination at the end of the route: TCP means that one."""
+        while at + 2 < end:
+            kind: i64 = block[at]
+            if kind == 0:
+                return
+            if kind == 1:
+                at += 1
+                continue
+            size: i64 = block[at + 1]
+            if size < 2 or at + size > end:
+                return
+            if (kind == LOOSE_SOURCE_ROUTE or kind == STRICT_SOURCE_ROUTE) and size >= 7:
+                following: i64 = block[at + 2]
+                if following + 3 <= size:
+                    self.destination_low = self._four(block, at + size - 4)
+            at += size
 
     def _decode_ipv6(self, block: bytes, at: i64, end: i64, wire_end: i64) -> i64:
         self.ip_offset = at
@@ -276,6 +307,7 @@ class Header:
             packet_end = at + 40 + payload_length
         following = (first >> 8) & 0xFF
         inner = at + 40
+        destination = at + 24
         # RFC 8200 4.1: hop-by-hop, routing, fragment, AH, destination options, and RFC 7045's later ones.
         while following != PROTOCOL_TCP:
             if following == 44:
@@ -296,8 +328,17 @@ class Header:
             elif following in (0, 43, 60, 135, 139, 140):
                 if inner + 2 > end:
                     return CUT_SHORT
-                following = block[inner]
                 units = block[inner + 1]
+                final: i64 = 0
+                if following == ROUTING and inner + 4 <= end and block[inner + 3] != 0 and units >= 2:
+                    # Of types 0 and 2 the last address is the final one, of segment routing the first.
+                    if block[inner + 2] == 0 or block[inner + 2] == 2:
+                        final = inner + (units << 3) - 8
+                    elif block[inner + 2] == 4:
+                        final = inner + 8
+                if final != 0 and final + 16 <= end:
+                    destination = final
+                following = block[inner]
                 inner += (units + 1) << 3
             else:
                 self.inner_offset = inner
@@ -309,8 +350,8 @@ class Header:
         self.ip_id = 0
         self.source_high = read_i64_be(block, at + 8)
         self.source_low = read_i64_be(block, at + 16)
-        self.destination_high = read_i64_be(block, at + 24)
-        self.destination_low = read_i64_be(block, at + 32)
+        self.destination_high = read_i64_be(block, destination)
+        self.destination_low = read_i64_be(block, destination + 8)
         return self._decode_tcp(block, inner, end, packet_end)
 
     def _decode_tcp(self, block: bytes, at: i64, end: i64, packet_end: i64) -> i64:

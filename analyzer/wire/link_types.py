@@ -83,6 +83,7 @@ _NAMES: Final = {
     IPV4: "raw IPv4",
     IPV6: "raw IPv6",
     239: "NFLOG",
+    242: "IP over InfiniBand",
     240: "netANALYZER",
     241: "netANALYZER transparent",
     249: "USBPcap",

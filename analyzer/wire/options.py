@@ -25,6 +25,8 @@ FAST_OPEN_MAGIC: Final = 0xF989
 
 MULTIPATH_SUBTYPES: Final = 8
 """The operations of RFC 8684 3 but for MP_TCPRST."""
+MULTIPATH_LEAST: Final = (4, 3, 4, 4, 3, 3, 12, 12, 4, 3, 3, 3, 3, 3, 3, 3)
+"""How long the option of each subtype is at least."""
 MULTIPATH_KEY: Final = 12
 """From this length on MP_CAPABLE has a key in it (RFC 8684 3.1)."""
 
@@ -38,7 +40,8 @@ class Options:
     `fast_open_cookie` is the length of the cookie in octets (0: a request for one). `well_formed` is False
     where a length is below 2, runs past the header, or does not fit its kind; what stood before the
     fault is kept (RFC 9293 MUST-7: garbage must not crash the reader). `cut` is True where the capture ends
-    within them.
+    within them. `broken` is True where Wireshark's dissection ends within them: there, or in an
+    option of SACK or MPTCP that is too short to have anything in it.
     `sack_left` and `sack_right` are the edges of the first block, which is the newest (RFC 2018 4).
     `multipath` has a bit for each subtype of MPTCP's option, an MP_CAPABLE without a key left out.
     """
@@ -56,6 +59,7 @@ class Options:
         self.multipath: i64 = 0
         self.well_formed: bool = True
         self.cut: bool = False
+        self.broken: bool = False
 
     def parse(self, block: bytes, offset: i64, length: i64, complete: bool) -> None:
         """Read the options in `block[offset : offset + length]`.
@@ -75,6 +79,7 @@ class Options:
         self.multipath = 0
         self.well_formed = True
         self.cut = False
+        self.broken = False
         at = offset
         end = offset + length
         while at < end:
@@ -96,6 +101,7 @@ class Options:
                 self.well_formed = False
             at += size
         self.cut = not complete
+        self.broken = self.broken or self.cut
         if at < end and complete:
             self.well_formed = False
 
@@ -108,7 +114,10 @@ class Options:
             self.timestamp_value = (both >> 32) & 0xFFFFFFFF
             self.timestamp_echo = both & 0xFFFFFFFF
         elif kind == SACK:
-            if size < 10 or (size - 2) % 8:
+            if size < 10:
+                self.broken = True
+                return False
+            if (size - 2) % 8:
                 return False
             self.sack_blocks = (size - 2) // 8
             edges = read_i64_be(block, at + 2)
@@ -129,6 +138,9 @@ class Options:
             self.sack_permitted = True
         elif kind == MULTIPATH:
             subtype: i64 = block[at + 2] >> 4 if size > 2 else 0
+            if size < MULTIPATH_LEAST[subtype]:
+                self.broken = True
+                return False
             if subtype < MULTIPATH_SUBTYPES and (subtype != 0 or size >= MULTIPATH_KEY):
                 self.multipath |= 1 << subtype
         elif kind == FAST_OPEN:

@@ -64,6 +64,7 @@ _ETHERTYPES: Final = {
     0x9200: "VLAN",
     0x9300: "VLAN",
     0x88BE: "ERSPAN",
+    0x8903: "Cisco FabricPath",
     0x8909: "Cisco metadata",
     0x8926: "VN-Tag",
     0x892F: "HSR",

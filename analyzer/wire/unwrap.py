@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DEEPEST", "MOST_PACKETS", "TUNNEL_PORTS", "Unwrapper"]
 
-TUNNEL_PORTS: Final = (1701, 2152, 3544, 4341, 4754, 4789, 4790, 5247, 6081, 6343, 6635, 37008)
+TUNNEL_PORTS: Final = (1701, 2152, 3544, 4341, 4754, 4789, 4790, 5072, 5247, 6081, 6343, 6635, 37008)
 """The UDP ports, on either side, whose datagrams are looked into: those registered for a tunnel."""
 
 DEEPEST: Final = 24
@@ -42,6 +42,7 @@ MOST_PACKETS: Final = 512
 """How many layers are looked at in one frame, side by side or nested."""
 
 UDP: Final = PROTOCOL + 17
+SFLOW: Final = 6343
 
 # What most refused frames of a real capture are; for these not even the table is loaded.
 _HOPELESS: Final = (
@@ -134,8 +135,17 @@ class Unwrapper:
                     code = UDP
             if code == SEGMENT:
                 self.found = span
+                header.sampled = self._is_sampled(span)
                 return SEGMENT
         return code
+
+    def _is_sampled(self, span: Span) -> bool:
+        around: Span | None = span
+        while around is not None:
+            if around.key == UDP_PORT + SFLOW:
+                return True
+            around = around.outer
+        return False
 
     def _decode(self, header: Header, span: Span) -> i64:
         """Hand the packet to the plain decoder; what it refuses is looked at next."""

@@ -42,6 +42,10 @@ def test_bits_of_a_segment(flags: int, length: int, bits: int) -> None:
             "> S 0:0(0) ; handshake-1\n< S. 0:0(0) ack 1 ; handshake-2\n> . 1:6(5) ack 1 ; handshake-3+data",
             11,
         ),
+        # A header that no TCP reads on.
+        ("> S 0:0(0) ; handshake-1\n< R. 0:0(0) ack 1 offset 4 ; stray (bad_header)", 1),
+        ("> S 0:0(0) offset 4 ; stray (bad_header)", 0),
+        ("> S 0:0(0) ; handshake-1\n< R. 0:0(0) ack 1 offset 15 ; stray (bad_header)", 37),
         # A second SYN adds nothing, not even where it is the other side's or carries data.
         ("< . 1:1(0) ack 1 ; ack\n> S 0:0(0) ; handshake-1", 4),
     ],

@@ -92,7 +92,12 @@ CASES: dict[str, tuple[list[str], list[str], str]] = {
         "> . 1:11(10) ack 1 ; data\n< . 1:1(0) ack 11 ; ack\n< R 100:100(0) ; reset (unacceptable_reset)\n"
         "> . 11:11(0) ack 1 ; ack",
     ),
-    "options-cut": (
+    "bad-header": (
+        ["retransmission"],
+        [],
+        "> . 1:11(10) ack 1 offset 4 ; stray (bad_header)\n+1 > . 1:11(10) ack 1 ; data",
+    ),
+    "options-broken": (
         [],
         ["spurious_retransmission"],
         "> . 1:11(10) ack 1 ; data\n< . 1:1(0) ack 11 ; ack\n"
@@ -130,6 +135,11 @@ def last_of(transcript: str, world: World, opening: str = OPENING) -> tuple[list
 def test_both_modes(rule: str, world: World) -> None:
     wireshark, ours, transcript = CASES[rule]
     assert last_of(transcript, world) == (wireshark, ours, [rule])
+
+
+def test_a_sack_without_a_block_breaks_the_options_too() -> None:
+    transcript = "> . 1:11(10) ack 1 ; data\n< . 1:1(0) ack 11 ; ack\n< . 1:1(0) ack 11 <hex 0502> ; ack"
+    assert last_of(transcript, FIRST_WRAPS) == ([], ["duplicate_ack"], ["options-broken"])
 
 
 WITHOUT_OPENING: dict[str, tuple[list[str], list[str], str]] = {

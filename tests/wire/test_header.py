@@ -383,6 +383,50 @@ def test_where_the_decoder_stopped(link_type: int, frame: bytes, captured: int, 
     assert (header.block, header.inner_offset, header.inner_end) == (frame, inner, end)
 
 
+NEXT, FINAL = "203.0.113.9", "198.51.100.2"
+NEXT6, FINAL6 = "2001:db8::9", "2001:db8::f"
+
+
+def route4(kind: int, following: int, *addresses: str) -> bytes:
+    """A source route option and the end of the options."""
+    octets = b"".join(ip_address(address).packed for address in addresses)
+    return bytes((kind, 3 + len(octets), following)) + octets + b"\0"
+
+
+def route6(kind: int, left: int, *addresses: str) -> bytes:
+    """A routing header before TCP."""
+    octets = b"".join(ip_address(address).packed for address in addresses)
+    return bytes((6, len(octets) // 8, kind, left)) + bytes(4) + octets
+
+
+@pytest.mark.parametrize(
+    ("packet", "destination"),
+    [
+        (ipv4(TCP, options=route4(131, 4, NEXT, FINAL)), FINAL),
+        (ipv4(TCP, options=b"\x01\x01\x01" + route4(137, 8, FINAL, NEXT) + bytes(1)), NEXT),
+        # The route has been gone to its end; a route that was recorded; one that is cut off.
+        (ipv4(TCP, options=route4(131, 12, FINAL, NEXT)), DESTINATION4),
+        (ipv4(TCP, options=route4(7, 4, FINAL, NEXT)), DESTINATION4),
+        (ipv4(TCP, options=b"\x83\x0c\x04\x01\x02\x03\x04\x00"), DESTINATION4),
+        (ipv4(TCP, options=b"\0\0\0\0" + route4(131, 4, NEXT, FINAL)), DESTINATION4),
+        (ipv6(43, route6(0, 2, NEXT6, FINAL6) + TCP), FINAL6),
+        (ipv6(43, route6(2, 1, FINAL6) + TCP), FINAL6),
+        (ipv6(43, route6(4, 1, FINAL6, NEXT6) + TCP), FINAL6),
+        (ipv6(43, route6(0, 0, NEXT6, FINAL6) + TCP), DESTINATION6),
+        (ipv6(43, route6(4, 0, FINAL6, NEXT6) + TCP), DESTINATION6),
+        (ipv6(43, route6(253, 1, FINAL6) + TCP), DESTINATION6),
+        (ipv6(43, route6(0, 1) + TCP), DESTINATION6),
+    ],
+)
+def test_a_route_ends_at_the_destination(packet: bytes, destination: str) -> None:
+    code, header = decoded(RAW, packet)
+    assert code == SEGMENT
+    number = (int(header.destination_high) & 0xFFFFFFFFFFFFFFFF) << 64 | int(
+        header.destination_low
+    ) & 0xFFFFFFFFFFFFFFFF
+    assert number == int(ip_address(destination))
+
+
 def test_the_reserved_bit_and_dont_fragment_are_no_fragment() -> None:
     assert decoded(RAW, ipv4(TCP, fragment=0xC000))[0] == SEGMENT
 

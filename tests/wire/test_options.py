@@ -136,3 +136,27 @@ def test_whatever_the_octets_are(octets: bytes, complete: bool) -> None:
     # Nothing behind the end was read: the block goes on with an MSS of 65535.
     if options.maximum_segment_size == 0xFFFF:
         assert b"\x02\x04\xff\xff" in octets
+
+
+@pytest.mark.parametrize(
+    ("octets", "broken"),
+    [
+        ("0502", True),
+        ("0509" + "00" * 7, True),
+        ("050a" + "00" * 8, False),
+        ("1e02", True),
+        ("1e0300", True),
+        ("1e0310", False),
+        ("1e0b60" + "00" * 8, True),
+        ("1e0c60" + "00" * 9, False),
+        ("0302", False),
+    ],
+)
+def test_what_ends_wiresharks_dissection(octets: str, broken: bool) -> None:
+    options = parse(bytes.fromhex(octets))
+    assert options.broken is broken
+    assert options.well_formed is not (broken or octets == "0302")
+    assert not options.cut
+    cut = parse(b"\x08\x0a", complete=False)
+    assert cut.cut
+    assert cut.broken

@@ -54,7 +54,6 @@ def test_the_ports_looked_at_are_those_of_the_table() -> None:
         (in_ip(47, b"\0\7\x08\0" + PACKET_4), 1, "GRE"),
         (in_ip(4, ip4(17, udp(53, bytes(20)))), 1, "UDP"),
         (in_udp(4789, VXLAN + ethernet(0x0800, ip4(1, bytes(8)))), 1, "ICMP"),
-        (in_udp(4789, bytes(8) + FRAME_4), 1, "UDP"),
         (in_udp(6081, b"\xc0" + bytes(7) + FRAME_4), 1, "UDP"),
         (in_udp(2152, b"\x30\1" + bytes(10)), 1, "UDP"),
         (in_udp(3544, PACKET_4), 1, "UDP"),
@@ -94,8 +93,21 @@ def test_samples_are_in_the_order_of_the_datagram() -> None:
     frame = in_udp(6343, sflow(sampled(FRAME_4), sampled(PACKET_6, 3, 12)))
     code, header, unwrapper = unwrapped(frame, ETHERNET)
     assert_is_the_segment(header, 4)
+    assert header.sampled
     assert (code, unwrapper.more(header)) == (SEGMENT, SEGMENT)
     assert_is_the_segment(header, 6)
+    assert header.sampled
+
+
+def test_after_a_sample_comes_a_frame_that_is_none() -> None:
+    header, unwrapper = Header(), Unwrapper()
+    seen = []
+    for frame in (in_udp(6343, sflow(sampled(FRAME_4))), FRAME_4, in_ip(4, PACKET_4)):
+        code = header.decode(frame, 0, len(frame), len(frame), ETHERNET)
+        if code != SEGMENT:
+            unwrapper.unwrap(header, code, len(frame), 0)
+        seen.append(bool(header.sampled))
+    assert seen == [True, False, False]
 
 
 def test_a_sample_is_as_long_as_its_frame_was() -> None:

@@ -208,6 +208,9 @@ WRAPPED: Final[Mapping[str, Wrapped]] = {
     "802.11, between access points": Wrapped(105, wireless(snap(0x0800, PACKET_4), flags=3, more=bytes(6))),
     "802.11, QoS": Wrapped(105, wireless(snap(0x86DD, PACKET_6), 0x88, 2, bytes(2)), 6),
     "802.11, high throughput": Wrapped(105, wireless(snap(0x0800, PACKET_4), 0x88, 0x82, bytes(6))),
+    "802.11, whole for all its fragment number": Wrapped(
+        105, wireless(snap(0x0800, PACKET_4))[:22] + b"\x06" + wireless(snap(0x0800, PACKET_4))[23:]
+    ),
     "802.11, A-MSDU": Wrapped(105, wireless(AGGREGATE, 0x88, 2, b"\x80\0")),
     "radiotap": Wrapped(127, radiotap(wireless(snap(0x0800, PACKET_4)))),
     "radiotap, checksum": Wrapped(127, radiotap(wireless(snap(0x0800, PACKET_4)) + bytes(4), 0x10, 1)),
@@ -226,6 +229,7 @@ WRAPPED: Final[Mapping[str, Wrapped]] = {
     "NFLOG": Wrapped(239, nflog(2, PACKET_4)),
     "NFLOG, IPv6": Wrapped(239, nflog(10, PACKET_6), 6),
     "NFLOG, bridge": Wrapped(239, nflog(7, PACKET_4)),
+    "IP over InfiniBand": Wrapped(242, bytes(40) + b"\x08\0\0\0" + PACKET_4),
     "netlink": Wrapped(253, netlink(nflog(2, PACKET_4))),
     # Between Ethernet and IP.
     "LLC": Wrapped(E, ethernet(len(PACKET_4) + 8, snap(0x0800, PACKET_4))),
@@ -244,6 +248,8 @@ WRAPPED: Final[Mapping[str, Wrapped]] = {
         E, ethernet(0x88E5, b"\x20\0" + bytes(4) + bytes(8) + FRAME_4[12:] + bytes(16))
     ),
     "TRILL": Wrapped(E, ethernet(0x22F3, b"\0\1\0\2\0\3" + FRAME_4)),
+    # tshark takes the last four octets for a checksum, whether there is one or not.
+    "Cisco FabricPath": Wrapped(E, ethernet(0x8903, b"\x40\x20" + FRAME_4 + bytes(4))),
     "Cisco metadata": Wrapped(E, ethernet(0x8909, b"\1\1\0\1\0\5" + FRAME_4[12:])),
     "VN-Tag": Wrapped(E, ethernet(0x8926, bytes(4) + FRAME_4[12:])),
     "E-Tag": Wrapped(E, ethernet(0x893F, bytes(6) + FRAME_4[12:])),
@@ -348,8 +354,14 @@ WRAPPED: Final[Mapping[str, Wrapped]] = {
     "LISP": Wrapped(E, in_udp(4341, b"\x80" + bytes(7) + PACKET_4)),
     "GRE in UDP": Wrapped(E, in_udp(4754, b"\0\0\x08\0" + PACKET_4)),
     "VXLAN": Wrapped(E, in_udp(4789, b"\x08\0\0\0\0\0\5\0" + FRAME_4)),
+    "VXLAN without a number": Wrapped(E, in_udp(4789, bytes(8) + FRAME_4)),
     "VXLAN-GPE": Wrapped(E, in_udp(4790, b"\x0c\0\0\1\0\0\5\0" + PACKET_4)),
     "VXLAN-GPE, NSH": Wrapped(E, in_udp(4790, b"\x0c\0\0\4\0\0\5\0" + b"\x0f\xc2\2\3\0\0\1\xff" + FRAME_4)),
+    "AYIYA": Wrapped(
+        E,
+        in_ip(17, udp(5072, b"\x41\x52\x11\x29" + bytes(4) + bytes(16) + bytes(20) + PACKET_6, source=5072)),
+        6,
+    ),
     "CAPWAP": Wrapped(E, in_udp(5247, b"\0\x10\0\0\0\0\0\0" + FRAME_4)),
     "CAPWAP, 802.11": Wrapped(
         E, in_udp(5247, b"\0\x10\3\0\0\0\0\0" + wireless(snap(0x0800, PACKET_4))), tshark=False
@@ -361,6 +373,7 @@ WRAPPED: Final[Mapping[str, Wrapped]] = {
     "Geneve, options": Wrapped(
         E, in_udp(6081, b"\2\x40\x86\xdd\0\0\5\0" + b"\1\2\x80\1" + bytes(4) + PACKET_6), 6
     ),
+    "Geneve, reserved bits": Wrapped(E, in_udp(6081, b"\0\5\x65\x58\0\0\5\x7a" + FRAME_4)),
     "sFlow": Wrapped(E, in_udp(6343, sflow(sampled(FRAME_4)))),
     "sFlow, expanded": Wrapped(E, in_udp(6343, sflow(sampled(PACKET_4, 3, 11)))),
     "MPLS in UDP": Wrapped(E, in_udp(6635, LABELS + PACKET_4)),
