@@ -127,6 +127,7 @@ _UDP_PORTS: Final = {
     4754: "GRE in UDP",
     4789: "VXLAN",
     4790: "VXLAN-GPE",
+    5072: "AYIYA",
     5247: "CAPWAP",
     6081: "Geneve",
     6343: "sFlow",

@@ -43,5 +43,5 @@ def test_without_scapy_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
         "scapy": NEEDS["scapy"]._replace(there=lambda: False),
     }
     monkeypatch.setattr("analyzer.lab.needs.NEEDS", there)
-    with pytest.raises(UsageError, match=r"pip install tcpanalyze\[lab\]"), SCENARIO.staged():
+    with pytest.raises(UsageError, match="-m pip install scapy"), SCENARIO.staged():
         pass
