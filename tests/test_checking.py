@@ -52,7 +52,7 @@ def test_expect_in_python() -> None:
     assert [one.rule for one in analyzer.findings(TRACE, "active = server")] == ["close.active"]
     assert findings(TRACE, "close = reset", only="id == 1", allow_none=True) == []
     assert findings(TRACE, "close = reset", connection=0)[0].connection == 0
-    assert findings(TRACE, "close = reset", connection=1)[0].message == "none of 1 connections is number 1"
+    assert findings(TRACE, "close = reset", connection=1)[0].message == "the only connection is not number 1"
     with pytest.raises(UsageError, match="did you mean close"):
         expect(TRACE, "clos = reset")
 

@@ -174,7 +174,10 @@ def _nothing_chosen(expectation: Expectation, trace: Trace) -> Finding:
     if not len(trace):
         message = say("the capture holds no TCP connection, expected one")
     else:
-        message = say("none of {count} connections is {chosen}", count=len(trace), chosen=expectation.choice)
+        sentence = "none of {count} connections is {chosen}"
+        if len(trace) == 1:
+            sentence = "the only connection is not {chosen}"
+        message = say(sentence, count=len(trace), chosen=expectation.choice)
     compared = expectation.comparison
     return Finding(
         compared.key.name, message, trace.capture.path, None, None, compared.expected, say("no connection"),
