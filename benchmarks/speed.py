@@ -85,7 +85,9 @@ IN_EACH = 30
 """Packets of a connection in them: fewer than usual, so that a connection's own cost shows."""
 SIZES = (10_000, 100_000, 1_000_000, 3_000_000, 10_000_000, 30_000_000)
 FEW = 100
-"""Connections of the last capture, which is as large as the third largest of the others."""
+SHARED = 3_000_000
+SHARING = (FEW, 10_000, 100_000, 1_000_000)
+"""So many packets are shared by so many connections: of the last each has three, hardly more than it opens by."""
 
 OURS = "nothing: states, labels, all notes, verdicts"
 PEERS = [
@@ -235,7 +237,11 @@ def processor() -> str:
 
 
 def figure(
-    path: Path, peers: list[tuple[str, float]], grown: list[tuple[int, int, float]], packets: int
+    path: Path,
+    peers: list[tuple[str, float]],
+    grown: list[tuple[int, int, float]],
+    shared: list[tuple[int, int, float]],
+    packets: int,
 ) -> None:
     from matplotlib import rcParams
     from matplotlib.figure import Figure
@@ -252,15 +258,16 @@ def figure(
     times.set_xlim(min(values) / 2, max(values) * 4)
     times.set_xlabel(f"seconds for {packets:,} packets")
     times.spines[["top", "right"]].set_visible(False)
-    for marker, wanted, label in (
-        ("o-", True, f"a connection for each {IN_EACH} packets"),
-        ("s", False, f"{FEW} connections"),
+    for marker, series, place, label in (
+        ("o-", grown, 0, f"packets, a connection for each {IN_EACH}"),
+        ("s-", shared, 1, f"connections that share {SHARED:,} packets"),
     ):
-        series = [one for one in grown if (one[1] != FEW) is wanted]
-        sizes.plot([one[0] for one in series], [one[2] / one[0] * 1e9 for one in series], marker, label=label)
+        sizes.plot(
+            [one[place] for one in series], [one[2] / one[0] * 1e9 for one in series], marker, label=label
+        )
     sizes.set_xscale("log")
     sizes.set_ylim(bottom=0)
-    sizes.set_xlabel("packets")
+    sizes.set_xlabel("how many")
     sizes.set_ylabel("ns for each packet")
     sizes.legend(frameon=False)
     sizes.spines[["top", "right"]].set_visible(False)
@@ -268,19 +275,27 @@ def figure(
 
 
 def exponent(grown: list[tuple[int, int, float]]) -> float:
-    """By how much time grows with packets: the slope of the logarithms, by least squares."""
+    """By how much time grows from a million packets on, where a start no longer counts: the slope of the logarithms."""
     from math import log
 
-    points = [(log(packets), log(took)) for packets, connections, took in grown if connections != FEW]
+    points = [(log(packets), log(took)) for packets, _, took in grown if packets >= 1_000_000]
     x = sum(one for one, _ in points) / len(points)
     y = sum(two for _, two in points) / len(points)
     return sum((a - x) * (b - y) for a, b in points) / sum((a - x) ** 2 for a, _ in points)
 
 
-def flatness(grown: list[tuple[int, int, float]]) -> float:
-    """Time for each packet with the most connections, as a multiple of that with few."""
-    each = {connections: took / packets for packets, connections, took in grown}
-    return each[max(each)] / each[FEW]
+def flatness(grown: list[tuple[int, int, float]], shared: list[tuple[int, int, float]]) -> str:
+    """Time for each packet as a multiple of that with few connections, by both ways to have many."""
+    each = {connections: took / packets for packets, connections, took in shared}
+    most = max(grown)
+    told = [
+        f"{connections:,}: {took / each[FEW]:.1f}" for connections, took in each.items() if connections != FEW
+    ]
+    return (
+        f"Beside {FEW} connections a packet takes, of {SHARED:,} packets shared by so many connections, so many "
+        f"times as long: {', '.join(told)}. With {IN_EACH} packets for each of {most[1]:,} connections it is "
+        f"{most[2] / most[0] / each[FEW]:.1f} times."
+    )
 
 
 def main() -> None:
@@ -324,7 +339,11 @@ def main() -> None:
     }
     sizes = [size for size in SIZES if size <= given.most]
     grown = growth(given.folder, [(size, size // IN_EACH) for size in sizes], given.rounds)
-    grown += growth(given.folder, [(sizes[-min(3, len(sizes))], FEW)], given.rounds)
+    shared = growth(
+        given.folder,
+        [(min(SHARED, given.most), count) for count in SHARING if 3 * count <= given.most],
+        given.rounds,
+    )
     taken = through_pipes(max(1, SIZES[-1] // given.most))
     counted = instructions(given.folder)
     reads = best["`cat`"]
@@ -367,16 +386,15 @@ def main() -> None:
         "## Growth",
         "",
         f"Analysis and table, without the start of the process, compiled; {HEADERS} octets of each frame captured, "
-        f"a connection for each {IN_EACH} packets, and for comparison {FEW} connections. Time grows with packets by "
-        f"the exponent {exponent(grown):.3f}; with the most connections a packet takes {flatness(grown):.1f} times "
-        f"what it takes with {FEW}.",
+        f"first a connection for each {IN_EACH} packets. From a million packets on time grows by the exponent "
+        f"{exponent(grown):.3f}. {flatness(grown, shared)}",
         "",
         "| packets | connections | seconds | ns for each packet |",
         "|---:|---:|---:|---:|",
     ]
     lines += [
         f"| {packets:,} | {connections:,} | {took:.3f} | {took / packets * 1e9:.0f} |"
-        for packets, connections, took in grown
+        for packets, connections, took in [*grown, *shared]
     ]
     lines += [
         "",
@@ -394,10 +412,17 @@ def main() -> None:
     ]
     (ROOT / "docs" / "speed.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     figure(
-        ROOT / "docs" / "speed.svg", [(peer.name, best[peer.name]) for peer in there], grown, given.packets
+        ROOT / "docs" / "speed.svg",
+        [(peer.name, best[peer.name]) for peer in there],
+        grown,
+        shared,
+        given.packets,
     )
     sys.stdout.write(
-        json.dumps({"best": best, "starts": starts, "grown": grown, "instructions": counted}) + "\n"
+        json.dumps(
+            {"best": best, "starts": starts, "grown": grown, "shared": shared, "instructions": counted}
+        )
+        + "\n"
     )
 
 
