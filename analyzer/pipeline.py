@@ -104,7 +104,8 @@ def analyze(
         done = Pass(kept, None, chosen, _limit(hold, records), _seed(), wireshark=wireshark)
         for _ in _slices(done, records, FRAMES_AT_ONCE):
             folding.add(_departed(done))
-            if not done.overflowed and _foreseeable(done, records) > kept:
+            # What comes through standard input is let go of only where it has to be: it cannot be read again.
+            if name != "-" and not done.overflowed and _foreseeable(done, records) > kept:
                 done.keep_none()
             if watch is not None:
                 watch(records)
@@ -190,8 +191,10 @@ class Streaming:
 
 def _foreseeable(done: Pass, records: Records) -> int:
     """How many segments a file probably holds, rather too few than too many; 0 for what is no file."""
-    read = 0 if records.file is None else records.file.position()
-    return done.segments * records.file.size // read if records.file is not None and read else 0
+    file = records.file
+    if file is None:
+        return 0
+    return done.segments * file.size // max(file.position(), 1)
 
 
 def _slices(done: Pass, records: Records, most: int) -> Iterator[None]:

@@ -198,6 +198,22 @@ def test_a_connection_is_over_with_its_last_segment(name: str) -> None:
     assert sightings[-1]
 
 
+def test_standard_input_keeps_what_cannot_be_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A dense beginning, from which more segments could be foreseen than there are.
+    path = tmp_path / "redirected.pcap"
+    path.write_bytes(pcap([*numbered(20), *[b"\0" * 60_000] * 200]))
+    monkeypatch.setattr(pipeline, "SEGMENTS_KEPT_OF_A_PIPE", 200)
+    with path.open("rb") as file:
+        standing = Standing(b"")
+        monkeypatch.setattr(standing, "buffer", file)
+        monkeypatch.setattr(sys, "stdin", standing)
+        trace = analyze("-")
+    whole = analyze(path)
+    assert [list(one.segments) for one in trace] == [list(one.segments) for one in whole]
+
+
 def test_past_the_budget_segments_are_read_from_the_file_that_holds_them() -> None:
     path = str(CAPTURES / "echo.pcap")
     with open_capture(path) as records:
