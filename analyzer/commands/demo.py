@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
@@ -160,8 +159,7 @@ def _list(ascii_only: bool) -> None:
 
 
 def _prose_style(ascii_only: bool) -> Style:
-    style = style_of(sys.stdout, os.environ, ascii_only=ascii_only)
-    return replace(style, width=min(style.width, PROSE_WIDTH))
+    return style_of(sys.stdout, os.environ, ascii_only=ascii_only).at_most(PROSE_WIDTH)
 
 
 def _write(pieces: Iterable[str], style: Style) -> None:

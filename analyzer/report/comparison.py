@@ -85,7 +85,7 @@ def head_lines(
     captures: tuple[Capture, Capture], connections: tuple[int, int], mode: Mode, given: bool, style: Style
 ) -> Iterator[str]:
     """What was compared with what, and as what. connections: how many each has."""
-    style = _readable(style)
+    style = style.at_most(READABLE_WIDTH)
     for letter, capture, count in zip("AB", captures, connections, strict=True):
         path = foreign(capture.path, style)
         facts = [
@@ -108,7 +108,7 @@ def unpaired_line(letter: str, connection: Connection, style: Style) -> str:
     """A connection without a counterpart."""
     ends = own(f"{connection.client} → {connection.server}", style)
     head = say("only in {letter}: #{number}", letter=letter, number=connection.id)
-    style = _readable(style)
+    style = style.at_most(READABLE_WIDTH)
     return finish(
         [(f"{head}  ", "bad"), (ends, "title"), ("  ", ""), (own(connection.verdict, style), "")], style
     )
@@ -123,12 +123,14 @@ def pair_line(comparison: PairComparison, style: Style) -> str:
     )
     ends = own(f"{comparison.a.client} → {comparison.a.server}", style)
     found = own(" · ".join(count_sentences(comparison.counts)) or say("no difference"), style)
-    return finish([(f"{numbers:<9} ", "faint"), (f"{ends}  ", "title"), (found, "")], _readable(style))
+    return finish(
+        [(f"{numbers:<9} ", "faint"), (f"{ends}  ", "title"), (found, "")], style.at_most(READABLE_WIDTH)
+    )
 
 
 def pair_lines(comparison: PairComparison, style: Style) -> Iterator[str]:
     """The headline of a pair and what was found: differences, what was rewritten, clocks."""
-    style = _readable(style)
+    style = style.at_most(READABLE_WIDTH)
     a, b = comparison.a, comparison.b
     ends = own(f"{a.client} → {a.server}", style)
     for line in flow(
@@ -156,7 +158,10 @@ def sum_lines(pairs: int, equal: int, counts: Mapping[str, int], style: Style) -
     if 0 < equal < pairs:
         items.append(say("{count} without a difference", count=grouped(equal)))
     return _flowing(
-        "", [*items, *(found or [say("no difference")])], "bad" if found else "good", _readable(style)
+        "",
+        [*items, *(found or [say("no difference")])],
+        "bad" if found else "good",
+        style.at_most(READABLE_WIDTH),
     )
 
 
@@ -203,10 +208,6 @@ def _flowing(head: str, items: Sequence[str], role: str, style: Style) -> Iterat
         head = " " * columns(head)
 
 
-def _readable(style: Style) -> Style:
-    return Style(min(style.width, READABLE_WIDTH), style.colour, style.ascii)
-
-
 class _Plan(NamedTuple):
     """The columns of one ladder."""
 
@@ -227,7 +228,7 @@ class _Plan(NamedTuple):
 
 def comparison_ladder(diagram: ComparedDiagram, style: Style) -> Iterator[str]:
     """The lines of the ladder, without their ends, at most `style.width` columns each."""
-    style = _readable(style)
+    style = style.at_most(READABLE_WIDTH)
     clock = clock_for(time for row in diagram.rows for time in row.times if time is not None)
     if style.width < COMPACT_BELOW:
         for row in diagram.rows:

@@ -57,7 +57,7 @@ CHECKSUMS: Final = {
 
 def explanation_lines(explanation: Explanation, style: Style) -> Iterator[str]:
     """The lines of the explanation, without their ends."""
-    style = Style(min(style.width, READABLE_WIDTH), style.colour, style.ascii)
+    style = style.at_most(READABLE_WIDTH)
     yield from _title(explanation, style)
     for heading, section in (
         (_error_heading(explanation), _error(explanation, style)),
@@ -79,7 +79,7 @@ def dissection_lines(
     layers: Sequence[tuple[str, Sequence[str]]], application: str, style: Style
 ) -> Iterator[str]:
     """Wireshark's own dissection, as (protocol, its fields) from the outside in, after an empty line."""
-    style = Style(min(style.width, READABLE_WIDTH), style.colour, style.ascii)
+    style = style.at_most(READABLE_WIDTH)
     yield ""
     heading = say("Dissected by Wireshark (tshark)")
     if application:

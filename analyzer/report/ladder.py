@@ -112,7 +112,7 @@ class Plan(NamedTuple):
 
 def ladder_lines(diagram: Diagram, style: Style) -> Iterator[str]:
     """The lines of the ladder, without their ends, at most `style.width` columns each."""
-    style = Style(min(style.width, READABLE_WIDTH), style.colour, style.ascii)
+    style = style.at_most(READABLE_WIDTH)
     clock = clock_for(row.last_time_ns if isinstance(row, Fold) else row.time_ns for row in diagram.rows)
     if style.width < COMPACT_BELOW:
         frames = (row.last_frame if isinstance(row, Fold) else row.frame for row in diagram.rows)

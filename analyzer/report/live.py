@@ -44,7 +44,7 @@ class GrowingLadder:
 
     def __init__(self, style: Style, *, why: bool = True) -> None:
         """why: each change of state with its reason, below its segment."""
-        self._style = Style(min(style.width, READABLE_WIDTH), style.colour, style.ascii)
+        self._style = style.at_most(READABLE_WIDTH)
         self._inner = Style(max(self._style.width - NUMBER_COLUMNS, 1), style.colour, style.ascii)
         self._why = why
         self._starts: dict[int, int] = {}

@@ -72,7 +72,7 @@ def overview_lines(
     connections: Sequence[Connection], style: Style, *, everything: bool = False
 ) -> Iterator[str]:
     """How the connections fared, and a table of the worst `ROWS` of them, of all with `everything`."""
-    style = Style(min(style.width, READABLE_WIDTH), style.colour, style.ascii)
+    style = style.at_most(READABLE_WIDTH)
     found = survey(outlines(connections), len(connections) if everything else ROWS)
     yield from _tally(say("handshakes"), found.handshakes, HANDSHAKE_WORDS, style)
     yield from _tally(say("closes"), found.closes, CLOSE_WORDS, style)

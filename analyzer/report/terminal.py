@@ -53,6 +53,10 @@ class Style:
     colour: bool = False
     ascii: bool = False
 
+    def at_most(self, width: int) -> Style:
+        """The same in no more columns than these."""
+        return Style(min(self.width, width), self.colour, self.ascii)
+
 
 Span = tuple[str, str]
 """Text and its role, a key of `COLOURS`; "" is the terminal's own colour."""

@@ -168,7 +168,7 @@ def capture_lines(capture: Capture, connections: int, style: Style) -> Iterator[
 
     connections: how many were found
     """
-    narrow = _readable(style)
+    narrow = style.at_most(READABLE_WIDTH)
     frames = counted(capture.frames, "{count} frame", "{count} frames")
     tcp = counted(capture.tcp_segments, "{count} TCP segment", "{count} TCP segments")
     facts = [
@@ -250,7 +250,7 @@ class _Phase(NamedTuple):
 
 def connection_lines(connection: Connection, style: Style) -> Iterator[str]:
     """The headline, the three phases, the notes counted."""
-    narrow = _readable(style)
+    narrow = style.at_most(READABLE_WIDTH)
     number = f"#{connection.id}"
     pair = own(f"{connection.client} → {connection.server}", style)
     verdict = own(connection.verdict, style)
@@ -284,13 +284,9 @@ def _errors(connection: Connection) -> list[str]:
     return [*shown, *([counted(hidden, "and {count} more", "and {count} more")] if hidden else [])]
 
 
-def _readable(style: Style) -> Style:
-    return Style(min(style.width, READABLE_WIDTH), style.colour, style.ascii)
-
-
 def _paragraph(items: Sequence[str], style: Style, *, indent: int = 4) -> Iterator[str]:
     """Items that flow, behind a margin where there is room for one."""
-    narrow = _readable(style)
+    narrow = style.at_most(READABLE_WIDTH)
     margin = " " * (indent if narrow.width >= 40 else 0)
     for line in flow(items, max(narrow.width - len(margin), 1), narrow):
         yield finish([(margin, ""), (line, "")], narrow)
