@@ -8,6 +8,7 @@ import re
 import select
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -240,6 +241,23 @@ def test_interrupted_while_reading(
     monkeypatch.setattr("analyzer.pipeline.analyze", interrupt)
     status, _, err = inside([ECHO], capfd)
     assert (status, err.strip()) == (130, "tcpanalyze: interrupted")
+
+
+def test_interrupted_in_generated_code(tmp_path: Path) -> None:
+    """CPython would end by the signal, not with our status, after an exec that was interrupted."""
+    program = (
+        "import analyzer.cli, analyzer.pipeline\n"
+        "analyzer.pipeline.analyze = lambda *_, **__: exec('raise KeyboardInterrupt')\n"
+        "analyzer.cli.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, ECHO],
+        capture_output=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert (done.returncode, said(done)) == (130, "interrupted")
 
 
 def test_out_of_memory_is_a_sentence(

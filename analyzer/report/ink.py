@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from analyzer.report.tones import PAPER, Tone
 from analyzer.report.typeface import Typeface
+from analyzer.report.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -189,7 +190,10 @@ def rectangle(left: float, top: float, right: float, bottom: float, colour: str)
 @contextmanager
 def own_style() -> Iterator[None]:
     """matplotlib with its own defaults and ours, whatever the user has configured; restored afterwards."""
-    import matplotlib
+    with uninterrupted():
+        import matplotlib.backends.backend_agg
+        import matplotlib.backends.backend_svg
+        import matplotlib.figure
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()

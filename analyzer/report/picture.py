@@ -18,6 +18,7 @@ from analyzer.diagram.model import Diagram
 from analyzer.errors import OutputError, UsageError
 from analyzer.report.ink import RESOLUTION, own_style
 from analyzer.report.sheet import Sheet
+from analyzer.report.uninterrupted import uninterrupted
 from analyzer.text import inert, say
 
 if TYPE_CHECKING:
@@ -153,7 +154,8 @@ def _png(diagram: Diagram) -> Iterator[tuple[str, bytes]]:
 
 
 def _pdf(diagram: Diagram) -> bytes:
-    from matplotlib.backends.backend_pdf import PdfPages
+    with uninterrupted():
+        from matplotlib.backends.backend_pdf import PdfPages
 
     buffer = BytesIO()
     metadata = {"Title": diagram.title, "Creator": CREATOR, "Producer": CREATOR, "CreationDate": None}
