@@ -61,8 +61,8 @@ def run(arguments: Sequence[str]) -> int:
         complain(say("{problem}; {command} shows what there is", problem=inert(sentence), command=asked))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt, Interrupted):
-        # CPython remembers a KeyboardInterrupt that leaves an exec of text, as dataclasses and namedtuple do it, until
-        # the next one, and would end by the signal whatever status it is given.
+        # `python -m` remembers a KeyboardInterrupt that left an exec of text, as dataclasses and namedtuple do it,
+        # until the next such exec, and would end by the signal whatever status it is given.
         exec("")
         complain(say("interrupted"))
         return INTERRUPTED

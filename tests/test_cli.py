@@ -244,17 +244,17 @@ def test_interrupted_while_reading(
 
 
 def test_interrupted_in_generated_code(tmp_path: Path) -> None:
-    """CPython would end by the signal, not with our status, after an exec that was interrupted."""
-    program = (
+    """`python -m` would end by the signal, not with our status, after an exec that was interrupted."""
+    (tmp_path / "generated.py").write_text(
         "import analyzer.cli, analyzer.pipeline\n"
         "analyzer.pipeline.analyze = lambda *_, **__: exec('raise KeyboardInterrupt')\n"
-        "analyzer.cli.main()"
+        "analyzer.cli.main()\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, ECHO],
+        [sys.executable, "-m", "generated", ECHO],
         capture_output=True,
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(tmp_path)))},
         check=False,
     )
     assert (done.returncode, said(done)) == (130, "interrupted")
