@@ -382,7 +382,7 @@ def test_a_growing_capture_is_bounded_too(crowded: Path) -> None:
 
 
 def test_a_file_that_grows_or_shrinks_while_it_is_read(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("analyzer.capture.records.BLOCK_OCTETS", 64)
+    monkeypatch.setattr("analyzer.capture.read_ahead.BLOCK_OCTETS", 64)
     monkeypatch.setattr(pipeline, "FRAMES_AT_ONCE", 1)
     content = stored.read_bytes()
 

@@ -9,6 +9,7 @@ from analyzer.capture.compression import MAGIC_OCTETS, CompressedOctets, is_comp
 from analyzer.capture.formats import refusal
 from analyzer.capture.pcap import FILE_HEADER_OCTETS, PCAP_MAGICS, PcapRecords
 from analyzer.capture.pcapng import PCAPNG_MAGIC, SECTION_HEADER_OCTETS, PcapngRecords
+from analyzer.capture.read_ahead import ReadAhead
 from analyzer.capture.records import Records
 from analyzer.capture.snoop import SNOOP_HEADER_OCTETS, SNOOP_MAGIC, SnoopRecords
 from analyzer.capture.source import (
@@ -19,6 +20,7 @@ from analyzer.capture.source import (
     octets_of_standard_input,
     reason_of,
 )
+from analyzer.capture.stored_file import StoredFile
 from analyzer.errors import CaptureFormatError, InputError
 from analyzer.text import say
 
@@ -34,10 +36,7 @@ def open_capture(path: str | os.PathLike[str], decompress_limit: int | None = No
     it is no capture or its file header is broken.
     """
     octets = octets_of_standard_input() if os.fspath(path) == "-" else octets_of_path(path)
-    file = octets.file()
-    records = _records(octets, decompress_limit)
-    records.file = file
-    return records
+    return _records(octets, decompress_limit, octets.file())
 
 
 def open_stream(stream: BinaryIO, name: str, decompress_limit: int | None = None) -> Records:
@@ -49,15 +48,15 @@ def open_stream(stream: BinaryIO, name: str, decompress_limit: int | None = None
     return _records(Octets(stream, name, False), decompress_limit)
 
 
-def _records(octets: Octets, decompress_limit: int | None) -> Records:
+def _records(octets: Octets, decompress_limit: int | None, file: StoredFile | None = None) -> Records:
     try:
-        return _recognised(octets, decompress_limit)
+        return _recognised(octets, decompress_limit, file)
     except BaseException:
         octets.close()
         raise
 
 
-def _recognised(octets: Octets, decompress_limit: int | None) -> Records:
+def _recognised(octets: Octets, decompress_limit: int | None, file: StoredFile | None) -> Records:
     compressed: CompressedOctets | None = None
     try:
         if is_compressed(octets.peek(MAGIC_OCTETS)):
@@ -104,6 +103,10 @@ def _recognised(octets: Octets, decompress_limit: int | None) -> Records:
             )
         )
     reader = {"pcap": PcapRecords, "pcapng": PcapngRecords, "snoop": SnoopRecords}[capture_format]
+    # What is no file may pause at any time, and what has come by then is not to wait for more.
+    if file is not None and compressed is None:
+        octets = ReadAhead(octets, file)
     records: Records = reader(octets)
     records.compressed = compressed is not None
+    records.file = file
     return records

@@ -113,7 +113,7 @@ def octets_of_path(path: str | os.PathLike[str]) -> Octets:
     """The octets of the file or FIFO at `path`. Raises InputError where it cannot be opened."""
     name = inert(os.fsdecode(path))
     try:
-        # Unbuffered: blocks of 1 MiB are read straight into the objects they are used from.
+        # Unbuffered: blocks are read straight into the objects they are used from.
         return Octets(open(path, "rb", buffering=0), name, True)
     except FileNotFoundError as error:
         raise InputError(say("{path} does not exist: check its name and folder", path=name)) from error

@@ -12,7 +12,10 @@ __all__ = ["StoredFile"]
 
 
 class StoredFile:
-    """A regular file, opened for reading, as it was then. size: its octets, compressed or not."""
+    """A regular file, opened for reading, as it was then.
+
+    size: its octets, compressed or not. reached: how far it has been used, where it is read ahead of that.
+    """
 
     def __init__(self, stream: BinaryIO) -> None:
         """Raises OSError or ValueError where `stream` is no regular file: a pipe grows, and has no size."""
@@ -21,10 +24,11 @@ class StoredFile:
         if not stat.S_ISREG(self._before.st_mode):
             raise ValueError(stat.filemode(self._before.st_mode))
         self.size = self._before.st_size
+        self.reached: int | None = None
 
     def position(self) -> int:
-        """How many of its octets have been read."""
-        return self._stream.tell()
+        """How many of its octets have been read and used."""
+        return self._stream.tell() if self.reached is None else self.reached
 
     def change(self, name: str) -> str | None:
         """A sentence on how the file has changed since it was opened; None where it has not, or is closed by now.

@@ -1,0 +1,110 @@
+"""The octets of a large file, read in a thread of its own while those before them are analysed.
+
+Reading lets go of Python's lock, and the analysis does not. What decompresses takes the lock back for every piece
+of what comes out, so that it would wait for the analysis more than it gains: a compressed file is not read so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from analyzer.capture.source import Octets
+from analyzer.capture.stored_file import StoredFile
+
+if TYPE_CHECKING:
+    import queue
+    import threading
+
+__all__ = ["ReadAhead"]
+
+BLOCK_OCTETS: Final = 1 << 21
+_BLOCKS_AHEAD: Final = 4
+"""How many blocks wait at most, and their size. Each costs both threads a moment, so they are larger than what one
+thread would read at a time; more or still larger ones leave the cache before they are looked at."""
+
+_KEPT_BY_MALLOC: Final = 31 << 20
+"""The C library of Linux keeps free memory up to twice the largest mapping ever freed, 64 MiB at most, and gives the
+rest back to the system. Blocks that one thread makes and another lets go of would be mapped and zeroed anew each
+time, page by page, which takes longer than reading them."""
+
+
+class ReadAhead(Octets):
+    """The octets of a file, from where `octets` has come. What goes wrong is raised after the octets before it.
+
+    The thread begins with the second block, so a small file has none. `close` ends it.
+    """
+
+    def __init__(self, octets: Octets, file: StoredFile) -> None:
+        """
+        octets: taken over, and closed with this.
+        file: what they come from. Its `reached` is from now on how far they have been handed on.
+        """
+        super().__init__(octets._stream, octets.name, octets._owned)
+        self._octets = octets
+        self._file = file
+        self._file.reached = file.position() - len(octets.held())
+        self._read_alone = 0
+        self._last: bytes | Exception | None = None
+        self._thread: threading.Thread | None = None
+
+    def close(self) -> None:
+        """End the thread, and close what the octets come from if it is owned."""
+        self._held = b""
+        if self._thread is not None:
+            self._stopping = True
+            self._room.release()
+            self._thread.join()
+            self._thread = None
+        self._octets.close()
+
+    def _more(self, most: int) -> bytes:
+        block = self._block() if self._last is None else self._last
+        if not block or isinstance(block, Exception):
+            self._last = block
+        if isinstance(block, Exception):
+            raise block
+        assert self._file.reached is not None
+        self._file.reached += len(block)
+        return block
+
+    def _block(self) -> bytes | Exception:
+        if self._thread is None and (self._read_alone < BLOCK_OCTETS or not self._begin()):
+            block = self._read_block()
+            if not isinstance(block, Exception):
+                self._read_alone += len(block)
+            return block
+        self._room.release()
+        return self._blocks.get()
+
+    def _read_block(self) -> bytes | Exception:
+        try:
+            return self._octets.read(BLOCK_OCTETS)
+        except Exception as error:
+            return error
+
+    def _begin(self) -> bool:
+        """Start the thread; False where the system grants no more of them."""
+        import queue
+        import threading
+
+        bytes(_KEPT_BY_MALLOC)
+        self._stopping = False
+        self._blocks: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
+        self._room = threading.Semaphore(_BLOCKS_AHEAD - 1)
+        thread = threading.Thread(target=self._run, name="tcpanalyze-read-ahead", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            return False
+        self._thread = thread
+        return True
+
+    def _run(self) -> None:
+        while True:
+            self._room.acquire()
+            if self._stopping:
+                return
+            block = self._read_block()
+            self._blocks.put(block)
+            if not block or isinstance(block, Exception):
+                return
