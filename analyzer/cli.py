@@ -32,7 +32,10 @@ def main() -> None:
     """Run the command and exit with its status."""
     # What a start makes it keeps: looking for garbage among it as often as Python does is a twentieth of a start.
     gc.set_threshold(COLLECTED_AFTER)
-    sys.exit(run(sys.argv[1:]))
+    status = run(sys.argv[1:])
+    # What is there goes with the process: Python would look through all of it once more.
+    gc.freeze()
+    sys.exit(status)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -32,6 +32,14 @@ from traffic import write  # noqa: E402
 COMPILED = str(ROOT / ".venv/compiled/bin/tcpanalyze")
 INTERPRETED = str(ROOT / ".venv/bin/tcpanalyze")
 PYTHON = str(ROOT / ".venv/bin/python")
+COMPILED_PYTHON = str(ROOT / ".venv/compiled/bin/python")
+
+WITHOUT_ISAL = """
+import sys
+sys.modules["isal"] = None
+from analyzer.cli import main
+main()
+"""
 
 DPKT = """
 import sys, dpkt
@@ -96,7 +104,8 @@ PEERS = [
     Peer("tcpanalyze, compiled, pcapng", [COMPILED], "big.pcapng", 1, OURS),
     Peer("tcpanalyze, compiled, IPv6", [COMPILED], "big6.pcap", 1, OURS),
     Peer("`gzip -dc`", ["gzip", "-dc"], "big.pcap.gz", 1, "everything but decompressing"),
-    Peer("tcpanalyze, compiled, gzip", [COMPILED], "big.pcap.gz", 1, OURS),
+    Peer("tcpanalyze, compiled, gzip", [COMPILED_PYTHON, "-P", "-c", WITHOUT_ISAL], "big.pcap.gz", 1, OURS),
+    Peer("tcpanalyze, compiled, gzip, with the extra `fast`", [COMPILED], "big.pcap.gz", 1, OURS, "isal"),
     Peer("tcpanalyze, interpreted", [INTERPRETED], "big.pcap", 10, OURS),
     Peer(
         "`tcptrace`", ["tcptrace", "-n"], "big.pcap", 1,
@@ -115,7 +124,7 @@ def version_of(peer: Peer) -> str:
     """Whether it is there."""
     if not peer.needs:
         return "yes" if shutil.which(peer.command[0]) else ""
-    found = shutil.which(peer.needs) or (peer.command[0] == PYTHON and find_spec(peer.needs))
+    found = shutil.which(peer.needs) or (peer.command[0] in (PYTHON, COMPILED) and find_spec(peer.needs))
     return "yes" if found else ""
 
 

@@ -57,11 +57,29 @@ class _Decoder(Protocol):
     def decompress(self, data: bytes, max_length: int) -> bytes: ...
 
 
+class _Inflate(Protocol):
+    """What zlib has instead, and ISA-L, which takes a third of the time where it is installed."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unconsumed_tail(self) -> bytes: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
 class _Gzip:
-    """zlib's decompressor in the shape of the others."""
+    """An `_Inflate` in the shape of the others."""
 
     def __init__(self) -> None:
-        self._inner = zlib.decompressobj(_GZIP_WINDOW)
+        self._inner: _Inflate
+        try:
+            from isal import isal_zlib
+        except ImportError:
+            self._inner = zlib.decompressobj(_GZIP_WINDOW)
+        else:
+            self._inner = isal_zlib.decompressobj(_GZIP_WINDOW)
 
     @property
     def eof(self) -> bool:

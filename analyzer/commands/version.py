@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from importlib.machinery import EXTENSION_SUFFIXES
-from pathlib import Path
 
 import click
 
@@ -15,10 +15,10 @@ __all__ = ["build", "show_version"]
 
 def build() -> str:
     """How the modules on the path of a packet run: "compiled", or "interpreted" and why."""
-    path = Path(import_module("analyzer.passes").__file__ or "")
-    if path.name.endswith(tuple(EXTENSION_SUFFIXES)):
+    path = import_module("analyzer.passes").__file__ or ""
+    if path.endswith(tuple(EXTENSION_SUFFIXES)):
         return say("compiled")
-    if (path.parents[1] / "setup.py").exists():
+    if os.path.exists(os.path.join(os.path.dirname(os.path.dirname(path)), "setup.py")):
         return say("interpreted (straight from the checkout)")
     return say(
         "interpreted (it could not be compiled when it was installed: a C compiler and Python.h do that)"

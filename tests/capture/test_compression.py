@@ -24,6 +24,14 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
+
+@pytest.fixture(autouse=True, params=["isal", "zlib"])
+def with_and_without_isal(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The extra `fast` changes how long gzip takes and nothing else."""
+    if request.param == "zlib":
+        monkeypatch.setitem(sys.modules, "isal", None)
+
+
 SIZES = [1, 7, 1 << 20]
 EVERY = pytest.mark.parametrize("name", COMPRESSORS)
 
