@@ -95,7 +95,10 @@ SIZES = (10_000, 100_000, 1_000_000, 3_000_000, 10_000_000, 30_000_000)
 FEW = 100
 SHARED = 3_000_000
 SHARING = (FEW, 10_000, 100_000, 1_000_000)
-"""So many packets are shared by so many connections: of the last each has three, hardly more than it opens by."""
+"""So many packets are shared by so many connections. The last is asked for too much: the least a connection has are six
+packets or so, and fewer begin. How many there are is counted."""
+TEN_EACH = (10_000_000, 1_050_000)
+"""A million of them with hardly more than opening, a question, an answer and closing."""
 
 OURS = "nothing: states, labels, all notes, verdicts"
 PEERS = [
@@ -185,22 +188,24 @@ def instructions(folder: Path) -> float | None:
 
 
 def growth(folder: Path, sizes: list[tuple[int, int]], rounds: int) -> list[tuple[int, int, float]]:
-    """Packets, connections and seconds of the pass and the table, of a process that has started already."""
+    """Packets, connections found, and seconds of the pass and the table, of a process that has started already."""
     code = (
         "import io, sys, time\nfrom analyzer.pipeline import analyze\nfrom analyzer.report.terminal import Style\n"
         "from analyzer.report.text import report_lines\nstart = time.perf_counter()\n"
-        "list(report_lines(analyze(sys.argv[1], hold=2_000_000), Style(100)))\nprint(time.perf_counter() - start)\n"
+        "trace = analyze(sys.argv[1], hold=2_000_000)\nlist(report_lines(trace, Style(100)))\n"
+        "print(len(trace), time.perf_counter() - start)\n"
     )
     python = str(Path(COMPILED).with_name("python"))
     measured = []
     for packets, connections in sizes:
         path = capture(folder, GROWING, packets, connections, 1)
         warm(path)
-        runs = [
-            float(subprocess.run([python, "-P", "-c", code, path], stdout=subprocess.PIPE, check=True).stdout)
-            for _ in range(rounds)
-        ]
-        measured.append((packets, connections, min(runs)))
+        runs = []
+        for _ in range(rounds):
+            said = subprocess.run([python, "-P", "-c", code, path], stdout=subprocess.PIPE, check=True).stdout
+            found, took = said.split()
+            runs.append((int(found), float(took)))
+        measured.append((packets, *min(runs)))
     return measured
 
 
@@ -269,7 +274,8 @@ def figure(
     times.spines[["top", "right"]].set_visible(False)
     for marker, series, place, label in (
         ("o-", grown, 0, f"packets, a connection for each {IN_EACH}"),
-        ("s-", shared, 1, f"connections that share {SHARED:,} packets"),
+        ("s-", [one for one in shared if one[0] <= SHARED], 1, f"connections that share {SHARED:,} packets"),
+        ("D", [one for one in shared if one[0] > SHARED], 1, f"connections that share {TEN_EACH[0]:,}"),
     ):
         sizes.plot(
             [one[place] for one in series], [one[2] / one[0] * 1e9 for one in series], marker, label=label
@@ -295,16 +301,12 @@ def exponent(grown: list[tuple[int, int, float]]) -> float:
 
 def flatness(grown: list[tuple[int, int, float]], shared: list[tuple[int, int, float]]) -> str:
     """Time for each packet as a multiple of that with few connections, by both ways to have many."""
-    each = {connections: took / packets for packets, connections, took in shared}
-    most = max(grown)
+    few = shared[0][2] / shared[0][0]
     told = [
-        f"{connections:,}: {took / each[FEW]:.1f}" for connections, took in each.items() if connections != FEW
+        f"{took / packets / few:.1f} times with {connections:,} connections of {packets / connections:.0f} packets"
+        for packets, connections, took in [*shared[1:], max(grown)]
     ]
-    return (
-        f"Beside {FEW} connections a packet takes, of {SHARED:,} packets shared by so many connections, so many "
-        f"times as long: {', '.join(told)}. With {IN_EACH} packets for each of {most[1]:,} connections it is "
-        f"{most[2] / most[0] / each[FEW]:.1f} times."
-    )
+    return f"Beside {shared[0][1]:,} connections a packet takes {', '.join(told[:-1])} and {told[-1]}."
 
 
 def main() -> None:
@@ -350,7 +352,10 @@ def main() -> None:
     grown = growth(given.folder, [(size, size // IN_EACH) for size in sizes], given.rounds)
     shared = growth(
         given.folder,
-        [(min(SHARED, given.most), count) for count in SHARING if 3 * count <= given.most],
+        [
+            *((min(SHARED, given.most), count) for count in SHARING if 3 * count <= given.most),
+            *([TEN_EACH] if TEN_EACH[0] <= given.most else []),
+        ],
         given.rounds,
     )
     taken = through_pipes(max(1, SIZES[-1] // given.most))

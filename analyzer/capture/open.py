@@ -16,6 +16,7 @@ from analyzer.capture.source import (
     Octets,
     SourceFault,
     SourceRefusal,
+    keep_blocks,
     octets_of_path,
     octets_of_standard_input,
     reason_of,
@@ -35,6 +36,7 @@ def open_capture(path: str | os.PathLike[str], decompress_limit: int | None = No
     at a capture that was cut off. Raises InputError where it cannot be opened or read, CaptureFormatError where
     it is no capture or its file header is broken.
     """
+    keep_blocks()
     octets = octets_of_standard_input() if os.fspath(path) == "-" else octets_of_path(path)
     return _records(octets, decompress_limit, octets.file())
 

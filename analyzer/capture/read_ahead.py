@@ -22,11 +22,6 @@ _BLOCKS_AHEAD: Final = 4
 """How many blocks wait at most, and their size. Each costs both threads a moment, so they are larger than what one
 thread would read at a time; more or still larger ones leave the cache before they are looked at."""
 
-_KEPT_BY_MALLOC: Final = 31 << 20
-"""The C library of Linux keeps free memory up to twice the largest mapping ever freed, 64 MiB at most, and gives the
-rest back to the system. Blocks that one thread makes and another lets go of would be mapped and zeroed anew each
-time, page by page, which takes longer than reading them."""
-
 
 class ReadAhead(Octets):
     """The octets of a file, from where `octets` has come. What goes wrong is raised after the octets before it.
@@ -87,7 +82,6 @@ class ReadAhead(Octets):
         import queue
         import threading
 
-        bytes(_KEPT_BY_MALLOC)
         self._stopping = False
         self._blocks: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
         self._room = threading.Semaphore(_BLOCKS_AHEAD - 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import BinaryIO, Final
 
 from analyzer.capture.stored_file import StoredFile
@@ -20,6 +21,7 @@ __all__ = [
     "Octets",
     "SourceFault",
     "SourceRefusal",
+    "keep_blocks",
     "octets_of_path",
     "octets_of_standard_input",
     "reason_of",
@@ -27,6 +29,19 @@ __all__ = [
 
 BLOCK_OCTETS: Final = 1 << 20
 """The most octets one read asks for."""
+
+
+_KEPT_BY_MALLOC: Final = 31 << 20
+
+
+@cache
+def keep_blocks() -> None:
+    """Have the C library keep the memory of blocks, rather than give it back and ask for it again each time.
+
+    That of Linux keeps what is free up to twice the largest mapping ever freed, 64 MiB at most. What it gives back is
+    mapped and zeroed anew, page by page, which takes as long as reading it, or decompressing it.
+    """
+    bytes(_KEPT_BY_MALLOC)
 
 
 class SourceFault(Exception):

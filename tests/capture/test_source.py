@@ -3,6 +3,9 @@ from __future__ import annotations
 import errno
 import io
 import os
+import platform
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -18,6 +21,7 @@ from analyzer.capture.source import (
 )
 from analyzer.errors import InputError
 from tests.capture.reading import failing, in_pieces
+from tests.commands.running import ROOT
 
 
 def everything(octets: Octets) -> bytes:
@@ -147,3 +151,22 @@ def test_an_interruption_passes_through() -> None:
     octets = Octets(failing(b"", KeyboardInterrupt()), "test", False)
     with pytest.raises(KeyboardInterrupt):
         octets.read(1)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only of glibc is it known how it keeps memory")
+def test_the_memory_of_blocks_is_used_again() -> None:
+    """Of 64 MiB through a pipe each piece would be mapped and zeroed anew, 16,000 pages and more."""
+    program = """
+import resource
+from analyzer.capture.source import BLOCK_OCTETS, keep_blocks, octets_of_standard_input
+keep_blocks()
+octets = octets_of_standard_input()
+before = octets.read(BLOCK_OCTETS)
+faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+while piece := octets.read(BLOCK_OCTETS):
+    before = piece
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults)
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, input=bytes(64 << 20), stdout=subprocess.PIPE, check=True, cwd=ROOT)
+    assert int(done.stdout) < 2_000
