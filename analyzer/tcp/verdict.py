@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from mypy_extensions import i64
+
 from analyzer.tcp import states
 from analyzer.tcp.completeness import RST, SYN
 from analyzer.tcp.connection import Connection
@@ -99,6 +101,7 @@ ROLE_MEANINGS: Final[Mapping[str, str]] = {
 
 NEVER_OPEN: Final[tuple[str, ...]] = ("refused", "unanswered", "half-open", "aborted")
 """Handshakes after which there was no connection to close."""
+_NEVER_OPEN: Final[frozenset[str]] = frozenset(NEVER_OPEN)
 
 SYSTEM_PORTS: Final = 1024
 """Below it, servers (RFC 6335 6)."""
@@ -152,20 +155,18 @@ def handshake_outcome(connection: Connection) -> str:
 
 def close_outcome(connection: Connection) -> str:
     """One of `CLOSE_OUTCOMES`."""
-    if handshake_outcome(connection) in NEVER_OPEN:
+    if handshake_outcome(connection) in _NEVER_OPEN:
         return "none"
     first, second = connection.first, connection.second
-    fins = [fin for fin in (first.fin_frame, second.fin_frame) if fin]
+    one, other = i64(first.fin_frame), i64(second.fin_frame)
     if connection.resetter >= 0 and not connection.reset_after_close:
-        return "reset-after-fin" if fins and min(fins) < connection.reset_frame else "reset"
-    if not fins:
+        reset = i64(connection.reset_frame)
+        return "reset-after-fin" if 0 < one < reset or 0 < other < reset else "reset"
+    if one == 0 and other == 0:
         return "open"
-    acknowledged = [end for end in (first, second) if end.fin_ack_frame]
-    if len(fins) == 1:
-        return "half-closed" if acknowledged else "unacknowledged"
-    if len(acknowledged) == 1:
-        return "unacknowledged"
-    if not acknowledged:
+    if one == 0 or other == 0:
+        return "half-closed" if first.fin_ack_frame or second.fin_ack_frame else "unacknowledged"
+    if not first.fin_ack_frame or not second.fin_ack_frame:
         return "unacknowledged"
     if connection.simultaneous_close:
         return "simultaneous"

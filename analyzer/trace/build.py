@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import overload
 from weakref import WeakValueDictionary
 
@@ -91,7 +92,7 @@ class Judged(Sequence[Connection]):
 
     def outlines(self) -> Iterator[Outline]:
         """The outline of each, without judging it."""
-        return (outline_of(machine, self._wireshark) for machine in self._machines)
+        return map(outline_of, self._machines, repeat(self._wireshark))
 
 
 def outlines(connections: Sequence[Connection]) -> Iterator[Outline]:
