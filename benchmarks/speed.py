@@ -373,9 +373,9 @@ def main() -> None:
         "",
         "## A large capture",
         "",
-        f"{given.packets:,} packets of {octets / given.packets - 16:.0f} octets on average, {given.connections:,} "
-        f"connections, page cache warm, every command in turn, best of {given.rounds}. The whole process, from its "
-        "start to its end; tcpanalyze prints its table of connections.",
+        f"{given.packets:,} packets of {octets / given.packets - 16:.0f} octets on average, about "
+        f"{given.connections:,} connections, page cache warm, every command in turn, best of {given.rounds}. The "
+        "whole process, from its start to its end; tcpanalyze prints its table of connections.",
         "",
         "| | seconds | times `cat` | on | leaves out |",
         "|---|---:|---:|---|---|",
@@ -417,7 +417,7 @@ def main() -> None:
         "Through a pipe from benchmarks/traffic.py, which takes most of the time; at most a million connections are "
         "held, as always unless `--hold` says otherwise, and those beyond are folded to counts.",
         "",
-        "| | packets | connections | seconds | peak of memory |",
+        "| | packets | connections, about | seconds | peak of memory |",
         "|---|---:|---:|---:|---:|",
     ]
     lines += [
