@@ -161,7 +161,7 @@ def encapsulations_page() -> str:
         _GENERATED,
         "Ethernet with any stack of VLAN tags, Linux cooked captures, BSD loopback and raw IP, then IPv4 or IPv6 with "
         "its extension headers and AH, are the plain stack. Whatever else lies around a segment is taken off by the "
-        "rows of `ENCAPSULATIONS` in `analyzer/wire/encapsulations.py`, one inside the other in any order. "
+        "rows of `ENCAPSULATIONS` in `analyzer/wire/encapsulations/`, one inside the other in any order. "
         "The connection is that of the IP header directly around the TCP header. A frame that holds several "
         "packets gives several segments.",
         "A datagram is looked into for a port only where its header says what the port promises. What is compressed "

@@ -1,6 +1,6 @@
 """What the plain decoder refuses: the layers around a packet taken off, one after the other.
 
-`Unwrapper` walks the table of `encapsulations.py` from where `Header.decode` stopped. Each IP packet it comes to
+`Unwrapper` walks the table of `encapsulations/` from where `Header.decode` stopped. Each IP packet it comes to
 goes through that decoder, so that lengths and options have one rule. One frame may hold several packets.
 """
 

@@ -10,25 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.wire.encapsulations import ENCAPSULATIONS, CutError, Span
-from analyzer.wire.header import Header
 from analyzer.wire.skips import FRAGMENT, SEGMENT, skip_name
-from analyzer.wire.unwrap import Unwrapper
 from tests.capture.builders import enhanced, interface, section
 from tests.wire.test_header import assert_is_the_segment
+from tests.wire.unwrapping import unwrapped
 from tests.wire.wrappings import WRAPPED
-
-BEFORE, BEHIND = b"\xff" * 7, b"\xff" * 80
-
-
-def unwrapped(frame: bytes, link_type: int, original: int | None = None) -> tuple[int, Header, Unwrapper]:
-    """What the decoder and the unwrapper make of a frame that lies in the middle of a block."""
-    header, unwrapper = Header(), Unwrapper()
-    block = BEFORE + frame + BEHIND
-    original = len(frame) if original is None else original
-    code = header.decode(block, len(BEFORE), len(frame), original, link_type)
-    if code != SEGMENT:
-        code = unwrapper.unwrap(header, code, len(BEFORE) + len(frame), 0)
-    return int(code), header, unwrapper
 
 
 @pytest.mark.parametrize("name", WRAPPED)
@@ -37,24 +23,6 @@ def test_the_segment_is_found(name: str) -> None:
     code, header, _ = unwrapped(frame, link_type)
     assert code == SEGMENT, skip_name(code)
     assert_is_the_segment(header, version)
-
-
-def test_every_row_is_tried_by_a_frame() -> None:
-    met = set()
-    for link_type, frame, _, _ in WRAPPED.values():
-        span = unwrapped(frame, link_type)[2].found
-        while span is not None:
-            met.add(span.key)
-            span = span.outer
-    # The rows of one function differ in nothing but their number.
-    tried = {ENCAPSULATIONS[key].read for key in met if key in ENCAPSULATIONS}
-    assert {row.read for row in ENCAPSULATIONS.values()} - tried - JUNIPER == set()
-
-
-JUNIPER = {
-    row.read for key, row in ENCAPSULATIONS.items() if skip_name(key).startswith(("Juniper", "link type"))
-}
-"""One for each link type, which differ in what follows where the link layer was captured."""
 
 
 def test_tshark_finds_the_same(tshark: str, tmp_path: Path) -> None:

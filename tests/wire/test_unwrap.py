@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import zlib
 
 import pytest
 
@@ -14,8 +13,8 @@ from analyzer.wire.link_types import ETHERNET
 from analyzer.wire.skips import PROTOCOL, SEGMENT, UDP_PORT, skip_name
 from analyzer.wire.unwrap import DEEPEST, MOST_PACKETS, TUNNEL_PORTS, Unwrapper
 from tests.wire.frames import PACKET_4, PACKET_6, ethernet
-from tests.wire.test_encapsulations import unwrapped
 from tests.wire.test_header import assert_is_the_segment
+from tests.wire.unwrapping import unwrapped
 from tests.wire.wrappings import (
     FRAME_4,
     in_ip,
@@ -110,12 +109,6 @@ def test_after_a_sample_comes_a_frame_that_is_none() -> None:
     assert seen == [True, False, False]
 
 
-def test_a_sample_is_as_long_as_its_frame_was() -> None:
-    cut = struct.pack("!I", len(FRAME_4)).join(sampled(FRAME_4[:66]).split(struct.pack("!I", 66), 1))
-    code, header, _ = unwrapped(in_udp(6343, sflow(cut)), ETHERNET)
-    assert (code, header.payload_length, header.payload_captured, header.snapped) == (SEGMENT, 7, 0, True)
-
-
 def test_nested_too_deep() -> None:
     packet = PACKET_4
     for _ in range(DEEPEST):
@@ -130,14 +123,6 @@ def test_nested_too_deep() -> None:
 def test_too_many_side_by_side() -> None:
     frame = netlink(*[nflog(2, ip4(1, bytes(8)))] * MOST_PACKETS, nflog(2, PACKET_4))
     assert unwrapped(frame, 253)[0] == skips.TOO_DEEP
-
-
-def test_a_compressed_bomb_is_cut() -> None:
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    bomb = packer.compress(bytes(50_000_000)) + packer.flush()
-    code, header, _ = unwrapped(in_ip(108, b"\4\0\0\2" + bomb), ETHERNET)
-    assert code == skips.BAD_IP_HEADER
-    assert len(header.block) <= 65_535
 
 
 def fragments(packet: bytes, *sizes: int) -> list[bytes]:
