@@ -80,6 +80,7 @@ class _Gzip:
             self._inner = zlib.decompressobj(_GZIP_WINDOW)
         else:
             self._inner = isal_zlib.decompressobj(_GZIP_WINDOW)
+        self._full = False
 
     @property
     def eof(self) -> bool:
@@ -87,14 +88,17 @@ class _Gzip:
 
     @property
     def needs_input(self) -> bool:
-        return not self._inner.unconsumed_tail
+        # ISA-L takes in all it is given, and holds back what is more than it was asked for.
+        return not self._full and not self._inner.unconsumed_tail
 
     @property
     def unused_data(self) -> bytes:
         return self._inner.unused_data
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
+        piece = self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
+        self._full = len(piece) == max_length
+        return piece
 
 
 _PLAIN: Final = 0

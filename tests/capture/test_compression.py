@@ -27,7 +27,7 @@ else:
 
 @pytest.fixture(autouse=True, params=["isal", "zlib"])
 def with_and_without_isal(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The extra `fast` changes how long gzip takes and nothing else."""
+    """The extra `fast` changes how long gzip takes, and of a sound file nothing else."""
     if request.param == "zlib":
         monkeypatch.setitem(sys.modules, "isal", None)
 
