@@ -92,9 +92,8 @@ HEADERS = 96
 IN_EACH = 30
 """Packets of a connection in them: fewer than usual, so that a connection's own cost shows."""
 SIZES = (10_000, 100_000, 1_000_000, 3_000_000, 10_000_000, 30_000_000)
-FEW = 100
 SHARED = 3_000_000
-SHARING = (FEW, 10_000, 100_000, 1_000_000)
+SHARING = (100, 10_000, 100_000, 1_000_000)
 """So many packets are shared by so many connections. The last is asked for too much: the least a connection has are six
 packets or so, and fewer begin. How many there are is counted."""
 TEN_EACH = (10_000_000, 1_050_000)

@@ -29,7 +29,7 @@ from typing import Final
 from analyzer.errors import InputError
 from analyzer.text import inert, say
 
-__all__ = ["Child", "temporary_folder", "undisturbed"]
+__all__ = ["Child", "temporary_folder"]
 
 MOST_WORDS: Final = 1 << 16
 """Octets kept of what the child says on standard error: the first, and as many of the last."""
@@ -248,26 +248,6 @@ class Child:
 
     def _text(self) -> str:
         return self._said.decode("utf-8", "replace").replace("\r", "\n")
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """Inside, signals wait: a child that is just being started would be known to nobody."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    waiting: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    ours = {number: known for number, known in before.items() if known not in {None, signal.SIG_IGN}}
-    for number in ours:
-        signal.signal(number, lambda received, _: waiting.append(received))
-    try:
-        yield
-    finally:
-        for number, handler in ours.items():
-            signal.signal(number, handler)
-        for received in waiting[:1]:
-            signal.raise_signal(received)
 
 
 @contextmanager

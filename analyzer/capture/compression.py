@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from functools import cache
 from typing import Final, NamedTuple, Protocol
 
 from analyzer.capture.source import BLOCK_OCTETS, Octets, SourceFault, SourceRefusal, reason_of
@@ -69,17 +70,21 @@ class _Inflate(Protocol):
     def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
+@cache
+def _inflates() -> Callable[[int], _Inflate]:
+    """Looked for once: Python searches all its folders again for what it did not find, and a file has many members."""
+    try:
+        from isal import isal_zlib
+    except ImportError:
+        return zlib.decompressobj
+    return isal_zlib.decompressobj
+
+
 class _Gzip:
     """An `_Inflate` in the shape of the others."""
 
     def __init__(self) -> None:
-        self._inner: _Inflate
-        try:
-            from isal import isal_zlib
-        except ImportError:
-            self._inner = zlib.decompressobj(_GZIP_WINDOW)
-        else:
-            self._inner = isal_zlib.decompressobj(_GZIP_WINDOW)
+        self._inner = _inflates()(_GZIP_WINDOW)
         self._full = False
 
     @property

@@ -39,7 +39,7 @@ from analyzer.capture.backends import (
     Backend,
     command_line,
 )
-from analyzer.capture.children import Child, undisturbed
+from analyzer.capture.children import Child
 from analyzer.capture.frame_writer import FrameWriter
 from analyzer.capture.interfaces import check_interface
 from analyzer.capture.marker import Marker
@@ -49,6 +49,7 @@ from analyzer.capture.pcapng_writer import PcapngWriter
 from analyzer.capture.records import Records
 from analyzer.capture.source import Octets
 from analyzer.errors import AnalyzerError, CaptureFormatError, InputError, OutputError, UsageError
+from analyzer.signals import undisturbed
 from analyzer.text import inert, say
 
 __all__ = ["Live", "LiveRecords", "open_live"]

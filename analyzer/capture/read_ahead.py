@@ -38,7 +38,6 @@ class ReadAhead(Octets):
         self._octets = octets
         self._file = file
         self._file.reached = file.position() - len(octets.held())
-        self._read_alone = 0
         self._last: bytes | Exception | None = None
         self._thread: threading.Thread | None = None
 
@@ -63,11 +62,8 @@ class ReadAhead(Octets):
         return block
 
     def _block(self) -> bytes | Exception:
-        if self._thread is None and (self._read_alone < BLOCK_OCTETS or not self._begin()):
-            block = self._read_block()
-            if not isinstance(block, Exception):
-                self._read_alone += len(block)
-            return block
+        if self._thread is None and (self._file.position() < BLOCK_OCTETS or not self._begin()):
+            return self._read_block()
         self._room.release()
         return self._blocks.get()
 

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 from analyzer.diagram.model import Arrow, Band, Diagram, Fold, Lifeline, Notice, Phase, Row
 from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import NOTES, RETRANSMISSIONS
+from analyzer.tcp.verdict import NEVER_OPEN
 from analyzer.text import inert, say
 from analyzer.trace.model import Connection, EndpointAddress, IcmpError, Segment
 
@@ -51,7 +52,6 @@ TURNING_POINT: Final = 3
 SYNCHRONIZED: Final = frozenset(
     {"ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING", "LAST-ACK", "TIME-WAIT"}
 )
-NEVER_OPENED: Final = frozenset({"refused", "unanswered", "half-open", "aborted"})
 
 
 class Thrift(NamedTuple):
@@ -147,7 +147,7 @@ def phase_limits(connection: Connection, segments: Sequence[Segment]) -> tuple[i
     close_frames = frozenset(connection.close.frames)
     opened = connection.handshake.outcome
     completed = 0
-    if opened in NEVER_OPENED and connection.close.outcome == "none":
+    if opened in NEVER_OPEN and connection.close.outcome == "none":
         return total, total
     if opened != "not-captured":
         completed = after_the_handshake(connection, segments)
@@ -177,7 +177,7 @@ def after_the_handshake(connection: Connection, segments: Sequence[Segment]) -> 
         elif both and "stray" not in segment.labels:
             # The completing ACK was not captured: what follows the opening is data.
             break
-    if connection.handshake.outcome in NEVER_OPENED:
+    if connection.handshake.outcome in NEVER_OPEN:
         return len(segments)
     return last_of_opening + 1
 

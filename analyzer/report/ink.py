@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from analyzer.report.tones import PAPER, Tone
 from analyzer.report.typeface import Typeface
-from analyzer.report.uninterrupted import uninterrupted
+from analyzer.signals import undisturbed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -190,7 +190,7 @@ def rectangle(left: float, top: float, right: float, bottom: float, colour: str)
 @contextmanager
 def own_style() -> Iterator[None]:
     """matplotlib with its own defaults and ours, whatever the user has configured; restored afterwards."""
-    with uninterrupted():
+    with undisturbed():
         import matplotlib.backends.backend_agg
         import matplotlib.backends.backend_svg
         import matplotlib.figure

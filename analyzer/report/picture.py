@@ -18,7 +18,7 @@ from analyzer.diagram.model import Diagram
 from analyzer.errors import OutputError, UsageError
 from analyzer.report.ink import RESOLUTION, own_style
 from analyzer.report.sheet import Sheet
-from analyzer.report.uninterrupted import uninterrupted
+from analyzer.signals import undisturbed
 from analyzer.text import inert, say
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def _png(diagram: Diagram) -> Iterator[tuple[str, bytes]]:
 
 
 def _pdf(diagram: Diagram) -> bytes:
-    with uninterrupted():
+    with undisturbed():
         from matplotlib.backends.backend_pdf import PdfPages
 
     buffer = BytesIO()

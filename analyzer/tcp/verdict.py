@@ -102,6 +102,7 @@ ROLE_MEANINGS: Final[Mapping[str, str]] = {
 NEVER_OPEN: Final[tuple[str, ...]] = ("refused", "unanswered", "half-open", "aborted")
 """Handshakes after which there was no connection to close."""
 _NEVER_OPEN: Final[frozenset[str]] = frozenset(NEVER_OPEN)
+"""The same for each of a million connections: a tuple is compared with one after the other."""
 
 SYSTEM_PORTS: Final = 1024
 """Below it, servers (RFC 6335 6)."""

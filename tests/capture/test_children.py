@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.capture import children
-from analyzer.capture.children import Child, temporary_folder, undisturbed
+from analyzer.capture.children import Child, temporary_folder
 from analyzer.errors import InputError
 from tests.capture.stand_ins import StandIns, processes_with, soon
 
@@ -123,24 +123,6 @@ def test_an_interruption_while_it_ends_leaves_nothing(
     assert StandIns(tmp_path).running() == []
 
 
-def test_a_signal_waits_until_the_child_is_known() -> None:
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    steps = []
-
-    def start_something() -> None:
-        with undisturbed():
-            signal.raise_signal(signal.SIGINT)
-            steps.append("went on")
-
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            start_something()
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert steps == ["went on"]
-
-
 def test_its_words_take_no_more_memory_than_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(children, "MOST_WORDS", 1000)
     deaf = "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); "
@@ -169,39 +151,6 @@ def test_the_guardian_ends_it_when_we_are_killed(tmp_path: Path) -> None:
         assert len(StandIns(tmp_path).running()) >= 2
         parent.kill()
     assert soon(lambda: StandIns(tmp_path).running() == [])
-
-
-def test_signals_wait_while_a_child_is_started() -> None:
-    before = signal.getsignal(signal.SIGHUP)
-    inside: list[object] = []
-
-    def disturb() -> None:
-        with undisturbed():
-            signal.raise_signal(signal.SIGINT)
-            inside.append(signal.getsignal(signal.SIGHUP))
-
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            disturb()
-        # It came to its end, and a signal that is ignored stayed so.
-        assert inside == [signal.SIG_IGN]
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    finally:
-        signal.signal(signal.SIGHUP, before)
-
-
-def test_another_thread_leaves_signals_alone() -> None:
-    found: list[object] = []
-
-    def look() -> None:
-        with undisturbed():
-            found.append(signal.getsignal(signal.SIGINT))
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    thread.join()
-    assert found == [signal.getsignal(signal.SIGINT)]
 
 
 KILLED_INSIDE = """

@@ -3,7 +3,7 @@ from __future__ import annotations
 import lzma
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -26,10 +26,14 @@ else:
 
 
 @pytest.fixture(autouse=True, params=["isal", "zlib"])
-def with_and_without_isal(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def with_and_without_isal(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The extra `fast` changes how long gzip takes, and of a sound file nothing else."""
     if request.param == "zlib":
         monkeypatch.setitem(sys.modules, "isal", None)
+    compression._inflates.cache_clear()
+    assert compression._inflates().__module__.startswith({"isal": "isal", "zlib": "zlib"}[request.param])
+    yield
+    compression._inflates.cache_clear()
 
 
 SIZES = [1, 7, 1 << 20]

@@ -80,7 +80,9 @@ def test_what_was_peeked_before_comes_first(path: Path) -> None:
     ahead.close()
 
 
-def test_a_small_file_has_no_thread(path: Path) -> None:
+def test_a_small_file_has_no_thread(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A thread that has ended by the time that one looks would not be seen.
+    monkeypatch.setattr(threading.Thread, "start", lambda _: pytest.fail("a thread began"))
     os.truncate(path, BLOCK - 1)
     with path.open("rb", buffering=0) as stream:
         ahead = ReadAhead(Octets(stream, "test", False), StoredFile(stream))

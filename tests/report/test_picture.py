@@ -148,3 +148,41 @@ def test_the_user_s_settings_survive() -> None:
 def test_importing_the_module_does_not_load_matplotlib() -> None:
     code = "import sys, analyzer.report.picture; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+WATCHED = """
+import importlib.machinery as machinery, signal, sys
+
+load = machinery.ExtensionFileLoader.exec_module
+
+def watched(loader, module):
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        print(module.__name__, file=sys.stderr)
+    load(loader, module)
+
+import analyzer.cli
+machinery.ExtensionFileLoader.exec_module = watched
+analyzer.cli.main()
+"""
+
+
+def test_no_extension_module_of_a_picture_loads_otherwise(tmp_path: Path) -> None:
+    """Interrupted in one of them, Python would end in "initialization failed" and an abort."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            WATCHED,
+            ROOT / "captures" / "echo.pcap",
+            *("--image-format", "svg", "--image-format", "png", "--image-format", "pdf"),
+        ],
+        capture_output=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert done.returncode == 0
+    assert [
+        name for name in done.stderr.decode().split() if name.startswith(("matplotlib", "numpy", "PIL"))
+    ] == []
+    assert len(list((tmp_path / "reports" / "echo").iterdir())) == 3
