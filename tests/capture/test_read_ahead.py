@@ -74,9 +74,12 @@ def test_the_same_octets(path: Path) -> None:
 def test_what_was_peeked_before_comes_first(path: Path) -> None:
     octets = octets_of_path(path)
     assert octets.peek(4) == CONTENT[:4]
-    ahead = ReadAhead(octets, StoredFile(octets._stream))
+    file = StoredFile(octets._stream)
+    ahead = ReadAhead(octets, file)
+    assert file.position() == 0
     assert ahead.peek(6) == CONTENT[:6]
     assert b"".join(iter(lambda: ahead.read(BLOCK), b"")) == CONTENT
+    assert file.position() == len(CONTENT)
     ahead.close()
 
 
