@@ -108,6 +108,10 @@ def _recognised(octets: Octets, decompress_limit: int | None, file: StoredFile |
     # What is no file may pause at any time, and what has come by then is not to wait for more.
     if file is not None and compressed is None:
         octets = ReadAhead(octets, file)
+    elif file is not None and compressed is not None:
+        from analyzer.capture.decompress_ahead import DecompressAhead
+
+        octets = DecompressAhead(compressed)
     records: Records = reader(octets)
     records.compressed = compressed is not None
     records.file = file

@@ -1,7 +1,7 @@
 """The octets of a large file, read in a thread of its own while those before them are analysed.
 
-Reading lets go of Python's lock, and the analysis does not. What decompresses takes the lock back for every piece
-of what comes out, so that it would wait for the analysis more than it gains: a compressed file is not read so.
+Reading lets go of Python's lock, and the analysis does not. What decompresses does so only between the pieces of what
+comes out: it has a process instead (`decompress_ahead.py`).
 """
 
 from __future__ import annotations

@@ -1,0 +1,190 @@
+"""The octets of a large compressed file, decompressed in a process of its own while those before are analysed.
+
+A thread would not do: what decompresses takes Python's lock back for every piece of what comes out, and the compiled
+analysis keeps it. The process is a fork, which goes on with the decompressor from where we had come with it, and
+writes into memory that it shares with us.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from analyzer.capture.compression import CompressedOctets
+from analyzer.capture.source import BLOCK_OCTETS, Octets, SourceFault
+from analyzer.text import say
+
+if TYPE_CHECKING:
+    import mmap
+
+__all__ = ["DecompressAhead"]
+
+ALONE_OCTETS: Final = 8 << 20
+"""So much comes out before the process begins: what is smaller would not earn back the milliseconds that it costs."""
+
+_BLOCKS_AHEAD: Final = 4
+_LENGTH_OCTETS: Final = 8
+
+
+class DecompressAhead(Octets):
+    """What `octets` gives, in the same order. What goes wrong is raised after the octets before it.
+
+    Where there can be no process, or only one processor, `octets` is simply read. `close` ends the process.
+    """
+
+    def __init__(self, octets: CompressedOctets) -> None:
+        """octets: those of a regular file; taken over, and closed with this."""
+        super().__init__(octets._stream, octets.name, octets._owned)
+        self.warnings = octets.warnings
+        self._octets = octets
+        self._until_process = ALONE_OCTETS
+        self._process: _Process | None = None
+
+    def close(self) -> None:
+        """End the process, and close what the octets come from if it is owned."""
+        self._held = b""
+        if self._process is not None:
+            self._process.close()
+        self._octets.close()
+
+    def _more(self, most: int) -> bytes:
+        if self._process is not None:
+            return self._process.read()
+        piece = self._octets.read(most)
+        if self._until_process > 0:
+            self._until_process -= len(piece)
+            if self._until_process <= 0 and piece and _may_fork():
+                self._process = _begin(self._octets)
+        return piece
+
+
+class _Process:
+    """The process as we see it: blocks in the order in which it fills them, and then how it ended."""
+
+    def __init__(
+        self, number: int, blocks: mmap.mmap, room: tuple[int, int], filled: int, warnings: list[str]
+    ) -> None:
+        """
+        number: of the process.
+        room: both ends of a pipe; each octet in it allows one more block. The end that is read stays open here,
+            so that writing is no error when the process has done its work.
+        filled: of a pipe with the length of each block, in the end 0 and, pickled, its warnings and its
+            fault if it has one.
+        warnings: where those of the process go.
+        """
+        self._number = number
+        self._blocks = blocks
+        self._room = room
+        self._filled = os.fdopen(filled, "rb")
+        self._warnings = warnings
+        self._next = 0
+        self._ended = False
+        self._fault: Exception | None = None
+        os.write(room[1], b" " * _BLOCKS_AHEAD)
+
+    def read(self) -> bytes:
+        if not self._ended:
+            length = int.from_bytes(self._filled.read(_LENGTH_OCTETS), "little")
+            if length:
+                block = self._blocks[self._next : self._next + length]
+                self._next = (self._next + BLOCK_OCTETS) % len(self._blocks)
+                os.write(self._room[1], b" ")
+                return block
+            self._end(self._filled.read())
+        if self._fault is not None:
+            raise self._fault
+        return b""
+
+    def _end(self, ending: bytes) -> None:
+        import pickle
+
+        self._ended = True
+        if ending:
+            warnings, self._fault = pickle.loads(ending)
+            self._warnings += warnings
+        else:
+            self._fault = SourceFault(
+                say(
+                    "the process that decompressed it was ended from outside: run it again, with more memory free"
+                )
+            )
+
+    def close(self) -> None:
+        import signal
+
+        if self._filled.closed:
+            return
+        self._filled.close()
+        for end in self._room:
+            os.close(end)
+        # It has nothing to tidy up. The program around us may have taken note of its end already.
+        with suppress(ProcessLookupError, ChildProcessError):
+            if not self._ended:
+                os.kill(self._number, signal.SIGKILL)
+            os.waitpid(self._number, 0)
+        self._blocks.close()
+
+
+def _may_fork() -> bool:
+    """Whether a fork is sound, and of use.
+
+    A fork has one thread, and finds locked what another one had locked. The libraries of macOS do not bear it.
+    """
+    if sys.platform != "linux" or len(os.sched_getaffinity(0)) == 1:
+        return False
+    try:
+        return len(os.listdir("/proc/self/task")) == 1
+    except OSError:
+        return False
+
+
+def _begin(octets: CompressedOctets) -> _Process | None:
+    """Start the process; None where the system grants none."""
+    import mmap
+
+    from analyzer.signals import undisturbed
+
+    ends: list[int] = []
+    try:
+        room, filled = os.pipe(), os.pipe()
+        ends += room + filled
+        blocks = mmap.mmap(-1, _BLOCKS_AHEAD * BLOCK_OCTETS)
+        with undisturbed():
+            number = os.fork()
+            if number == 0:
+                _decompress(octets, blocks, room, filled)
+    except OSError:
+        for end in ends:
+            os.close(end)
+        return None
+    os.close(filled[1])
+    return _Process(number, blocks, room, filled[0], octets.warnings)
+
+
+def _decompress(
+    octets: CompressedOctets, blocks: mmap.mmap, room: tuple[int, int], filled: tuple[int, int]
+) -> NoReturn:
+    """What the process does. It ends when its parent does, because nobody makes room then; signals are for that."""
+    try:
+        import pickle
+
+        os.close(room[1])
+        os.close(filled[0])
+        told = len(octets.warnings)
+        at = 0
+        fault: Exception | None = None
+        while os.read(room[0], 1):
+            try:
+                block = octets.read(BLOCK_OCTETS)
+            except Exception as error:
+                block, fault = b"", error
+            blocks[at : at + len(block)] = block
+            at = (at + BLOCK_OCTETS) % len(blocks)
+            os.write(filled[1], len(block).to_bytes(_LENGTH_OCTETS, "little"))
+            if not block:
+                os.write(filled[1], pickle.dumps((octets.warnings[told:], fault)))
+                break
+    finally:
+        os._exit(0)
