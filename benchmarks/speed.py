@@ -37,8 +37,19 @@ COMPILED_PYTHON = str(ROOT / ".venv/compiled/bin/python")
 WITHOUT_ISAL = """
 import sys
 sys.modules["isal"] = None
+"""
+WHOLE = """
 from analyzer.cli import main
 main()
+"""
+DECOMPRESSED = """
+import sys
+from analyzer.capture.compression import CompressedOctets
+from analyzer.capture.source import BLOCK_OCTETS, keep_blocks, octets_of_path
+keep_blocks()
+octets = CompressedOctets(octets_of_path(sys.argv[1]))
+while octets.read(BLOCK_OCTETS):
+    pass
 """
 
 DPKT = """
@@ -99,15 +110,22 @@ packets or so, and fewer begin. How many there are is counted."""
 TEN_EACH = (10_000_000, 1_050_000)
 """A million of them with hardly more than opening, a question, an answer and closing."""
 
+CODE = [COMPILED_PYTHON, "-P", "-c"]
+DECOMPRESSES = "everything but decompressing"
 OURS = "nothing: states, labels, all notes, verdicts"
 PEERS = [
     Peer("`cat`", ["cat"], "big.pcap", 1, "everything"),
     Peer("tcpanalyze, compiled", [COMPILED], "big.pcap", 1, OURS),
     Peer("tcpanalyze, compiled, pcapng", [COMPILED], "big.pcapng", 1, OURS),
     Peer("tcpanalyze, compiled, IPv6", [COMPILED], "big6.pcap", 1, OURS),
-    Peer("`gzip -dc`", ["gzip", "-dc"], "big.pcap.gz", 1, "everything but decompressing"),
-    Peer("tcpanalyze, compiled, gzip", [COMPILED_PYTHON, "-P", "-c", WITHOUT_ISAL], "big.pcap.gz", 1, OURS),
+    Peer("`gzip -dc`", ["gzip", "-dc"], "big.pcap.gz", 1, DECOMPRESSES),
+    Peer("zlib, as tcpanalyze asks it", [*CODE, WITHOUT_ISAL + DECOMPRESSED], "big.pcap.gz", 1, DECOMPRESSES),
+    Peer("tcpanalyze, compiled, gzip", [*CODE, WITHOUT_ISAL + WHOLE], "big.pcap.gz", 1, OURS),
+    Peer("ISA-L, as tcpanalyze asks it", [*CODE, DECOMPRESSED], "big.pcap.gz", 1, DECOMPRESSES, "isal"),
     Peer("tcpanalyze, compiled, gzip, with the extra `fast`", [COMPILED], "big.pcap.gz", 1, OURS, "isal"),
+    Peer("`zstd -dc`", ["zstd", "-dc"], "big.pcap.zst", 1, DECOMPRESSES),
+    Peer("libzstd, as tcpanalyze asks it", [*CODE, DECOMPRESSED], "big.pcap.zst", 1, DECOMPRESSES),
+    Peer("tcpanalyze, compiled, zstd", [COMPILED], "big.pcap.zst", 1, OURS),
     Peer("tcpanalyze, interpreted", [INTERPRETED], "big.pcap", 10, OURS),
     Peer(
         "`tcptrace`", ["tcptrace", "-n"], "big.pcap", 1,
@@ -260,8 +278,8 @@ def figure(
     from matplotlib.figure import Figure
 
     rcParams["svg.hashsalt"] = "tcpanalyze"
-    drawing = Figure(figsize=(10, 7.5), layout="constrained")
-    times, sizes = drawing.subplots(2, 1, height_ratios=[3, 2])
+    drawing = Figure(figsize=(10, 9), layout="constrained")
+    times, sizes = drawing.subplots(2, 1, height_ratios=[2, 1])
     names = [name.replace("`", "") for name, _ in peers][::-1]
     values = [value for _, value in peers][::-1]
     colours = ["#1f77b4" if name.startswith("tcpanalyze") else "#b0b0b0" for name in names]

@@ -5,7 +5,7 @@
     python benchmarks/traffic.py - --times 100 [...]      the same again and again, from other clients each time
     python benchmarks/traffic.py - --flood 5000000         SYNs alone, each from another address and port
 
-The name says the format: .pcap or .pcapng, with .gz behind it compressed; `-` writes a pcap to standard output.
+The name says the format: .pcap or .pcapng, with .gz or .zst behind it compressed; `-` writes a pcap to standard output.
 Each connection opens with the usual options, carries data both ways, and ends: mostly by FINs in four or three
 segments, now and then by a reset, or not at all. Some SYNs are refused or never answered. Segments are lost
 before the capture (duplicate acknowledgements and a retransmission follow), swapped, repeated, and a window
@@ -281,7 +281,13 @@ def write(path: str, packets: int, connections: int, version: int = 4, seed: int
             if path.endswith(".gz"):
                 compressed = gzip.GzipFile("", "wb", 6, stream, mtime=0)
                 stream = stack.enter_context(compressed)  # type: ignore[assignment] # a GzipFile writes octets too
-        name = path.removesuffix(".gz")
+            elif path.endswith(".zst"):
+                if sys.version_info >= (3, 14):
+                    from compression import zstd
+                else:
+                    from backports import zstd
+                stream = stack.enter_context(zstd.open(stream, "wb"))  # type: ignore[assignment]
+        name = path.removesuffix(".gz").removesuffix(".zst")
         (write_pcapng if name.endswith(".pcapng") else write_pcap)(stream, traffic, snap)
 
 
