@@ -98,6 +98,7 @@ class Peer(NamedTuple):
 
 
 GROWING = "growth.pcap"
+TRAFFIC = (ROOT / "benchmarks" / "traffic.py", ROOT / "benchmarks" / "payloads.py")
 HEADERS = 96
 """Octets of each frame in the captures of the growth, as somebody captures who has to keep many."""
 IN_EACH = 30
@@ -149,9 +150,10 @@ def version_of(peer: Peer) -> str:
 
 
 def capture(folder: Path, name: str, packets: int, connections: int, share: int) -> Path:
-    """The capture of that name with a `share`th of the packets, made where it is not there."""
+    """The capture of that name with a `share`th of the packets, made where there is none of the present traffic."""
     path = folder / f"{packets // share}-{connections // share}-{name}"
-    if not path.exists():
+    made_by = max(source.stat().st_mtime for source in TRAFFIC)
+    if not path.exists() or path.stat().st_mtime < made_by:
         part = path.with_name(f"part-{path.name}")
         version, snap = 6 if "6" in name else 4, HEADERS if name == GROWING else 0
         write(str(part), packets // share, max(1, connections // share), version, snap=snap)

@@ -25,13 +25,14 @@ from pathlib import Path
 from random import Random
 from typing import BinaryIO
 
+from payloads import application
+
 START_NS = 1_700_000_000_000_000_000
 AT_ONCE = 64
 """How many connections are open at the same time, as far as there are so many."""
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 MSS = 1448
-TEXT = bytes(range(256)) * 8
 
 _TCP = struct.Struct("!HHIIHHHH")
 _IPV4 = struct.Struct("!BBHHHBBH4s4s")
@@ -40,9 +41,6 @@ _ETHERNET = {
     4: bytes.fromhex("0200000000020200000000010800"),
     6: bytes.fromhex("02000000000202000000000186dd"),
 }
-_TEXT_SUMS = [0]
-for _place in range(0, len(TEXT), 2):
-    _TEXT_SUMS.append(_TEXT_SUMS[-1] + int.from_bytes(TEXT[_place : _place + 2], "big"))
 
 
 def folded(total: int) -> int:
@@ -66,13 +64,14 @@ class Side:
         self.ip_sum = sum(words) + 0x4500 + 0x4000 + 0x4006
 
 
-Segment = tuple[Side, int, int, int, int, bytes]
-"""Sender, flags, sequence number, acknowledgement, payload octets, options."""
+Segment = tuple[Side, int, int, int, bytes, bytes]
+"""Sender, flags, sequence number, acknowledgement, payload, options."""
 
 
 def frame(segment: Segment) -> bytes:
     """The Ethernet frame of one segment."""
-    side, flags, seq, ack, length, options = segment
+    side, flags, seq, ack, payload, options = segment
+    length = len(payload)
     header_length = 20 + len(options)
     place = (header_length << 10) | flags
     header = _TCP.pack(
@@ -80,17 +79,17 @@ def frame(segment: Segment) -> bytes:
     )
     header += options
     total = side.pseudo_sum + header_length + length + sum(struct.unpack(f"!{header_length // 2}H", header))
-    even, odd = divmod(length, 2)
-    total += _TEXT_SUMS[even] + (TEXT[length - 1] << 8 if odd else 0)
+    # The sum of 16-bit words is the number they make, but for multiples of 65535 (RFC 1071 2).
+    total += (int.from_bytes(payload, "big") << 8 * (length % 2)) % 0xFFFF
     header = b"%b%b%b" % (header[:16], folded(total).to_bytes(2, "big"), header[18:])
     if len(side.address) == 4:
         side.ip_id = (side.ip_id + 1) & 0xFFFF
         octets = 20 + header_length + length
         check = folded(side.ip_sum + octets + side.ip_id)
         ip = _IPV4.pack(0x45, 0, octets, side.ip_id, 0x4000, 64, 6, check, side.address, side.peer)
-        return b"%b%b%b%b" % (_ETHERNET[4], ip, header, TEXT[:length])
+        return b"%b%b%b%b" % (_ETHERNET[4], ip, header, payload)
     ip = _IPV6.pack(0x60000000, header_length + length, 6, 64, side.address, side.peer)
-    return b"%b%b%b%b" % (_ETHERNET[6], ip, header, TEXT[:length])
+    return b"%b%b%b%b" % (_ETHERNET[6], ip, header, payload)
 
 
 def stamps(value: int, echo: int) -> bytes:
@@ -110,20 +109,21 @@ def conversation(number: int, budget: int, version: int, chance: Random) -> Iter
             prefix + bytes((network,)) + struct.pack("!H", host),
             prefix + b"\1\0" + bytes((1 + number % 8,)),
         )
-    client = Side(ends[0], ends[1], port, 443, chance.getrandbits(32))
-    server = Side(ends[1], ends[0], 443, port, chance.getrandbits(32))
+    carried = application(chance)
+    client = Side(ends[0], ends[1], port, carried.port, chance.getrandbits(32))
+    server = Side(ends[1], ends[0], carried.port, port, chance.getrandbits(32))
     clock = chance.getrandbits(31)
     opening = b"\x02\x04\x05\xb4\x04\x02\x08\x0a" + struct.pack("!II", clock, 0) + b"\x01\x03\x03\x07"
 
     def segment(
-        side: Side, flags: int, length: int = 0, seq: int | None = None, extra: bytes = b""
+        side: Side, flags: int, payload: bytes = b"", seq: int | None = None, extra: bytes = b""
     ) -> Segment:
         other = server if side is client else client
         options = stamps(clock, clock - 9) + extra
-        return side, flags | ACK, side.next if seq is None else seq, other.next, length, options
+        return side, flags | ACK, side.next if seq is None else seq, other.next, payload, options
 
     fate = chance.random()
-    syn = client, SYN, client.next, 0, 0, opening
+    syn = client, SYN, client.next, 0, b"", opening
     yield syn
     client.next += 1
     if fate < 0.01:
@@ -131,65 +131,71 @@ def conversation(number: int, budget: int, version: int, chance: Random) -> Iter
             yield syn
         return
     if fate < 0.02:
-        yield server, RST | ACK, 0, client.next, 0, b""
+        yield server, RST | ACK, 0, client.next, b"", b""
         return
-    yield server, SYN | ACK, server.next, client.next, 0, opening
+    yield server, SYN | ACK, server.next, client.next, b"", opening
     server.next += 1
     yield segment(client, 0)
 
     sent = 3
     pending = 0
+    answered = False
+    answer, began = b"", 0
     while sent < budget - 4:
         clock += 1
         # A request, then some of the answer, with an acknowledgement for every second segment.
         if pending <= 0:
-            asked = chance.randrange(80, 700)
-            yield segment(client, PSH, asked)
-            client.next += asked
+            request = carried.request(not answered, chance.randrange(80, 700), chance)
+            yield segment(client, PSH, request)
+            client.next += len(request)
             yield segment(server, 0)
             sent += 2
             pending = chance.randrange(8, 60)
+            answer = carried.answer(not answered, (pending - 1) * MSS + chance.randrange(1, MSS), chance)
+            began, answered = server.next, True
         burst = min(pending, chance.randrange(1, 7))
         pending -= burst
         luck = chance.random()
         start = server.next
-        ends_with = MSS if pending else chance.randrange(1, MSS)
-        lengths = [MSS] * (burst - 1) + [ends_with]
         burst_segments = []
-        for length in lengths:
-            burst_segments.append((length, server.next))
-            server.next += length
+        for _ in range(burst):
+            payload = answer[server.next - began : server.next - began + MSS]
+            burst_segments.append((payload, server.next))
+            server.next += len(payload)
         if luck < 0.01 and burst > 2:
             # The first of the burst was lost before the capture: duplicate acknowledgements, then again.
             after = server.next
             server.next = start
-            for length, seq in burst_segments[1:]:
-                yield segment(server, 0, length, seq)
-                edges = struct.pack("!II", (start + lengths[0]) & 0xFFFFFFFF, (seq + length) & 0xFFFFFFFF)
+            lost = burst_segments[0][0]
+            for payload, seq in burst_segments[1:]:
+                yield segment(server, 0, payload, seq)
+                edges = struct.pack(
+                    "!II", (start + len(lost)) & 0xFFFFFFFF, (seq + len(payload)) & 0xFFFFFFFF
+                )
                 yield segment(client, 0, extra=b"\x01\x01\x05\x0a" + edges)
                 sent += 2
             server.next = after
-            yield segment(server, 0, lengths[0], start)
+            yield segment(server, 0, lost, start)
             sent += 1
         else:
             if luck > 0.99 and burst > 1:
                 burst_segments[0], burst_segments[1] = burst_segments[1], burst_segments[0]
-            for place, (length, seq) in enumerate(burst_segments):
-                yield segment(server, 0 if place < burst - 1 else PSH, length, seq)
+            for place, (payload, seq) in enumerate(burst_segments):
+                yield segment(server, 0 if place < burst - 1 else PSH, payload, seq)
                 sent += 1
                 if place % 2 and place < burst - 1:
-                    after, server.next = server.next, seq + length
+                    after, server.next = server.next, seq + len(payload)
                     yield segment(client, 0)
                     server.next = after
                     sent += 1
             if luck < 0.015:
-                length, seq = burst_segments[-1]
-                yield segment(server, PSH, length, seq)
+                payload, seq = burst_segments[-1]
+                yield segment(server, PSH, payload, seq)
                 sent += 1
         if luck > 0.4995 and luck < 0.5:
             client.window = 0
             yield segment(client, 0)
-            yield segment(server, 0, 0, server.next - 1)
+            yield segment(server, 0, b"", server.next - 1)
             yield segment(client, 0)
             client.window = 502
             sent += 3
@@ -199,7 +205,7 @@ def conversation(number: int, budget: int, version: int, chance: Random) -> Iter
     if fate < 0.05:
         return
     if fate < 0.10:
-        yield client, RST, client.next, 0, 0, b""
+        yield client, RST, client.next, 0, b"", b""
         return
     first, last = (client, server) if fate < 0.7 else (server, client)
     yield segment(first, FIN)
@@ -314,7 +320,7 @@ def write_flood(stream: BinaryIO, count: int) -> None:
     client = Side(bytes(4), bytes((192, 168, 1, 1)), 0, 443, 0)
     options = bytes.fromhex("020405b40402080a000000000000000001030307")
     record = BytesIO()
-    write_pcap(record, iter([(START_NS, frame((client, SYN, 0, 0, 0, options)))]), 0)
+    write_pcap(record, iter([(START_NS, frame((client, SYN, 0, 0, b"", options)))]), 0)
     header, packet = record.getvalue()[:24], bytearray(record.getvalue()[24:])
     stream.write(header)
     for number in range(count):
