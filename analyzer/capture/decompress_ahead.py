@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from analyzer.capture.compression import CompressedOctets
 from analyzer.capture.source import BLOCK_OCTETS, Octets, SourceFault
+from analyzer.capture.stored_file import StoredFile
 from analyzer.text import say
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ ALONE_OCTETS: Final = 8 << 20
 """So much comes out before the process begins: what is smaller would not earn back the milliseconds that it costs."""
 
 _BLOCKS_AHEAD: Final = 4
-_LENGTH_OCTETS: Final = 8
+_NUMBER_OCTETS: Final = 8
 
 
 class DecompressAhead(Octets):
@@ -34,11 +35,15 @@ class DecompressAhead(Octets):
     Where there can be no process, or only one processor, `octets` is simply read. `close` ends the process.
     """
 
-    def __init__(self, octets: CompressedOctets) -> None:
-        """octets: those of a regular file; taken over, and closed with this."""
+    def __init__(self, octets: CompressedOctets, file: StoredFile) -> None:
+        """
+        octets: taken over, and closed with this.
+        file: what they come from. Its `reached` is, once there is a process, how far what was handed on has come.
+        """
         super().__init__(octets._stream, octets.name, octets._owned)
         self.warnings = octets.warnings
         self._octets = octets
+        self._file = file
         self._until_process = ALONE_OCTETS
         self._process: _Process | None = None
 
@@ -56,7 +61,7 @@ class DecompressAhead(Octets):
         if self._until_process > 0:
             self._until_process -= len(piece)
             if self._until_process <= 0 and piece and _may_fork():
-                self._process = _begin(self._octets)
+                self._process = _begin(self._octets, self._file)
         return piece
 
 
@@ -64,20 +69,29 @@ class _Process:
     """The process as we see it: blocks in the order in which it fills them, and then how it ended."""
 
     def __init__(
-        self, number: int, blocks: mmap.mmap, room: tuple[int, int], filled: int, warnings: list[str]
+        self,
+        number: int,
+        blocks: mmap.mmap,
+        room: tuple[int, int],
+        filled: int,
+        file: StoredFile,
+        warnings: list[str],
     ) -> None:
         """
         number: of the process.
         room: both ends of a pipe; each octet in it allows one more block. The end that is read stays open here,
             so that writing is no error when the process has done its work.
-        filled: of a pipe with the length of each block, in the end 0 and, pickled, its warnings and its
-            fault if it has one.
+        filled: of a pipe with two numbers for each block: its length, and how far the file was read for it. In the
+            end the length is 0, and the warnings and the fault of the process follow, pickled.
+        file: where the second goes.
         warnings: where those of the process go.
         """
         self._number = number
         self._blocks = blocks
         self._room = room
         self._filled = os.fdopen(filled, "rb")
+        self._file = file
+        self._file.reached = file.position()
         self._warnings = warnings
         self._next = 0
         self._ended = False
@@ -86,7 +100,8 @@ class _Process:
 
     def read(self) -> bytes:
         if not self._ended:
-            length = int.from_bytes(self._filled.read(_LENGTH_OCTETS), "little")
+            length = self._number_told()
+            self._file.reached = max(self._file.position(), self._number_told())
             if length:
                 block = self._blocks[self._next : self._next + length]
                 self._next = (self._next + BLOCK_OCTETS) % len(self._blocks)
@@ -96,6 +111,9 @@ class _Process:
         if self._fault is not None:
             raise self._fault
         return b""
+
+    def _number_told(self) -> int:
+        return int.from_bytes(self._filled.read(_NUMBER_OCTETS), "little")
 
     def _end(self, ending: bytes) -> None:
         import pickle
@@ -140,7 +158,7 @@ def _may_fork() -> bool:
         return False
 
 
-def _begin(octets: CompressedOctets) -> _Process | None:
+def _begin(octets: CompressedOctets, file: StoredFile) -> _Process | None:
     """Start the process; None where the system grants none."""
     import mmap
 
@@ -148,23 +166,28 @@ def _begin(octets: CompressedOctets) -> _Process | None:
 
     ends: list[int] = []
     try:
-        room, filled = os.pipe(), os.pipe()
-        ends += room + filled
+        for _ in range(2):
+            ends += os.pipe()
+        room, filled = (ends[0], ends[1]), (ends[2], ends[3])
         blocks = mmap.mmap(-1, _BLOCKS_AHEAD * BLOCK_OCTETS)
         with undisturbed():
             number = os.fork()
             if number == 0:
-                _decompress(octets, blocks, room, filled)
+                _decompress(octets, file, blocks, room, filled)
     except OSError:
         for end in ends:
             os.close(end)
         return None
     os.close(filled[1])
-    return _Process(number, blocks, room, filled[0], octets.warnings)
+    return _Process(number, blocks, room, filled[0], file, octets.warnings)
 
 
 def _decompress(
-    octets: CompressedOctets, blocks: mmap.mmap, room: tuple[int, int], filled: tuple[int, int]
+    octets: CompressedOctets,
+    file: StoredFile,
+    blocks: mmap.mmap,
+    room: tuple[int, int],
+    filled: tuple[int, int],
 ) -> NoReturn:
     """What the process does. It ends when its parent does, because nobody makes room then; signals are for that."""
     try:
@@ -182,7 +205,8 @@ def _decompress(
                 block, fault = b"", error
             blocks[at : at + len(block)] = block
             at = (at + BLOCK_OCTETS) % len(blocks)
-            os.write(filled[1], len(block).to_bytes(_LENGTH_OCTETS, "little"))
+            numbers = len(block), file.position()
+            os.write(filled[1], b"".join(number.to_bytes(_NUMBER_OCTETS, "little") for number in numbers))
             if not block:
                 os.write(filled[1], pickle.dumps((octets.warnings[told:], fault)))
                 break

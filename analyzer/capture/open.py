@@ -111,7 +111,7 @@ def _recognised(octets: Octets, decompress_limit: int | None, file: StoredFile |
     elif file is not None and compressed is not None:
         from analyzer.capture.decompress_ahead import DecompressAhead
 
-        octets = DecompressAhead(compressed)
+        octets = DecompressAhead(compressed, file)
     records: Records = reader(octets)
     records.compressed = compressed is not None
     records.file = file

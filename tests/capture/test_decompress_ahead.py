@@ -56,6 +56,12 @@ def compressed(path: Path) -> CompressedOctets:
     return CompressedOctets(octets_of_path(path))
 
 
+def ahead_of(octets: CompressedOctets) -> DecompressAhead:
+    file = octets.file()
+    assert file is not None
+    return DecompressAhead(octets, file)
+
+
 def everything(ahead: DecompressAhead) -> bytes:
     return b"".join(iter(lambda: ahead.read(BLOCK), b""))
 
@@ -93,10 +99,11 @@ def soon(true: Callable[[], bool]) -> bool:
 
 
 def test_the_same_octets(tmp_path: Path) -> None:
-    ahead = DecompressAhead(compressed(packed(tmp_path, gzip.compress(CONTENT))))
+    ahead = ahead_of(compressed(packed(tmp_path, gzip.compress(CONTENT))))
     assert everything(ahead) == CONTENT
     number = number_of(ahead)
     assert ahead.read(BLOCK) == b""
+    assert ahead._file.position() == ahead._file.size
     ahead.close()
     assert is_gone(number)
 
@@ -104,7 +111,7 @@ def test_the_same_octets(tmp_path: Path) -> None:
 def test_what_was_peeked_before_comes_first(tmp_path: Path) -> None:
     octets = compressed(packed(tmp_path, gzip.compress(CONTENT)))
     assert octets.peek(4) == CONTENT[:4]
-    ahead = DecompressAhead(octets)
+    ahead = ahead_of(octets)
     assert ahead.peek(6) == CONTENT[:6]
     assert everything(ahead) == CONTENT
     ahead.close()
@@ -112,13 +119,13 @@ def test_what_was_peeked_before_comes_first(tmp_path: Path) -> None:
 
 def test_little_needs_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fork", lambda: pytest.fail("a process began"))
-    ahead = DecompressAhead(compressed(packed(tmp_path, gzip.compress(CONTENT[: 2 * BLOCK - 1]))))
+    ahead = ahead_of(compressed(packed(tmp_path, gzip.compress(CONTENT[: 2 * BLOCK - 1]))))
     assert everything(ahead) == CONTENT[: 2 * BLOCK - 1]
     ahead.close()
 
 
 def test_it_goes_on_while_nobody_asks_and_not_too_far(tmp_path: Path) -> None:
-    ahead = DecompressAhead(compressed(packed(tmp_path, gzip.compress(CONTENT))))
+    ahead = ahead_of(compressed(packed(tmp_path, gzip.compress(CONTENT))))
     ahead.read(BLOCK)
     ahead.read(BLOCK)
     process = ahead._process
@@ -131,10 +138,22 @@ def test_it_goes_on_while_nobody_asks_and_not_too_far(tmp_path: Path) -> None:
     ahead.close()
 
 
+def test_how_far_the_file_was_read_is_how_far_we_have_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analyzer.capture.compression._COMPRESSED_OCTETS", BLOCK)
+    ahead = ahead_of(compressed(packed(tmp_path, gzip.compress(CONTENT))))
+    for block in range(1, 11):
+        ahead.read(BLOCK)
+        time.sleep(0.01)
+        assert block - 1 <= ahead._file.position() // BLOCK <= block + 2
+    ahead.close()
+
+
 def test_a_fault_comes_after_what_was_before_it_and_stays(tmp_path: Path) -> None:
     content = gzip.compress(CONTENT)
     path = packed(tmp_path, content[: len(content) // 2])
-    ahead = DecompressAhead(compressed(path))
+    ahead = ahead_of(compressed(path))
     came, said = until_a_fault(ahead)
     assert said == "it ends inside its gzip stream"
     assert CONTENT.startswith(came)
@@ -146,7 +165,7 @@ def test_a_fault_comes_after_what_was_before_it_and_stays(tmp_path: Path) -> Non
 
 def test_its_warnings_are_ours(tmp_path: Path) -> None:
     content = gzip.compress(CONTENT)
-    ahead = DecompressAhead(compressed(packed(tmp_path, content + b"something else")))
+    ahead = ahead_of(compressed(packed(tmp_path, content + b"something else")))
     ahead.warnings.append("an earlier one")
     assert everything(ahead) == CONTENT
     assert number_of(ahead)
@@ -158,7 +177,7 @@ def test_its_warnings_are_ours(tmp_path: Path) -> None:
 
 
 def test_ended_from_outside(tmp_path: Path) -> None:
-    ahead = DecompressAhead(compressed(packed(tmp_path, gzip.compress(CONTENT))))
+    ahead = ahead_of(compressed(packed(tmp_path, gzip.compress(CONTENT))))
     came = ahead.read(BLOCK) + ahead.read(BLOCK)
     os.kill(number_of(ahead), signal.SIGKILL)
     more, said = until_a_fault(ahead)
@@ -168,7 +187,7 @@ def test_ended_from_outside(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_is_for_its_parent(tmp_path: Path) -> None:
-    ahead = DecompressAhead(compressed(packed(tmp_path, gzip.compress(CONTENT))))
+    ahead = ahead_of(compressed(packed(tmp_path, gzip.compress(CONTENT))))
     came = ahead.read(BLOCK) + ahead.read(BLOCK) + ahead.read(BLOCK)
     os.kill(number_of(ahead), signal.SIGINT)
     assert came + everything(ahead) == CONTENT
@@ -176,7 +195,7 @@ def test_ctrl_c_is_for_its_parent(tmp_path: Path) -> None:
 
 
 def test_left_in_the_middle(tmp_path: Path) -> None:
-    ahead = DecompressAhead(compressed(packed(tmp_path, gzip.compress(CONTENT))))
+    ahead = ahead_of(compressed(packed(tmp_path, gzip.compress(CONTENT))))
     ahead.read(BLOCK)
     ahead.read(BLOCK)
     number = number_of(ahead)
@@ -190,7 +209,7 @@ def test_left_in_the_middle(tmp_path: Path) -> None:
 def test_two_at_a_time(tmp_path: Path) -> None:
     """The second process has the first one's pipes, which must not keep anybody waiting."""
     path = packed(tmp_path, gzip.compress(CONTENT))
-    first, second = DecompressAhead(compressed(path)), DecompressAhead(compressed(path))
+    first, second = ahead_of(compressed(path)), ahead_of(compressed(path))
     for ahead in (first, second):
         ahead.read(BLOCK)
         ahead.read(BLOCK)
@@ -204,7 +223,7 @@ def test_where_no_process_is_granted(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise BlockingIOError
 
     monkeypatch.setattr(os, "fork", refuse)
-    ahead = DecompressAhead(compressed(packed(tmp_path, gzip.compress(CONTENT))))
+    ahead = ahead_of(compressed(packed(tmp_path, gzip.compress(CONTENT))))
     assert everything(ahead) == CONTENT
     assert ahead._process is None
     ahead.close()
