@@ -123,7 +123,7 @@ def survey(outlines: Iterable[Outline], most: int) -> Survey:
         if last < _LAST and outline.rank(last) > last:
             continue
         worst.append(outline.ranking(place))
-        if len(worst) >= 2 * most + 1000:
+        if len(worst) >= 2 * most + 100:
             worst.sort()
             del worst[most:]
             last = worst[-1][0] if worst else -1
