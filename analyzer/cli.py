@@ -12,10 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
-import click
-
 from analyzer.commands import COMMANDS
-from analyzer.commands.base import Interrupted, OutputFault, ReaderGone, complain, output_told_apart
 from analyzer.errors import AnalyzerError, OutputError, UsageError
 from analyzer.text import inert, say
 
@@ -40,6 +37,10 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command with these arguments; returns the exit status."""
+    import click
+
+    from analyzer.commands.base import Interrupted, OutputFault, ReaderGone, complain, output_told_apart
+
     name = arguments[0] if arguments and arguments[0] in COMMANDS else ""
     try:
         if not name and (meant := _command_meant(arguments)):

@@ -79,6 +79,10 @@ def test_the_package_alone_loads_next_to_nothing(tmp_path: Path, bare: set[str])
     assert beyond_the_budget(loaded(tmp_path, "import analyzer") - bare) == set()
 
 
+def test_the_entry_loads_no_click_before_it_tells_the_collector_of_a_start(tmp_path: Path) -> None:
+    assert "click" not in loaded(tmp_path, "import analyzer.cli")
+
+
 def test_help(tmp_path: Path, bare: set[str]) -> None:
     assert beyond_the_budget(loaded(tmp_path, COMMAND, "--help") - bare) == set()
 

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO, cast
+from typing import Final, TextIO, cast
 
 import click
 
@@ -113,13 +113,13 @@ class _Size(click.ParamType[int]):
         text = str(value).strip()
         if text.lower() == "none":
             return 0
-        found = _SIZE.fullmatch(text)
+        found = re.fullmatch(_SIZE, text, re.ASCII | re.IGNORECASE)
         if found is None:
             self.fail(say("{size} is no size: write 500M, 2G or none", size=inert(text)), parameter, context)
         return int(found[1]) << (10 * " KMGT".index((found[2] or " ").upper()))
 
 
-_SIZE = re.compile(r"([0-9]{1,15})(?:([KMGT])(?:i?B)?)?", re.ASCII | re.IGNORECASE)
+_SIZE: Final = r"([0-9]{1,15})(?:([KMGT])(?:i?B)?)?"
 
 decompress_limit = click.option(
     "--decompress-limit",

@@ -101,7 +101,7 @@ ASCII_FORMS: Final[Mapping[str, str]] = {
 }
 
 # Not between a number and its unit of time, and not inside "[RFC 9293 3.10.7.4]".
-_BREAK: Final = re.compile(r" (?!(?<=[0-9] )(?:[nmµu]?s|min|h)\b)(?![0-9]+ [0-9.]+\])(?![0-9.]+\])")
+_BREAK: Final = r" (?!(?<=[0-9] )(?:[nmµu]?s|min|h)\b)(?![0-9]+ [0-9.]+\])(?![0-9.]+\])"
 
 _ESCAPE_LENGTHS: Final = {"x": 4, "u": 6, "U": 10}
 _VARIATION_16: Final = "\ufe0f"
@@ -238,7 +238,7 @@ def flow(
             lines.append(item + rest)
             limit = room
             continue
-        for word in _BREAK.split(item + rest):
+        for word in re.split(_BREAK, item + rest):
             joined = f"{lines[-1]} {word}" if lines[-1] else word
             while columns(joined) > limit:
                 if lines[-1]:
