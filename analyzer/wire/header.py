@@ -254,7 +254,10 @@ class Header:
         self.inner_end = packet_end
         if first & 0x3FFF:
             return FRAGMENT
-        protocol: i64 = block[at + 9]
+        # Time to live, protocol, checksum, source; then both addresses.
+        second = read_i64_be(block, at + 8)
+        addresses = read_i64_be(block, at + 12)
+        protocol = (second >> 48) & 0xFF
         while protocol == PROTOCOL_AH:
             if inner + 2 > end:
                 return CUT_SHORT
@@ -265,7 +268,6 @@ class Header:
             return PROTOCOL + protocol
         self.ip_version = 4
         self.ip_id = (first >> 16) & 0xFFFF
-        addresses = read_i64_be(block, at + 12)
         self.source_high = 0
         self.source_low = (addresses >> 32) & 0xFFFFFFFF
         self.destination_high = 0
