@@ -279,8 +279,7 @@ class Connection(WiresharkView):
         self._count(sender, receiver, header, step)
         step.first_after = i64(self.first.state)
         step.second_after = i64(self.second.state)
-        if step.notes | step.wireshark_notes != 0:
-            self._count_notes(step)
+        self._count_notes(step)
 
     def hear(self, message: ErrorMessage, frame: i64, time_ns: i64) -> None:
         """Take an ICMP error about a segment of this connection.
@@ -885,11 +884,9 @@ class Connection(WiresharkView):
 
     def _move(self, step: Step, endpoint: Endpoint, given: i64) -> None:
         """The only place that changes a state: by the table, or not at all."""
-        row: i64 = states.ROWS[i64(endpoint.state) * states.INPUT_COUNT + given]
-        if row != 0:
-            self._change(step, endpoint, row)
-
-    def _change(self, step: Step, endpoint: Endpoint, row: i64) -> None:
+        row: i64 = states.ROWS[i64(endpoint.state) << states.INPUT_BITS | given]
+        if row == 0:
+            return
         endpoint.state = i16(states.TARGETS[row])
         if endpoint is self.first:
             step.first_path = self._append(step.first_path, row)
