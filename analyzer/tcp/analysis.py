@@ -100,11 +100,11 @@ class WiresharkView:
             step.wireshark_notes = step.notes & notes.REUSED_PORTS
             step.wireshark_window = header.window
             return step.wireshark_notes
-        pure_syn = flags & (flag.SYN | flag.ACK) == flag.SYN
-        if pure_syn and header.seq == sender.base and sender.analysed_contiguous != 0:
-            # A SYN sent again takes back what a reset with another number moved.
-            sender.analysed_next = sender.analysed_contiguous
-        elif flags & (flag.SYN | flag.ACK) == flag.SYN | flag.ACK and sender.analysed_syn_ack_frame == 0:
+        if flags & flag.SYN and not flags & flag.ACK:
+            if header.seq == sender.base and sender.analysed_contiguous != 0:
+                # A SYN sent again takes back what a reset with another number moved.
+                sender.analysed_next = sender.analysed_contiguous
+        elif flags & flag.SYN and sender.analysed_syn_ack_frame == 0:
             sender.analysed_syn_ack = header.seq
             sender.analysed_syn_ack_frame = frame
             sender.analysed_syn_ack_reused = step.notes & notes.REUSED_PORTS != 0
@@ -122,14 +122,13 @@ class WiresharkView:
 
     def _take_flags(self, sender: Endpoint, header: Header, time_ns: i64) -> None:
         """Whether this side has acknowledged anything yet, and how long the opening took."""
-        flags = header.flags & (flag.SYN | flag.ACK)
+        flags = header.flags
         if flags & flag.SYN:
             sender.analysed_first_ack = True
-        elif flags == flag.ACK:
+            if not flags & flag.ACK:
+                self._syn_time = time_ns
+        elif flags & flag.ACK:
             sender.analysed_first_ack = False
-        if flags == flag.SYN:
-            self._syn_time = time_ns
-        elif flags == flag.ACK:
             if self._first_ack_time == 0:
                 self._first_ack_time = time_ns
             if self._syn_time != 0 and self.initial_rtt == 0:

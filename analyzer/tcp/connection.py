@@ -215,8 +215,8 @@ class Connection(WiresharkView):
         step.notes = 0
         if self.reuses_ports and frame == self.first_frame:
             step.notes = notes.REUSED_PORTS
-        step.first_before = i64(self.first.state)
-        step.second_before = i64(self.second.state)
+        step.first_before = step.first_after = i64(self.first.state)
+        step.second_before = step.second_after = i64(self.second.state)
         step.first_path = 0
         step.second_path = 0
         self.last_frame = frame
@@ -258,8 +258,6 @@ class Connection(WiresharkView):
             if step.notes & (notes.RETRANSMISSIONS | notes.OUT_OF_ORDER):
                 self._count_repetition(sender, step)
 
-        step.first_after = i64(self.first.state)
-        step.second_after = i64(self.second.state)
         self._remember(sender, header, fingerprint, step)
 
     def _take_damaged(
@@ -277,8 +275,6 @@ class Connection(WiresharkView):
         step.wireshark_window = header.window
         self.analyse_unshown(sender, receiver, header, time_ns)
         self._count(sender, receiver, header, step)
-        step.first_after = i64(self.first.state)
-        step.second_after = i64(self.second.state)
         self._count_notes(step)
 
     def hear(self, message: ErrorMessage, frame: i64, time_ns: i64) -> None:
@@ -704,8 +700,6 @@ class Connection(WiresharkView):
 
     def _acknowledgement(self, sender: Endpoint, receiver: Endpoint, header: Header, step: Step) -> None:
         """RFC 9293 3.10.7.4, fifth: check the ACK field."""
-        pure = header.payload_length == 0 and not header.flags & flag.FIN
-        nothing_new = pure and header.ack == sender.highest_ack
         opens = self.handshake_ack_frame == 0 and i64(self.opener) == step.direction
         covers_syn = receiver.isn < 0 or is_after(header.ack, receiver.isn)
         if opens and covers_syn:
@@ -717,7 +711,7 @@ class Connection(WiresharkView):
             if sender.fin_frame == 0:
                 self._move(step, sender, states.SEND_ACK)
         else:
-            if sender.answers_repeated_syn_ack and nothing_new:
+            if sender.answers_repeated_syn_ack and self._says_nothing_new(sender, header):
                 step.labels |= labels.HANDSHAKE_3
                 correct(step, corrections.HANDSHAKE_ACK_AGAIN)
             sender.answers_repeated_syn_ack = False
@@ -735,18 +729,25 @@ class Connection(WiresharkView):
                 if label == labels.CLOSE_2 and header.flags & flag.FIN and sender.fin_frame == 0:
                     self.fin_acknowledges_fin = True
             else:
-                if sender.answers_repeated_fin and nothing_new:
+                if sender.answers_repeated_fin and self._says_nothing_new(sender, header):
                     step.labels |= label
                     correct(step, corrections.CLOSE_ACK_AGAIN)
                 sender.answers_repeated_fin = False
         # Whoever answers a SYN with the ACK of something else still holds an older connection (figure 9).
         holds_older = not covers_syn and sender.syn_frame == 0 and sender.syn_ack_frame == 0
-        if (sender.challenge_due or holds_older) and pure and step.labels == 0:
+        if (sender.challenge_due or holds_older) and self._is_pure(header) and step.labels == 0:
             correct(step, corrections.CHALLENGE_ACK)
         sender.challenge_due = False
         if sender.state == states.UNKNOWN and receiver.highest >= 0 and is_after(header.ack, receiver.lowest):
             # It acknowledges captured data, so it takes part.
             self._move(step, sender, states.SEND_DATA)
+
+    def _is_pure(self, header: Header) -> bool:
+        """Whether a segment that acknowledges does nothing else."""
+        return header.payload_length == 0 and not header.flags & flag.FIN
+
+    def _says_nothing_new(self, sender: Endpoint, header: Header) -> bool:
+        return self._is_pure(header) and header.ack == sender.highest_ack
 
     def _is_first(self, endpoint: Endpoint) -> bool:
         return endpoint is self.first
@@ -887,11 +888,14 @@ class Connection(WiresharkView):
         row: i64 = states.ROWS[i64(endpoint.state) << states.INPUT_BITS | given]
         if row == 0:
             return
-        endpoint.state = i16(states.TARGETS[row])
+        target: i64 = states.TARGETS[row]
+        endpoint.state = i16(target)
         if endpoint is self.first:
             step.first_path = self._append(step.first_path, row)
+            step.first_after = target
         else:
             step.second_path = self._append(step.second_path, row)
+            step.second_after = target
 
     def _append(self, path: i64, row: i64) -> i64:
         shift: i64 = 0
