@@ -40,6 +40,8 @@ COMPILED = [
     "analyzer/capture/records.py",
     "analyzer/capture/pcap.py",
     "analyzer/capture/pcapng.py",
+    "analyzer/capture/snoop.py",
+    "analyzer/capture/live_records.py",
     "analyzer/passes.py",
 ]
 

@@ -26,7 +26,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import IO, BinaryIO, Final, cast
+from typing import IO, Final
 
 from analyzer.capture.backends import (
     BACKENDS,
@@ -42,17 +42,15 @@ from analyzer.capture.backends import (
 from analyzer.capture.children import Child
 from analyzer.capture.frame_writer import FrameWriter
 from analyzer.capture.interfaces import check_interface
+from analyzer.capture.live_records import LiveRecords
 from analyzer.capture.marker import Marker
-from analyzer.capture.open import open_stream
 from analyzer.capture.pcap_writer import PcapWriter
 from analyzer.capture.pcapng_writer import PcapngWriter
-from analyzer.capture.records import Records
-from analyzer.capture.source import Octets
-from analyzer.errors import AnalyzerError, CaptureFormatError, InputError, OutputError, UsageError
+from analyzer.errors import AnalyzerError, InputError, OutputError, UsageError
 from analyzer.signals import undisturbed
 from analyzer.text import inert, say
 
-__all__ = ["Live", "LiveRecords", "open_live"]
+__all__ = ["Live", "Waiting", "open_live"]
 
 READY_WITHIN: Final = 10.0  # seconds
 MOST_WAITING: Final = 64 << 20
@@ -277,7 +275,7 @@ class Live:
         self._writer = writer
         self._stopped = False
         self._concluded = False
-        self._waiting = _Waiting(child.output)
+        self._waiting = Waiting(child.output)
         self._marker = marker
         self._met = 0
         self._meeting = threading.Condition()
@@ -331,7 +329,8 @@ class Live:
                 self._meeting.wait_for(lambda: self._met >= wanted or self._concluded, MARKED_AGAIN)
             return self._met >= wanted
 
-    def _meet(self, number: int) -> None:
+    def meet(self, number: int) -> None:
+        """The marker of this number has been captured."""
         with self._meeting:
             self._met = max(self._met, number)
             self._meeting.notify_all()
@@ -344,16 +343,16 @@ class Live:
     def close(self) -> None:
         """End the capture, its process, its threads, its descriptors and its file."""
         try:
-            self._conclude()
+            self.conclude()
         finally:
             self.records.close()
 
-    def _conclude(self) -> None:
+    def conclude(self) -> None:
         """Make sure that the program has ended, and say in the records what was lost."""
         if self._concluded:
             return
         self._concluded = True
-        self._meet(0)
+        self.meet(0)
         self._waiting.discard()
         try:
             status = self._child.end()
@@ -392,86 +391,7 @@ class Live:
             writer.close()
 
 
-class LiveRecords(Records):
-    """The frames of a running capture, numbered from 1; each is kept before it is given."""
-
-    def __init__(
-        self, live: Live, waiting: _Waiting, writer: FrameWriter | None, marker: Marker | None = None
-    ) -> None:
-        # The program sends a file header, at the latest with its first frame: what it is shows itself then.
-        super().__init__(
-            Octets(cast(BinaryIO, waiting), live.interface, False),
-            "pcap" if isinstance(writer, PcapWriter) else "pcapng",
-        )
-        self._live = live
-        self._waiting = waiting
-        self._writer = writer
-        self._marker = marker
-        self._inner: Records | None = None
-        self._over = False
-
-    def advance(self) -> bool:
-        """Wait for the next frame and step to it; False when the capture has ended. See `Records.advance`."""
-        if self._over or not (self._inner or self._open()):
-            return self._finish()
-        inner = self._inner
-        assert inner is not None
-        while True:
-            if not inner.advance():
-                return self._finish()
-            if self._marker is None or not (number := self._marker.number_in(inner)):
-                break
-            if number > 0:
-                self._live._meet(number)
-        self.block = inner.block
-        self.offset = inner.offset
-        self.captured = inner.captured
-        self.original = inner.original
-        self.time_ns = inner.time_ns
-        self.link_type = inner.link_type
-        self.frame += 1
-        if self._writer is not None:
-            try:
-                self._writer.add(inner)
-            except OutputError as error:
-                self._writer = None
-                sentence = say(
-                    "kept are {count} frames, because {reason}", count=self.frame - 1, reason=error
-                )
-                self._warn(sentence)
-        return True
-
-    def close(self) -> None:
-        """Let go of what was read."""
-        self._over = True
-        if self._inner is not None:
-            self._inner.close()
-        super().close()
-
-    def _open(self) -> bool:
-        try:
-            self._inner = open_stream(cast(BinaryIO, self._waiting), self._live.interface)
-        except CaptureFormatError as error:
-            if self._waiting.seen:
-                self._stop(str(error))
-            return False
-        if self._writer is None:
-            self.format = self._inner.format
-        self.link_types = self._inner.link_types
-        return True
-
-    def _finish(self) -> bool:
-        if not self._over:
-            self._over = True
-            if self._inner is not None:
-                self.truncated = self._inner.truncated
-                self.warnings.extend(self._inner.warnings)
-            self._live._conclude()
-            self._drop()
-        return False
-
-
-class _Waiting:
+class Waiting:
     """What the program has written and nobody has asked for yet: a stream for `open_stream`.
 
     octets: how many. seen: whether there were ever any. arrived_ns: when what was read last had come, by the

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from librt.strings import read_i64_be, read_i64_le
 from mypy_extensions import i64
 
 from analyzer.capture.records import Records, most_captured
@@ -41,13 +40,10 @@ class PcapRecords(Records):
         Raises CaptureFormatError where its version is not 2.
         """
         super().__init__(octets, "pcap")
-        self._fetch(FILE_HEADER_OCTETS)
-        (little,) = struct.unpack_from("<I", self.block, self._position)
+        header = octets.peek(FILE_HEADER_OCTETS)
+        (little,) = struct.unpack_from("<I", header)
         order = "<" if little in _MAGICS else ">"
-        magic, major, minor, _zone, _accuracy, _snaplen, link = struct.unpack_from(
-            order + "IHHiIII", self.block, self._position
-        )
-        self._position += FILE_HEADER_OCTETS
+        magic, major, minor, _zone, _accuracy, _snaplen, link = struct.unpack(order + "IHHiIII", header)
         if major != 2:
             raise CaptureFormatError(
                 say(
@@ -61,7 +57,6 @@ class PcapRecords(Records):
         # The upper 16 bits hold the length of the frame check sequence and reserved bits.
         link_type: int = link & 0xFFFF
         self.link_type = link_type
-        self._declare(link_type)
         self._most_captured: i64 = most_captured(link_type)
         self._fraction_ns: i64 = 1 if magic == _NANOSECONDS else 1000
         self._header_octets: i64 = 24 if magic == _MODIFIED else 16
@@ -72,39 +67,26 @@ class PcapRecords(Records):
             self._lengths = _LENGTHS_PERHAPS_SWAPPED
         elif minor < 3:
             self._lengths = _LENGTHS_SWAPPED
+        # Fields that are all there before a method is called are never asked for being there.
+        self._declare(link_type)
+        self._skip(FILE_HEADER_OCTETS)
 
     def advance(self) -> bool:
         """Step to the next record; see `Records.advance`."""
-        header_octets: i64 = self._header_octets
-        position: i64 = self._position
+        header_octets = self._header_octets
+        position = self._position
         if len(self.block) - position < header_octets:
             if not self._fetch(header_octets):
                 return self._end()
             position = self._position
-        # Two numbers with one reading each: seconds and their fraction, captured and original length.
-        if self._little:
-            time = read_i64_le(self.block, position)
-            seconds, fraction = time & 0xFFFFFFFF, (time >> 32) & 0xFFFFFFFF
-            lengths = read_i64_le(self.block, position + 8)
-            captured, original = lengths & 0xFFFFFFFF, (lengths >> 32) & 0xFFFFFFFF
-        else:
-            time = read_i64_be(self.block, position)
-            seconds, fraction = (time >> 32) & 0xFFFFFFFF, time & 0xFFFFFFFF
-            lengths = read_i64_be(self.block, position + 8)
-            captured, original = (lengths >> 32) & 0xFFFFFFFF, lengths & 0xFFFFFFFF
+        # Seconds and their fraction, captured and original length.
+        time = self._pair(position)
+        lengths = self._pair(position + 8)
+        captured, original = (lengths >> 32) & 0xFFFFFFFF, lengths & 0xFFFFFFFF
         if self._lengths != _LENGTHS_IN_ORDER and (self._lengths == _LENGTHS_SWAPPED or captured > original):
             captured, original = original, captured
         if captured > self._most_captured:
-            return self._stop(
-                say(
-                    "record {record} at octet {octet} claims {claimed} octets, more than the {most} one "
-                    "can hold: the file is damaged there, and the frames before it are all that was read",
-                    record=self.frame + 1,
-                    octet=self._octet(),
-                    claimed=captured,
-                    most=self._most_captured,
-                )
-            )
+            return self._stop(self._too_long(captured))
         if len(self.block) - position < header_octets + captured:
             if not self._fetch(header_octets + captured):
                 return self._end()
@@ -113,7 +95,17 @@ class PcapRecords(Records):
         self.offset = position
         self.captured = captured
         self.original = original
-        self.time_ns = seconds * 1_000_000_000 + fraction * self._fraction_ns
+        self.time_ns = ((time >> 32) & 0xFFFFFFFF) * 1_000_000_000 + (time & 0xFFFFFFFF) * self._fraction_ns
         self.frame += 1
         self._position = position + captured
         return True
+
+    def _too_long(self, claimed: int) -> str:
+        return say(
+            "record {record} at octet {octet} claims {claimed} octets, more than the {most} one "
+            "can hold: the file is damaged there, and the frames before it are all that was read",
+            record=self.frame + 1,
+            octet=self._octet(),
+            claimed=claimed,
+            most=self._most_captured,
+        )

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Final
 
 from librt.strings import read_i64_be, read_i64_le
-from mypy_extensions import i64, mypyc_attr
+from mypy_extensions import i64
 
 from analyzer.capture.source import BLOCK_OCTETS, Octets, SourceFault, reason_of
 from analyzer.capture.stored_file import StoredFile
@@ -36,8 +36,6 @@ def most_captured(link_type: int) -> int:
     return _MOST_CAPTURED_OF_LINK.get(link_type, _MOST_CAPTURED)
 
 
-# Those of a running capture are no part of what is compiled.
-@mypyc_attr(allow_interpreted_subclasses=True)
 class Records:
     """The frames of one capture, one at a time, without an object per frame.
 

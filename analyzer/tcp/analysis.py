@@ -15,7 +15,7 @@ from mypy_extensions import i16, i32, i64, mypyc_attr
 
 from analyzer.tcp import notes
 from analyzer.tcp.endpoint import SCALE_UNKNOWN, SCALE_UNUSED, Endpoint
-from analyzer.tcp.sequence import advance, difference
+from analyzer.tcp.sequence import advance, is_after, is_before
 from analyzer.tcp.step import Step
 from analyzer.wire import header as flag
 from analyzer.wire.header import Header
@@ -100,11 +100,11 @@ class WiresharkView:
             step.wireshark_notes = step.notes & notes.REUSED_PORTS
             step.wireshark_window = header.window
             return step.wireshark_notes
-        pure_syn = flags & (flag.SYN | flag.ACK) == flag.SYN
-        if pure_syn and header.seq == sender.base and sender.analysed_contiguous != 0:
-            # A SYN sent again takes back what a reset with another number moved.
-            sender.analysed_next = sender.analysed_contiguous
-        elif flags & (flag.SYN | flag.ACK) == flag.SYN | flag.ACK and sender.analysed_syn_ack_frame == 0:
+        if flags & flag.SYN and not flags & flag.ACK:
+            if header.seq == sender.base and sender.analysed_contiguous != 0:
+                # A SYN sent again takes back what a reset with another number moved.
+                sender.analysed_next = sender.analysed_contiguous
+        elif flags & flag.SYN and sender.analysed_syn_ack_frame == 0:
             sender.analysed_syn_ack = header.seq
             sender.analysed_syn_ack_frame = frame
             sender.analysed_syn_ack_reused = step.notes & notes.REUSED_PORTS != 0
@@ -122,14 +122,13 @@ class WiresharkView:
 
     def _take_flags(self, sender: Endpoint, header: Header, time_ns: i64) -> None:
         """Whether this side has acknowledged anything yet, and how long the opening took."""
-        flags = header.flags & (flag.SYN | flag.ACK)
+        flags = header.flags
         if flags & flag.SYN:
             sender.analysed_first_ack = True
-        elif flags == flag.ACK:
+            if not flags & flag.ACK:
+                self._syn_time = time_ns
+        elif flags & flag.ACK:
             sender.analysed_first_ack = False
-        if flags == flag.SYN:
-            self._syn_time = time_ns
-        elif flags == flag.ACK:
             if self._first_ack_time == 0:
                 self._first_ack_time = time_ns
             if self._syn_time != 0 and self.initial_rtt == 0:
@@ -191,7 +190,7 @@ class WiresharkView:
             and receiver.analysed_contiguous != 0
             and _after(ack, receiver.analysed_contiguous)
         ):
-            if difference(receiver.analysed_contiguous, receiver.analysed_next) < 0:
+            if is_before(receiver.analysed_contiguous, receiver.analysed_next):
                 found |= notes.ACK_LOST_SEGMENT
                 receiver.analysed_contiguous = receiver.analysed_next
             else:
@@ -202,13 +201,14 @@ class WiresharkView:
         if occupies and not found & notes.KEEP_ALIVE:
             found |= _retransmission(sender, receiver, header, time_ns, self.initial_rtt)
         _update(sender, header, time_ns, found)
-        _forget_acknowledged(receiver, ack)
+        if receiver.analysed_unacked != 0:
+            _forget_acknowledged(receiver, ack)
         return found
 
 
 def _after(left: i64, right: i64) -> bool:
     """Whether `left` comes after `right`. Of two numbers 2**31 apart Wireshark has each after and before the other."""
-    return ((right - left) & 0x80000000) != 0
+    return is_before(right, left)
 
 
 def _before_retransmission(sender: Endpoint, receiver: Endpoint, header: Header) -> i64:
@@ -260,9 +260,9 @@ def _retransmission(
     seq = header.seq
     expected = sender.analysed_next
     end = advance(seq, length)
-    if length > 0 and receiver.analysed_ack != 0 and difference(end, receiver.analysed_ack) <= 0:
+    if length > 0 and receiver.analysed_ack != 0 and not is_after(end, receiver.analysed_ack):
         return notes.SPURIOUS_RETRANSMISSION
-    if expected == 0 or difference(seq, expected) >= 0:
+    if expected == 0 or not is_before(seq, expected):
         return 0
     if length > 1 and seq == advance(expected, -1):
         return 0
@@ -320,9 +320,7 @@ def _remember_unacknowledged(sender: Endpoint, end: i64) -> None:
 
 def _forget_acknowledged(receiver: Endpoint, ack: i64) -> None:
     """Step 14: what is acknowledged leaves the list."""
-    if receiver.analysed_unacked == 0:
-        return
-    if difference(receiver.analysed_next, ack) <= 0:
+    if not is_after(receiver.analysed_next, ack):
         receiver.analysed_unacked = 0
         receiver.analysed_heap_end = 0
         if receiver.disorder is not None:
@@ -333,7 +331,7 @@ def _forget_acknowledged(receiver: Endpoint, ack: i64) -> None:
     heaps = receiver.disorder.analysed_heaps
     if heaps is None:
         return
-    while heaps and difference(heaps[0], ack) <= 0:
+    while heaps and not is_after(heaps[0], ack):
         del heaps[0]
         receiver.analysed_unacked -= HEAP
     if not heaps:

@@ -19,7 +19,7 @@ from analyzer.tcp.analysis import FAST_LIMIT_NS, WiresharkView
 from analyzer.tcp.completeness import RST, SYN, completeness_bits
 from analyzer.tcp.corrections import correct
 from analyzer.tcp.endpoint import SCALE_UNUSED, Endpoint
-from analyzer.tcp.sequence import advance, difference
+from analyzer.tcp.sequence import advance, difference, is_after, is_before
 from analyzer.tcp.step import Step
 from analyzer.wire import header as flag
 from analyzer.wire.header import Header
@@ -205,37 +205,46 @@ class Connection(WiresharkView):
 
         options: scratch space of the caller. direction: from `direction_of`. time_ns: when it was captured.
         """
-        sender = self.first if direction == 0 else self.second
-        receiver = self.second if direction == 0 else self.first
+        if direction == 0:
+            sender, receiver = self.first, self.second
+        else:
+            sender, receiver = self.second, self.first
         step.direction = direction
         step.labels = 0
         step.corrections = 0
         step.notes = 0
         if self.reuses_ports and frame == self.first_frame:
             step.notes = notes.REUSED_PORTS
-        step.first_before = i64(self.first.state)
-        step.second_before = i64(self.second.state)
+        step.first_before = step.first_after = i64(self.first.state)
+        step.second_before = step.second_after = i64(self.second.state)
         step.first_path = 0
         step.second_path = 0
         self.last_frame = frame
         self.last_time = time_ns
 
         if header.damaged:
-            self._take_damaged(sender, receiver, header, direction, time_ns, step)
+            self._take_damaged(sender, receiver, header, time_ns, step)
             return
         self._number(sender, receiver, header, step)
         fingerprint = self._fingerprint(header)
         captured_twice = self._captured_twice(sender, header, fingerprint, time_ns)
         if header.ack != sender.analysed_ack:
             sender.duplicates = 0
-        parsed = self._parse_options(header, options, step)
+        # Options are parsed where they matter, so not where they are the usual timestamps alone.
+        parsed = header.flags & flag.SYN != 0 or (header.options_length != 0 and not header.only_timestamps())
+        if parsed:
+            self._parse_options(header, options, step)
         step.notes |= self.analyse(sender, receiver, header, options, parsed, frame, time_ns, step)
         if step.notes != step.wireshark_notes and parsed and options.broken:
             step.corrections |= 1 << corrections.OPTIONS_BROKEN
         if not header.sampled:
-            self._correct_gaps(sender, receiver, header, step)
-            self._correct_repetitions(sender, receiver, header, options, parsed, time_ns, step)
-        self._count(sender, header, direction)
+            if step.notes != 0 or self.misled:
+                self._correct_gaps(sender, receiver, header, step)
+            if parsed and options.sack_blocks > 0:
+                self._correct_by_sack(sender, header, options, step)
+            if step.notes != 0 or sender.snd_nxt == 0:
+                self._correct_repetitions(sender, receiver, header, step)
+        self._count(sender, receiver, header, step)
 
         if captured_twice:
             step.labels = i64(sender.last_labels)
@@ -243,30 +252,29 @@ class Connection(WiresharkView):
             correct(step, corrections.CAPTURED_TWICE)
             step.notes = notes.CAPTURED_TWICE | snapped
         else:
-            self._interpret(sender, receiver, header, options, direction, frame, time_ns, step)
-            self._account(sender, header, options, parsed, step)
+            self._interpret(sender, receiver, header, options, step)
+            if header.payload_length > 0:
+                self._account(sender, header, options, parsed, step)
+            if step.notes & (notes.RETRANSMISSIONS | notes.OUT_OF_ORDER):
+                self._count_repetition(sender, step)
 
-        step.first_after = i64(self.first.state)
-        step.second_after = i64(self.second.state)
         self._remember(sender, header, fingerprint, step)
 
     def _take_damaged(
-        self, sender: Endpoint, receiver: Endpoint, header: Header, direction: i64, time_ns: i64, step: Step
+        self, sender: Endpoint, receiver: Endpoint, header: Header, time_ns: i64, step: Step
     ) -> None:
         """A header no TCP reads on (RFC 9293 3.1, data offset): it is counted, and nothing follows from it."""
         step.labels = labels.STRAY
         step.notes = notes.BAD_HEADER | (notes.SNAPPED if header.snapped else 0)
         step.wireshark_notes = 0
-        step.relative_seq = difference(header.seq, sender.base) & 0xFFFFFFFF if sender.base >= 0 else 0
+        step.relative_seq = advance(header.seq, -sender.base) if sender.base >= 0 else 0
         step.relative_ack = 0
         if header.flags & flag.ACK and receiver.base >= 0:
-            step.relative_ack = difference(header.ack, receiver.base) & 0xFFFFFFFF
+            step.relative_ack = advance(header.ack, -receiver.base)
         step.window = header.window
         step.wireshark_window = header.window
         self.analyse_unshown(sender, receiver, header, time_ns)
-        self._count(sender, header, direction)
-        step.first_after = i64(self.first.state)
-        step.second_after = i64(self.second.state)
+        self._count(sender, receiver, header, step)
         self._count_notes(step)
 
     def hear(self, message: ErrorMessage, frame: i64, time_ns: i64) -> None:
@@ -319,29 +327,23 @@ class Connection(WiresharkView):
             step.notes |= notes.REUSED_PORTS
         if receiver.base < 0 and flags & flag.ACK:
             receiver.base = advance(header.ack, -1)
-        step.relative_seq = difference(header.seq, sender.base) & 0xFFFFFFFF
+        step.relative_seq = advance(header.seq, -sender.base)
         step.relative_ack = 0
         if flags & flag.ACK:
-            step.relative_ack = difference(header.ack, receiver.base) & 0xFFFFFFFF
+            step.relative_ack = advance(header.ack, -receiver.base)
         step.window = header.window
         if not flags & flag.SYN and sender.scale > 0:
             step.window = header.window << i64(sender.scale)
         if header.snapped:
             step.notes |= notes.SNAPPED
 
-    def _parse_options(self, header: Header, options: Options, step: Step) -> bool:
-        """Parse the options where they matter; False where the usual timestamps alone were passed over."""
+    def _parse_options(self, header: Header, options: Options, step: Step) -> None:
         length = header.options_length
-        if length == 0 and not header.flags & flag.SYN:
-            return False
-        if not header.flags & flag.SYN and header.only_timestamps():
-            return False
         options.parse(header.block, header.tcp_offset + 20, length, length == header.header_length - 20)
         if not options.well_formed:
             step.notes |= notes.BAD_OPTIONS
-        return True
 
-    def _count(self, sender: Endpoint, header: Header, direction: i64) -> None:
+    def _count(self, sender: Endpoint, receiver: Endpoint, header: Header, step: Step) -> None:
         flags = header.flags
         sender.segments += 1
         length = header.payload_length
@@ -357,8 +359,7 @@ class Connection(WiresharkView):
             # Wireshark stops at a header shorter than any, and reads on in one longer than its packet.
             bits = SYN if self.reuses_ports and self.first_frame == self.last_frame else 0
         self.completeness |= i16(bits)
-        originates = (direction == 1) == self.second_originates
-        receiver = self.second if direction == 0 else self.first
+        originates = (step.direction == 1) == self.second_originates
         letters = zeek.letters_of(sender, receiver, header, originates)
         if letters != 0 and self.history_length < HISTORY_KEPT:
             self._add_to_history(letters)
@@ -406,12 +407,11 @@ class Connection(WiresharkView):
         sender.last_seq = header.seq
         sender.last_fingerprint = fingerprint
         sender.last_labels = i16(step.labels)
-        self._count_notes(step)
+        if step.notes | step.wireshark_notes != 0:
+            self._count_notes(step)
 
     def _count_notes(self, step: Step) -> None:
         """Count one segment with exactly these notes."""
-        if step.notes | step.wireshark_notes == 0:
-            return
         counts = self.note_counts
         if counts is None:
             self.note_counts = [step.notes, step.wireshark_notes, 1]
@@ -425,10 +425,10 @@ class Connection(WiresharkView):
         counts.append(1)
 
     def _correct_gaps(self, sender: Endpoint, receiver: Endpoint, header: Header, step: Step) -> None:
-        if self.misled and sender.snd_nxt >= 0 and difference(header.seq, sender.snd_nxt) >= 0:
+        if self.misled and sender.snd_nxt >= 0 and not is_before(header.seq, sender.snd_nxt):
             correct(step, corrections.BAD_HEADER)
         if step.notes & notes.LOST_SEGMENT and sender.snd_nxt >= 0:
-            if difference(header.seq, sender.snd_nxt) <= 0:
+            if not is_after(header.seq, sender.snd_nxt):
                 correct(step, corrections.FORGOTTEN_OCTET)
         if (
             step.notes & notes.ACK_LOST_SEGMENT
@@ -440,73 +440,56 @@ class Connection(WiresharkView):
                 or receiver.beginning_forgotten
                 or receiver.lowest == advance(receiver.isn, 1)
             )
-            if from_the_start and difference(header.ack, receiver.snd_nxt) <= 0:
+            if from_the_start and not is_after(header.ack, receiver.snd_nxt):
                 correct(step, corrections.NOTHING_MISSING)
 
-    def _correct_repetitions(
-        self,
-        sender: Endpoint,
-        receiver: Endpoint,
-        header: Header,
-        options: Options,
-        parsed: bool,
-        time_ns: i64,
-        step: Step,
-    ) -> None:
-        """Who asked for what: duplicates that also move the window, and the retransmissions that follow."""
-        if parsed and options.sack_blocks > 0:
-            disorder = sender.in_disorder()
-            news = (
-                options.sack_left != disorder.last_sack_left or options.sack_right != disorder.last_sack_right
-            )
-            if step.notes & notes.WINDOW_UPDATE and news and difference(options.sack_left, header.ack) > 0:
-                correct(step, corrections.SELECTIVE_DUPLICATE)
-            disorder.last_sack_left = options.sack_left
-            disorder.last_sack_right = options.sack_right
+    def _correct_by_sack(self, sender: Endpoint, header: Header, options: Options, step: Step) -> None:
+        """Duplicates that also move the window."""
+        disorder = sender.in_disorder()
+        news = options.sack_left != disorder.last_sack_left or options.sack_right != disorder.last_sack_right
+        if step.notes & notes.WINDOW_UPDATE and news and is_after(options.sack_left, header.ack):
+            correct(step, corrections.SELECTIVE_DUPLICATE)
+        disorder.last_sack_left = options.sack_left
+        disorder.last_sack_right = options.sack_right
+
+    def _correct_repetitions(self, sender: Endpoint, receiver: Endpoint, header: Header, step: Step) -> None:
+        """Who asked for what: the retransmissions that follow duplicates."""
         if sender.segments == 0 and step.notes & corrections.PRESUPPOSES:
             correct(step, corrections.FIRST_SEGMENT)
         if sender.snd_nxt == 0 and self._end(header) != header.seq:
             named = step.notes & (notes.RETRANSMISSIONS | notes.OUT_OF_ORDER | notes.KEEP_ALIVE)
-            if not named and difference(header.seq, sender.snd_nxt) < 0:
+            if not named and is_before(header.seq, sender.snd_nxt):
                 correct(step, corrections.NUMBER_ZERO)
         found = step.notes
         if found & notes.DUPLICATE_ACK:
             sender.duplicates += 1
         if found & (notes.RETRANSMISSION | notes.OUT_OF_ORDER):
             asked = receiver.duplicates >= 2 and receiver.analysed_ack == header.seq
-            if asked and 0 <= time_ns - receiver.analysed_ack_time < FAST_LIMIT_NS:
+            if asked and 0 <= self.last_time - receiver.analysed_ack_time < FAST_LIMIT_NS:
                 correct(step, corrections.ASKED_SELECTIVELY)
         elif found & notes.FAST_RETRANSMISSION:
             if receiver.duplicates < 2:
                 correct(step, corrections.NOT_ASKED)
         elif found & notes.KEEP_ALIVE and header.payload_length == 1 and receiver.analysed_window > 0:
-            if receiver.highest_ack >= 0 and difference(receiver.highest_ack, header.seq) <= 0:
+            if receiver.highest_ack >= 0 and not is_after(receiver.highest_ack, header.seq):
                 correct(step, corrections.OUTSTANDING_OCTET)
 
     # What the segment means.
 
     def _interpret(
-        self,
-        sender: Endpoint,
-        receiver: Endpoint,
-        header: Header,
-        options: Options,
-        direction: i64,
-        frame: i64,
-        time_ns: i64,
-        step: Step,
+        self, sender: Endpoint, receiver: Endpoint, header: Header, options: Options, step: Step
     ) -> None:
         flags = header.flags
         if flags & flag.RST:
-            self._reset(sender, receiver, header, direction, frame, step)
+            self._reset(sender, receiver, header, step)
             return
         if flags & flag.SYN:
             if flags & flag.FIN:
                 step.notes |= notes.BAD_FLAGS
             if flags & flag.ACK:
-                self._syn_ack(sender, receiver, header, options, direction, frame, time_ns, step)
+                self._syn_ack(sender, receiver, header, options, step)
             else:
-                self._syn(sender, receiver, header, options, direction, frame, time_ns, step)
+                self._syn(sender, receiver, header, options, step)
             if step.notes & notes.BAD_SYN_ACK:
                 return
         elif not flags & flag.ACK:
@@ -517,16 +500,17 @@ class Connection(WiresharkView):
         elif self.resetter >= 0 or self._both_fins_acknowledged():
             self._after_the_end(sender, receiver, header, step)
         else:
-            self._acknowledgement(sender, receiver, header, direction, frame, time_ns, step)
-            self._data(sender, receiver, header, step)
+            self._acknowledgement(sender, receiver, header, step)
+            if header.payload_length > 0 and not step.notes & (notes.KEEP_ALIVE | notes.ZERO_WINDOW_PROBE):
+                self._data(sender, receiver, header, step)
             if flags & flag.FIN:
-                self._fin(sender, receiver, header, direction, frame, step)
+                self._fin(sender, receiver, header, step)
             if step.labels == 0:
                 step.labels = self._label_of_plain(sender, receiver, header, step)
-        if flags & flag.ACK and (sender.highest_ack < 0 or difference(header.ack, sender.highest_ack) > 0):
+        if flags & flag.ACK and (sender.highest_ack < 0 or is_after(header.ack, sender.highest_ack)):
             sender.highest_ack = header.ack
         end = self._end(header)
-        if sender.snd_nxt < 0 or difference(end, sender.snd_nxt) > 0:
+        if sender.snd_nxt < 0 or is_after(end, sender.snd_nxt):
             sender.snd_nxt = end
 
     def _end(self, header: Header) -> i64:
@@ -538,9 +522,7 @@ class Connection(WiresharkView):
             length += 1
         return advance(header.seq, length)
 
-    def _reset(
-        self, sender: Endpoint, receiver: Endpoint, header: Header, direction: i64, frame: i64, step: Step
-    ) -> None:
+    def _reset(self, sender: Endpoint, receiver: Endpoint, header: Header, step: Step) -> None:
         """RFC 9293 3.10.7: the reset bit comes first, and is believed only where its number fits."""
         step.labels |= labels.RESET
         if header.flags & (flag.SYN | flag.FIN):
@@ -556,8 +538,8 @@ class Connection(WiresharkView):
             # 3.10.7.3: in SYN-SENT a reset is acceptable if its ACK field acknowledges the SYN.
             acceptable = (
                 header.flags & flag.ACK != 0
-                and difference(header.ack, receiver.isn) > 0
-                and difference(header.ack, receiver.snd_nxt) <= 0
+                and is_after(header.ack, receiver.isn)
+                and not is_after(header.ack, receiver.snd_nxt)
             )
         else:
             acceptable = self._reset_in_window(sender, receiver, header)
@@ -568,7 +550,7 @@ class Connection(WiresharkView):
         answers_bad_ack = (
             sender.state == states.SYN_SENT
             and sender.syn_frame != 0
-            and (difference(header.seq, sender.isn) <= 0 or difference(header.seq, sender.snd_nxt) > 0)
+            and (not is_after(header.seq, sender.isn) or is_after(header.seq, sender.snd_nxt))
         )
         if answers_bad_ack:
             # 3.10.7.3: SYN-SENT answers the ACK of something it never sent with a reset that bears that number, and
@@ -576,8 +558,8 @@ class Connection(WiresharkView):
             self._move_by_reset(step, receiver)
             return
         if self.resetter < 0:
-            self.resetter = i16(direction)
-            self.reset_frame = frame
+            self.resetter = i16(step.direction)
+            self.reset_frame = self.last_frame
             self.reset_before_synchronised = self.handshake_ack_frame == 0 and (
                 self.first.state == states.SYN_RECEIVED
                 or self.second.state == states.SYN_RECEIVED
@@ -607,18 +589,10 @@ class Connection(WiresharkView):
             return True
         if sender.snd_nxt < 0:
             return False
-        return distance > 0 and difference(header.seq, sender.snd_nxt) <= 0
+        return distance > 0 and not is_after(header.seq, sender.snd_nxt)
 
     def _syn(
-        self,
-        sender: Endpoint,
-        receiver: Endpoint,
-        header: Header,
-        options: Options,
-        direction: i64,
-        frame: i64,
-        time_ns: i64,
-        step: Step,
+        self, sender: Endpoint, receiver: Endpoint, header: Header, options: Options, step: Step
     ) -> None:
         step.labels |= labels.HANDSHAKE_1
         if options.fast_open_cookie >= 0:
@@ -629,23 +603,25 @@ class Connection(WiresharkView):
         if sender.syn_frame != 0:
             sender.syn_repeats += 1
             step.notes |= notes.SYN_RETRANSMISSION
-            self._add_delay(sender, time_ns - sender.syn_time)
+            self._add_delay(sender, self.last_time - sender.syn_time)
             if self.resetter >= 0 and self.handshake_ack_frame == 0:
                 # A refused connection is tried again with the same SYN.
                 self.resetter = -1
                 self.reset_frame = 0
         else:
             if self.opener < 0:
-                self.opener = i16(direction)
+                self.opener = i16(step.direction)
                 receiver.passive = True
             elif (
-                i64(self.opener) != direction and self.handshake_ack_frame == 0 and sender.syn_ack_frame == 0
+                i64(self.opener) != step.direction
+                and self.handshake_ack_frame == 0
+                and sender.syn_ack_frame == 0
             ):
                 self.simultaneous_open = True
                 sender.passive = False
                 step.notes |= notes.SIMULTANEOUS_OPEN
-            sender.syn_frame = frame
-            sender.syn_time = time_ns
+            sender.syn_frame = self.last_frame
+            sender.syn_time = self.last_time
             sender.isn = header.seq
             sender.syn_length = i32(header.payload_length)
             self._keep_options(sender, receiver, header, options)
@@ -655,19 +631,11 @@ class Connection(WiresharkView):
         self._move(step, receiver, states.RECEIVE_SYN)
 
     def _syn_ack(
-        self,
-        sender: Endpoint,
-        receiver: Endpoint,
-        header: Header,
-        options: Options,
-        direction: i64,
-        frame: i64,
-        time_ns: i64,
-        step: Step,
+        self, sender: Endpoint, receiver: Endpoint, header: Header, options: Options, step: Step
     ) -> None:
         fits = receiver.syn_frame == 0 or (
-            difference(header.ack, receiver.isn) > 0
-            and difference(header.ack, advance(receiver.isn, i64(receiver.syn_length) + 1)) <= 0
+            is_after(header.ack, receiver.isn)
+            and not is_after(header.ack, advance(receiver.isn, i64(receiver.syn_length) + 1))
         )
         known = sender.syn_ack_frame != 0 or sender.syn_frame != 0
         if not fits or (known and header.seq != sender.isn and self.handshake_ack_frame != 0):
@@ -681,11 +649,11 @@ class Connection(WiresharkView):
         if sender.syn_ack_frame != 0 and header.seq == sender.isn:
             sender.syn_ack_repeats += 1
             step.notes |= notes.SYN_ACK_RETRANSMISSION
-            self._add_delay(sender, time_ns - sender.syn_ack_time)
+            self._add_delay(sender, self.last_time - sender.syn_ack_time)
             receiver.answers_repeated_syn_ack = True
         else:
             if self.opener < 0:
-                self.opener = i16(1 - direction)
+                self.opener = i16(1 - step.direction)
                 sender.passive = True
             if sender.syn_frame != 0 and header.seq == sender.isn:
                 # The SYN-ACK of a simultaneous open repeats the SYN by design (RFC 9293 figure 7).
@@ -693,8 +661,8 @@ class Connection(WiresharkView):
             if sender.syn_ack_frame == 0:
                 # What came before it (a reset that was not believed) was no part of this numbering.
                 correct(step, corrections.FIRST_SYN_ACK)
-            sender.syn_ack_frame = frame
-            sender.syn_ack_time = time_ns
+            sender.syn_ack_frame = self.last_frame
+            sender.syn_ack_time = self.last_time
             sender.isn = header.seq
             if receiver.syn_length > 0:
                 self.fast_open_accepted = difference(header.ack, receiver.isn) > 1
@@ -706,8 +674,8 @@ class Connection(WiresharkView):
         self._move(step, sender, states.SEND_SYN_ACK)
         self._move(step, receiver, states.RECEIVE_SYN_ACK)
         if self.simultaneous_open and self.first.syn_ack_frame != 0 and self.second.syn_ack_frame != 0:
-            self.handshake_ack_frame = frame
-            self.handshake_ack_time = time_ns
+            self.handshake_ack_frame = self.last_frame
+            self.handshake_ack_time = self.last_time
 
     def _add_delay(self, sender: Endpoint, delay: i64) -> None:
         disorder = sender.in_disorder()
@@ -730,31 +698,20 @@ class Connection(WiresharkView):
         elif sender.scale != SCALE_UNUSED:
             sender.scale = i16(options.window_scale)
 
-    def _acknowledgement(
-        self,
-        sender: Endpoint,
-        receiver: Endpoint,
-        header: Header,
-        direction: i64,
-        frame: i64,
-        time_ns: i64,
-        step: Step,
-    ) -> None:
+    def _acknowledgement(self, sender: Endpoint, receiver: Endpoint, header: Header, step: Step) -> None:
         """RFC 9293 3.10.7.4, fifth: check the ACK field."""
-        pure = header.payload_length == 0 and not header.flags & flag.FIN
-        nothing_new = pure and header.ack == sender.highest_ack
-        opens = self.handshake_ack_frame == 0 and i64(self.opener) == direction
-        covers_syn = receiver.isn < 0 or difference(header.ack, receiver.isn) > 0
+        opens = self.handshake_ack_frame == 0 and i64(self.opener) == step.direction
+        covers_syn = receiver.isn < 0 or is_after(header.ack, receiver.isn)
         if opens and covers_syn:
             step.labels |= labels.HANDSHAKE_3
             if receiver.syn_ack_frame != 0 and header.ack == advance(receiver.isn, 1):
                 correct(step, corrections.SYN_ACK_ACKNOWLEDGED)
-            self.handshake_ack_frame = frame
-            self.handshake_ack_time = time_ns
+            self.handshake_ack_frame = self.last_frame
+            self.handshake_ack_time = self.last_time
             if sender.fin_frame == 0:
                 self._move(step, sender, states.SEND_ACK)
         else:
-            if sender.answers_repeated_syn_ack and nothing_new:
+            if sender.answers_repeated_syn_ack and self._says_nothing_new(sender, header):
                 step.labels |= labels.HANDSHAKE_3
                 correct(step, corrections.HANDSHAKE_ACK_AGAIN)
             sender.answers_repeated_syn_ack = False
@@ -763,42 +720,42 @@ class Connection(WiresharkView):
         if covers_syn:
             self._move(step, receiver, states.RECEIVE_ACK_OF_SYN)
 
-        if receiver.fin_frame != 0 and difference(header.ack, receiver.fin_end) >= 0:
+        if receiver.fin_frame != 0 and not is_before(header.ack, receiver.fin_end):
             label: i64 = labels.CLOSE_2 if self._is_first(receiver) == (self.closer == 0) else labels.CLOSE_4
             if receiver.fin_ack_frame == 0:
-                receiver.fin_ack_frame = frame
+                receiver.fin_ack_frame = self.last_frame
                 step.labels |= label
                 self._move(step, receiver, states.RECEIVE_ACK_OF_FIN)
                 if label == labels.CLOSE_2 and header.flags & flag.FIN and sender.fin_frame == 0:
                     self.fin_acknowledges_fin = True
             else:
-                if sender.answers_repeated_fin and nothing_new:
+                if sender.answers_repeated_fin and self._says_nothing_new(sender, header):
                     step.labels |= label
                     correct(step, corrections.CLOSE_ACK_AGAIN)
                 sender.answers_repeated_fin = False
         # Whoever answers a SYN with the ACK of something else still holds an older connection (figure 9).
         holds_older = not covers_syn and sender.syn_frame == 0 and sender.syn_ack_frame == 0
-        if (sender.challenge_due or holds_older) and pure and step.labels == 0:
+        if (sender.challenge_due or holds_older) and self._is_pure(header) and step.labels == 0:
             correct(step, corrections.CHALLENGE_ACK)
         sender.challenge_due = False
-        if (
-            sender.state == states.UNKNOWN
-            and receiver.highest >= 0
-            and difference(header.ack, receiver.lowest) > 0
-        ):
+        if sender.state == states.UNKNOWN and receiver.highest >= 0 and is_after(header.ack, receiver.lowest):
             # It acknowledges captured data, so it takes part.
             self._move(step, sender, states.SEND_DATA)
+
+    def _is_pure(self, header: Header) -> bool:
+        """Whether a segment that acknowledges does nothing else."""
+        return header.payload_length == 0 and not header.flags & flag.FIN
+
+    def _says_nothing_new(self, sender: Endpoint, header: Header) -> bool:
+        return self._is_pure(header) and header.ack == sender.highest_ack
 
     def _is_first(self, endpoint: Endpoint) -> bool:
         return endpoint is self.first
 
     def _data(self, sender: Endpoint, receiver: Endpoint, header: Header, step: Step) -> None:
-        length = header.payload_length
-        probing = step.notes & (notes.KEEP_ALIVE | notes.ZERO_WINDOW_PROBE)
-        if length == 0 or probing:
-            return
         step.labels |= labels.DATA
-        if sender.fin_frame != 0 and difference(advance(header.seq, length), sender.fin_end) >= 0:
+        end = advance(header.seq, header.payload_length)
+        if sender.fin_frame != 0 and not is_before(end, sender.fin_end):
             step.notes |= notes.DATA_AFTER_CLOSE
             return
         if sender.state == states.UNKNOWN or (
@@ -814,20 +771,18 @@ class Connection(WiresharkView):
             self.half_close_noted = True
             step.notes |= notes.HALF_CLOSE
 
-    def _fin(
-        self, sender: Endpoint, receiver: Endpoint, header: Header, direction: i64, frame: i64, step: Step
-    ) -> None:
+    def _fin(self, sender: Endpoint, receiver: Endpoint, header: Header, step: Step) -> None:
         """RFC 9293 3.10.7.4, eighth: check the FIN bit."""
         if self.closer < 0:
-            self.closer = i16(direction)
-        step.labels |= labels.CLOSE_1 if i64(self.closer) == direction else labels.CLOSE_3
+            self.closer = i16(step.direction)
+        step.labels |= labels.CLOSE_1 if i64(self.closer) == step.direction else labels.CLOSE_3
         if sender.fin_frame != 0:
             step.notes |= notes.FIN_RETRANSMISSION
             receiver.answers_repeated_fin = True
             return
-        sender.fin_frame = frame
+        sender.fin_frame = self.last_frame
         sender.fin_end = self._end(header)
-        crossing = receiver.fin_frame != 0 and difference(header.ack, receiver.fin_end) < 0
+        crossing = receiver.fin_frame != 0 and is_before(header.ack, receiver.fin_end)
         if crossing:
             self.simultaneous_close = True
         self._move(step, sender, states.SEND_FIN_CROSSING if crossing else states.SEND_FIN)
@@ -856,7 +811,7 @@ class Connection(WiresharkView):
             step.labels |= labels.CLOSE_1 if self._is_first(sender) == (self.closer == 0) else labels.CLOSE_3
             step.notes |= notes.FIN_RETRANSMISSION
             receiver.answers_repeated_fin = True
-        repeated = difference(self._end(header), sender.snd_nxt) <= 0
+        repeated = not is_after(self._end(header), sender.snd_nxt)
         if header.payload_length > 0:
             step.labels |= labels.DATA
             if self.resetter >= 0:
@@ -878,37 +833,40 @@ class Connection(WiresharkView):
         return self.first.fin_ack_frame != 0 and self.second.fin_ack_frame != 0
 
     def _account(self, sender: Endpoint, header: Header, options: Options, parsed: bool, step: Step) -> None:
-        """Octets, each counted once, and what was sent again beside them."""
+        """Octets, each counted once."""
         length = header.payload_length
-        if length > 0:
-            seq = header.seq
-            if header.flags & flag.SYN:
-                seq = advance(seq, 1)
-            before = sender.highest
-            fresh = sender.take_payload(seq, length)
-            timestamp = self._timestamp(header, options, parsed)
-            if sender.highest != before:
-                sender.highest_timestamp = timestamp
-            elif (
-                step.notes & (notes.FAST_RETRANSMISSION | notes.RETRANSMISSION)
-                and fresh == length
-                and timestamp >= 0
-                and sender.highest_timestamp >= 0
-                and difference(timestamp, sender.highest_timestamp) < 0
-            ):
-                correct(step, corrections.SENT_EARLIER)
-            sender.octets += fresh
-            if fresh != length:
-                sender.in_disorder().retransmitted_octets += length - fresh
-            if step.labels & labels.DATA:
-                sender.data_segments += 1
-                limit = self._agreed_segment_size()
-                if limit > 0 and length > limit:
-                    step.notes |= notes.OFFLOAD
+        seq = header.seq
+        if header.flags & flag.SYN:
+            seq = advance(seq, 1)
+        before = sender.highest
+        fresh = sender.take_payload(seq, length)
+        timestamp = self._timestamp(header, options, parsed)
+        if sender.highest != before:
+            sender.highest_timestamp = timestamp
+        elif (
+            step.notes & (notes.FAST_RETRANSMISSION | notes.RETRANSMISSION)
+            and fresh == length
+            and timestamp >= 0
+            and sender.highest_timestamp >= 0
+            and is_before(timestamp, sender.highest_timestamp)
+        ):
+            correct(step, corrections.SENT_EARLIER)
+        sender.octets += fresh
+        if fresh != length:
+            sender.in_disorder().retransmitted_octets += length - fresh
+        if step.labels & labels.DATA:
+            sender.data_segments += 1
+            limit = self._agreed_segment_size()
+            if limit > 0 and length > limit:
+                step.notes |= notes.OFFLOAD
+
+    def _count_repetition(self, sender: Endpoint, step: Step) -> None:
+        """What was sent again, or came late."""
+        disorder = sender.in_disorder()
         if step.notes & notes.RETRANSMISSIONS:
-            sender.in_disorder().retransmitted_segments += 1
+            disorder.retransmitted_segments += 1
         if step.notes & notes.OUT_OF_ORDER:
-            sender.in_disorder().out_of_order_segments += 1
+            disorder.out_of_order_segments += 1
 
     def _timestamp(self, header: Header, options: Options, parsed: bool) -> i64:
         """When the sender sent this segment, by its own clock (RFC 7323 3.2); -1 where it does not say."""
@@ -927,14 +885,17 @@ class Connection(WiresharkView):
 
     def _move(self, step: Step, endpoint: Endpoint, given: i64) -> None:
         """The only place that changes a state: by the table, or not at all."""
-        row: i64 = states.ROWS[i64(endpoint.state) * states.INPUT_COUNT + given]
+        row: i64 = states.ROWS[i64(endpoint.state) << states.INPUT_BITS | given]
         if row == 0:
             return
-        endpoint.state = i16(states.TARGETS[row])
+        target: i64 = states.TARGETS[row]
+        endpoint.state = i16(target)
         if endpoint is self.first:
             step.first_path = self._append(step.first_path, row)
+            step.first_after = target
         else:
             step.second_path = self._append(step.second_path, row)
+            step.second_after = target
 
     def _append(self, path: i64, row: i64) -> i64:
         shift: i64 = 0

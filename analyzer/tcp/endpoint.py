@@ -10,7 +10,7 @@ from typing import Final
 from mypy_extensions import i16, i32, i64, mypyc_attr
 
 from analyzer.tcp import states
-from analyzer.tcp.sequence import advance, difference
+from analyzer.tcp.sequence import advance, difference, is_after, is_before
 
 __all__ = ["Disorder", "Endpoint"]
 
@@ -265,7 +265,7 @@ class Endpoint:
         if before > 0:
             # Before what was forgotten nothing is new; too far before everything it is new but not remembered.
             known = before + difference(self.highest, self.lowest) <= REMEMBERED
-            if difference(stop, self.lowest) < 0:
+            if is_before(stop, self.lowest):
                 if self.beginning_forgotten:
                     return fresh
                 if known:
@@ -326,17 +326,17 @@ class Endpoint:
         for position in range(0, len(holes), 2):
             hole_start: i64 = holes[position]
             hole_end: i64 = holes[position + 1]
-            first = start if difference(start, hole_start) > 0 else hole_start
-            last = end if difference(end, hole_end) < 0 else hole_end
-            if difference(last, first) <= 0:
+            first = start if is_after(start, hole_start) else hole_start
+            last = end if is_before(end, hole_end) else hole_end
+            if not is_after(last, first):
                 left.append(hole_start)
                 left.append(hole_end)
                 continue
             filled += difference(last, first)
-            if difference(first, hole_start) > 0:
+            if is_after(first, hole_start):
                 left.append(hole_start)
                 left.append(first)
-            if difference(hole_end, last) > 0:
+            if is_after(hole_end, last):
                 left.append(last)
                 left.append(hole_end)
         self.in_disorder().holes = left if left else None

@@ -1,22 +1,32 @@
 """Sequence numbers: arithmetic modulo 2**32 (RFC 9293 3.4).
 
 A sequence number has no absolute order. `difference(a, b)` is how far `a` lies after `b`, between -2**31
-and 2**31 - 1, so `difference(a, b) > 0` reads "a comes after b" and stays right where the numbers wrap.
+and 2**31 - 1, so `difference(a, b) > 0` means "a comes after b" and stays right where the numbers wrap;
+`is_after(a, b)` says the same, and `is_before(a, b)` that it is less than 0. As truth values they cost the
+compiled build less.
 """
 
 from __future__ import annotations
 
 from mypy_extensions import i64
 
-__all__ = ["advance", "difference"]
+__all__ = ["advance", "difference", "is_after", "is_before"]
 
 
 def difference(left: i64, right: i64) -> i64:
     """How many octets `left` lies after `right` (negative: before), the short way round."""
-    distance: i64 = (left - right) & 0xFFFFFFFF
-    if distance > 0x7FFFFFFF:
-        return distance - 0x100000000
-    return distance
+    # The sign is bit 31: what C makes a 32-bit number of.
+    return (((left - right) & 0xFFFFFFFF) ^ 0x80000000) - 0x80000000
+
+
+def is_after(left: i64, right: i64) -> bool:
+    """Whether `left` comes after `right`; of two numbers 2**31 apart neither does."""
+    return 0 < (left - right) & 0xFFFFFFFF < 0x80000000
+
+
+def is_before(left: i64, right: i64) -> bool:
+    """Whether `left` comes before `right`; of two numbers 2**31 apart each does."""
+    return (left - right) & 0x80000000 != 0
 
 
 def advance(number: i64, octets: i64) -> i64:

@@ -22,8 +22,6 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from mypy_extensions import i64
-
 __all__ = ["INPUTS", "STATES", "TRANSITIONS", "Transition", "state_name"]
 
 UNKNOWN: Final = 0
@@ -316,12 +314,15 @@ TRANSITIONS: Final = (
     _row(TIME_WAIT, RECEIVE_RST, CLOSED, _RESET_RECEIVED, "3.10.7.4"),
 )
 
+INPUT_BITS: Final = 4
+"""Every input is below 16."""
+
 
 def _index() -> bytes:
-    """Position in `TRANSITIONS` + 1 for state * number of inputs + input; 0 where there is no row."""
-    positions = bytearray(len(STATES) * len(INPUTS))
+    """Position in `TRANSITIONS` + 1 for a state and, in the lowest bits, an input; 0 where there is no row."""
+    positions = bytearray(len(STATES) << INPUT_BITS)
     for position, transition in enumerate(TRANSITIONS):
-        place = transition.state * len(INPUTS) + transition.input
+        place = transition.state << INPUT_BITS | transition.input
         assert positions[place] == 0, (
             f"two rows for {STATES[transition.state]} and {INPUTS[transition.input]}"
         )
@@ -330,12 +331,10 @@ def _index() -> bytes:
 
 
 ROWS: Final[bytes] = _index()
-"""`ROWS[state * len(INPUTS) + input]` is the number of the row, counted from 1; 0 means no change."""
+"""`ROWS[state << INPUT_BITS | input]` is the number of the row, counted from 1; 0 means no change."""
 
 TARGETS: Final[bytes] = bytes([0, *(transition.target for transition in TRANSITIONS)])
 """The target of each row, by that number."""
-
-INPUT_COUNT: Final[i64] = len(INPUTS)
 
 
 def state_name(state: int) -> str:

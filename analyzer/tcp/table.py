@@ -82,6 +82,7 @@ class ConnectionTable:
             direction = found.direction_of(header)
         if direction < 0:
             found = self.latest(header)
+            self._recent = found
             if found is not None:
                 direction = found.direction_of(header)
         if found is not None:
@@ -94,7 +95,6 @@ class ConnectionTable:
         else:
             found = self._add(header, frame, time_ns, False)
             direction = 0
-        self._recent = found
         self.put(found, header, direction, frame, time_ns)
         return found
 
@@ -184,6 +184,7 @@ class ConnectionTable:
         connection.collision = self._buckets[place]
         self._buckets[place] = connection
         self.connections.append(connection)
+        self._recent = connection
         return connection
 
     def _unlink(self, connection: Connection, header: Header) -> None:

@@ -15,7 +15,7 @@ from analyzer.tcp import states
 from analyzer.tcp.completeness import RST, SYN
 from analyzer.tcp.connection import Connection
 from analyzer.tcp.endpoint import Endpoint
-from analyzer.tcp.sequence import difference
+from analyzer.tcp.sequence import difference, is_after
 from analyzer.wire import header as flag
 
 __all__ = [
@@ -296,4 +296,4 @@ def _opener_first(connection: Connection) -> tuple[Endpoint, Endpoint]:
 
 
 def _syn_acknowledged(endpoint: Endpoint, peer: Endpoint) -> bool:
-    return endpoint.isn >= 0 and peer.highest_ack >= 0 and difference(peer.highest_ack, endpoint.isn) > 0
+    return endpoint.isn >= 0 and peer.highest_ack >= 0 and is_after(peer.highest_ack, endpoint.isn)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy_extensions import i64
+from mypy_extensions import i32, i64
 
 from analyzer.tcp.endpoint import Disorder, Endpoint
-from analyzer.tcp.sequence import difference
+from analyzer.tcp.sequence import advance, is_after
 from analyzer.wire import header as flag
 from analyzer.wire.header import Header
 
@@ -63,48 +63,42 @@ def spelled(letters: int) -> str:
 def letters_of(side: Endpoint, peer: Endpoint, header: Header, originates: bool) -> i64:
     """What a segment of `side` adds to the history, as `spelled` reads it: in capitals what the originator did."""
     flags = header.flags
-    # An expression with `else` would be an object: its literal is no i64.
-    own: i64 = 0
-    if not originates:
-        own = AS_RESPONDER
-    other: i64 = AS_RESPONDER - own
+    length = header.payload_length
     letters: i64 = 0
-    shift: i64 = 0
-    end = (header.seq + header.payload_length) & 0xFFFFFFFF
+    end = advance(header.seq, length)
     plain = flags & (flag.SYN | flag.FIN | flag.RST) == 0
-    syn = flags & flag.SYN != 0
     if not plain:
-        letters = _letter_of_flags(side, header, end)
-        if letters != 0:
-            letters += own
-            shift = BITS
-    if header.payload_length > 0:
-        if side.zeek_highest >= 0 and difference(end, side.zeek_highest) <= 0 and not syn:
+        letters = _with(letters, _letter_of_flags(side, header, end), originates)
+    syn = flags & flag.SYN != 0
+    if syn:
+        end = advance(end, 1)
+    repeated = side.zeek_highest >= 0 and not is_after(end, side.zeek_highest)
+    if not repeated:
+        side.zeek_highest = end
+    if length > 0:
+        if repeated and not syn:
             disorder = side.in_disorder()
             disorder.zeek_repeats += 1
-            if disorder.zeek_repeats in _SCALED:
-                letters |= (_T + own) << shift
-                shift += BITS
+            if _scaled(disorder.zeek_repeats):
+                letters = _with(letters, _T, originates)
         if plain and not side.zeek_data:
             side.zeek_data = True
-            letters |= (_D + own) << shift
-            shift += BITS
+            letters = _with(letters, _D, originates)
         side.zeek_octets = True
     elif plain and not side.zeek_ack and flags & flag.ACK:
         side.zeek_ack = True
-        letters |= (_A + own) << shift
-        shift += BITS
+        letters = _with(letters, _A, originates)
     if syn and side.zeek_delivered < 0:
-        side.zeek_delivered = (header.seq + 1) & 0xFFFFFFFF
-    if flags & flag.ACK and _acknowledge(peer, header.ack):
-        disorder = peer.in_disorder()
-        disorder.zeek_gaps += 1
-        if disorder.zeek_gaps in _SCALED:
-            letters |= (_G + other) << shift
-            shift += BITS
+        side.zeek_delivered = advance(header.seq, 1)
+    if flags & flag.ACK and peer.zeek_delivered >= 0 and is_after(header.ack, peer.zeek_delivered):
+        if _gives_up(peer, header.ack):
+            disorder = peer.in_disorder()
+            disorder.zeek_gaps += 1
+            if _scaled(disorder.zeek_gaps):
+                letters = _with(letters, _G, not originates)
     if header.payload_captured > 0:
-        start = (header.seq + 1) & 0xFFFFFFFF if syn else header.seq
-        _deliver(side, start, (start + header.payload_captured) & 0xFFFFFFFF)
+        start = advance(header.seq, 1) if syn else header.seq
+        _deliver(side, start, advance(start, header.payload_captured))
     elif side.zeek_delivered < 0:
         side.zeek_delivered = header.seq
     if (
@@ -115,13 +109,26 @@ def letters_of(side: Endpoint, peer: Endpoint, header: Header, originates: bool)
     ):
         disorder = side.in_disorder()
         disorder.zeek_zero_windows += 1
-        if disorder.zeek_zero_windows in _SCALED:
-            letters |= (_W + own) << shift
-    if syn:
-        end = (end + 1) & 0xFFFFFFFF
-    if side.zeek_highest < 0 or difference(end, side.zeek_highest) > 0:
-        side.zeek_highest = end
+        if _scaled(disorder.zeek_zero_windows):
+            letters = _with(letters, _W, originates)
     return letters
+
+
+def _with(letters: i64, capital: i64, originates: bool) -> i64:
+    """The letters and one more behind them, which is none where its number is 0."""
+    if capital == 0:
+        return letters
+    shift: i64 = 0
+    while letters >> shift:
+        shift += BITS
+    if originates:
+        return letters | capital << shift
+    return letters | (capital + AS_RESPONDER) << shift
+
+
+def _scaled(count: i32) -> bool:
+    """Whether the letter of what has now come so often is due."""
+    return count in _SCALED
 
 
 def _letter_of_flags(side: Endpoint, header: Header, end: i64) -> i64:
@@ -156,24 +163,22 @@ def _deliver(side: Endpoint, start: i64, end: i64) -> None:
     """Take captured octets."""
     if side.zeek_delivered < 0:
         side.zeek_delivered = start
-    if difference(start, side.zeek_delivered) > 0:
+    if is_after(start, side.zeek_delivered):
         disorder = side.in_disorder()
         if disorder.zeek_above is None:
             disorder.zeek_above = []
         if len(disorder.zeek_above) < 2 * BLOCKS_KEPT:
             disorder.zeek_above.append(start)
             disorder.zeek_above.append(end)
-    elif difference(end, side.zeek_delivered) > 0:
+    elif is_after(end, side.zeek_delivered):
         side.zeek_delivered = end
         if side.disorder is not None:
             _join(side, side.disorder)
 
 
-def _acknowledge(side: Endpoint, ack: i64) -> bool:
-    """Whether octets below this number were never captured; they are given up then."""
-    if side.zeek_delivered < 0 or difference(ack, side.zeek_delivered) <= 0:
-        return False
-    if side.zeek_fin >= 0 and ack == (side.zeek_fin + 1) & 0xFFFFFFFF:
+def _gives_up(side: Endpoint, ack: i64) -> bool:
+    """Whether octets below this number, which is beyond what was captured, are missing; they are given up then."""
+    if side.zeek_fin >= 0 and ack == advance(side.zeek_fin, 1):
         ack = side.zeek_fin
         if ack == side.zeek_delivered:
             return False
@@ -192,10 +197,10 @@ def _join(side: Endpoint, disorder: Disorder) -> None:
         left: list[int] = []
         for place in range(0, len(blocks), 2):
             end: i64 = blocks[place + 1]
-            if difference(blocks[place], side.zeek_delivered) > 0:
+            if is_after(blocks[place], side.zeek_delivered):
                 left.append(blocks[place])
                 left.append(end)
-            elif difference(end, side.zeek_delivered) > 0:
+            elif is_after(end, side.zeek_delivered):
                 side.zeek_delivered = end
                 joined = True
         blocks = left if left else None

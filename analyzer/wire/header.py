@@ -132,10 +132,10 @@ class Header:
         whatever the octets hold.
         """
         end = offset + captured
+        wire_end = offset + original
         self.block = block
         self.ip_offset = 0
         self.sampled = False
-        self.inner_end = offset + original
         kind: i64
         if link_type == ETHERNET:
             at = offset + 12
@@ -144,20 +144,20 @@ class Header:
             kind = read_i64_be(block, offset + 6) & 0xFFFF
             at += 2
             if kind == ETHERTYPE_IPV4:
-                return self._decode_ipv4(block, at, end, offset + original)
+                return self._decode_ipv4(block, at, end, wire_end)
             while kind in VLAN_ETHERTYPES:
                 if at + 4 > end:
                     return CUT_SHORT
                 kind = self._two(block, at + 2)
                 at += 4
         elif link_type == RAW or link_type == RAW_BSD or link_type == RAW_OPENBSD:
-            return self._decode_raw(block, offset, end, offset + original)
+            return self._decode_raw(block, offset, end, wire_end)
         elif link_type == IPV4:
-            return self._decode_ipv4(block, offset, end, offset + original)
+            return self._decode_ipv4(block, offset, end, wire_end)
         elif link_type == IPV6:
-            return self._decode_ipv6(block, offset, end, offset + original)
+            return self._decode_ipv6(block, offset, end, wire_end)
         elif link_type == NULL or link_type == LOOP:
-            return self._decode_loopback(block, offset, end, offset + original)
+            return self._decode_loopback(block, offset, end, wire_end)
         elif link_type == LINUX_SLL:
             at = offset + 16
             if at > end:
@@ -180,14 +180,16 @@ class Header:
                 at += 4
         else:
             self.inner_offset = offset
+            self.inner_end = wire_end
             return LINK_TYPE + link_type
         if kind == ETHERTYPE_IPV4:
-            return self._decode_ipv4(block, at, end, offset + original)
+            return self._decode_ipv4(block, at, end, wire_end)
         if kind == ETHERTYPE_IPV6:
-            return self._decode_ipv6(block, at, end, offset + original)
+            return self._decode_ipv6(block, at, end, wire_end)
         self.inner_offset = at
+        self.inner_end = wire_end
         if kind <= LONGEST_802_3:
-            if link_type == ETHERNET and at + kind < self.inner_end:
+            if link_type == ETHERNET and at + kind < wire_end:
                 self.inner_end = at + kind
             return LLC
         return ETHERTYPE + kind
@@ -250,11 +252,14 @@ class Header:
             if at + total_length < wire_end:
                 packet_end = at + total_length
         inner = at + header_length
-        self.inner_offset = inner
-        self.inner_end = packet_end
         if first & 0x3FFF:
+            self.inner_offset = inner
+            self.inner_end = packet_end
             return FRAGMENT
-        protocol: i64 = block[at + 9]
+        # Time to live, protocol, checksum, source; then both addresses.
+        second = read_i64_be(block, at + 8)
+        addresses = read_i64_be(block, at + 12)
+        protocol = (second >> 48) & 0xFF
         while protocol == PROTOCOL_AH:
             if inner + 2 > end:
                 return CUT_SHORT
@@ -262,10 +267,10 @@ class Header:
             inner += (block[inner + 1] + 2) << 2
         if protocol != PROTOCOL_TCP:
             self.inner_offset = inner
+            self.inner_end = packet_end
             return PROTOCOL + protocol
         self.ip_version = 4
         self.ip_id = (first >> 16) & 0xFFFF
-        addresses = read_i64_be(block, at + 12)
         self.source_high = 0
         self.source_low = (addresses >> 32) & 0xFFFFFFFF
         self.destination_high = 0
@@ -374,12 +379,12 @@ class Header:
         self.ack = (middle >> 32) & 0xFFFFFFFF
         self.flags = (middle >> 16) & 0x1FF
         self.window = middle & 0xFFFF
-        self.checksum = 0
-        self.urgent_pointer = 0
+        # Window, checksum, urgent pointer.
+        last: i64 = 0
         if at + 20 <= end:
             last = read_i64_be(block, at + 12)
-            self.checksum = (last >> 16) & 0xFFFF
-            self.urgent_pointer = last & 0xFFFF
+        self.checksum = (last >> 16) & 0xFFFF
+        self.urgent_pointer = last & 0xFFFF
         self.header_length = header_length
         if header_length < 20 or at + header_length > packet_end:
             self._leave_damaged(end, packet_end)

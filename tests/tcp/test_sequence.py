@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.tcp.sequence import advance, difference
+from analyzer.tcp.sequence import advance, difference, is_after, is_before
 
 NUMBERS = st.integers(0, 2**32 - 1)
 
@@ -33,3 +33,10 @@ def test_order_is_antisymmetric(left: int, right: int) -> None:
     assert -(2**31) <= distance < 2**31
     if distance != -(2**31):
         assert difference(right, left) == -distance
+
+
+@given(NUMBERS, NUMBERS | st.sampled_from([0, 1, 2**31 - 1, 2**31, 2**31 + 1, 2**32 - 1]))
+def test_order_is_the_sign_of_the_difference(left: int, distance: int) -> None:
+    right = advance(left, distance)
+    assert is_after(right, left) == (difference(right, left) > 0)
+    assert is_before(right, left) == (difference(right, left) < 0)

@@ -16,7 +16,7 @@ from analyzer.tcp.states import (
     ESTABLISHED,
     FIN_WAIT_1,
     FIN_WAIT_2,
-    INPUT_COUNT,
+    INPUT_BITS,
     INPUTS,
     LAST_ACK,
     LISTEN,
@@ -71,12 +71,12 @@ FIGURE_5 = [
 
 @pytest.mark.parametrize(("state", "given_input", "target"), FIGURE_5)
 def test_every_arc_of_figure_5(state: int, given_input: int, target: int) -> None:
-    assert TARGETS[ROWS[state * INPUT_COUNT + given_input]] == target
+    assert TARGETS[ROWS[state << INPUT_BITS | given_input]] == target
 
 
 @given(st.integers(0, len(STATES) - 1), st.integers(0, len(INPUTS) - 1))
 def test_a_pair_has_its_row_or_none(state: int, given_input: int) -> None:
-    number = ROWS[state * INPUT_COUNT + given_input]
+    number = ROWS[state << INPUT_BITS | given_input]
     rows = [row for row in TRANSITIONS if (row.state, row.input) == (state, given_input)]
     assert len(rows) == (number > 0)
     if rows:
@@ -125,12 +125,12 @@ def test_what_is_behind_never_comes_back() -> None:
 def test_a_reset_ends_every_state() -> None:
     for state in range(len(STATES)):
         if state != CLOSED:
-            assert TARGETS[ROWS[state * INPUT_COUNT + SEND_RST]] == CLOSED
+            assert TARGETS[ROWS[state << INPUT_BITS | SEND_RST]] == CLOSED
         if state not in (CLOSED, LISTEN):
             # RFC 9293 3.10.7.2: in LISTEN a reset is ignored.
-            assert TARGETS[ROWS[state * INPUT_COUNT + RECEIVE_RST]] == CLOSED
+            assert TARGETS[ROWS[state << INPUT_BITS | RECEIVE_RST]] == CLOSED
         else:
-            assert ROWS[state * INPUT_COUNT + RECEIVE_RST] == 0
+            assert ROWS[state << INPUT_BITS | RECEIVE_RST] == 0
     resets = (SEND_RST, SEND_RST_REFUSING, RECEIVE_RST)
     assert all(row.target == CLOSED for row in TRANSITIONS if row.input in resets)
 

@@ -1,0 +1,98 @@
+"""The frames of a running capture: those of the capture data that its program writes, as they come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from analyzer.capture.frame_writer import FrameWriter
+from analyzer.capture.marker import Marker
+from analyzer.capture.open import open_stream
+from analyzer.capture.pcap_writer import PcapWriter
+from analyzer.capture.records import Records
+from analyzer.capture.source import Octets
+from analyzer.errors import CaptureFormatError, OutputError
+from analyzer.text import say
+
+if TYPE_CHECKING:
+    from analyzer.capture.live import Live, Waiting
+
+__all__ = ["LiveRecords"]
+
+
+class LiveRecords(Records):
+    """The frames of a running capture, numbered from 1; each is kept before it is given."""
+
+    def __init__(
+        self, live: Live, waiting: Waiting, writer: FrameWriter | None, marker: Marker | None = None
+    ) -> None:
+        # The program sends a file header, at the latest with its first frame: what it is shows itself then.
+        super().__init__(
+            Octets(cast(BinaryIO, waiting), live.interface, False),
+            "pcap" if isinstance(writer, PcapWriter) else "pcapng",
+        )
+        self._live = live
+        self._waiting = waiting
+        self._writer = writer
+        self._marker = marker
+        self._inner: Records | None = None
+        self._over = False
+
+    def advance(self) -> bool:
+        """Wait for the next frame and step to it; False when the capture has ended. See `Records.advance`."""
+        if self._over or not (self._inner or self._open()):
+            return self._finish()
+        inner = self._inner
+        assert inner is not None
+        while True:
+            if not inner.advance():
+                return self._finish()
+            if self._marker is None or not (number := self._marker.number_in(inner)):
+                break
+            if number > 0:
+                self._live.meet(number)
+        self.block = inner.block
+        self.offset = inner.offset
+        self.captured = inner.captured
+        self.original = inner.original
+        self.time_ns = inner.time_ns
+        self.link_type = inner.link_type
+        self.frame += 1
+        if self._writer is not None:
+            try:
+                self._writer.add(inner)
+            except OutputError as error:
+                self._writer = None
+                sentence = say(
+                    "kept are {count} frames, because {reason}", count=self.frame - 1, reason=error
+                )
+                self._warn(sentence)
+        return True
+
+    def close(self) -> None:
+        """Let go of what was read."""
+        self._over = True
+        if self._inner is not None:
+            self._inner.close()
+        super().close()
+
+    def _open(self) -> bool:
+        try:
+            self._inner = open_stream(cast(BinaryIO, self._waiting), self._live.interface)
+        except CaptureFormatError as error:
+            if self._waiting.seen:
+                self._stop(str(error))
+            return False
+        if self._writer is None:
+            self.format = self._inner.format
+        self.link_types = self._inner.link_types
+        return True
+
+    def _finish(self) -> bool:
+        if not self._over:
+            self._over = True
+            if self._inner is not None:
+                self.truncated = self._inner.truncated
+                self.warnings.extend(self._inner.warnings)
+            self._live.conclude()
+            self._drop()
+        return False
