@@ -35,6 +35,7 @@ __all__ = [
     "final_state",
     "handshake_outcome",
     "newly_reused_in_hindsight",
+    "outcomes",
     "reused_in_hindsight",
     "roles",
     "unacknowledged_octets",
@@ -156,8 +157,16 @@ def handshake_outcome(connection: Connection) -> str:
 
 def close_outcome(connection: Connection) -> str:
     """One of `CLOSE_OUTCOMES`."""
-    if handshake_outcome(connection) in _NEVER_OPEN:
-        return "none"
+    return outcomes(connection)[1]
+
+
+def outcomes(connection: Connection) -> tuple[str, str]:
+    """Of the handshake, and of the close that depends on it."""
+    handshake = handshake_outcome(connection)
+    return handshake, "none" if handshake in _NEVER_OPEN else _outcome_of_closing(connection)
+
+
+def _outcome_of_closing(connection: Connection) -> str:
     first, second = connection.first, connection.second
     one, other = i64(first.fin_frame), i64(second.fin_frame)
     if connection.resetter >= 0 and not connection.reset_after_close:

@@ -33,8 +33,9 @@ class Folding:
             self._connections += 1
             self._segments += int(first.segments + second.segments)
             self._octets += int(first.octets + second.octets)
-            self._handshakes[verdict.handshake_outcome(machine)] += 1
-            self._closes[verdict.close_outcome(machine)] += 1
+            handshake, close = verdict.outcomes(machine)
+            self._handshakes[handshake] += 1
+            self._closes[close] += 1
             self._ports[
                 int(machine.second_port if verdict.roles(machine)[0] == 0 else machine.first_port)
             ] += 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
-from mypy_extensions import i64
+from mypy_extensions import i64, mypyc_attr
 
 from analyzer.tcp import notes, verdict
 from analyzer.tcp.connection import Connection as Machine
@@ -20,6 +20,7 @@ Ranking = tuple[int, float, int, int]
 """What connections are sorted by, the worst first; the last is the place among those surveyed."""
 
 
+@mypyc_attr(acyclic=True)
 class Outline:
     """One connection in short.
 
@@ -48,7 +49,8 @@ class Outline:
     def rank(self, last: int) -> int:
         """The position in `RANKS`, of which those up to `last` are looked at; one more where it is none of them."""
         for place in range(last + 1):
-            if RANKS[place].test(self):
+            test = _TESTS[place]
+            if test(self):
                 return place
         return last + 1
 
@@ -76,6 +78,8 @@ RANKS: Final = (
 )
 
 _LAST: Final = len(RANKS) - 1
+_TESTS: Final[list[Callable[[Outline], bool]]] = [rank.test for rank in RANKS]
+"""Looked up once, not by its name for each of a million connections."""
 
 
 def outline_of(machine: Machine, wireshark: bool = False) -> Outline:
@@ -91,9 +95,10 @@ def outline_of(machine: Machine, wireshark: bool = False) -> Outline:
         for place in range(1 if wireshark else 0, len(masks), 3):
             if masks[place] & notes.ZERO_WINDOW:
                 window_closed = True
+    handshake, close = verdict.outcomes(machine)
     return Outline(
-        verdict.handshake_outcome(machine),
-        verdict.close_outcome(machine),
+        handshake,
+        close,
         verdict.data_lost(machine),
         window_closed,
         i64(first.segments) + i64(second.segments),
