@@ -147,7 +147,9 @@ def version_of(peer: Peer) -> str:
     """Whether it is there."""
     if not peer.needs:
         return "yes" if shutil.which(peer.command[0]) else ""
-    found = shutil.which(peer.needs) or (peer.command[0] in (PYTHON, COMPILED) and find_spec(peer.needs))
+    found = shutil.which(peer.needs) or (
+        peer.command[0] in (PYTHON, COMPILED, COMPILED_PYTHON) and find_spec(peer.needs)
+    )
     return "yes" if found else ""
 
 
