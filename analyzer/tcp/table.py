@@ -178,7 +178,7 @@ class ConnectionTable:
             self._make_room()
         # Whoever is in the bucket besides costs a look at memory far away: few are, even just before it is enlarged.
         if 2 * len(self.connections) >= len(self._buckets):
-            self._distribute(4 * len(self._buckets))
+            self._distribute(2 * len(self._buckets))
         connection = Connection(self.begun, header, frame, time_ns, reused)
         self.begun += 1
         place = self.key(header) & (len(self._buckets) - 1)
