@@ -59,7 +59,7 @@ class _Decoder(Protocol):
 
 
 class _Inflate(Protocol):
-    """What zlib has instead, and ISA-L, which takes less than half the time where it is installed."""
+    """What zlib has instead, and ISA-L where it is installed, which is faster: twice where much shrank."""
 
     @property
     def eof(self) -> bool: ...
