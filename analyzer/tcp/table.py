@@ -176,9 +176,10 @@ class ConnectionTable:
     def _add(self, header: Header, frame: i64, time_ns: i64, reused: bool) -> Connection:
         if self._limit > 0 and len(self.connections) >= self._limit:
             self._make_room()
-        # Whoever is in the bucket besides costs a look at memory far away: few are, even just before it is enlarged.
-        if 2 * len(self.connections) >= len(self._buckets):
-            self._distribute(2 * len(self._buckets))
+        # Whoever is in the bucket besides costs a look at memory far away, and so does everybody who gets another one.
+        # More buckets than that would take a connection past its KiB.
+        if 4 * len(self.connections) >= 3 * len(self._buckets):
+            self._distribute(4 * len(self._buckets))
         connection = Connection(self.begun, header, frame, time_ns, reused)
         self.begun += 1
         place = self.key(header) & (len(self._buckets) - 1)
