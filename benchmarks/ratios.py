@@ -4,7 +4,7 @@
 
 Each ratio compares two things of the same moment: the compiled pass with reading the same file, and the start of
 the command on a small capture with a Python that does nothing. It fails where one is more than 30 % above what
-benchmarks/ratios.json holds, twice in a row; `--record` writes that file anew.
+benchmarks/ratios.json holds, three times in a row; `--record` writes that file anew.
 """
 
 from __future__ import annotations
@@ -94,9 +94,10 @@ def main() -> int:
             )
             return 0
         recorded = json.loads(RECORDED.read_text("utf-8"))
-        if any(found[name] > ALLOWED * recorded[name] for name in recorded):
-            again = measured(capture)
-            found = {name: min(found[name], again[name]) for name in found}
+        for _ in range(2):
+            if any(found[name] > ALLOWED * recorded[name] for name in recorded):
+                again = measured(capture)
+                found = {name: min(found[name], again[name]) for name in found}
     worse = [name for name in recorded if found[name] > ALLOWED * recorded[name]]
     for name in recorded:
         verdict = "worse" if name in worse else "fine"
