@@ -292,7 +292,7 @@ def write(path: str, packets: int, connections: int, version: int = 4, seed: int
                     from compression import zstd
                 else:
                     from backports import zstd
-                stream = stack.enter_context(zstd.open(stream, "wb"))  # type: ignore[assignment]
+                stream = stack.enter_context(zstd.open(stream, "wb"))  # type: ignore[assignment] # as above
         name = path.removesuffix(".gz").removesuffix(".zst")
         (write_pcapng if name.endswith(".pcapng") else write_pcap)(stream, traffic, snap)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from analyzer.capture.compression import CompressedOctets
 from analyzer.capture.source import BLOCK_OCTETS, Octets, SourceFault
 from analyzer.capture.stored_file import StoredFile
+from analyzer.signals import undisturbed
 from analyzer.text import say
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ class DecompressAhead(Octets):
         if self._until_process > 0:
             self._until_process -= len(piece)
             if self._until_process <= 0 and piece and _may_fork():
-                self._process = _begin(self._octets, self._file)
+                # A process that nobody knows of would stay as long as we do.
+                with undisturbed():
+                    self._process = _begin(self._octets, self._file)
         return piece
 
 
@@ -159,10 +162,8 @@ def _may_fork() -> bool:
 
 
 def _begin(octets: CompressedOctets, file: StoredFile) -> _Process | None:
-    """Start the process; None where the system grants none."""
+    """Start the process; None where the system grants none. For `undisturbed`, which it stays in."""
     import mmap
-
-    from analyzer.signals import undisturbed
 
     ends: list[int] = []
     try:
@@ -170,10 +171,9 @@ def _begin(octets: CompressedOctets, file: StoredFile) -> _Process | None:
             ends += os.pipe()
         room, filled = (ends[0], ends[1]), (ends[2], ends[3])
         blocks = mmap.mmap(-1, _BLOCKS_AHEAD * BLOCK_OCTETS)
-        with undisturbed():
-            number = os.fork()
-            if number == 0:
-                _decompress(octets, file, blocks, room, filled)
+        number = os.fork()
+        if number == 0:
+            _decompress(octets, file, blocks, room, filled)
     except OSError:
         for end in ends:
             os.close(end)

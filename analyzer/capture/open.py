@@ -106,12 +106,13 @@ def _recognised(octets: Octets, decompress_limit: int | None, file: StoredFile |
         )
     reader = {"pcap": PcapRecords, "pcapng": PcapngRecords, "snoop": SnoopRecords}[capture_format]
     # What is no file may pause at any time, and what has come by then is not to wait for more.
-    if file is not None and compressed is None:
-        octets = ReadAhead(octets, file)
-    elif file is not None and compressed is not None:
-        from analyzer.capture.decompress_ahead import DecompressAhead
+    if file is not None:
+        if compressed is None:
+            octets = ReadAhead(octets, file)
+        else:
+            from analyzer.capture.decompress_ahead import DecompressAhead
 
-        octets = DecompressAhead(compressed, file)
+            octets = DecompressAhead(compressed, file)
     records: Records = reader(octets)
     records.compressed = compressed is not None
     records.file = file

@@ -194,6 +194,26 @@ def test_ctrl_c_is_for_its_parent(tmp_path: Path) -> None:
     ahead.close()
 
 
+def test_ctrl_c_while_it_begins_loses_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fork = os.fork
+
+    def interrupted() -> int:
+        number = fork()
+        if number:
+            signal.raise_signal(signal.SIGINT)
+        return number
+
+    monkeypatch.setattr(os, "fork", interrupted)
+    ahead = ahead_of(compressed(packed(tmp_path, gzip.compress(CONTENT))))
+    ahead.read(BLOCK)
+    with pytest.raises(KeyboardInterrupt):
+        ahead.read(BLOCK)
+    number = number_of(ahead)
+    assert not is_gone(number)
+    ahead.close()
+    assert is_gone(number)
+
+
 def test_left_in_the_middle(tmp_path: Path) -> None:
     ahead = ahead_of(compressed(packed(tmp_path, gzip.compress(CONTENT))))
     ahead.read(BLOCK)
