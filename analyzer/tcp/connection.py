@@ -64,7 +64,7 @@ class Connection(WiresharkView):
 
     note_counts: triples of a mask of notes, the mask of those that Wireshark gives, and the number of segments
     that have exactly these; None: no segment has any. errors: the first `ERRORS_KEPT`
-    of `error_count`. collision, superseded: of the table, which writes them; the latter says that a newer connection
+    of `error_count`. key, collision, superseded: of the table, which writes them; the last says that a newer connection
     has these addresses and ports.
     """
 
@@ -90,6 +90,7 @@ class Connection(WiresharkView):
         "history_length",
         "history_rest",
         "ip_version",
+        "key",
         "last_frame",
         "last_time",
         "note_counts",
@@ -139,6 +140,7 @@ class Connection(WiresharkView):
         self.reset_frame: i64 = 0
 
         # What is small comes last, because an object has its fields in the order of these lines.
+        self.key: i32 = 0
         self.first_port: i32 = i32(header.source_port)
         self.second_port: i32 = i32(header.destination_port)
         self.error_count: i32 = 0

@@ -13,7 +13,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Final
 
-from mypy_extensions import i64
+from mypy_extensions import i32, i64
 
 from analyzer.tcp import states
 from analyzer.tcp.connection import Connection
@@ -80,21 +80,19 @@ class ConnectionTable:
         direction: i64 = -1
         if found is not None:
             direction = found.direction_of(header)
-        if direction < 0:
-            found = self.latest(header)
+        if found is None or direction < 0:
+            key = self.key(header)
+            found = self._latest(header, key)
+            if found is None:
+                found = self._add(header, key, frame, time_ns, False)
             self._recent = found
-            if found is not None:
-                direction = found.direction_of(header)
-        if found is not None:
-            if header.flags & (flag.SYN | flag.ACK) == flag.SYN:
-                base = found.first.base if direction == 0 else found.second.base
-                if base >= 0 and base != header.seq:
-                    self._unlink(found, header)
-                    found = self._add(header, frame, time_ns, True)
-                    direction = 0
-        else:
-            found = self._add(header, frame, time_ns, False)
-            direction = 0
+            direction = found.direction_of(header)
+        if header.flags & (flag.SYN | flag.ACK) == flag.SYN:
+            base = found.first.base if direction == 0 else found.second.base
+            if base >= 0 and base != header.seq:
+                self._unlink(found)
+                found = self._add(header, i64(found.key), frame, time_ns, True)
+                direction = 0
         self.put(found, header, direction, frame, time_ns)
         return found
 
@@ -105,8 +103,12 @@ class ConnectionTable:
 
     def latest(self, header: Header) -> Connection | None:
         """The last connection between the two ends that `header` names; None where there is none."""
-        found = self._buckets[self.key(header) & (len(self._buckets) - 1)]
-        while found is not None and found.direction_of(header) < 0:
+        return self._latest(header, self.key(header))
+
+    def _latest(self, header: Header, key: i64) -> Connection | None:
+        # The addresses lie in another line of the cache than the key does.
+        found = self._buckets[key & (len(self._buckets) - 1)]
+        while found is not None and (i64(found.key) != key or found.direction_of(header) < 0):
             found = found.collision
         return found
 
@@ -173,7 +175,7 @@ class ConnectionTable:
             self.connections[:] = kept
             self._distribute(len(self._buckets))
 
-    def _add(self, header: Header, frame: i64, time_ns: i64, reused: bool) -> Connection:
+    def _add(self, header: Header, key: i64, frame: i64, time_ns: i64, reused: bool) -> Connection:
         if self._limit > 0 and len(self.connections) >= self._limit:
             self._make_room()
         # Whoever is in the bucket besides costs a look at memory far away, and so does everybody who gets another one.
@@ -181,18 +183,19 @@ class ConnectionTable:
         if 4 * len(self.connections) >= 3 * len(self._buckets):
             self._distribute(4 * len(self._buckets))
         connection = Connection(self.begun, header, frame, time_ns, reused)
+        connection.key = i32(key)
         self.begun += 1
-        place = self.key(header) & (len(self._buckets) - 1)
+        place = key & (len(self._buckets) - 1)
         connection.collision = self._buckets[place]
         self._buckets[place] = connection
         self.connections.append(connection)
         self._recent = connection
         return connection
 
-    def _unlink(self, connection: Connection, header: Header) -> None:
+    def _unlink(self, connection: Connection) -> None:
         """No segment is for this connection any more: another one has its addresses and ports now."""
         connection.superseded = True
-        place = self.key(header) & (len(self._buckets) - 1)
+        place = i64(connection.key) & (len(self._buckets) - 1)
         before = self._buckets[place]
         if before is connection:
             self._buckets[place] = connection.collision
@@ -209,7 +212,7 @@ class ConnectionTable:
             connection.collision = None
             if connection.superseded:
                 continue
-            place = self.key_of(connection) & (count - 1)
+            place = i64(connection.key) & (count - 1)
             connection.collision = self._buckets[place]
             self._buckets[place] = connection
 

@@ -93,7 +93,8 @@ def test_the_key_does_not_depend_on_the_direction(left: str, port: int, right: s
     key = table.key(header)
     assert key == table.key(segment((right, other), (left, port)))
     assert 0 <= key < 2**31
-    assert table.key_of(table.observe(header, 1, 1)) == key
+    connection = table.observe(header, 1, 1)
+    assert connection.key == table.key_of(connection) == key
 
 
 def packed(high: int, low: int, version: int) -> str:
