@@ -9,9 +9,9 @@ from analyzer.report.terminal import READABLE_WIDTH, Span, Style, columns, cut, 
 from analyzer.report.wording import CLOSE_WORDS, HANDSHAKE_WORDS, counted, duration, grouped
 from analyzer.tcp.notes import NOTES
 from analyzer.text import say
-from analyzer.trace.build import outlines
+from analyzer.trace.build import survey
 from analyzer.trace.model import Connection
-from analyzer.trace.outline import RANKS, Ranking, survey
+from analyzer.trace.outline import RANKS, Ranking
 
 __all__ = ["ROWS", "overview_lines"]
 
@@ -73,10 +73,10 @@ def overview_lines(
 ) -> Iterator[str]:
     """How the connections fared, and a table of the worst `ROWS` of them, of all with `everything`."""
     style = style.at_most(READABLE_WIDTH)
-    found = survey(outlines(connections), len(connections) if everything else ROWS)
-    yield from _tally(say("handshakes"), found.handshakes, HANDSHAKE_WORDS, style)
-    yield from _tally(say("closes"), found.closes, CLOSE_WORDS, style)
-    order = ", ".join(say(rank.name) for rank in RANKS[:-1])
+    found = survey(connections, len(connections) if everything else ROWS)
+    yield from _tally(say("handshakes"), found.handshakes(), HANDSHAKE_WORDS, style)
+    yield from _tally(say("closes"), found.closes(), CLOSE_WORDS, style)
+    order = ", ".join(say(rank) for rank in RANKS[:-1])
     sentence = say("Worst first: {ranks}; then by octets.", ranks=order)
     yield ""
     for line in flow([sentence], style.width, style):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import repeat
+from collections.abc import Sequence
 from typing import overload
 from weakref import WeakValueDictionary
 
@@ -29,12 +28,12 @@ from analyzer.trace.model import (
     Side,
     Source,
 )
-from analyzer.trace.outline import Outline, outline_of
+from analyzer.trace.outline import Outline, Survey
 from analyzer.trace.row import Row
 from analyzer.wire import header as flag
 from analyzer.wire.icmp import MTU, error_text
 
-__all__ = ["Judged", "build_connection", "build_segments", "flag_names", "last_error", "outlines"]
+__all__ = ["Judged", "build_connection", "build_segments", "flag_names", "last_error", "survey"]
 
 _FLAGS = (
     (flag.SYN, "SYN"),
@@ -58,7 +57,7 @@ class Judged(Sequence[Connection]):
 
     def __init__(
         self,
-        machines: Sequence[Machine],
+        machines: list[Machine],
         source: Source,
         lost_frames: int | None,
         wireshark: bool = False,
@@ -90,14 +89,21 @@ class Judged(Sequence[Connection]):
             self._held[number] = connection
         return connection
 
-    def outlines(self) -> Iterator[Outline]:
-        """The outline of each, without judging it."""
-        return map(outline_of, self._machines, repeat(self._wireshark))
+    def look_at_all(self, found: Survey) -> None:
+        """Add each to a survey, without judging it."""
+        found.look_at_all(self._machines, self._wireshark)
 
 
-def outlines(connections: Sequence[Connection]) -> Iterator[Outline]:
-    """The outline of each connection, the short way where there is one."""
-    return connections.outlines() if isinstance(connections, Judged) else map(_outline, connections)
+def survey(connections: Sequence[Connection], most: int) -> Survey:
+    """How connections fared, and the worst `most` of them: the short way where there is one."""
+    found = Survey(most)
+    if isinstance(connections, Judged):
+        connections.look_at_all(found)
+    else:
+        for connection in connections:
+            found.look_at(_outline(connection))
+    found.end()
+    return found
 
 
 def _outline(connection: Connection) -> Outline:

@@ -6,18 +6,21 @@ numbers, without the values of `model.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 from mypy_extensions import i64, mypyc_attr
 
 from analyzer.tcp import notes, verdict
 from analyzer.tcp.connection import Connection as Machine
 
-__all__ = ["RANKS", "Outline", "Rank", "Ranking", "Survey", "outline_of", "survey"]
+__all__ = ["RANKS", "Outline", "Ranking", "Survey", "outline_of"]
 
 Ranking = tuple[int, float, int, int]
 """What connections are sorted by, the worst first; the last is the place among those surveyed."""
+
+
+RANKS: Final = ("data lost", "reset", "not opened", "repeated", "window closed", "the others")
+"""Worst first; `Outline.rank` says which connections are on which."""
 
 
 @mypyc_attr(acyclic=True)
@@ -46,40 +49,22 @@ class Outline:
         self.repeated: i64 = repeated
         self.octets: i64 = octets
 
-    def rank(self, last: int) -> int:
-        """The position in `RANKS`, of which those up to `last` are looked at; one more where it is none of them."""
-        for place in range(last + 1):
-            test = _TESTS[place]
-            if test(self):
-                return place
-        return last + 1
+    def rank(self) -> i64:
+        """The position in `RANKS`: the first one whose condition holds."""
+        if self.data_lost:
+            return 0
+        if self.close == "reset":
+            return 1
+        if self.close == "none":
+            return 2
+        if self.repeated > 0:
+            return 3
+        return 4 if self.window_closed else 5
 
     def ranking(self, place: int) -> Ranking:
         """Within a rank the share of repeated segments decides, then the octets carried, then the order."""
         share = float(self.repeated) / float(self.segments) if self.segments else 0.0
-        return self.rank(_LAST), -share, -self.octets, place
-
-
-class Rank(NamedTuple):
-    """One step of the ranking: what it is called, and which connections are on it."""
-
-    name: str
-    test: Callable[[Outline], bool]
-
-
-# Worst first; a connection is on the first rank whose test it passes.
-RANKS: Final = (
-    Rank("data lost", lambda outline: outline.data_lost),
-    Rank("reset", lambda outline: outline.close == "reset"),
-    Rank("not opened", lambda outline: outline.handshake in verdict.NEVER_OPEN),
-    Rank("repeated", lambda outline: outline.repeated > 0),
-    Rank("window closed", lambda outline: outline.window_closed),
-    Rank("the others", lambda outline: True),
-)
-
-_LAST: Final = len(RANKS) - 1
-_TESTS: Final[list[Callable[[Outline], bool]]] = [rank.test for rank in RANKS]
-"""Looked up once, not by its name for each of a million connections."""
+        return int(self.rank()), -share, -self.octets, place
 
 
 def outline_of(machine: Machine, wireshark: bool = False) -> Outline:
@@ -107,31 +92,68 @@ def outline_of(machine: Machine, wireshark: bool = False) -> Outline:
     )
 
 
+@mypyc_attr(acyclic=True)
+class _Fate:
+    """How often connections had these two outcomes."""
+
+    def __init__(self, handshake: str, close: str) -> None:
+        self.handshake: str = handshake
+        self.close: str = close
+        self.count: i64 = 0
+
+
 class Survey:
-    """How many connections fared how, by outcome, and the rankings of the worst, the worst first."""
+    """How many connections fared how, and the rankings of the worst `most`, the worst first.
 
-    def __init__(self, handshakes: dict[str, int], closes: dict[str, int], worst: list[Ranking]) -> None:
-        self.handshakes = handshakes
-        self.closes = closes
-        self.worst = worst
+    worst: of all that were looked at before the last `end`.
+    """
 
+    def __init__(self, most: int) -> None:
+        self.worst: list[Ranking] = []
+        self._most: int = most
+        self._looked_at: i64 = 0
+        self._last: i64 = len(RANKS)  # the rank beyond which nothing is among the worst
+        self._fates: list[_Fate] = []
 
-def survey(outlines: Iterable[Outline], most: int) -> Survey:
-    """Look at each outline once; keep the rankings of the worst `most`."""
-    handshakes: dict[str, int] = {}
-    closes: dict[str, int] = {}
-    worst: list[Ranking] = []
-    last = _LAST  # the rank beyond which nothing is among the worst
-    for place, outline in enumerate(outlines):
-        handshakes[outline.handshake] = handshakes.get(outline.handshake, 0) + 1
-        closes[outline.close] = closes.get(outline.close, 0) + 1
-        if last < _LAST and outline.rank(last) > last:
-            continue
-        worst.append(outline.ranking(place))
-        if len(worst) >= 2 * most + 100:
-            worst.sort()
-            del worst[most:]
-            last = worst[-1][0] if worst else -1
-    worst.sort()
-    del worst[most:]
-    return Survey(handshakes, closes, worst)
+    def look_at(self, outline: Outline) -> None:
+        """Count one more connection."""
+        self._fate(outline.handshake, outline.close).count += 1
+        if outline.rank() <= self._last:
+            self.worst.append(outline.ranking(int(self._looked_at)))
+            if len(self.worst) >= 2 * self._most + 100:
+                self.end()
+        self._looked_at += 1
+
+    def look_at_all(self, machines: list[Machine], wireshark: bool = False) -> None:
+        """The same for each connection that has been seen whole. wireshark: of `outline_of`."""
+        for machine in machines:
+            self.look_at(outline_of(machine, wireshark))
+
+    def end(self) -> None:
+        """Keep no more than the worst."""
+        self.worst.sort()
+        del self.worst[self._most :]
+        self._last = self.worst[-1][0] if self.worst else -1
+
+    def handshakes(self) -> dict[str, int]:
+        """How many connections opened how, by outcome."""
+        found: dict[str, int] = {}
+        for fate in self._fates:
+            found[fate.handshake] = found.get(fate.handshake, 0) + int(fate.count)
+        return found
+
+    def closes(self) -> dict[str, int]:
+        """How many connections closed how, by outcome."""
+        found: dict[str, int] = {}
+        for fate in self._fates:
+            found[fate.close] = found.get(fate.close, 0) + int(fate.count)
+        return found
+
+    def _fate(self, handshake: str, close: str) -> _Fate:
+        # There are few, and strings are compared by identity first: a dict would take longer.
+        for fate in self._fates:
+            if fate.handshake == handshake and fate.close == close:
+                return fate
+        fate = _Fate(handshake, close)
+        self._fates.append(fate)
+        return fate

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
 
 from analyzer.pipeline import analyze
-from analyzer.trace.build import Judged, outlines
-from analyzer.trace.outline import RANKS, Outline, outline_of, survey
+from analyzer.trace.build import Judged, survey
+from analyzer.trace.model import Connection
+from analyzer.trace.outline import RANKS, Outline, Survey, outline_of
 from tests.tcp.transcript import FIRST_WRAPS, Player
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,17 +37,25 @@ ONE_OF_EACH = {
 }
 
 
-def values(one: Outline) -> tuple[object, ...]:
-    return (
-        one.handshake, one.close, one.data_lost, one.window_closed, one.segments, one.repeated, one.octets
-    )  # fmt: skip
+def surveyed(outlines: Iterable[Outline], most: int) -> Survey:
+    found = Survey(most)
+    for one in outlines:
+        found.look_at(one)
+    found.end()
+    return found
+
+
+def values(connections: Sequence[Connection]) -> tuple[object, ...]:
+    """All that a survey of all connections says."""
+    found = survey(connections, len(connections))
+    return found.handshakes(), found.closes(), found.worst
 
 
 def test_every_rank_has_its_connection() -> None:
-    assert list(ONE_OF_EACH) == [rank.name for rank in RANKS]
+    assert list(ONE_OF_EACH) == list(RANKS)
     for place, one in enumerate(ONE_OF_EACH.values()):
+        assert one.rank() == place
         assert one.ranking(7)[0] == place
-        assert one.rank(len(RANKS) - 1) == place
 
 
 def test_within_a_rank_the_share_decides_then_the_octets_then_the_place() -> None:
@@ -64,23 +74,21 @@ def test_a_survey_counts_all_and_keeps_the_worst() -> None:
         outline(handshake="refused", close="none", octets=n) if n % 10 == 0 else outline()
         for n in range(5000)
     ]
-    found = survey(fared, 3)
-    assert found.handshakes == {"refused": 500, "complete": 4500}
-    assert found.closes == {"none": 500, "three-segment": 4500}
+    found = surveyed(fared, 3)
+    assert found.handshakes() == {"refused": 500, "complete": 4500}
+    assert found.closes() == {"none": 500, "three-segment": 4500}
     assert [place for _, _, _, place in found.worst] == [4990, 4980, 4970]
     everything = sorted(one.ranking(place) for place, one in enumerate(fared))
-    assert survey(fared, 5000).worst == everything
-    assert survey(fared, 40).worst == everything[:40]
-    assert survey([], 40).worst == []
+    assert surveyed(fared, 5000).worst == everything
+    assert surveyed(fared, 40).worst == everything[:40]
+    assert surveyed([], 40).worst == []
 
 
 @pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.name)
 def test_the_short_way_and_the_long_way_agree(capture: Path) -> None:
     trace = analyze(capture)
     assert isinstance(trace.connections, Judged)
-    short = [values(one) for one in outlines(trace.connections)]
-    long = [values(one) for one in outlines(list(trace.connections))]
-    assert short == long
+    assert values(trace.connections) == values(list(trace.connections))
 
 
 def test_data_that_was_lost() -> None:
@@ -104,6 +112,4 @@ def test_the_short_way_and_the_long_way_agree_on_foreign_captures(corpus_capture
         trace = analyze(corpus_capture)
     except CaptureFormatError:
         return
-    assert [values(one) for one in outlines(trace.connections)] == [
-        values(one) for one in outlines(list(trace.connections))
-    ]
+    assert values(trace.connections) == values(list(trace.connections))
