@@ -270,3 +270,19 @@ def test_out_of_memory_is_a_sentence(
     status, _, err = inside([ECHO], capfd)
     assert status == 2
     assert "not enough memory" in err
+
+
+def test_what_was_analysed_goes_with_the_process(tmp_path: Path) -> None:
+    (tmp_path / "generated.py").write_text(
+        "import analyzer.cli, analyzer.trace.build, os\n"
+        "analyzer.trace.build.Judged.__del__ = lambda judged: os.write(2, b'taken apart')\n"
+        "analyzer.cli.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "generated", ECHO, "--no-report"],
+        capture_output=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(tmp_path)))},
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -21,6 +21,7 @@ __all__ = [
     "WholeNumber",
     "complain",
     "decompress_limit",
+    "keep_to_the_end",
     "output_told_apart",
     "warn",
 ]
@@ -141,3 +142,12 @@ def complain(sentence: str) -> None:
 def warn(warning: str) -> None:
     """What marred the reading without stopping it."""
     complain(say("warning: {warning}", warning=warning))
+
+
+def keep_to_the_end(value: object) -> None:
+    """Let `value` go with the process, which takes its memory along as a whole and not connection by connection.
+
+    What refers to itself only the search for garbage would find, and at the end `cli.main` tells it not to look.
+    """
+    circle = [value]
+    circle.append(circle)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from analyzer.commands import COMMANDS
-from analyzer.commands.base import Command, WholeNumber, decompress_limit, warn
+from analyzer.commands.base import Command, WholeNumber, decompress_limit, keep_to_the_end, warn
 from analyzer.commands.output import PICTURES, draw, name_of, say_what_is_left, write_text
 from analyzer.commands.progress import reading
 from analyzer.commands.version import show_version
@@ -146,6 +146,7 @@ def command(
             hold=hold,
             watch=watch,
         )
+    keep_to_the_end(trace)
     for warning in trace.capture.warnings:
         warn(warning)
     count = len(numbers) or len(trace)
