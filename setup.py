@@ -33,6 +33,7 @@ COMPILED = [
     "analyzer/tcp/corrections.py",
     "analyzer/tcp/zeek.py",
     "analyzer/tcp/connection.py",
+    "analyzer/tcp/key_index.py",
     "analyzer/tcp/table.py",
     "analyzer/tcp/verdict.py",
     "analyzer/trace/outline.py",

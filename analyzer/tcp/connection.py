@@ -64,13 +64,11 @@ class Connection(WiresharkView):
 
     note_counts: triples of a mask of notes, the mask of those that Wireshark gives, and the number of segments
     that have exactly these; None: no segment has any. errors: the first `ERRORS_KEPT`
-    of `error_count`. key, collision, superseded: of the table, which writes them; the last says that a newer connection
-    has these addresses and ports.
+    of `error_count`. superseded: of the table, which writes it: a newer connection has these addresses and ports.
     """
 
     __slots__ = (
         "closer",
-        "collision",
         "completeness",
         "data_after_end",
         "error_count",
@@ -90,7 +88,6 @@ class Connection(WiresharkView):
         "history_length",
         "history_rest",
         "ip_version",
-        "key",
         "last_frame",
         "last_time",
         "note_counts",
@@ -123,7 +120,6 @@ class Connection(WiresharkView):
         self.first_low: i64 = header.source_low
         self.second_high: i64 = header.destination_high
         self.second_low: i64 = header.destination_low
-        self.collision: Connection | None = None
         self.first: Endpoint = Endpoint()
         self.second: Endpoint = Endpoint()
         self.first_frame: i64 = frame
@@ -140,7 +136,6 @@ class Connection(WiresharkView):
         self.reset_frame: i64 = 0
 
         # What is small comes last, because an object has its fields in the order of these lines.
-        self.key: i32 = 0
         self.first_port: i32 = i32(header.source_port)
         self.second_port: i32 = i32(header.destination_port)
         self.error_count: i32 = 0

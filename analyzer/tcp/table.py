@@ -13,10 +13,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Final
 
-from mypy_extensions import i32, i64
+from mypy_extensions import i64
 
 from analyzer.tcp import states
 from analyzer.tcp.connection import Connection
+from analyzer.tcp.key_index import KeyIndex
 from analyzer.tcp.step import Step
 from analyzer.wire import header as flag
 from analyzer.wire.header import Header
@@ -67,7 +68,7 @@ class ConnectionTable:
         self._released: i64 = 0
         self._factor: i64 = (seed & 0x1FFFFFFF) ^ 0x2545F491
         self._summand: i64 = ((seed >> 32) & 0x3FFFFFFF) ^ 0x1B873593
-        self._buckets: list[Connection | None] = [None] * 64
+        self._index: KeyIndex = KeyIndex()  # of the places of those not superseded in `connections`
         self._recent: Connection | None = None  # the one observed last, as long as it is held
 
     def observe(self, header: Header, frame: i64, time_ns: i64) -> Connection:
@@ -82,17 +83,18 @@ class ConnectionTable:
             direction = found.direction_of(header)
         if found is None or direction < 0:
             key = self.key(header)
-            found = self._latest(header, key)
-            if found is None:
-                found = self._add(header, key, frame, time_ns, False)
-            self._recent = found
+            place = self._place(header, key)
+            if place < 0:
+                place = self._begin(header, frame, time_ns, False)
+                self._index.add(key, place)
+            found = self.connections[place]
             direction = found.direction_of(header)
         if header.flags & (flag.SYN | flag.ACK) == flag.SYN:
             base = found.first.base if direction == 0 else found.second.base
             if base >= 0 and base != header.seq:
-                self._unlink(found)
-                found = self._add(header, i64(found.key), frame, time_ns, True)
+                found = self._supersede(found, header, frame, time_ns)
                 direction = 0
+        self._recent = found
         self.put(found, header, direction, frame, time_ns)
         return found
 
@@ -103,14 +105,18 @@ class ConnectionTable:
 
     def latest(self, header: Header) -> Connection | None:
         """The last connection between the two ends that `header` names; None where there is none."""
-        return self._latest(header, self.key(header))
+        place = self._place(header, self.key(header))
+        return self.connections[place] if place >= 0 else None
 
-    def _latest(self, header: Header, key: i64) -> Connection | None:
-        # The addresses lie in another line of the cache than the key does.
-        found = self._buckets[key & (len(self._buckets) - 1)]
-        while found is not None and (i64(found.key) != key or found.direction_of(header) < 0):
-            found = found.collision
-        return found
+    def _place(self, header: Header, key: i64) -> i64:
+        """Where it is among `connections`; -1 where there is none."""
+        slot = self._index.first(key)
+        while slot >= 0:
+            place = self._index.place(slot)
+            if self.connections[place].direction_of(header) >= 0:
+                return place
+            slot = self._index.next(key, slot)
+        return -1
 
     def settle(self, now: i64) -> None:
         """`release`, where enough has come since the last time to make it worth the while."""
@@ -173,48 +179,33 @@ class ConnectionTable:
         if len(kept) < len(self.connections):
             self._recent = None
             self.connections[:] = kept
-            self._distribute(len(self._buckets))
+            self._index = KeyIndex(self._index.slots())
+            for place in range(i64(len(kept))):
+                connection = kept[place]
+                if not connection.superseded:
+                    self._index.add(self.key_of(connection), place)
 
-    def _add(self, header: Header, key: i64, frame: i64, time_ns: i64, reused: bool) -> Connection:
+    def _begin(self, header: Header, frame: i64, time_ns: i64, reused: bool) -> i64:
+        """Begin a connection, which the index does not know yet; returns its place."""
         if self._limit > 0 and len(self.connections) >= self._limit:
             self._make_room()
-        # Whoever is in the bucket besides costs a look at memory far away, and so does everybody who gets another one.
-        # More buckets than that would take a connection past its KiB.
-        if 4 * len(self.connections) >= 3 * len(self._buckets):
-            self._distribute(4 * len(self._buckets))
-        connection = Connection(self.begun, header, frame, time_ns, reused)
-        connection.key = i32(key)
+        self.connections.append(Connection(self.begun, header, frame, time_ns, reused))
         self.begun += 1
-        place = key & (len(self._buckets) - 1)
-        connection.collision = self._buckets[place]
-        self._buckets[place] = connection
-        self.connections.append(connection)
-        self._recent = connection
-        return connection
+        return len(self.connections) - 1
 
-    def _unlink(self, connection: Connection) -> None:
-        """No segment is for this connection any more: another one has its addresses and ports now."""
-        connection.superseded = True
-        place = i64(connection.key) & (len(self._buckets) - 1)
-        before = self._buckets[place]
-        if before is connection:
-            self._buckets[place] = connection.collision
-        while before is not None:
-            if before.collision is connection:
-                before.collision = connection.collision
-            before = before.collision
-        connection.collision = None
-
-    def _distribute(self, count: i64) -> None:
-        """Put every connection into one of `count` buckets, a power of two."""
-        self._buckets = [None] * count
-        for connection in self.connections:
-            connection.collision = None
-            if connection.superseded:
-                continue
-            place = i64(connection.key) & (count - 1)
-            connection.collision = self._buckets[place]
-            self._buckets[place] = connection
+    def _supersede(self, older: Connection, header: Header, frame: i64, time_ns: i64) -> Connection:
+        """Begin a connection where an older one has these addresses and ports: no segment is for that any more."""
+        older.superseded = True
+        place = self._begin(header, frame, time_ns, True)
+        key = self.key(header)
+        slot = self._index.first(key)
+        while slot >= 0 and self.connections[self._index.place(slot)] is not older:
+            slot = self._index.next(key, slot)
+        if slot >= 0:
+            self._index.put(slot, place)
+        else:  # it was in the way of the new one, and has left
+            self._index.add(key, place)
+        return self.connections[place]
 
     def key(self, header: Header) -> i64:
         """A hash of both ends that does not depend on the direction, in 31 bits."""
