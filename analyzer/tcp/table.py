@@ -83,11 +83,10 @@ class ConnectionTable:
             direction = found.direction_of(header)
         if found is None or direction < 0:
             key = self.key(header)
-            place = self._place(header, key)
-            if place < 0:
-                place = self._begin(header, frame, time_ns, False)
-                self._index.add(key, place)
-            found = self.connections[place]
+            found = self._find(header, key)
+            if found is None:
+                found = self._begin(header, frame, time_ns, False)
+                self._index.add(key, len(self.connections) - 1)
             direction = found.direction_of(header)
         if header.flags & (flag.SYN | flag.ACK) == flag.SYN:
             base = found.first.base if direction == 0 else found.second.base
@@ -105,18 +104,17 @@ class ConnectionTable:
 
     def latest(self, header: Header) -> Connection | None:
         """The last connection between the two ends that `header` names; None where there is none."""
-        place = self._place(header, self.key(header))
-        return self.connections[place] if place >= 0 else None
+        return self._find(header, self.key(header))
 
-    def _place(self, header: Header, key: i64) -> i64:
-        """Where it is among `connections`; -1 where there is none."""
-        slot = self._index.first(key)
+    def _find(self, header: Header, key: i64) -> Connection | None:
+        index = self._index
+        slot = index.first(key)
         while slot >= 0:
-            place = self._index.place(slot)
-            if self.connections[place].direction_of(header) >= 0:
-                return place
-            slot = self._index.next(key, slot)
-        return -1
+            found = self.connections[index.place(slot)]
+            if found.direction_of(header) >= 0:
+                return found
+            slot = index.next(key, slot)
+        return None
 
     def settle(self, now: i64) -> None:
         """`release`, where enough has come since the last time to make it worth the while."""
@@ -185,18 +183,20 @@ class ConnectionTable:
                 if not connection.superseded:
                     self._index.add(self.key_of(connection), place)
 
-    def _begin(self, header: Header, frame: i64, time_ns: i64, reused: bool) -> i64:
-        """Begin a connection, which the index does not know yet; returns its place."""
+    def _begin(self, header: Header, frame: i64, time_ns: i64, reused: bool) -> Connection:
+        """Begin a connection, the last one in `connections`, which the index does not know yet."""
         if self._limit > 0 and len(self.connections) >= self._limit:
             self._make_room()
-        self.connections.append(Connection(self.begun, header, frame, time_ns, reused))
+        connection = Connection(self.begun, header, frame, time_ns, reused)
         self.begun += 1
-        return len(self.connections) - 1
+        self.connections.append(connection)
+        return connection
 
     def _supersede(self, older: Connection, header: Header, frame: i64, time_ns: i64) -> Connection:
         """Begin a connection where an older one has these addresses and ports: no segment is for that any more."""
         older.superseded = True
-        place = self._begin(header, frame, time_ns, True)
+        connection = self._begin(header, frame, time_ns, True)
+        place: i64 = len(self.connections) - 1
         key = self.key(header)
         slot = self._index.first(key)
         while slot >= 0 and self.connections[self._index.place(slot)] is not older:
@@ -205,7 +205,7 @@ class ConnectionTable:
             self._index.put(slot, place)
         else:  # it was in the way of the new one, and has left
             self._index.add(key, place)
-        return self.connections[place]
+        return connection
 
     def key(self, header: Header) -> i64:
         """A hash of both ends that does not depend on the direction, in 31 bits."""
