@@ -245,17 +245,11 @@ def test_interrupted_while_reading(
 
 def test_interrupted_in_generated_code(tmp_path: Path) -> None:
     """`python -m` would end by the signal, not with our status, after an exec that was interrupted."""
-    (tmp_path / "generated.py").write_text(
+    done = generated(
+        tmp_path,
         "import analyzer.cli, analyzer.pipeline\n"
         "analyzer.pipeline.analyze = lambda *_, **__: exec('raise KeyboardInterrupt')\n"
-        "analyzer.cli.main()\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-m", "generated", ECHO],
-        capture_output=True,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(tmp_path)))},
-        check=False,
+        "analyzer.cli.main()\n",
     )
     assert (done.returncode, said(done)) == (130, "interrupted")
 
@@ -273,16 +267,22 @@ def test_out_of_memory_is_a_sentence(
 
 
 def test_what_was_analysed_goes_with_the_process(tmp_path: Path) -> None:
-    (tmp_path / "generated.py").write_text(
+    done = generated(
+        tmp_path,
         "import analyzer.cli, analyzer.trace.build, os\n"
         "analyzer.trace.build.Judged.__del__ = lambda judged: os.write(2, b'taken apart')\n"
-        "analyzer.cli.main()\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-m", "generated", ECHO, "--no-report"],
-        capture_output=True,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(tmp_path)))},
-        check=False,
+        "analyzer.cli.main()\n",
     )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def generated(folder: Path, source: str) -> subprocess.CompletedProcess[bytes]:
+    """What `python -m` makes of a module that runs the command on the echo capture, without pictures."""
+    (folder / "generated.py").write_text(source)
+    return subprocess.run(
+        [sys.executable, "-m", "generated", ECHO, "--no-report"],
+        capture_output=True,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(folder)))},
+        check=False,
+    )
