@@ -122,6 +122,7 @@ class Survey:
             self.worst.append(outline.ranking(int(self._looked_at)))
             if len(self.worst) >= 2 * self._most + 100:
                 self.end()
+                self._last = self.worst[-1][0] if self.worst else -1
         self._looked_at += 1
 
     def look_at_all(self, machines: list[Machine], wireshark: bool = False) -> None:
@@ -133,21 +134,14 @@ class Survey:
         """Keep no more than the worst."""
         self.worst.sort()
         del self.worst[self._most :]
-        self._last = self.worst[-1][0] if self.worst else -1
 
     def handshakes(self) -> dict[str, int]:
         """How many connections opened how, by outcome."""
-        found: dict[str, int] = {}
-        for fate in self._fates:
-            found[fate.handshake] = found.get(fate.handshake, 0) + int(fate.count)
-        return found
+        return _totals([(fate.handshake, int(fate.count)) for fate in self._fates])
 
     def closes(self) -> dict[str, int]:
         """How many connections closed how, by outcome."""
-        found: dict[str, int] = {}
-        for fate in self._fates:
-            found[fate.close] = found.get(fate.close, 0) + int(fate.count)
-        return found
+        return _totals([(fate.close, int(fate.count)) for fate in self._fates])
 
     def _fate(self, handshake: str, close: str) -> _Fate:
         # There are few, and strings are compared by identity first: a dict would take longer.
@@ -157,3 +151,10 @@ class Survey:
         fate = _Fate(handshake, close)
         self._fates.append(fate)
         return fate
+
+
+def _totals(counts: list[tuple[str, int]]) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    for outcome, count in counts:
+        totals[outcome] = totals.get(outcome, 0) + count
+    return totals

@@ -84,6 +84,13 @@ def test_a_survey_counts_all_and_keeps_the_worst() -> None:
     assert surveyed([], 40).worst == []
 
 
+def test_a_survey_goes_on_after_an_end() -> None:
+    found = surveyed([outline(repeated=1)], 2)
+    found.look_at(outline())
+    found.end()
+    assert [place for _, _, _, place in found.worst] == [0, 1]
+
+
 @pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.name)
 def test_the_short_way_and_the_long_way_agree(capture: Path) -> None:
     trace = analyze(capture)
