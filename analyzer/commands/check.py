@@ -261,17 +261,21 @@ def _run(arguments: Sequence[str]) -> int:
     """Run a command with our own input and output; gives its exit status as a shell would."""
     import subprocess
 
+    from analyzer.signals import undisturbed
+
+    process: subprocess.Popen[bytes] | None = None
     try:
-        process = subprocess.Popen(arguments)
+        with undisturbed():
+            process = subprocess.Popen(arguments)
+        status = process.wait()
     except (OSError, ValueError) as error:
         reason = inert(getattr(error, "strerror", None) or str(error))
         complain(say("{command} cannot be run: {reason}", command=inert(arguments[0]), reason=reason))
         return COMMAND_NOT_FOUND if isinstance(error, FileNotFoundError) else COMMAND_NOT_EXECUTABLE
-    try:
-        status = process.wait()
     except BaseException:
         # Ctrl-C reaches it too: it ends in its own way, and what it did is not left behind.
-        process.wait()
+        if process is not None:
+            process.wait()
         raise
     return 128 - status if status < 0 else status
 

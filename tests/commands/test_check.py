@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import jsonschema
 import pytest
@@ -355,6 +355,27 @@ def test_live_and_ctrl_c(folder: Path) -> None:
     assert errors.splitlines()[-1] == "tcpanalyze: interrupted"
     with pytest.raises(ProcessLookupError):
         os.kill(command, 0)
+
+
+def test_ctrl_c_while_the_command_is_started(
+    checks: Runner, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It runs already, and Python does not know it yet: it is waited for all the same."""
+    need("tcpdump")
+
+    started = ("sh", "-c", "sleep 0.3; touch over")
+
+    class Interrupted(subprocess.Popen[bytes]):
+        def __init__(self, arguments: Sequence[str], **others: Any) -> None:
+            super().__init__(arguments, **others)
+            if arguments == started:
+                signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(subprocess, "Popen", Interrupted)
+        status, _, errors = checks(*NOBODY, "-e", "close=open", "--", *started)
+    assert (status, errors) == (130, "tcpanalyze: interrupted\n")
+    assert (folder / "over").exists()
 
 
 # Real programs.
