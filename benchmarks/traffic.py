@@ -288,11 +288,9 @@ def write(path: str, packets: int, connections: int, version: int = 4, seed: int
                 compressed = gzip.GzipFile("", "wb", 6, stream, mtime=0)
                 stream = stack.enter_context(compressed)  # type: ignore[assignment] # a GzipFile writes octets too
             elif path.endswith(".zst"):
-                if sys.version_info >= (3, 14):
-                    from compression import zstd
-                else:
-                    from backports import zstd
-                stream = stack.enter_context(zstd.open(stream, "wb"))  # type: ignore[assignment] # as above
+                import zstandard
+
+                stream = stack.enter_context(zstandard.ZstdCompressor().stream_writer(stream))
         name = path.removesuffix(".gz").removesuffix(".zst")
         (write_pcapng if name.endswith(".pcapng") else write_pcap)(stream, traffic, snap)
 

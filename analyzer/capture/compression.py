@@ -29,9 +29,9 @@ LARGE_WINDOW_EXPANSION: Final = 32
 """The same for a stream that wants to look back over more than 32 MiB, which have to be kept (`xz -9`, `zstd --ultra`
 and `--long`). A small file then cannot make the tool fill a large window."""
 
-_PLAIN_WINDOW_LOG: Final = 25
-_LARGE_WINDOW_LOG: Final = 27
-_LARGEST_WINDOW_LOG: Final = 31
+_PLAIN_WINDOW: Final = 32 << 20
+_LARGE_WINDOW: Final = 128 << 20
+_LARGEST_WINDOW: Final = 2 << 30
 """zstd (RFC 8878 3.1.1.1.2): 32 MiB; 128 MiB, which is what `zstd -d` itself takes; and the most there is."""
 _PLAIN_XZ_OCTETS: Final = 40 << 20
 _LARGE_XZ_OCTETS: Final = 160 << 20
@@ -47,7 +47,7 @@ _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 
 
 class _Decoder(Protocol):
-    """What the decompressors of bz2, lzma, compression.zstd and lz4.frame have in common."""
+    """What the decompressors of bz2, lzma and lz4.frame have in common."""
 
     @property
     def eof(self) -> bool: ...
@@ -111,37 +111,31 @@ _LARGE: Final = 1
 _BOUNDLESS: Final = 2
 
 
-def _gzip(memory: int) -> _Decoder:
+def _gzip(memory: int, careful: bool) -> _Decoder:
     return _Gzip()
 
 
-def _zstd(memory: int) -> _Decoder:
-    import sys
+def _zstd(memory: int, careful: bool) -> _Decoder:
+    from analyzer.capture.zstd_frame import ZstdFrame
 
-    if sys.version_info >= (3, 14):
-        from compression import zstd
-    else:
-        from backports import zstd
-
-    log = (_PLAIN_WINDOW_LOG, _LARGE_WINDOW_LOG, _LARGEST_WINDOW_LOG)[memory]
-    return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: log})
+    return ZstdFrame((_PLAIN_WINDOW, _LARGE_WINDOW, _LARGEST_WINDOW)[memory], careful=careful)
 
 
-def _lz4(memory: int) -> _Decoder:
+def _lz4(memory: int, careful: bool) -> _Decoder:
     from lz4 import frame
 
     decoder: _Decoder = frame.LZ4FrameDecompressor()
     return decoder
 
 
-def _xz(memory: int) -> _Decoder:
+def _xz(memory: int, careful: bool) -> _Decoder:
     import lzma
 
     limit = (_PLAIN_XZ_OCTETS, _LARGE_XZ_OCTETS, None)[memory]
     return lzma.LZMADecompressor(lzma.FORMAT_XZ, limit)
 
 
-def _bzip2(memory: int) -> _Decoder:
+def _bzip2(memory: int, careful: bool) -> _Decoder:
     import bz2
 
     return bz2.BZ2Decompressor()
@@ -152,7 +146,7 @@ class _Compression(NamedTuple):
 
     name: str
     magic: bytes
-    decoder: Callable[[int], _Decoder]
+    decoder: Callable[[int, bool], _Decoder]
     window: bool
 
 
@@ -222,15 +216,33 @@ class CompressedOctets(Octets):
         """The name of the compression, known when something was read."""
         return self._row.name if self._row else ""
 
+    def read_into(self, room: memoryview) -> int:
+        """Put what `read` would give into `room`, at most what fits; gives how many octets. Raises what it raises."""
+        most = len(room)
+        piece: bytes | memoryview
+        if self._held:
+            piece, self._held = self._held[:most], self._held[most:]
+        else:
+            piece = self._next(most, room)
+        if not isinstance(piece, memoryview):
+            room[: len(piece)] = piece
+        return len(piece)
+
     def _more(self, most: int) -> bytes:
+        piece = self._next(most, None)
+        assert isinstance(piece, bytes)
+        return piece
+
+    def _next(self, most: int, room: memoryview | None) -> bytes | memoryview:
+        """What comes next: the beginning of `room` where the decompressor can write there."""
         while not self._over:
             if self._decoder is None and not self._begin():
                 break
-            piece = self._decompress(most)
-            room = most if self._limit == 0 else self._allowed() - self._given
-            if len(piece) > room:
+            piece = self._decompress(most, room)
+            left = most if self._limit == 0 else self._allowed() - self._given
+            if len(piece) > left:
                 self._stop(self._beyond())
-                piece = piece[:room]
+                piece = piece[:left]
             if piece:
                 self._given += len(piece)
                 return piece
@@ -312,7 +324,7 @@ class CompressedOctets(Octets):
 
     def _new_decoder(self, row: _Compression) -> _Decoder:
         try:
-            return row.decoder(self._memory)
+            return row.decoder(self._memory, self._step == _SMALL_STEP_OCTETS)
         except ImportError as error:
             raise SourceRefusal(
                 say(
@@ -322,16 +334,17 @@ class CompressedOctets(Octets):
                 )
             ) from error
 
-    def _decompress(self, most: int) -> bytes:
+    def _decompress(self, most: int, room: memoryview | None) -> bytes | memoryview:
         """What comes out of the member at hand without waiting once there is some; none at its end."""
         decoder, row = self._decoder, self._row
         assert decoder is not None
         assert row is not None
+        into: Callable[[bytes, memoryview], int] | None = getattr(decoder, "decompress_into", None)
         pieces: list[bytes] = []
         size = 0
         while size < most and not decoder.eof:
             if decoder.needs_input and not self._pending:
-                if pieces:
+                if size:
                     break
                 if not self._refill():
                     self._stop(
@@ -341,8 +354,13 @@ class CompressedOctets(Octets):
             given, self._pending = self._pending, b""
             if self._fed is not None and row.window:
                 self._fed += given
+            step = min(self._step, most - size)
             try:
-                piece = decoder.decompress(given, min(self._step, most - size))
+                if room is not None and into is not None:
+                    count = into(given, room[size:])
+                else:
+                    pieces.append(decoder.decompress(given, step))
+                    count = len(pieces[-1])
             except Exception as error:
                 # Each library has errors of its own, and some are the language's (RuntimeError, OSError).
                 if row.window and "memory" in str(error).lower():
@@ -352,15 +370,14 @@ class CompressedOctets(Octets):
                     return b""
                 else:
                     self._stop(SourceFault(reason_of(error)))
-                return b"".join(pieces)
-            if piece:
+                break
+            if count:
                 self._fed = None
-                pieces.append(piece)
-                size += len(piece)
+                size += count
         if decoder.eof:
             self._pending = decoder.unused_data or b""
             self._decoder = None
-        return b"".join(pieces)
+        return b"".join(pieces) if room is None or into is None else room[:size]
 
     def _begin_again(self) -> None:
         """Go back to the beginning, and on in small steps to where the large ones have come."""
@@ -379,7 +396,7 @@ class CompressedOctets(Octets):
                     say(
                         "it needs more than {most} MiB of memory to be decompressed: "
                         "--decompress-limit none allows it, if you trust it",
-                        most=(1 << _LARGE_WINDOW_LOG) >> 20,
+                        most=_LARGE_WINDOW >> 20,
                     )
                 )
             )

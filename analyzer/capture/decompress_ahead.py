@@ -196,18 +196,18 @@ def _decompress(
         os.close(room[1])
         os.close(filled[0])
         told = len(octets.warnings)
+        memory = memoryview(blocks)
         at = 0
         fault: Exception | None = None
         while os.read(room[0], 1):
             try:
-                block = octets.read(BLOCK_OCTETS)
+                count = octets.read_into(memory[at : at + BLOCK_OCTETS])
             except Exception as error:
-                block, fault = b"", error
-            blocks[at : at + len(block)] = block
+                count, fault = 0, error
             at = (at + BLOCK_OCTETS) % len(blocks)
-            numbers = len(block), file.position()
+            numbers = count, file.position()
             os.write(filled[1], b"".join(number.to_bytes(_NUMBER_OCTETS, "little") for number in numbers))
-            if not block:
+            if not count:
                 os.write(filled[1], pickle.dumps((octets.warnings[told:], fault)))
                 break
     finally:

@@ -11,16 +11,11 @@ import bz2
 import gzip
 import lzma
 import struct
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import lz4.frame
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+import zstandard
 
 ETHERNET = 1
 LOOPBACK = 0
@@ -185,7 +180,7 @@ def snoop(frames: Iterable[bytes]) -> bytes:
 
 COMPRESSORS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
     "gzip": lambda content: gzip.compress(content, mtime=0),
-    "zstd": lambda content: zstd.compress(content, options={zstd.CompressionParameter.checksum_flag: 1}),
+    "zstd": zstandard.ZstdCompressor(write_checksum=True).compress,
     "lz4": lambda content: lz4.frame.compress(content, content_checksum=True),
     "xz": lzma.compress,
     "bzip2": bz2.compress,

@@ -4,8 +4,10 @@ import lzma
 import os
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+import zstandard
 
 from analyzer.capture import compression
 from analyzer.capture.compression import (
@@ -15,14 +17,9 @@ from analyzer.capture.compression import (
     compression_of,
     is_compressed,
 )
-from analyzer.capture.source import BLOCK_OCTETS, Octets, SourceFault, SourceRefusal
+from analyzer.capture.source import BLOCK_OCTETS, Octets, SourceFault, SourceRefusal, octets_of_path
 from tests.capture.builders import COMPRESSORS, SKIPPABLE
 from tests.capture.reading import in_pieces
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 
 @pytest.fixture(autouse=True, params=["isal", "zlib"])
@@ -116,6 +113,20 @@ def test_damage_in_the_middle_loses_little_of_what_came_before(name: str) -> Non
     assert str(fault)
 
 
+@pytest.mark.parametrize("size", [7, 1 << 20])
+def test_of_damaged_zstd_all_blocks_before_come_out(size: int, tmp_path: Path) -> None:
+    header = COMPRESSORS["zstd"](b"")[:4] + bytes([0, 0x38])
+    block = 1 << 17
+    # Blocks that are a run of one octet, and one of the type that there is not (RFC 8878 3.1.1.2.2).
+    runs = b"".join((block << 3 | 1 << 1).to_bytes(3, "little") + bytes([octet]) for octet in range(15))
+    path = tmp_path / "capture"
+    path.write_bytes(header + runs + (3 << 1).to_bytes(3, "little"))
+    for octets in (undone(path.read_bytes(), size), CompressedOctets(octets_of_path(path))):
+        read, _ = until_the_fault(octets)
+        assert read == b"".join(bytes([octet]) * block for octet in range(15))
+        octets.close()
+
+
 @EVERY
 def test_a_wrong_checksum(name: str) -> None:
     compressed = bytearray(COMPRESSORS[name](b"abc" * 100))
@@ -147,6 +158,45 @@ def test_a_block_at_a_time(name: str) -> None:
         assert len(piece) < BLOCK_OCTETS + 4096
         count += len(piece)
     assert count == 8 * BLOCK_OCTETS
+
+
+class IntoRoom(Octets):
+    """What `octets` puts into memory of that many octets."""
+
+    def __init__(self, octets: CompressedOctets, room: int) -> None:
+        super().__init__(octets._stream, octets.name, False)
+        self._octets = octets
+        self._room = memoryview(bytearray(room))
+
+    def _more(self, most: int) -> bytes:
+        return bytes(self._room[: self._octets.read_into(self._room)])
+
+
+@EVERY
+@pytest.mark.parametrize("room", [5, 4096, BLOCK_OCTETS])
+def test_into_memory_that_is_there(name: str, room: int) -> None:
+    content = os.urandom(5000) + bytes(room * 4) + b"the end"
+    octets = undone(COMPRESSORS[name](content) + COMPRESSORS[name](b"another"))
+    assert octets.peek(7) == content[:7]
+    assert everything(IntoRoom(octets, room)) == content + b"another"
+    assert octets.read_into(memoryview(bytearray(room))) == 0
+
+
+@EVERY
+@pytest.mark.parametrize("room", [4096, BLOCK_OCTETS])
+def test_into_memory_up_to_a_fault_or_the_limit(name: str, room: int, tmp_path: Path) -> None:
+    content = os.urandom(3_000_000)
+    path = tmp_path / "capture"
+    path.write_bytes(COMPRESSORS[name](content)[:-9])
+    for octets in (undone(path.read_bytes()), CompressedOctets(octets_of_path(path))):
+        read, fault = until_the_fault(IntoRoom(octets, room))
+        assert str(fault) == f"it ends inside its {name} stream"
+        assert content.startswith(read)
+        assert len(read) > len(content) - 950_000
+        octets.close()
+    limited = undone(COMPRESSORS[name](content), limit=100_000)
+    read, fault = until_the_fault(IntoRoom(limited, room))
+    assert (len(read), type(fault)) == (100_000, SourceRefusal)
 
 
 @EVERY
@@ -182,8 +232,9 @@ def xz_with_dictionary(octets: int) -> Callable[[bytes], bytes]:
 def zstd_with_window(log: int) -> Callable[[bytes], bytes]:
     def pack(content: bytes) -> bytes:
         # Flushed before the end, so that the frame does not know its length and has to name its window.
-        compressor = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: log})
-        first = compressor.compress(content, compressor.FLUSH_BLOCK)
+        parameters = zstandard.ZstdCompressionParameters.from_level(3, window_log=log)
+        compressor = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+        first = compressor.compress(content) + compressor.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
         return first + compressor.flush()
 
     return pack

@@ -19,7 +19,7 @@ from analyzer.capture import decompress_ahead, open_capture
 from analyzer.capture.compression import CompressedOctets
 from analyzer.capture.decompress_ahead import DecompressAhead
 from analyzer.capture.source import SourceFault, octets_of_path
-from tests.capture.builders import pcap
+from tests.capture.builders import COMPRESSORS, pcap
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no process is used"),
@@ -98,8 +98,9 @@ def soon(true: Callable[[], bool]) -> bool:
     return True
 
 
-def test_the_same_octets(tmp_path: Path) -> None:
-    ahead = ahead_of(compressed(packed(tmp_path, gzip.compress(CONTENT))))
+@pytest.mark.parametrize("name", COMPRESSORS)
+def test_the_same_octets(name: str, tmp_path: Path) -> None:
+    ahead = ahead_of(compressed(packed(tmp_path, COMPRESSORS[name](CONTENT))))
     assert everything(ahead) == CONTENT
     number = number_of(ahead)
     assert ahead.read(BLOCK) == b""
@@ -265,9 +266,9 @@ def test_not_beside_threads_nor_on_one_processor(monkeypatch: pytest.MonkeyPatch
     assert not MAY_FORK()
 
 
-def large(tmp_path: Path) -> Path:
+def large(tmp_path: Path, pack: Callable[[bytes], bytes] = lambda content: gzip.compress(content, 0)) -> Path:
     frame = random.Random(9).randbytes(60_000)
-    return packed(tmp_path, gzip.compress(pcap([frame] * 400), 0))
+    return packed(tmp_path, pack(pcap([frame] * 400)))
 
 
 def test_it_ends_with_its_parent(tmp_path: Path) -> None:
@@ -287,16 +288,23 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     assert soon(lambda: is_gone(number))
 
 
-def test_large_compressed_files_are_read_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", COMPRESSORS)
+def test_large_compressed_files_are_read_so(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.undo()
     monkeypatch.setattr(decompress_ahead, "_may_fork", lambda: True)
-    with open_capture(large(tmp_path)) as records:
+    with open_capture(large(tmp_path, COMPRESSORS[name])) as records:
         assert isinstance(records._octets, DecompressAhead)
         frames = 0
         while records.advance():
             frames += 1
         assert (frames, records.truncated, records.warnings) == (400, False, [])
         assert number_of(records._octets)
+
+
+def test_small_ones_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
     echo = Path(__file__).resolve().parents[2] / "captures" / "echo.pcap"
     with open_capture(packed(tmp_path, gzip.compress(echo.read_bytes()))) as records:
         while records.advance():

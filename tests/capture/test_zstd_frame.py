@@ -1,0 +1,202 @@
+"""A frame of zstd gives all it holds and no more, however it comes: octets, end and errors are as RFC 8878 has them."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import pytest
+import zstandard
+
+from analyzer.capture.zstd_frame import ZstdFrame
+
+WINDOW = 32 << 20
+MOST = 1 << 17
+RAW, RUN, COMPRESSED, RESERVED = range(4)
+HEADER = b"\x28\xb5\x2f\xfd" + bytes([0b0000_0000, 0b0011_1000])
+"""The magic number; neither length nor checksum; a window of 128 KiB (RFC 8878 3.1.1.1)."""
+WITH_CHECKSUM = HEADER[:4] + bytes([0b0000_0100]) + HEADER[5:]
+
+
+def block(kind: int, content: bytes, size: int | None = None, *, last: bool = False) -> bytes:
+    header = (len(content) if size is None else size) << 3 | kind << 1 | last
+    return header.to_bytes(3, "little") + content
+
+
+def run_of(octet: bytes, size: int, *, last: bool = False) -> bytes:
+    return block(RUN, octet, size, last=last)
+
+
+def contents() -> dict[str, bytes]:
+    source = random.Random(7)
+    return {
+        "nothing": b"",
+        "one octet": b"a",
+        "what cannot be compressed": source.randbytes(300_000),
+        "what can": bytes(source.choices(b"abcdefgh", k=400_000)),
+        "runs": b"".join(bytes([octet]) * (3 * MOST) for octet in range(3)),
+        "a mixture": b"".join(
+            source.randbytes(5000) + bytes(20_000) + bytes(source.choices(b"tcp ", k=9000)) for _ in range(8)
+        ),
+    }
+
+
+CONTENTS = contents()
+
+
+class Fed:
+    """A frame that is given `stream` in pieces, and read from whenever it does not ask for more.
+
+    room: octets it may write into at a time; None has it give them.
+    """
+
+    def __init__(
+        self, stream: bytes, size: int, most: int = 1 << 20, *, careful: bool = False, room: bool = False
+    ):
+        self.frame = ZstdFrame(WINDOW, careful=careful)
+        self.pieces = iter([stream[at : at + size] for at in range(0, len(stream), size)])
+        self.most = most
+        self.room = memoryview(bytearray(most)) if room else None
+        self.out = b""
+
+    def read(self) -> bytes:
+        """All that comes out until its end, or until there are no more pieces."""
+        while not self.frame.eof:
+            given = b""
+            if self.frame.needs_input:
+                given = next(self.pieces, b"")
+                if not given:
+                    break
+            if self.room is None:
+                piece = self.frame.decompress(given, self.most)
+            else:
+                piece = bytes(self.room[: self.frame.decompress_into(given, self.room)])
+            assert len(piece) <= self.most
+            self.out += piece
+        return self.out
+
+    def after(self) -> bytes:
+        """What has come behind the end, and what has not come yet."""
+        return self.frame.unused_data + b"".join(self.pieces)
+
+
+WAYS = [
+    pytest.param(
+        {"careful": careful, "room": room, "most": most}, id=f"{'careful ' * careful}{'room ' * room}{most}"
+    )
+    for careful, room, most in itertools.product([False, True], [False, True], [1000, 2 * MOST, 1 << 20])
+]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", CONTENTS)
+@pytest.mark.parametrize("checksum", [False, True])
+def test_all_of_it_comes_out_and_what_follows_is_left(name: str, checksum: bool, way: dict[str, int]) -> None:
+    content = CONTENTS[name]
+    for level in (1, 3, 12):
+        stream = zstandard.ZstdCompressor(level=level, write_checksum=checksum).compress(content)
+        for size in (997, 65_537, 1 << 22):
+            fed = Fed(stream + b"what follows", size, **way)  # type: ignore[arg-type] # a mixture of types
+            assert fed.read() == content
+            assert fed.frame.eof
+            assert fed.after() == b"what follows"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_octet_at_a_time(way: dict[str, int]) -> None:
+    stream = HEADER + block(RAW, b"raw ") + run_of(b"-", 9) + block(RAW, b"") + block(RAW, b" end", last=True)
+    for size in range(1, len(stream) + 5):
+        fed = Fed(stream + b"more", size, **way)  # type: ignore[arg-type] # a mixture of types
+        assert fed.read() == b"raw --------- end"
+        assert fed.after() == b"more"
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("stop", [1, 2, 3])
+def test_what_has_come_is_handed_on_before_there_is_more(stop: int, way: dict[str, int]) -> None:
+    """A pipe may pause behind any block, and the library would hold back what did not fit when it took that in."""
+    blocks = [run_of(b"a", MOST), run_of(b"b", MOST), run_of(b"c", MOST)]
+    fed = Fed(HEADER + b"".join(blocks[:stop]), 1 << 20, **way)  # type: ignore[arg-type] # a mixture of types
+    assert fed.read() == b"".join(octet * MOST for octet in (b"a", b"b", b"c")[:stop])
+    assert fed.frame.needs_input
+    assert not fed.frame.eof
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_of_a_raw_block_what_has_come(way: dict[str, int]) -> None:
+    content = random.Random(3).randbytes(MOST)
+    stream = HEADER + run_of(b"a", 5) + block(RAW, content, last=True)
+    for cut in (1, 2000, MOST):
+        fed = Fed(stream[:-cut], 5000, **way)  # type: ignore[arg-type] # a mixture of types
+        assert fed.read() == b"aaaaa" + content[:-cut]
+        assert not fed.frame.eof
+
+
+@pytest.mark.parametrize("room", [False, True])
+@pytest.mark.parametrize("most", [1000, 1 << 20])
+def test_an_error_comes_after_all_that_was_before_it(most: int, room: bool) -> None:
+    good = [run_of(b"a", MOST), run_of(b"b", MOST), block(RAW, b"c" * 7)]
+    for bad in (
+        block(RESERVED, b"zzz"),
+        block(COMPRESSED, b"\xff" * 40),
+        run_of(b"z", MOST + 1),
+        block(RAW, b"z" * (MOST + 1)),
+    ):
+        fed = Fed(HEADER + b"".join(good) + bad, 1 << 20, most, careful=True, room=room)
+        with pytest.raises(zstandard.ZstdError):
+            fed.read()
+        assert fed.out == b"a" * MOST + b"b" * MOST + b"c" * 7
+
+
+def test_both_ways_in_turn() -> None:
+    content = CONTENTS["a mixture"]
+    frame = ZstdFrame(WINDOW, careful=False)
+    room = memoryview(bytearray(2 * MOST))
+    out = frame.decompress(zstandard.ZstdCompressor().compress(content), 1000)
+    for most in itertools.cycle([70_000, None]):
+        if frame.eof:
+            break
+        if most is None:
+            out += room[: frame.decompress_into(b"", room)]
+        else:
+            out += frame.decompress(b"", most)
+    assert out == content
+
+
+def test_where_there_is_room_nothing_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = CONTENTS["what can"]
+    frame = ZstdFrame(WINDOW, careful=False)
+    monkeypatch.setattr(frame, "decompress", None)
+    room = memoryview(bytearray(2 * len(content)))
+    size = frame.decompress_into(zstandard.ZstdCompressor().compress(content), room)
+    while count := frame.decompress_into(b"", room[size:]):
+        size += count
+    assert room[:size] == content
+
+
+def test_a_wrong_checksum_comes_after_the_content() -> None:
+    for content in (b"abc", CONTENTS["a mixture"]):
+        stream = bytearray(zstandard.ZstdCompressor(write_checksum=True).compress(content))
+        stream[-1] ^= 1
+        fed = Fed(bytes(stream), 1 << 20, careful=True)
+        with pytest.raises(zstandard.ZstdError, match="checksum"):
+            fed.read()
+        assert fed.out == content
+
+
+def test_a_checksum_that_is_cut_is_no_end() -> None:
+    stream = WITH_CHECKSUM + block(RAW, b"abc", last=True)
+    for careful in (False, True):
+        for cut in range(4):
+            fed = Fed(stream + bytes(cut), 1 << 20, careful=careful)
+            assert fed.read() == b"abc"
+            assert not fed.frame.eof
+            assert fed.frame.needs_input
+
+
+def test_a_window_beyond_what_is_allowed() -> None:
+    wide = HEADER[:5] + bytes([0b1000_0000]) + run_of(b"a", 3, last=True)  # 2**26 octets
+    frame = ZstdFrame(WINDOW, careful=False)
+    with pytest.raises(zstandard.ZstdError, match="memory"):
+        frame.decompress(wide, 100)
+    assert ZstdFrame(2 * WINDOW, careful=False).decompress(wide, 100) == b"aaa"
