@@ -1,15 +1,20 @@
 """From a key to the places where it is used, for a million keys and more.
 
-Both arrays hold plain numbers, four octets each: a look-up touches one line of memory, and what lies there says
-whether more are worth a look.
+Each slot is one plain number, and they lie side by side: a look-up waits once for memory that is far away, which also
+has the place and says whether more slots are worth a look.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from librt.vecs import vec
-from mypy_extensions import i32, i64
+from mypy_extensions import i64
 
 __all__ = ["KeyIndex"]
+
+_BITS: Final = 31
+_PLACE: Final = (1 << _BITS) - 1
 
 
 class KeyIndex:
@@ -21,12 +26,11 @@ class KeyIndex:
     def __init__(self, slots: i64 = 64) -> None:
         """slots: how many there are at first, a power of two; there are more when three quarters are taken."""
         self._used: i64 = 0
-        # Complements of keys: 0, which none has, says that a slot is free.
-        self._keys: vec[i32] = vec[i32]([0] * slots)
-        self._places: vec[i32] = vec[i32]([0] * slots)
+        # One more than the key, and behind it the place; 0 is a free one.
+        self._slots: vec[i64] = vec[i64]([0] * slots)
 
     def slots(self) -> i64:
-        return len(self._keys)
+        return len(self._slots)
 
     def first(self, key: i64) -> i64:
         """A slot with this key; -1 where there is none."""
@@ -37,46 +41,42 @@ class KeyIndex:
         return self._search(key, slot + 1)
 
     def place(self, slot: i64) -> i64:
-        return i64(self._places[slot])
+        return self._slots[slot] & _PLACE
 
     def put(self, slot: i64, place: i64) -> None:
         """Let another place be the one of a slot."""
-        self._places[slot] = i32(place)
+        self._slots[slot] = self._slots[slot] & ~_PLACE | place
 
     def add(self, key: i64, place: i64) -> None:
         """One more place of a key."""
-        if 4 * self._used >= 3 * len(self._keys):
+        if 4 * self._used >= 3 * len(self._slots):
             self._grow()
-        self._insert(~key, place)
+        self._insert(key, (key + 1) << _BITS | place)
         self._used += 1
 
     def _search(self, key: i64, slot: i64) -> i64:
-        keys = self._keys
-        last = len(keys) - 1
+        slots = self._slots
+        last = len(slots) - 1
         slot &= last
-        there = i64(keys[slot])
+        there = slots[slot]
         while there != 0:
-            if there == ~key:
+            if there >> _BITS == key + 1:
                 return slot
             slot = (slot + 1) & last
-            there = i64(keys[slot])
+            there = slots[slot]
         return -1
 
-    def _insert(self, complement: i64, place: i64) -> None:
-        keys = self._keys
-        last = len(keys) - 1
-        slot = ~complement & last
-        while keys[slot] != 0:
+    def _insert(self, key: i64, taken: i64) -> None:
+        slots = self._slots
+        last = len(slots) - 1
+        slot = key & last
+        while slots[slot] != 0:
             slot = (slot + 1) & last
-        keys[slot] = i32(complement)
-        self._places[slot] = i32(place)
+        slots[slot] = taken
 
     def _grow(self) -> None:
-        keys, places = self._keys, self._places
-        count = len(keys)
-        self._keys = vec[i32]([0] * (2 * count))
-        self._places = vec[i32]([0] * (2 * count))
-        for slot in range(count):
-            complement = i64(keys[slot])
-            if complement != 0:
-                self._insert(complement, i64(places[slot]))
+        slots = self._slots
+        self._slots = vec[i64]([0] * (2 * len(slots)))
+        for taken in slots:
+            if taken != 0:
+                self._insert((taken >> _BITS) - 1, taken)

@@ -88,12 +88,13 @@ class ConnectionTable:
                 found = self._begin(header, frame, time_ns, False)
                 self._index.add(key, len(self.connections) - 1)
             direction = found.direction_of(header)
+            self._recent = found
         if header.flags & (flag.SYN | flag.ACK) == flag.SYN:
             base = found.first.base if direction == 0 else found.second.base
             if base >= 0 and base != header.seq:
                 found = self._supersede(found, header, frame, time_ns)
                 direction = 0
-        self._recent = found
+                self._recent = found
         self.put(found, header, direction, frame, time_ns)
         return found
 
