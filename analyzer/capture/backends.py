@@ -113,7 +113,7 @@ NO_DEVICE: Final = re.compile(r"no such device|there is no device named", re.IGN
 
 NO_FILTER: Final = re.compile(
     r"(?:valid capture filter \(|^tcpdump: (?=can't parse|unknown |illegal |invalid |mask |non-network |"
-    r"expected |port '|'|VLAN |MPLS ))"
+    r"expected |port '|port range '|'|VLAN |MPLS |[\w -]+ \d+ (?:greater than maximum|overflows) ))"
     r"(?:can't parse filter expression(?:: *)?)?([^\n]*?)\)?\.?$",
     re.MULTILINE,
 )

@@ -87,6 +87,9 @@ def test_what_refusals_look_like() -> None:
         ("unknown host 'nosuch'", "unknown host 'nosuch'"),
         ("unknown port 'nosuch'", "unknown port 'nosuch'"),
         ("VLAN tag 5000 greater than maximum 4095", "VLAN tag 5000 greater than maximum 4095"),
+        # libpcap 1.11
+        ("port number 99999 greater than maximum 65535", "port number 99999 greater than maximum 65535"),
+        ("decimal number 4294967296 overflows 32 bits", "decimal number 4294967296 overflows 32 bits"),
     ],
 )
 def test_what_is_no_filter_looks_like(words: str, reason: str) -> None:

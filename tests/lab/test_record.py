@@ -137,7 +137,10 @@ def test_the_stand_in_is_recorded(stand_ins: StandIns, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("mode", "sentence"),
     [
-        ("forbidden", r"^you may not capture on lo: run this with sudo, .*-common.* setcap .*dumpcap'$"),
+        (
+            "forbidden",
+            r"^you may not capture on lo: run this with sudo, .*-common.* setcap .*(dumpcap|tcpdump)'$",
+        ),
         ("odd", r"ended before it was ready; it said: the moon\\x1b\[2J is full; try another --backend$"),
         ("crash", r"^the capture on lo failed: tcpdump ended before it was ready; try"),
         ("dies", r"^the capture on lo failed: tcpdump ended by signal 9 while it captured$"),
