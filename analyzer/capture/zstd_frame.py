@@ -44,21 +44,15 @@ class ZstdFrame:
         self.eof: bool = False
         self.needs_input: bool = True
         self._careful = careful
-        # What has come, and how much of it was handed over; where the parts end that were not, of which the last
-        # may not have come as a whole; and where the part behind them begins, None behind the last block.
-        self._data: bytes = b""
-        self._at: int = 0
-        self._ends: deque[int] = deque()
-        self._next: int | None = 0
-        self._has_checksum: bool | None = None  # unknown before the header
+        self._parts = _Parts(careful)
         self._out: memoryview = memoryview(b"")  # what has come out beyond what was asked for
         decompressor = zstandard.ZstdDecompressor(max_window_size=window)
-        self._reader = decompressor.stream_reader(cast("BinaryIO", self))
+        self._reader = decompressor.stream_reader(cast("BinaryIO", self._parts))
 
     @property
     def unused_data(self) -> bytes:
         """What has come after the end."""
-        return self._data[self._at :]
+        return self._parts.left()
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
         """Some of what comes out of it, now that `data` has come; nothing where more has to, or at its end."""
@@ -92,15 +86,42 @@ class ZstdFrame:
         self.eof = not count
         return count
 
-    def read(self, _most: int) -> memoryview:
-        """For the library: what comes next, nothing at the end, BlockingIOError where it has not come yet.
+    def _take(self, data: bytes) -> None:
+        if data:
+            self._parts.take(data)
+            self.needs_input = False
 
-        It asks only while nothing has come out, so that then nothing is lost.
+
+class _Parts:
+    """The parts of a frame, for the library to read: its header, its blocks and its checksum.
+
+    It knows nothing of the frame: the library does not say what it holds, so that a circle would never be let go of.
+    """
+
+    def __init__(self, single: bool) -> None:
+        """single: one at a time, rather than all that have come but the last."""
+        self._single = single
+        # What has come, and how much of it was read; where the parts end that were not, of which the last may not have
+        # come as a whole; and where the part behind them begins, None behind the last block.
+        self._data: bytes = b""
+        self._at: int = 0
+        self._ends: deque[int] = deque()
+        self._next: int | None = 0
+        self._has_checksum: bool | None = None  # unknown before the header
+
+    def left(self) -> bytes:
+        """What has come and was not read."""
+        return self._data[self._at :]
+
+    def read(self, _most: int) -> memoryview:
+        """What comes next, nothing at the end, BlockingIOError where it has not come yet.
+
+        The library asks only while nothing has come out, so that then nothing is lost.
         """
         ends, known = self._ends, len(self._data)
         if ends and ends[0] <= known:
             end = ends.popleft()
-            while not self._careful and len(ends) > 1 and ends[1] <= known:
+            while not self._single and len(ends) > 1 and ends[1] <= known:
                 end = ends.popleft()
         elif ends and self._at < known:
             end = known
@@ -111,16 +132,15 @@ class ZstdFrame:
         begin, self._at = self._at, end
         return memoryview(self._data)[begin:end]
 
-    def _take(self, data: bytes) -> None:
-        if data:
-            handed, self._at = self._at, 0
-            self._data = self._data[handed:] + data
-            self._ends = deque(end - handed for end in self._ends)
-            self.needs_input = False
-            if self._next is not None:
-                self._next = self._find_parts(self._next - handed)
+    def take(self, data: bytes) -> None:
+        """More has come."""
+        handed, self._at = self._at, 0
+        self._data = self._data[handed:] + data
+        self._ends = deque(end - handed for end in self._ends)
+        if self._next is not None:
+            self._next = self._find(self._next - handed)
 
-    def _find_parts(self, begin: int) -> int | None:
+    def _find(self, begin: int) -> int | None:
         """Note where the parts from there on end, as far as what says so has come; gives what `_next` is then."""
         data, ends = self._data, self._ends
         if self._has_checksum is None:

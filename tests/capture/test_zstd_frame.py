@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import random
+import weakref
 
 import pytest
 import zstandard
@@ -192,6 +194,20 @@ def test_a_checksum_that_is_cut_is_no_end() -> None:
             assert fed.read() == b"abc"
             assert not fed.frame.eof
             assert fed.frame.needs_input
+
+
+def test_nothing_of_a_frame_is_kept() -> None:
+    """A file may have a million of them, and each a window; nobody looks for circles of references meanwhile."""
+    frame = ZstdFrame(WINDOW, careful=False)
+    assert frame.decompress(zstandard.ZstdCompressor().compress(b"abc"), 100) == b"abc"
+    the_frame, its_parts = weakref.ref(frame), weakref.ref(frame._parts)
+    gc.disable()
+    try:
+        del frame
+        assert the_frame() is None
+        assert its_parts() is None
+    finally:
+        gc.enable()
 
 
 def test_a_window_beyond_what_is_allowed() -> None:
