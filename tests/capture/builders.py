@@ -178,6 +178,23 @@ def snoop(frames: Iterable[bytes]) -> bytes:
     )
 
 
+RAW_BLOCK, RUN, COMPRESSED, RESERVED = range(4)
+"""The types of the blocks of zstd (RFC 8878 3.1.1.2.2)."""
+ZSTD_HEADER: Final = b"\x28\xb5\x2f\xfd" + bytes([0b0000_0000, 0b0011_1000])
+"""The magic number; neither length nor checksum; a window of 128 KiB (RFC 8878 3.1.1.1)."""
+
+
+def zstd_block(kind: int, content: bytes, size: int | None = None, *, last: bool = False) -> bytes:
+    """A block of zstd (RFC 8878 3.1.1.2). size: what it claims, if not the length of its content."""
+    header = (len(content) if size is None else size) << 3 | kind << 1 | last
+    return header.to_bytes(3, "little") + content
+
+
+def zstd_run(octet: bytes, size: int, *, last: bool = False) -> bytes:
+    """A block of zstd that stands for an octet, so many times."""
+    return zstd_block(RUN, octet, size, last=last)
+
+
 COMPRESSORS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
     "gzip": lambda content: gzip.compress(content, mtime=0),
     "zstd": zstandard.ZstdCompressor(write_checksum=True).compress,

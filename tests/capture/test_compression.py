@@ -18,7 +18,7 @@ from analyzer.capture.compression import (
     is_compressed,
 )
 from analyzer.capture.source import BLOCK_OCTETS, Octets, SourceFault, SourceRefusal, octets_of_path
-from tests.capture.builders import COMPRESSORS, SKIPPABLE
+from tests.capture.builders import COMPRESSORS, RESERVED, SKIPPABLE, ZSTD_HEADER, zstd_block, zstd_run
 from tests.capture.reading import in_pieces
 
 
@@ -115,12 +115,10 @@ def test_damage_in_the_middle_loses_little_of_what_came_before(name: str) -> Non
 
 @pytest.mark.parametrize("size", [7, 1 << 20])
 def test_of_damaged_zstd_all_blocks_before_come_out(size: int, tmp_path: Path) -> None:
-    header = COMPRESSORS["zstd"](b"")[:4] + bytes([0, 0x38])
     block = 1 << 17
-    # Blocks that are a run of one octet, and one of the type that there is not (RFC 8878 3.1.1.2.2).
-    runs = b"".join((block << 3 | 1 << 1).to_bytes(3, "little") + bytes([octet]) for octet in range(15))
+    runs = b"".join(zstd_run(bytes([octet]), block) for octet in range(15))
     path = tmp_path / "capture"
-    path.write_bytes(header + runs + (3 << 1).to_bytes(3, "little"))
+    path.write_bytes(ZSTD_HEADER + runs + zstd_block(RESERVED, b""))
     for octets in (undone(path.read_bytes(), size), CompressedOctets(octets_of_path(path))):
         read, _ = until_the_fault(octets)
         assert read == b"".join(bytes([octet]) * block for octet in range(15))

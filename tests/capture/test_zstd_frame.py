@@ -6,27 +6,17 @@ import gc
 import itertools
 import random
 import weakref
+from typing import Any
 
 import pytest
 import zstandard
 
 from analyzer.capture.zstd_frame import ZstdFrame
+from tests.capture.builders import COMPRESSED, RAW_BLOCK, RESERVED, ZSTD_HEADER, zstd_block, zstd_run
 
 WINDOW = 32 << 20
 MOST = 1 << 17
-RAW, RUN, COMPRESSED, RESERVED = range(4)
-HEADER = b"\x28\xb5\x2f\xfd" + bytes([0b0000_0000, 0b0011_1000])
-"""The magic number; neither length nor checksum; a window of 128 KiB (RFC 8878 3.1.1.1)."""
-WITH_CHECKSUM = HEADER[:4] + bytes([0b0000_0100]) + HEADER[5:]
-
-
-def block(kind: int, content: bytes, size: int | None = None, *, last: bool = False) -> bytes:
-    header = (len(content) if size is None else size) << 3 | kind << 1 | last
-    return header.to_bytes(3, "little") + content
-
-
-def run_of(octet: bytes, size: int, *, last: bool = False) -> bytes:
-    return block(RUN, octet, size, last=last)
+WITH_CHECKSUM = ZSTD_HEADER[:4] + bytes([0b0000_0100]) + ZSTD_HEADER[5:]
 
 
 def contents() -> dict[str, bytes]:
@@ -93,43 +83,49 @@ WAYS = [
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", CONTENTS)
 @pytest.mark.parametrize("checksum", [False, True])
-def test_all_of_it_comes_out_and_what_follows_is_left(name: str, checksum: bool, way: dict[str, int]) -> None:
+def test_all_of_it_comes_out_and_what_follows_is_left(name: str, checksum: bool, way: dict[str, Any]) -> None:
     content = CONTENTS[name]
     for level in (1, 3, 12):
         stream = zstandard.ZstdCompressor(level=level, write_checksum=checksum).compress(content)
         for size in (997, 65_537, 1 << 22):
-            fed = Fed(stream + b"what follows", size, **way)  # type: ignore[arg-type] # a mixture of types
+            fed = Fed(stream + b"what follows", size, **way)
             assert fed.read() == content
             assert fed.frame.eof
             assert fed.after() == b"what follows"
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_an_octet_at_a_time(way: dict[str, int]) -> None:
-    stream = HEADER + block(RAW, b"raw ") + run_of(b"-", 9) + block(RAW, b"") + block(RAW, b" end", last=True)
+def test_an_octet_at_a_time(way: dict[str, Any]) -> None:
+    stream = (
+        ZSTD_HEADER
+        + zstd_block(RAW_BLOCK, b"raw ")
+        + zstd_run(b"-", 9)
+        + zstd_block(RAW_BLOCK, b"")
+        + zstd_block(RAW_BLOCK, b" end", last=True)
+    )
     for size in range(1, len(stream) + 5):
-        fed = Fed(stream + b"more", size, **way)  # type: ignore[arg-type] # a mixture of types
+        fed = Fed(stream + b"more", size, **way)
         assert fed.read() == b"raw --------- end"
         assert fed.after() == b"more"
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("stop", [1, 2, 3])
-def test_what_has_come_is_handed_on_before_there_is_more(stop: int, way: dict[str, int]) -> None:
+def test_what_has_come_is_handed_on_before_there_is_more(stop: int, way: dict[str, Any]) -> None:
     """A pipe may pause behind any block, and the library would hold back what did not fit when it took that in."""
-    blocks = [run_of(b"a", MOST), run_of(b"b", MOST), run_of(b"c", MOST)]
-    fed = Fed(HEADER + b"".join(blocks[:stop]), 1 << 20, **way)  # type: ignore[arg-type] # a mixture of types
+    blocks = [zstd_run(b"a", MOST), zstd_run(b"b", MOST), zstd_run(b"c", MOST)]
+    fed = Fed(ZSTD_HEADER + b"".join(blocks[:stop]), 1 << 20, **way)
     assert fed.read() == b"".join(octet * MOST for octet in (b"a", b"b", b"c")[:stop])
     assert fed.frame.needs_input
     assert not fed.frame.eof
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_of_a_raw_block_what_has_come(way: dict[str, int]) -> None:
+def test_of_a_raw_block_what_has_come(way: dict[str, Any]) -> None:
     content = random.Random(3).randbytes(MOST)
-    stream = HEADER + run_of(b"a", 5) + block(RAW, content, last=True)
+    stream = ZSTD_HEADER + zstd_run(b"a", 5) + zstd_block(RAW_BLOCK, content, last=True)
     for cut in (1, 2000, MOST):
-        fed = Fed(stream[:-cut], 5000, **way)  # type: ignore[arg-type] # a mixture of types
+        fed = Fed(stream[:-cut], 5000, **way)
         assert fed.read() == b"aaaaa" + content[:-cut]
         assert not fed.frame.eof
 
@@ -137,14 +133,14 @@ def test_of_a_raw_block_what_has_come(way: dict[str, int]) -> None:
 @pytest.mark.parametrize("room", [False, True])
 @pytest.mark.parametrize("most", [1000, 1 << 20])
 def test_an_error_comes_after_all_that_was_before_it(most: int, room: bool) -> None:
-    good = [run_of(b"a", MOST), run_of(b"b", MOST), block(RAW, b"c" * 7)]
+    good = [zstd_run(b"a", MOST), zstd_run(b"b", MOST), zstd_block(RAW_BLOCK, b"c" * 7)]
     for bad in (
-        block(RESERVED, b"zzz"),
-        block(COMPRESSED, b"\xff" * 40),
-        run_of(b"z", MOST + 1),
-        block(RAW, b"z" * (MOST + 1)),
+        zstd_block(RESERVED, b"zzz"),
+        zstd_block(COMPRESSED, b"\xff" * 40),
+        zstd_run(b"z", MOST + 1),
+        zstd_block(RAW_BLOCK, b"z" * (MOST + 1)),
     ):
-        fed = Fed(HEADER + b"".join(good) + bad, 1 << 20, most, careful=True, room=room)
+        fed = Fed(ZSTD_HEADER + b"".join(good) + bad, 1 << 20, most, careful=True, room=room)
         with pytest.raises(zstandard.ZstdError):
             fed.read()
         assert fed.out == b"a" * MOST + b"b" * MOST + b"c" * 7
@@ -187,7 +183,7 @@ def test_a_wrong_checksum_comes_after_the_content() -> None:
 
 
 def test_a_checksum_that_is_cut_is_no_end() -> None:
-    stream = WITH_CHECKSUM + block(RAW, b"abc", last=True)
+    stream = WITH_CHECKSUM + zstd_block(RAW_BLOCK, b"abc", last=True)
     for careful in (False, True):
         for cut in range(4):
             fed = Fed(stream + bytes(cut), 1 << 20, careful=careful)
@@ -211,7 +207,7 @@ def test_nothing_of_a_frame_is_kept() -> None:
 
 
 def test_a_window_beyond_what_is_allowed() -> None:
-    wide = HEADER[:5] + bytes([0b1000_0000]) + run_of(b"a", 3, last=True)  # 2**26 octets
+    wide = ZSTD_HEADER[:5] + bytes([0b1000_0000]) + zstd_run(b"a", 3, last=True)  # 2**26 octets
     frame = ZstdFrame(WINDOW, careful=False)
     with pytest.raises(zstandard.ZstdError, match="memory"):
         frame.decompress(wide, 100)
