@@ -90,6 +90,7 @@ def test_what_refusals_look_like() -> None:
         # libpcap 1.11
         ("port number 99999 greater than maximum 65535", "port number 99999 greater than maximum 65535"),
         ("decimal number 4294967296 overflows 32 bits", "decimal number 4294967296 overflows 32 bits"),
+        ("port range '1-' has no ending port", "port range '1-' has no ending port"),
     ],
 )
 def test_what_is_no_filter_looks_like(words: str, reason: str) -> None:
