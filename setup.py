@@ -29,10 +29,10 @@ COMPILED = [
     "analyzer/tcp/completeness.py",
     "analyzer/tcp/step.py",
     "analyzer/tcp/endpoint.py",
-    "analyzer/tcp/analysis.py",
+    "analyzer/tcp/wireshark.py",
     "analyzer/tcp/corrections.py",
     "analyzer/tcp/zeek.py",
-    "analyzer/tcp/connection.py",
+    "analyzer/tcp/machine.py",
     "analyzer/tcp/key_index.py",
     "analyzer/tcp/table.py",
     "analyzer/tcp/verdict.py",
@@ -43,7 +43,7 @@ COMPILED = [
     "analyzer/capture/pcapng.py",
     "analyzer/capture/snoop.py",
     "analyzer/capture/live_records.py",
-    "analyzer/passes.py",
+    "analyzer/analysis/loop.py",
 ]
 
 

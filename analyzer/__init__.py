@@ -15,11 +15,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from analyzer.checking import ExpectationError, expect, findings
+    from analyzer.analysis.session import Session, capturing
+    from analyzer.analysis.stored import analyze
+    from analyzer.check.captures import ExpectationError, expect, findings
     from analyzer.errors import AnalyzerError
-    from analyzer.pipeline import analyze
-    from analyzer.session import Session, capturing
-    from analyzer.trace.model import Connection, Segment, Trace
+    from analyzer.trace.values import Connection, Segment, Trace
 
 __all__ = [
     "AnalyzerError",
@@ -36,15 +36,15 @@ __all__ = [
 
 _HOMES = {
     "AnalyzerError": "analyzer.errors",
-    "Connection": "analyzer.trace.model",
-    "ExpectationError": "analyzer.checking",
-    "Segment": "analyzer.trace.model",
-    "Session": "analyzer.session",
-    "Trace": "analyzer.trace.model",
-    "analyze": "analyzer.pipeline",
-    "capturing": "analyzer.session",
-    "expect": "analyzer.checking",
-    "findings": "analyzer.checking",
+    "Connection": "analyzer.trace.values",
+    "ExpectationError": "analyzer.check.captures",
+    "Segment": "analyzer.trace.values",
+    "Session": "analyzer.analysis.session",
+    "Trace": "analyzer.trace.values",
+    "analyze": "analyzer.analysis.stored",
+    "capturing": "analyzer.analysis.session",
+    "expect": "analyzer.check.captures",
+    "findings": "analyzer.check.captures",
 }
 
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 if TYPE_CHECKING:
-    from analyzer.session import Session
+    from analyzer.analysis.session import Session
 
 __all__ = ["pytest_addoption", "pytest_runtest_makereport", "pytest_terminal_summary", "tcp_capture"]
 
@@ -61,7 +61,7 @@ def tcp_capture(request: pytest.FixtureRequest) -> Generator[Callable[..., Sessi
     sessions: list[Session] = []
 
     def begin(interface: str = "lo", capture_filter: str = "", **others: object) -> Session:
-        from analyzer.session import capturing
+        from analyzer.analysis.session import capturing
 
         sessions.append(capturing(interface, capture_filter, **others))  # type: ignore[arg-type]
         return sessions[-1]

@@ -30,7 +30,7 @@ ROUNDS = 15
 PASS = """
 import sys, time
 from analyzer.capture import open_capture
-from analyzer.passes import Pass
+from analyzer.analysis.loop import Pass
 
 def read():
     with open(sys.argv[1], "rb", buffering=0) as file:

@@ -1,7 +1,7 @@
 """Compiled and interpreted: two builds of one source that say the same of every capture.
 
 The recordings in captures/ have their documents beside them, with which each build is compared by itself. Here
-the two are compared on the captures of other projects. The builds are the two environments of tests/setup.sh.
+the two are compared on the captures of other projects. The builds are the two environments of tools/setup.sh.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
+from analyzer.analysis.stored import analyze
 from analyzer.commands.version import build
 from analyzer.errors import AnalyzerError
-from analyzer.pipeline import analyze
 from analyzer.report.document import write_document
-from analyzer.tcp.connection import Connection
 from analyzer.tcp.endpoint import Endpoint
+from analyzer.tcp.machine import Machine
 from tests.conftest import corpus_captures
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,7 +60,7 @@ def test_a_connection_takes_less_than_a_kibibyte() -> None:
     if build() != "compiled":
         pytest.skip("interpreted objects are larger")
     # The allocator's steps are 16 octets; a place in the list, and up to 8/3 slots of 8 octets in the index come to it.
-    objects = (Connection.__basicsize__, Endpoint.__basicsize__, Endpoint.__basicsize__)
+    objects = (Machine.__basicsize__, Endpoint.__basicsize__, Endpoint.__basicsize__)
     assert sum((size + 15) // 16 * 16 for size in objects) + 8 + 22 < 1024
 
 

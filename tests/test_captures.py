@@ -17,7 +17,7 @@ import jsonschema
 import pytest
 
 from analyzer import analyze
-from analyzer.checking import expectations_of
+from analyzer.check.captures import expectations_of
 from analyzer.lab.promise import broken_promises
 from analyzer.lab.scenarios import SCENARIOS
 from analyzer.report.document import schema, write_document

@@ -135,7 +135,7 @@ def test_a_refusal_of_the_system_is_not_laid_to_the_output(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied", "/a\x1bb")
 
-    monkeypatch.setattr("analyzer.pipeline.analyze", refuse)
+    monkeypatch.setattr("analyzer.analysis.stored.analyze", refuse)
     status, _, err = inside([ECHO], capfd)
     sentence = "the system refused what this needs: Permission denied: /a\\x1bb"
     assert (status, err) == (2, f"tcpanalyze: {sentence}\n")
@@ -238,7 +238,7 @@ def test_interrupted_while_reading(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("analyzer.pipeline.analyze", interrupt)
+    monkeypatch.setattr("analyzer.analysis.stored.analyze", interrupt)
     status, _, err = inside([ECHO], capfd)
     assert (status, err.strip()) == (130, "tcpanalyze: interrupted")
 
@@ -247,8 +247,8 @@ def test_interrupted_in_generated_code(tmp_path: Path) -> None:
     """`python -m` would end by the signal, not with our status, after an exec that was interrupted."""
     done = generated(
         tmp_path,
-        "import analyzer.cli, analyzer.pipeline\n"
-        "analyzer.pipeline.analyze = lambda *_, **__: exec('raise KeyboardInterrupt')\n"
+        "import analyzer.cli, analyzer.analysis.stored\n"
+        "analyzer.analysis.stored.analyze = lambda *_, **__: exec('raise KeyboardInterrupt')\n"
         "analyzer.cli.main()\n",
     )
     assert (done.returncode, said(done)) == (130, "interrupted")
@@ -260,7 +260,7 @@ def test_out_of_memory_is_a_sentence(
     def exhaust(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("analyzer.pipeline.analyze", exhaust)
+    monkeypatch.setattr("analyzer.analysis.stored.analyze", exhaust)
     status, _, err = inside([ECHO], capfd)
     assert status == 2
     assert "not enough memory" in err

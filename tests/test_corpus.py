@@ -9,7 +9,17 @@ from typing import Any
 
 import pytest
 
-from analyzer.lab.truth import (
+from analyzer.analysis.stored import analyze
+from analyzer.tcp import completeness as bits
+from analyzer.tcp.corrections import correction_names, explains
+from analyzer.tcp.machine import Machine
+from analyzer.tcp.notes import NOTES, note_names
+from analyzer.tcp.verdict import completeness
+from analyzer.trace.build import build_connection
+from analyzer.trace.values import Segment
+from analyzer.verify.beside_tshark import ANNOUNCED, verify
+from analyzer.wire import header as flag
+from tools.truth import (
     NOT_FOLLOWED,
     PAGE,
     ZEEK_REASONS,
@@ -22,16 +32,6 @@ from analyzer.lab.truth import (
     page,
     zeek_rows,
 )
-from analyzer.pipeline import analyze
-from analyzer.tcp import completeness as bits
-from analyzer.tcp.connection import Connection
-from analyzer.tcp.corrections import correction_names, explains
-from analyzer.tcp.notes import NOTES, note_names
-from analyzer.tcp.verdict import completeness
-from analyzer.trace.build import build_connection
-from analyzer.trace.model import Segment
-from analyzer.verifying import ANNOUNCED, verify
-from analyzer.wire import header as flag
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -72,9 +72,7 @@ def frames_with(segments: list[Observed], mask: int, value: int, direction: int)
     return [item.frame for item in segments if item.flags & mask == value and item.direction == direction]
 
 
-def facts(
-    machine: Connection, segments: list[Observed], stream: dict[str, Any]
-) -> dict[str, tuple[Any, Any]]:
+def facts(machine: Machine, segments: list[Observed], stream: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     """What both say of one connection: name of the fact -> ours and theirs."""
     connection = build_connection(machine, NO_SOURCE)
     ends = [[end.address, end.port] for end in (connection.client, connection.server)]
@@ -145,7 +143,7 @@ def differences(capture: Path, truth: dict[str, Any]) -> list[str]:
     return found
 
 
-def announced(capture: Path, machine: Connection, name: str, ours: int, theirs: int) -> bool:
+def announced(capture: Path, machine: Machine, name: str, ours: int, theirs: int) -> bool:
     named = machine.number in ANNOUNCED_CONNECTIONS.get(capture.name, ())
     return named and name == "completeness" and ours == theirs | bits.SYN
 
@@ -204,7 +202,7 @@ def test_the_page_about_the_agreement_is_that_of_the_present_code(
     with capsys.disabled():
         table = [line for line in made.splitlines() if line.startswith("| ") and "`" in line]
         print("\n" + "\n".join([made.splitlines()[6], *table]))  # noqa: T201
-    assert (ROOT / PAGE).read_text("utf-8") == made, "run `python -m analyzer.lab.truth CORPUS`"
+    assert (ROOT / PAGE).read_text("utf-8") == made, "run `python -m tools.truth CORPUS`"
 
 
 def test_a_connection_announced_by_ftp_counts_its_syn_without_the_dissector(

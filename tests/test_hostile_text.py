@@ -16,9 +16,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from analyzer.analysis.stored import analyze
 from analyzer.commands.check import FORMATS
 from analyzer.diagram.layout import lay_out
-from analyzer.pipeline import analyze
 from analyzer.report.picture import save_pictures
 from analyzer.report.terminal import columns
 from tests.capture.builders import RAW, START_NS, block, enhanced, option, section

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analyzer.pipeline import analyze
+from analyzer.analysis.stored import analyze
 from tests.fuzz.page import LOG, PAGE, page
 from tests.fuzz.seeds import LONGEST, seeds_of
 from tests.fuzz.targets import TARGETS, bounded

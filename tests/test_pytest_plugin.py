@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.pipeline import analyze
+from analyzer.analysis.session import capturing
+from analyzer.analysis.stored import analyze
 from analyzer.pytest_plugin import _keep, _stem
-from analyzer.session import capturing
 from tests.live import exchange, need
 
 TESTS = """

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.lab.documentation import Example, examples, run_example
+from tools.documentation import Example, examples, run_example
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")

@@ -14,7 +14,7 @@ from analyzer.errors import CaptureFormatError, OutputError
 from analyzer.text import say
 
 if TYPE_CHECKING:
-    from analyzer.capture.live import Live, Waiting
+    from analyzer.capture.live_capture import Live, Waiting
 
 __all__ = ["LiveRecords"]
 

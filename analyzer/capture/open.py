@@ -6,7 +6,6 @@ import os
 from typing import BinaryIO
 
 from analyzer.capture.compression import MAGIC_OCTETS, CompressedOctets, is_compressed
-from analyzer.capture.formats import refusal
 from analyzer.capture.pcap import FILE_HEADER_OCTETS, PCAP_MAGICS, PcapRecords
 from analyzer.capture.pcapng import PCAPNG_MAGIC, SECTION_HEADER_OCTETS, PcapngRecords
 from analyzer.capture.read_ahead import ReadAhead
@@ -22,6 +21,7 @@ from analyzer.capture.source import (
     reason_of,
 )
 from analyzer.capture.stored_file import StoredFile
+from analyzer.capture.unreadable import refusal
 from analyzer.errors import CaptureFormatError, InputError
 from analyzer.text import say
 

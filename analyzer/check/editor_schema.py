@@ -1,5 +1,5 @@
 """The JSON Schema of files of expectations, for editors: the members of the JSON document, each with what may be
-expected of it. Made from that document's schema by `python -m analyzer.lab.documentation`."""
+expected of it. Made from that document's schema by `python -m tools.documentation`."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from analyzer.check.keys import Key
 from analyzer.check.values import shown
 from analyzer.errors import InputError
 from analyzer.text import inert, say
-from analyzer.trace.model import Connection, Segment, Trace
 from analyzer.trace.sentences import label_reason, losses
+from analyzer.trace.values import Connection, Segment, Trace
 
 __all__ = ["MOST_FINDINGS", "Describe", "evaluate"]
 

@@ -23,7 +23,7 @@ from analyzer.check.keys import nearest
 from analyzer.errors import UsageError
 from analyzer.tcp.labels import LABELS
 from analyzer.text import inert, say
-from analyzer.trace.model import Segment
+from analyzer.trace.values import Segment
 
 __all__ = ["MOST_ITEMS", "SYNTAX", "Item", "Mismatch", "Pattern", "pattern_of"]
 

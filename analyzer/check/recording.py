@@ -15,7 +15,7 @@ from analyzer.check.expectations import OPENS_WITH_OPERATOR, Expectation, lines_
 from analyzer.check.keys import Key, Keys
 from analyzer.check.patterns import pattern_of
 from analyzer.check.values import shown
-from analyzer.trace.model import Connection, Trace
+from analyzer.trace.values import Connection, Trace
 
 __all__ = ["RECORDED", "RECORDED_OF_CAPTURE", "SCHEMA_FILE", "record", "update"]
 

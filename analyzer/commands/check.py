@@ -122,7 +122,7 @@ def command(
     checked nevertheless). With --live it is that of the command where that one is greater; a command that a
     signal ended counts as 128 and its number.
     """
-    from analyzer.checking import check_captures, options
+    from analyzer.check.captures import check_captures, options
 
     if schema:
         _print_schema()
@@ -145,7 +145,7 @@ def command(
             allow_truncated=allow_truncated,
         )  # fmt: skip
     else:
-        from analyzer.checking import captures_in
+        from analyzer.check.captures import captures_in
 
         report = check_captures(
             captures_in(captures),
@@ -193,7 +193,7 @@ def _print_schema() -> None:
 
 def _write_expectations(captures: Sequence[str], *, update: bool, decompress_limit: int | None) -> int:
     """Record or update one after the other; what fails keeps no other from it."""
-    from analyzer.checking import captures_in, check_captures, record_capture, stem_of, update_capture
+    from analyzer.check.captures import captures_in, check_captures, record_capture, stem_of, update_capture
 
     paths = captures_in(captures)
     stems: dict[str, str] = {}
@@ -240,9 +240,9 @@ def _live(
     settle: float,
     allow_truncated: bool,
 ) -> tuple[Report, int]:
+    from analyzer.analysis.session import capturing
+    from analyzer.check.captures import check_trace, read_files
     from analyzer.check.findings import Checked, Report
-    from analyzer.checking import check_trace, read_files
-    from analyzer.session import capturing
 
     wanted = [*expectations, *read_files(files)]
     if not wanted:

@@ -23,9 +23,9 @@ from analyzer.report.terminal import Style, finish, flow, style_of
 from analyzer.text import inert, say
 
 if TYPE_CHECKING:
+    from analyzer.analysis.stored import Following
     from analyzer.lab.stage import Scenario
-    from analyzer.pipeline import Following
-    from analyzer.trace.model import Trace
+    from analyzer.trace.values import Trace
 
 __all__ = ["command"]
 
@@ -201,9 +201,9 @@ def _record(scenarios: list[Scenario], folder: str, port: int | None) -> None:
 
 def _perform(scenario: Scenario, port: int | None, ascii_only: bool) -> None:
     """Run a scenario, print its ladder while it grows, and compare it with its promise."""
+    from analyzer.analysis.stored import follow
     from analyzer.lab.promise import keep_promise
     from analyzer.lab.record import performing
-    from analyzer.pipeline import follow
 
     _introduce(scenario, ascii_only)
     way_out = say("play the recording with --replay")
@@ -222,9 +222,9 @@ def _perform(scenario: Scenario, port: int | None, ascii_only: bool) -> None:
 
 def _replay(scenario: Scenario, speed: float, ascii_only: bool) -> None:
     """Print the ladder of a recording at its pace."""
+    from analyzer.analysis.stored import follow
     from analyzer.capture import open_capture
     from analyzer.lab.record import find_recording
-    from analyzer.pipeline import follow
 
     path = find_recording(scenario)
     _introduce(scenario, ascii_only)
@@ -236,7 +236,7 @@ def _replay(scenario: Scenario, speed: float, ascii_only: bool) -> None:
 
 def _show(following: Following, ascii_only: bool, speed: float = 0.0) -> None:
     """Print each segment when it is seen; with a speed, when its time has come."""
-    from analyzer.report.live import GrowingLadder
+    from analyzer.report.growing_ladder import GrowingLadder
 
     ladder = GrowingLadder(style_of(sys.stdout, os.environ, ascii_only=ascii_only))
     began, first_time_ns = time.monotonic(), 0

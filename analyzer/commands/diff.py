@@ -16,9 +16,9 @@ from analyzer.text import inert, say
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from analyzer.compare.model import Mode, PairComparison
-    from analyzer.comparing import Comparison
-    from analyzer.diagram.comparison import ComparedDiagram
+    from analyzer.compare.both_captures import Comparison
+    from analyzer.compare.differences import Mode, PairComparison
+    from analyzer.diagram.paired_ladder import ComparedDiagram
     from analyzer.report.terminal import Style
 
 __all__ = ["command"]
@@ -48,7 +48,7 @@ class _Span(click.ParamType[int]):
 
 def _kinds(context: click.Context, param: click.Parameter, values: tuple[str, ...]) -> frozenset[str]:
     """The kinds of difference that fail."""
-    from analyzer.compare.model import DIFFERENCES, FAILING
+    from analyzer.compare.differences import DIFFERENCES, FAILING
 
     if not values:
         return FAILING
@@ -136,7 +136,7 @@ def command(
     is missing, repeated, later or changed, and how long the way took where the clocks allow. The exit status is 1 where
     they differ in a way that --fail-on names.
     """
-    from analyzer.comparing import compare_captures
+    from analyzer.compare.both_captures import compare_captures
     from analyzer.report.terminal import style_of
 
     comparison = compare_captures(
@@ -181,7 +181,7 @@ class _Pictures:
 
 
 def _diagram(pair: PairComparison, comparison: Comparison, *, fold: bool) -> ComparedDiagram:
-    from analyzer.diagram.comparison import lay_out_comparison
+    from analyzer.diagram.paired_ladder import lay_out_comparison
 
     captures = comparison.a.capture.path, comparison.b.capture.path
     return lay_out_comparison(pair, captures, comparison.tolerance_ns, fold=fold)
@@ -221,7 +221,7 @@ def _write_text(
     comparison: Comparison, pictures: _Pictures, style: Style, *, selected: bool, fold: bool
 ) -> Counter[str]:
     """Each pair with its ladder; where there are many, a line for each that differs."""
-    from analyzer.report.comparison import (
+    from analyzer.report.comparison_text import (
         comparison_ladder,
         head_lines,
         pair_line,
@@ -229,7 +229,7 @@ def _write_text(
         sum_lines,
         unpaired_line,
     )
-    from analyzer.report.text import MANY
+    from analyzer.report.text_report import MANY
 
     def write(*lines: str) -> None:
         sys.stdout.write("".join(f"{line}\n" for line in lines))

@@ -35,8 +35,8 @@ def command(
     Shows what the segment does and why, what came before it and what answers it, its header field by field,
     its options and payload; below, what Wireshark makes of the frame, where tshark is installed.
     """
-    from analyzer.explaining import dissect, explain
-    from analyzer.report.explanation import dissection_lines, explanation_lines
+    from analyzer.explain.one_frame import dissect, explain
+    from analyzer.report.explanation_text import dissection_lines, explanation_lines
     from analyzer.report.terminal import READABLE_WIDTH, finish, flow, style_of
 
     explanation = explain(capture, frame, wireshark=wireshark, decompress_limit=decompress_limit)

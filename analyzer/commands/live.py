@@ -28,10 +28,10 @@ from analyzer.errors import UsageError
 from analyzer.text import inert, say
 
 if TYPE_CHECKING:
-    from analyzer.capture.live import Live
-    from analyzer.pipeline import Following
-    from analyzer.report.live import GrowingLadder
-    from analyzer.trace.model import IcmpError
+    from analyzer.analysis.stored import Following
+    from analyzer.capture.live_capture import Live
+    from analyzer.report.growing_ladder import GrowingLadder
+    from analyzer.trace.values import IcmpError
 
 __all__ = ["command"]
 
@@ -97,9 +97,9 @@ def command(
     Prints every segment as it passes, with its label, the states of both endpoints and the reason. Ctrl-C is
     the way to end it: then come the verdicts, and the pictures as for a file, and the exit status is 0.
     """
-    from analyzer.capture.live import open_live
-    from analyzer.pipeline import follow
-    from analyzer.report.live import GrowingLadder
+    from analyzer.analysis.stored import follow
+    from analyzer.capture.live_capture import open_live
+    from analyzer.report.growing_ladder import GrowingLadder
     from analyzer.report.terminal import style_of
 
     if output is not None and no_report:

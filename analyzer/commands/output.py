@@ -13,7 +13,7 @@ from analyzer.commands.progress import drawing
 from analyzer.text import inert, say
 
 if TYPE_CHECKING:
-    from analyzer.trace.model import Connection, Trace
+    from analyzer.trace.values import Connection, Trace
 
 __all__ = ["PICTURES", "draw", "name_of", "say_what_is_left", "write_text"]
 
@@ -32,7 +32,7 @@ def write_text(
 ) -> None:
     """The text report on standard output. summaries: by frame, what a payload says."""
     from analyzer.report.terminal import style_of
-    from analyzer.report.text import report_lines
+    from analyzer.report.text_report import report_lines
 
     style = style_of(sys.stdout, os.environ, ascii_only=ascii_only)
     for line in report_lines(

@@ -23,7 +23,7 @@ from analyzer.text import say
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from analyzer.trace.model import Connection, Trace
+    from analyzer.trace.values import Connection, Trace
 
 __all__ = ["command"]
 
@@ -119,7 +119,7 @@ def command(
     Prints every TCP connection with its handshake, data and close, and the states of both endpoints segment by
     segment; then draws each as a sequence diagram.
     """
-    from analyzer.pipeline import analyze
+    from analyzer.analysis.stored import analyze
     from analyzer.report.selection import chosen
 
     if output is not None and no_report:
@@ -155,7 +155,7 @@ def command(
         drawn = list(islice(chosen(trace, numbers or None), PICTURES if images is None else images))
     summaries: dict[int, str] = {}
     if dissect:
-        from analyzer.report.text import MANY
+        from analyzer.report.text_report import MANY
 
         ladders = not as_json and not summary and (bool(numbers) or count <= MANY)
         summaries = _summarize(list(chosen(trace, numbers or None)) if ladders else drawn, capture)
@@ -189,7 +189,7 @@ def _write_lines(
     capture: str, display_filter: str | None, wireshark: bool, decompress_limit: int | None, hold: int | None
 ) -> None:
     """Each connection as soon as it has ended; what was written stays written, whatever comes after."""
-    from analyzer.pipeline import stream
+    from analyzer.analysis.stored import stream
     from analyzer.report.document import capture_line, connection_line
 
     with reading() as watch:
@@ -223,7 +223,7 @@ def _wants_pictures(
         return output is not None
     if images is not None or formats or numbers:
         return True
-    from analyzer.report.text import MANY
+    from analyzer.report.text_report import MANY
 
     # Beside a table, pictures of whichever connections came first would say little.
     return connections <= MANY
@@ -237,7 +237,7 @@ def _write_document(trace: Trace, numbers: tuple[int, ...], *, segments: bool) -
 
 def _summarize(connections: Sequence[Connection], capture: str) -> dict[int, str]:
     """What tshark makes of the payloads; nothing and a warning where it is of no help."""
-    from analyzer.explaining import summarize
+    from analyzer.explain.one_frame import summarize
 
     try:
         return summarize(connections, capture)

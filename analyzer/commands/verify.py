@@ -14,7 +14,7 @@ from analyzer.text import inert, say
 
 if TYPE_CHECKING:
     from analyzer.report.terminal import Style
-    from analyzer.verifying import Disagreement, Verification
+    from analyzer.verify.beside_tshark import Disagreement, Verification
 
 __all__ = ["command"]
 
@@ -39,7 +39,7 @@ def command(captures: tuple[str, ...], wireshark: bool, as_json: bool, ascii_onl
     Exit status 0 when everything is explained, 1 when something is not.
     """
     from analyzer.report.terminal import style_of
-    from analyzer.verifying import VERSION, verify
+    from analyzer.verify.beside_tshark import VERSION, verify
 
     style = style_of(sys.stdout, os.environ, ascii_only=ascii_only)
     status = 0
@@ -118,10 +118,10 @@ def _sentence(found: Disagreement) -> str:
 
 def _reasons(found: Disagreement) -> list[str]:
     """Our reason, then Wireshark's."""
-    from analyzer.tcp.analysis import RULES
     from analyzer.tcp.corrections import CORRECTIONS
     from analyzer.tcp.notes import NOTES
-    from analyzer.verifying import BEYOND_NOTES
+    from analyzer.tcp.wireshark import RULES
+    from analyzer.verify.beside_tshark import BEYOND_NOTES
 
     reasons = []
     for correction in CORRECTIONS:

@@ -15,7 +15,7 @@ __all__ = ["build", "show_version"]
 
 def build() -> str:
     """How the modules on the path of a packet run: "compiled", or "interpreted" and why."""
-    path = import_module("analyzer.passes").__file__ or ""
+    path = import_module("analyzer.analysis.loop").__file__ or ""
     if path.endswith(tuple(EXTENSION_SUFFIXES)):
         return say("compiled")
     if os.path.exists(os.path.join(os.path.dirname(os.path.dirname(path)), "setup.py")):

@@ -11,7 +11,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Final, NamedTuple
 
-from analyzer.compare.model import Mode, Observation
+from analyzer.compare.differences import Mode, Observation
 from analyzer.compare.observation import timestamps_of
 from analyzer.wire.header import FIN, RST, SYN
 

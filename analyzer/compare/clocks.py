@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from analyzer.compare.model import Clocks
+from analyzer.compare.differences import Clocks
 
 __all__ = ["TROUBLES", "Passage", "estimate_clocks"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from analyzer.compare.model import Observation
+from analyzer.compare.differences import Observation
 from analyzer.tcp.step import Step
 from analyzer.trace.row import PAYLOAD_KEPT
 from analyzer.wire.header import Header

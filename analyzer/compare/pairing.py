@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from analyzer.compare.model import Mode, Observation, Pair
+from analyzer.compare.differences import Mode, Observation, Pair
 from analyzer.compare.observation import timestamps_of
-from analyzer.trace.model import Connection, EndpointAddress
+from analyzer.trace.values import Connection, EndpointAddress
 from analyzer.wire.header import SYN
 
 __all__ = ["HEAD", "RULES", "Fingerprint", "Rule", "fingerprint", "mode_of", "pair_connections"]

@@ -15,12 +15,12 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from analyzer.diagram.model import Arrow, Band, Diagram, Fold, Lifeline, Notice, Phase, Row
+from analyzer.diagram.rows import Arrow, Band, Diagram, Fold, Lifeline, Notice, Phase, Row
 from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import NOTES, RETRANSMISSIONS
 from analyzer.tcp.verdict import NEVER_OPEN
 from analyzer.text import inert, say
-from analyzer.trace.model import Connection, EndpointAddress, IcmpError, Segment
+from analyzer.trace.values import Connection, EndpointAddress, IcmpError, Segment
 
 __all__ = ["ROW_LIMIT", "excerpt", "lay_out"]
 

@@ -19,7 +19,7 @@ from typing import Final
 
 import click
 
-from analyzer.capture.live import Live, open_live
+from analyzer.capture.live_capture import Live, open_live
 from analyzer.errors import AnalyzerError, InputError, OutputError
 from analyzer.lab.relay import CLIENT_ADDRESS, DELAY, INTERFACE, LOST, SYN, Packet
 from analyzer.lab.stage import (

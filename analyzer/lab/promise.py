@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from analyzer.errors import AnalyzerError
 from analyzer.text import inert, say
-from analyzer.trace.model import Connection, Trace
+from analyzer.trace.values import Connection, Trace
 
 __all__ = ["ConnectionPromise", "Promise", "PromiseError", "broken_promises", "keep_promise"]
 

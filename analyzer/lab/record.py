@@ -15,12 +15,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from analyzer.analysis.stored import analyze
 from analyzer.capture.children import temporary_folder
-from analyzer.capture.live import Live, open_live
+from analyzer.capture.live_capture import Live, open_live
 from analyzer.errors import AnalyzerError, InputError, OutputError, UsageError
 from analyzer.lab.promise import keep_promise
 from analyzer.lab.stage import Scenario, Stage, in_background
-from analyzer.pipeline import analyze
 from analyzer.report.document import write_document
 from analyzer.text import inert, say
 

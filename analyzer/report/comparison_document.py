@@ -10,10 +10,10 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, TextIO
 
-from analyzer.compare.model import Change, Clocks, Mode, Observation, PairComparison, Row
+from analyzer.compare.differences import Change, Clocks, Mode, Observation, PairComparison, Row
 from analyzer.tcp.labels import label_names
 from analyzer.trace.build import flag_names
-from analyzer.trace.model import Capture, Connection, EndpointAddress
+from analyzer.trace.values import Capture, Connection, EndpointAddress
 from analyzer.wire.header import ACK
 
 __all__ = ["SCHEMA_NAME", "comparison_schema", "write_comparison"]

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 from xml.sax.saxutils import escape
 
-from analyzer.diagram.comparison import ComparedArrow, ComparedDiagram, ComparedFold
-from analyzer.report.comparison import DIFFERENCE_WORDS
+from analyzer.diagram.paired_ladder import ComparedArrow, ComparedDiagram, ComparedFold
+from analyzer.report.comparison_text import DIFFERENCE_WORDS
 from analyzer.report.ink import (
     A4_WIDTH,
     RESOLUTION,

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, Final, TextIO
 
 from analyzer.report.selection import chosen
-from analyzer.trace.model import (
+from analyzer.trace.values import (
     Capture,
     Close,
     Connection,

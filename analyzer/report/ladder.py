@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Final, NamedTuple
 
-from analyzer.diagram.model import Arrow, Diagram, Fold, Lifeline, Notice, Row
+from analyzer.diagram.rows import Arrow, Diagram, Fold, Lifeline, Notice, Row
 from analyzer.report.terminal import (
     READABLE_WIDTH,
     Span,

@@ -10,8 +10,8 @@ from analyzer.report.wording import CLOSE_WORDS, HANDSHAKE_WORDS, counted, durat
 from analyzer.tcp.notes import NOTES
 from analyzer.text import say
 from analyzer.trace.build import survey
-from analyzer.trace.model import Connection
 from analyzer.trace.outline import RANKS, Ranking
+from analyzer.trace.values import Connection
 
 __all__ = ["ROWS", "overview_lines"]
 

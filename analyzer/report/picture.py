@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape
 
-from analyzer.diagram.model import Diagram
+from analyzer.diagram.rows import Diagram
 from analyzer.errors import OutputError, UsageError
 from analyzer.report.ink import RESOLUTION, own_style
 from analyzer.report.sheet import Sheet

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 from analyzer.errors import UsageError
 from analyzer.text import say
-from analyzer.trace.model import Connection, Trace
+from analyzer.trace.values import Connection, Trace
 
 __all__ = ["chosen"]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import hypot
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from analyzer.diagram.model import Arrow, Diagram, Fold, Lifeline, Notice, Phase, Row
+from analyzer.diagram.rows import Arrow, Diagram, Fold, Lifeline, Notice, Phase, Row
 from analyzer.report.ink import (
     A4_WIDTH,
     Ink,

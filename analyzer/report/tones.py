@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from analyzer.diagram.model import Phase
+from analyzer.diagram.rows import Phase
 
 __all__ = [
     "AGAIN",

@@ -16,8 +16,8 @@ from typing import Final
 from mypy_extensions import i64
 
 from analyzer.tcp import states
-from analyzer.tcp.connection import Connection
 from analyzer.tcp.key_index import KeyIndex
+from analyzer.tcp.machine import Machine
 from analyzer.tcp.step import Step
 from analyzer.wire import header as flag
 from analyzer.wire.header import Header
@@ -58,8 +58,8 @@ class ConnectionTable:
         limit: how many connections are held at most, at least 2; 0 for any number.
         seed: what an attacker must not know to slow the table down, 63 bits; no result depends on it.
         """
-        self.connections: list[Connection] = []
-        self.departed: list[Connection] = []
+        self.connections: list[Machine] = []
+        self.departed: list[Machine] = []
         self.begun: i64 = 0
         self.step: Step = Step()
         self._options: Options = Options()
@@ -69,9 +69,9 @@ class ConnectionTable:
         self._factor: i64 = (seed & 0x1FFFFFFF) ^ 0x2545F491
         self._summand: i64 = ((seed >> 32) & 0x3FFFFFFF) ^ 0x1B873593
         self._index: KeyIndex = KeyIndex()  # of the places of those not superseded in `connections`
-        self._recent: Connection | None = None  # the one observed last, as long as it is held
+        self._recent: Machine | None = None  # the one observed last, as long as it is held
 
-    def observe(self, header: Header, frame: i64, time_ns: i64) -> Connection:
+    def observe(self, header: Header, frame: i64, time_ns: i64) -> Machine:
         """Take one segment; returns its connection.
 
         frame: number in the capture, from 1. time_ns: since the epoch.
@@ -98,16 +98,16 @@ class ConnectionTable:
         self.put(found, header, direction, frame, time_ns)
         return found
 
-    def put(self, connection: Connection, header: Header, direction: i64, frame: i64, time_ns: i64) -> None:
+    def put(self, connection: Machine, header: Header, direction: i64, frame: i64, time_ns: i64) -> None:
         """Show a connection its next segment."""
         self._observed += 1
         connection.observe(header, self._options, direction, frame, time_ns, self.step)
 
-    def latest(self, header: Header) -> Connection | None:
+    def latest(self, header: Header) -> Machine | None:
         """The last connection between the two ends that `header` names; None where there is none."""
         return self._find(header, self.key(header))
 
-    def _find(self, header: Header, key: i64) -> Connection | None:
+    def _find(self, header: Header, key: i64) -> Machine | None:
         index = self._index
         slot = index.first(key)
         while slot >= 0:
@@ -126,7 +126,7 @@ class ConnectionTable:
         """Let go of every connection that has ended, as far as anybody can tell at the time `now`."""
         self._observed = 0
         self._released = now
-        kept: list[Connection] = []
+        kept: list[Machine] = []
         for connection in self.connections:
             limit: i64 = QUIET_NS
             if connection.first.state == states.ESTABLISHED and connection.second.state == states.ESTABLISHED:
@@ -152,7 +152,7 @@ class ConnectionTable:
         )
         latest = times[surplus - 1]
         equal: i64 = surplus - bisect_left(times, latest)
-        kept: list[Connection] = []
+        kept: list[Machine] = []
         for connection in self.connections:
             rank = self._rank(connection)
             leaves = rank < last
@@ -167,14 +167,14 @@ class ConnectionTable:
                 kept.append(connection)
         self._keep(kept)
 
-    def _rank(self, connection: Connection) -> i64:
+    def _rank(self, connection: Machine) -> i64:
         if connection.superseded or connection.over():
             return _OVER
         if connection.first.segments == 0 or connection.second.segments == 0:
             return _UNANSWERED
         return _LASTING
 
-    def _keep(self, kept: list[Connection]) -> None:
+    def _keep(self, kept: list[Machine]) -> None:
         if len(kept) < len(self.connections):
             self._recent = None
             self.connections[:] = kept
@@ -184,16 +184,16 @@ class ConnectionTable:
                 if not connection.superseded:
                     self._index.add(self.key_of(connection), place)
 
-    def _begin(self, header: Header, frame: i64, time_ns: i64, reused: bool) -> Connection:
+    def _begin(self, header: Header, frame: i64, time_ns: i64, reused: bool) -> Machine:
         """Begin a connection, the last one in `connections`, which the index does not know yet."""
         if self._limit > 0 and len(self.connections) >= self._limit:
             self._make_room()
-        connection = Connection(self.begun, header, frame, time_ns, reused)
+        connection = Machine(self.begun, header, frame, time_ns, reused)
         self.begun += 1
         self.connections.append(connection)
         return connection
 
-    def _supersede(self, older: Connection, header: Header, frame: i64, time_ns: i64) -> Connection:
+    def _supersede(self, older: Machine, header: Header, frame: i64, time_ns: i64) -> Machine:
         """Begin a connection where an older one has these addresses and ports: no segment is for that any more."""
         older.superseded = True
         connection = self._begin(header, frame, time_ns, True)
@@ -217,7 +217,7 @@ class ConnectionTable:
             ),
         )
 
-    def key_of(self, connection: Connection) -> i64:
+    def key_of(self, connection: Machine) -> i64:
         """The `key` of a connection's segments."""
         version = i64(connection.ip_version)
         return self._join(

@@ -13,8 +13,8 @@ from mypy_extensions import i64
 
 from analyzer.tcp import states
 from analyzer.tcp.completeness import RST, SYN
-from analyzer.tcp.connection import Connection
 from analyzer.tcp.endpoint import Endpoint
+from analyzer.tcp.machine import Machine
 from analyzer.tcp.sequence import difference, is_after
 from analyzer.wire import header as flag
 
@@ -112,7 +112,7 @@ EPHEMERAL_PORTS: Final = 32768
 """From here on clients get their ports on Linux; RFC 6335 6 begins at 49152, which lies within."""
 
 
-def roles(connection: Connection) -> tuple[int, str]:
+def roles(connection: Machine) -> tuple[int, str]:
     """Which endpoint is the client (0: the one that sent the first segment), and the rule that decided."""
     if connection.opener >= 0:
         opener = connection.first if connection.opener == 0 else connection.second
@@ -126,7 +126,7 @@ def roles(connection: Connection) -> tuple[int, str]:
     return 0, "first-segment"
 
 
-def handshake_outcome(connection: Connection) -> str:
+def handshake_outcome(connection: Machine) -> str:
     """One of `HANDSHAKE_OUTCOMES`."""
     if connection.opener < 0:
         return "not-captured"
@@ -155,18 +155,18 @@ def handshake_outcome(connection: Connection) -> str:
     return "partial" if answered_early else "half-open"
 
 
-def close_outcome(connection: Connection) -> str:
+def close_outcome(connection: Machine) -> str:
     """One of `CLOSE_OUTCOMES`."""
     return outcomes(connection)[1]
 
 
-def outcomes(connection: Connection) -> tuple[str, str]:
+def outcomes(connection: Machine) -> tuple[str, str]:
     """Of the handshake, and of the close that depends on it."""
     handshake = handshake_outcome(connection)
     return handshake, "none" if handshake in _NEVER_OPEN else _outcome_of_closing(connection)
 
 
-def _outcome_of_closing(connection: Connection) -> str:
+def _outcome_of_closing(connection: Machine) -> str:
     first, second = connection.first, connection.second
     one, other = i64(first.fin_frame), i64(second.fin_frame)
     if connection.resetter >= 0 and not connection.reset_after_close:
@@ -183,7 +183,7 @@ def _outcome_of_closing(connection: Connection) -> str:
     return "three-segment" if connection.fin_acknowledges_fin else "four-segment"
 
 
-def close_active(connection: Connection) -> int | None:
+def close_active(connection: Machine) -> int | None:
     """Who closed first: 0 or 1 for the endpoint, 2 for both at once, None for nobody."""
     outcome = close_outcome(connection)
     if outcome in ("none", "open"):
@@ -193,7 +193,7 @@ def close_active(connection: Connection) -> int | None:
     return int(connection.closer if connection.closer >= 0 else connection.resetter)
 
 
-def close_frames(connection: Connection) -> tuple[int, ...]:
+def close_frames(connection: Machine) -> tuple[int, ...]:
     """The frames of the FINs, of their first acknowledgements and of the reset, in order."""
     if close_outcome(connection) == "none":
         return ()
@@ -203,7 +203,7 @@ def close_frames(connection: Connection) -> tuple[int, ...]:
     return tuple(sorted(frames - {0}))
 
 
-def completeness(connection: Connection) -> int:
+def completeness(connection: Machine) -> int:
     """`tcp.completeness` as `tshark -2` shows it: of the first segment alone it counts the SYN, with its data.
 
     Where the SYN follows an older connection between the same ports, a RST in it counts too.
@@ -216,7 +216,7 @@ def completeness(connection: Connection) -> int:
     return bits if connection.reuses_ports else bits & ~RST
 
 
-def reused_in_hindsight(connection: Connection) -> tuple[int, ...]:
+def reused_in_hindsight(connection: Machine) -> tuple[int, ...]:
     """The frames that Wireshark marks `reused_ports` once it has seen the whole capture.
 
     A SYN-ACK with another number gives its endpoint a new base. When Wireshark reads the capture a second time, the
@@ -229,7 +229,7 @@ def reused_in_hindsight(connection: Connection) -> tuple[int, ...]:
     )
 
 
-def newly_reused_in_hindsight(connection: Connection) -> tuple[int, ...]:
+def newly_reused_in_hindsight(connection: Machine) -> tuple[int, ...]:
     """Those of them that it has not marked already when it saw them first."""
     return tuple(
         int(end.analysed_syn_ack_frame)
@@ -238,7 +238,7 @@ def newly_reused_in_hindsight(connection: Connection) -> tuple[int, ...]:
     )
 
 
-def final_state(connection: Connection, endpoint: Endpoint) -> int:
+def final_state(connection: Machine, endpoint: Endpoint) -> int:
     """The state an endpoint is left in, as far as the capture proves it.
 
     That a segment arrived was only inferred. An endpoint that never sent anything is UNKNOWN; an opener that never
@@ -263,7 +263,7 @@ def unacknowledged_octets(sender: Endpoint, receiver: Endpoint) -> int:
     return max(0, int(difference(sender.highest, receiver.highest_ack)))
 
 
-def data_lost(connection: Connection) -> bool:
+def data_lost(connection: Machine) -> bool:
     """Whether payload was unacknowledged when a reset ended the connection, or was sent after its end."""
     if connection.data_after_end:
         return True
@@ -273,7 +273,7 @@ def data_lost(connection: Connection) -> bool:
     return unacknowledged_octets(first, second) > 0 or unacknowledged_octets(second, first) > 0
 
 
-def ecn_agreed(connection: Connection) -> bool | None:
+def ecn_agreed(connection: Machine) -> bool | None:
     """Whether both SYNs negotiated ECN (RFC 3168 6.1.1); None where one of them was not captured."""
     if connection.opener < 0:
         return None
@@ -284,7 +284,7 @@ def ecn_agreed(connection: Connection) -> bool | None:
     return opener.syn_flags & both == both and answerer.syn_flags & both == flag.ECE
 
 
-def fast_open(connection: Connection) -> str | None:
+def fast_open(connection: Machine) -> str | None:
     """None where Fast Open was not tried, else "requested", "accepted" or "ignored" (RFC 7413)."""
     if connection.opener < 0:
         return None
@@ -298,7 +298,7 @@ def fast_open(connection: Connection) -> str | None:
     return "ignored" if answerer.syn_ack_frame else "requested"
 
 
-def _opener_first(connection: Connection) -> tuple[Endpoint, Endpoint]:
+def _opener_first(connection: Machine) -> tuple[Endpoint, Endpoint]:
     if connection.opener == 0:
         return connection.first, connection.second
     return connection.second, connection.first

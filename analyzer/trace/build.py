@@ -8,15 +8,16 @@ from typing import overload
 from weakref import WeakValueDictionary
 
 from analyzer.tcp import states, verdict
-from analyzer.tcp.connection import Connection as Machine
-from analyzer.tcp.connection import HeardError
 from analyzer.tcp.endpoint import Endpoint
 from analyzer.tcp.labels import label_names
+from analyzer.tcp.machine import HeardError, Machine
 from analyzer.tcp.notes import NOTES, REUSED_PORTS, note_names
 from analyzer.tcp.sequence import difference
 from analyzer.text import say
 from analyzer.trace.confidence import doubts
-from analyzer.trace.model import (
+from analyzer.trace.outline import Outline, Survey
+from analyzer.trace.row import Row
+from analyzer.trace.values import (
     Close,
     Connection,
     Direction,
@@ -28,8 +29,6 @@ from analyzer.trace.model import (
     Side,
     Source,
 )
-from analyzer.trace.outline import Outline, Survey
-from analyzer.trace.row import Row
 from analyzer.wire import header as flag
 from analyzer.wire.icmp import MTU, error_text
 

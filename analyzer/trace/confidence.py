@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from analyzer.trace.model import Close, Direction, Handshake
+from analyzer.trace.values import Close, Direction, Handshake
 
 __all__ = ["DOUBTFUL_CLOSES", "DOUBTFUL_HANDSHAKES", "DOUBTFUL_NOTES", "DOUBTS", "doubts"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from analyzer.trace.model import IcmpError, Segment
+from analyzer.trace.values import IcmpError, Segment
 
 __all__ = ["with_answers"]
 

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 
 from analyzer.tcp import verdict
-from analyzer.tcp.connection import Connection as Machine
-from analyzer.trace.model import Folded
+from analyzer.tcp.machine import Machine
+from analyzer.trace.values import Folded
 
 __all__ = ["PORTS_TOLD", "Folding"]
 

@@ -11,7 +11,7 @@ from typing import Final
 from mypy_extensions import i64, mypyc_attr
 
 from analyzer.tcp import notes, verdict
-from analyzer.tcp.connection import Connection as Machine
+from analyzer.tcp.machine import Machine
 
 __all__ = ["RANKS", "Outline", "Ranking", "Survey", "outline_of"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from analyzer.text import say
-from analyzer.trace.model import Capture, Connection, IcmpError, Segment
+from analyzer.trace.values import Capture, Connection, IcmpError, Segment
 
 __all__ = [
     "CLOSE_WORDS",

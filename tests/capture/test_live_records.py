@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from analyzer.capture import open_capture
-from analyzer.capture.live import Live, Waiting
+from analyzer.capture.live_capture import Live, Waiting
 from analyzer.capture.live_records import LiveRecords
 from analyzer.capture.marker import Marker
 from analyzer.capture.pcap_writer import PcapWriter

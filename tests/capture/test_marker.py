@@ -12,7 +12,7 @@ from io import BytesIO
 import pytest
 
 from analyzer.capture import open_stream
-from analyzer.capture.live import Live, open_live
+from analyzer.capture.live_capture import Live, open_live
 from analyzer.capture.marker import GROUP, MOST_OCTETS, PORT, Marker
 from analyzer.errors import InputError
 from analyzer.lab.namespace import own_network

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.analysis.stored import analyze
+from analyzer.check.captures import keys
 from analyzer.check.comparisons import OPERATORS, comparison, parse_comparison
-from analyzer.checking import keys
 from analyzer.errors import UsageError
-from analyzer.pipeline import analyze
 from analyzer.report.document import document
 from tests.commands.running import ROOT
 

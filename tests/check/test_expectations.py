@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from analyzer.check.captures import keys
 from analyzer.check.expectations import (
     ALL,
     Line,
@@ -14,7 +15,6 @@ from analyzer.check.expectations import (
     lines_of,
     read_expectations,
 )
-from analyzer.checking import keys
 from analyzer.errors import InputError, UsageError
 
 FILE = """\

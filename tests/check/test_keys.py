@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from analyzer.analysis.stored import analyze
+from analyzer.check.captures import keys
 from analyzer.check.keys import ALIASES, DERIVED, Keys, nearest
-from analyzer.checking import keys
 from analyzer.errors import UsageError
-from analyzer.pipeline import analyze
 from analyzer.report.document import document, schema
 from tests.commands.running import ROOT
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.analysis.stored import analyze
 from analyzer.check.patterns import MOST_ITEMS, Mismatch, Pattern, pattern_of
 from analyzer.errors import UsageError
-from analyzer.pipeline import analyze
-from analyzer.trace.model import Segment, Side
+from analyzer.trace.values import Segment, Side
 from tests.commands.running import ROOT
 
 ECHO = analyze(ROOT / "captures" / "echo.pcap")[0].segments

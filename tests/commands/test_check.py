@@ -21,11 +21,11 @@ from lxml import etree
 
 from analyzer.capture.marker import Marker
 from analyzer.check.formats import FORMATS as TABLE
-from analyzer.check.reference import CLOSES
 from analyzer.commands.check import FORMATS
 from analyzer.errors import InputError
 from tests.commands.running import COMMAND, ECHO, ROOT, inside, run
 from tests.live import need
+from tools.check_reference import CLOSES
 
 FOUR_WAY = ROOT / "captures" / "four-way.pcap"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.compare.model import DIFFERENCES
+from analyzer.compare.differences import DIFFERENCES
 from tests.commands.running import ECHO, ROOT, inside, on_a_terminal, three_connections
-from tests.test_comparing import edited
+from tests.compare.test_both_captures import edited
 
 CAPTURES = ROOT / "captures"
 CLIENT, SERVER = (CAPTURES / "both-ends" / f"{end}.pcap" for end in ("client", "server"))

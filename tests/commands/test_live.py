@@ -21,10 +21,10 @@ from typing import NamedTuple
 import pytest
 
 from analyzer import cli
-from analyzer.capture import live as capture
+from analyzer.analysis.stored import analyze, follow
+from analyzer.capture import live_capture as capture
 from analyzer.capture.backends import NAMED
-from analyzer.pipeline import analyze, follow
-from analyzer.report.live import GrowingLadder
+from analyzer.report.growing_ladder import GrowingLadder
 from analyzer.report.terminal import Style
 from tests.capture.stand_ins import StandIns, processes_with, soon
 from tests.live import exchange, need

@@ -59,7 +59,7 @@ def test_beside_a_table_nothing_is_drawn_unless_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     # Three connections are many for this test.
-    monkeypatch.setattr("analyzer.report.text.MANY", 2)
+    monkeypatch.setattr("analyzer.report.text_report.MANY", 2)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "three.pcap").write_bytes(three_connections())
     status, out, _ = inside(["three.pcap"], capfd)
@@ -366,7 +366,7 @@ def test_the_picture_has_wiresharks_notes(tmp_path: Path, capfd: pytest.CaptureF
 def test_segments_read_again_have_wiresharks_notes_too(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("analyzer.pipeline.SEGMENTS_KEPT", 3)
+    monkeypatch.setattr("analyzer.analysis.stored.SEGMENTS_KEPT", 3)
     _, out, _ = inside([ROOT / "captures" / "zero-window.pcap", "--json", "--wireshark"], capfd)
     segments = json.loads(out)["connections"][0]["segments"]
     assert [item["notes"] for item in segments if item["frame"] == 8] == [["keep_alive"]]

@@ -7,20 +7,20 @@ from types import ModuleType
 
 import pytest
 
-import analyzer.passes
+import analyzer.analysis.loop
 from analyzer.cli import run
 from analyzer.commands.version import build
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
-    module = ModuleType("analyzer.passes")
+    module = ModuleType("analyzer.analysis.loop")
     module.__file__ = str(path)
-    monkeypatch.setitem(sys.modules, "analyzer.passes", module)
+    monkeypatch.setitem(sys.modules, "analyzer.analysis.loop", module)
 
 
 def test_it_says_what_the_modules_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--version"]) == 0
-    compiled = str(analyzer.passes.__file__).endswith(tuple(EXTENSION_SUFFIXES))
+    compiled = str(analyzer.analysis.loop.__file__).endswith(tuple(EXTENSION_SUFFIXES))
     assert capsys.readouterr().out.startswith(
         "tcpanalyze 0.1.0, " + ("compiled" if compiled else "interpreted")
     )

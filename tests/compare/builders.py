@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from analyzer.compare.comparison import compare
-from analyzer.compare.model import Mode, Observation, PairComparison, Row
+from analyzer.compare.differences import Mode, Observation, PairComparison, Row
 from analyzer.compare.observation import observe
+from analyzer.compare.pair_comparison import compare
 from analyzer.compare.pairing import Fingerprint, fingerprint, mode_of, pair_connections
 from analyzer.tcp.table import ConnectionTable
 from analyzer.tcp.verdict import roles
 from analyzer.trace.build import build_connection
-from analyzer.trace.model import Connection, Segment
+from analyzer.trace.values import Connection, Segment
 from analyzer.wire.header import Header
 from analyzer.wire.skips import SEGMENT
 from tests.tcp.transcript import World, frames, read

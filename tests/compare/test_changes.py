@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.compare.model import Mode
+from analyzer.compare.differences import Mode
 from tests.compare.builders import (
     ANOTHER_RUN,
     NAT,

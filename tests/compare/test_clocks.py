@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.compare.clocks import TROUBLES, Passage, estimate_clocks
-from analyzer.compare.model import Clocks
+from analyzer.compare.differences import Clocks
 
 MS = 1_000_000
 SECOND = 1_000_000_000

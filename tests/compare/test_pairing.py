@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from analyzer.compare.pairing import RULES, Fingerprint, mode_of, pair_connections
-from analyzer.report.comparison import RULE_WORDS
-from analyzer.trace.model import EndpointAddress
+from analyzer.report.comparison_text import RULE_WORDS
+from analyzer.trace.values import EndpointAddress
 from tests.compare.builders import (
     ANOTHER_RUN,
     NAT,

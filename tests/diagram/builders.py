@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from analyzer.trace.model import (
+from analyzer.trace.values import (
     Close,
     Connection,
     Direction,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.diagram.layout import ROW_LIMIT, excerpt, lay_out
-from analyzer.diagram.model import Arrow, Diagram, Fold, Notice
+from analyzer.diagram.rows import Arrow, Diagram, Fold, Notice
 from analyzer.tcp.notes import NOTES
 from tests.diagram.builders import (
     Stage,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from analyzer.analysis.loop import Pass
 from analyzer.capture import open_capture
 from analyzer.errors import AnalyzerError
-from analyzer.passes import Pass
 from tests.capture.builders import COMPRESSORS, SKIPPABLE
 from tests.fuzz.targets import LINK_TYPES, pack_frame
 

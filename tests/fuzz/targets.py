@@ -21,22 +21,22 @@ from xml.etree import ElementTree
 
 import jsonschema
 
+from analyzer.analysis.stored import analyze, follow
 from analyzer.capture import open_stream
 from analyzer.capture.compression import is_compressed
 from analyzer.capture.records import MOST_WARNINGS, Records
 from analyzer.diagram.layout import lay_out
 from analyzer.errors import AnalyzerError
-from analyzer.explaining import explain
-from analyzer.pipeline import analyze, follow
+from analyzer.explain.one_frame import explain
 from analyzer.report.document import schema, write_document
-from analyzer.report.explanation import explanation_lines
+from analyzer.report.explanation_text import explanation_lines
 from analyzer.report.picture import svg
 from analyzer.report.terminal import Style
-from analyzer.report.text import report_lines
+from analyzer.report.text_report import report_lines
 from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import NOTES
 from analyzer.tcp.states import STATES
-from analyzer.trace.model import Trace
+from analyzer.trace.values import Trace
 from analyzer.wire.option_list import list_options
 from analyzer.wire.options import Options
 from tests.capture.builders import enhanced, interface, section

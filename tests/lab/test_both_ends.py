@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from analyzer.comparing import compare_captures
+from analyzer.compare.both_captures import compare_captures
 from analyzer.lab.both_ends import (
     NAMES,
     TRANSLATED_ADDRESS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from analyzer.trace.model import Capture, Connection, EndpointAddress, EndpointOptions, Trace
+from analyzer.trace.values import Capture, Connection, EndpointAddress, EndpointOptions, Trace
 from tests.diagram.builders import Stage, echo
 
 CAPTURE = Capture(

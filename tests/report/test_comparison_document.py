@@ -10,9 +10,9 @@ from typing import Any
 import jsonschema
 import pytest
 
+from analyzer.compare.both_captures import Comparison, compare_captures
 from analyzer.compare.clocks import TROUBLES
-from analyzer.compare.model import DIFFERENCES
-from analyzer.comparing import Comparison, compare_captures
+from analyzer.compare.differences import DIFFERENCES
 from analyzer.report.comparison_document import SCHEMA_NAME, comparison_schema, write_comparison
 
 CAPTURES = Path(__file__).resolve().parent.parent.parent / "captures"

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from matplotlib.text import Text
 
-from analyzer.compare.model import PairComparison
-from analyzer.diagram.comparison import lay_out_comparison
+from analyzer.compare.differences import PairComparison
+from analyzer.diagram.paired_ladder import lay_out_comparison
 from analyzer.errors import OutputError
 from analyzer.report import comparison_picture
 from analyzer.report.comparison_picture import _Sheet, draw_comparison, save_comparison
 from tests.compare.builders import ANOTHER_RUN, MS, TALK, compared, moved, seen, without
 from tests.compare.test_alignment import LOSSY
-from tests.report.test_comparison import diagram
+from tests.report.test_comparison_text import diagram
 
 LOST = seen(LOSSY)
 

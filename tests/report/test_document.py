@@ -23,7 +23,7 @@ from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import NOTES
 from analyzer.tcp.states import STATES
 from analyzer.trace.confidence import DOUBTS
-from analyzer.trace.model import Folded, Trace
+from analyzer.trace.values import Folded, Trace
 from analyzer.wire.icmp import ERROR_KINDS
 from tests.diagram.builders import Stage, refused, unreachable
 from tests.report.builders import CAPTURE, OFFER, crowd, echo_connection, trace_of

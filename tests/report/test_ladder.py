@@ -10,7 +10,7 @@ from analyzer.report.terminal import READABLE_WIDTH, Style, columns
 from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import NOTES
 from analyzer.tcp.states import STATES
-from analyzer.trace.model import Connection, EndpointAddress, Side
+from analyzer.trace.values import Connection, EndpointAddress, Side
 from tests.diagram.builders import Stage, echo, long_run, narrow, reset, unreachable
 
 ECHO_60 = """\

@@ -6,7 +6,7 @@ import pytest
 
 from analyzer.report.overview import ROWS, overview_lines
 from analyzer.report.terminal import Style, columns
-from analyzer.trace.model import Connection, EndpointAddress
+from analyzer.trace.values import Connection, EndpointAddress
 from tests.report.builders import crowd, echo_connection, text_of
 
 

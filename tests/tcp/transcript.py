@@ -29,15 +29,14 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from analyzer.tcp import verdict
-from analyzer.tcp.connection import Connection
 from analyzer.tcp.labels import LABELS, label_names
+from analyzer.tcp.machine import Machine
 from analyzer.tcp.notes import NOTES, note_names
 from analyzer.tcp.states import STATES
 from analyzer.tcp.table import ConnectionTable
 from analyzer.trace.build import build_connection, build_segments
-from analyzer.trace.model import Connection as TracedConnection
-from analyzer.trace.model import Segment, Source
 from analyzer.trace.row import Row
+from analyzer.trace.values import Connection, Segment, Source
 from analyzer.wire.header import Header
 from analyzer.wire.link_types import ETHERNET, RAW
 from analyzer.wire.skips import SEGMENT, skip_name
@@ -231,12 +230,12 @@ class Played:
         self.rows = rows
 
     @property
-    def connection(self) -> Connection:
+    def connection(self) -> Machine:
         """The only connection."""
         assert len(self.table.connections) == 1
         return self.table.connections[0]
 
-    def built(self, number: int = 0) -> TracedConnection:
+    def built(self, number: int = 0) -> Connection:
         """A connection as `analyze` hands it out."""
         return build_connection(self.table.connections[number], _Segments(self))
 
@@ -255,7 +254,7 @@ class _Segments(Source):
     def segments(self, number: int) -> list[Segment]:
         return self._played.segments(number)
 
-    def picture(self, connection: TracedConnection) -> str:
+    def picture(self, connection: Connection) -> str:
         return f"<svg>{connection.id}</svg>"
 
 
@@ -442,13 +441,13 @@ def _side_by_side(expected: list[str], actual: list[str]) -> str:
     return "\n" + "\n".join(rows)
 
 
-def _is_swapped(connection: Connection, world: World) -> bool:
+def _is_swapped(connection: Machine, world: World) -> bool:
     """Whether the transcript's first endpoint is the connection's second."""
     return connection.first_port != world.first_port or connection.first_low != _low(world.first)
 
 
 def _check_verdict(
-    connection: Connection, handshake: str | None, close: str | None, closed_by: str | None, swapped: bool
+    connection: Machine, handshake: str | None, close: str | None, closed_by: str | None, swapped: bool
 ) -> None:
     names = ("second", "first") if swapped else ("first", "second")
     who = {0: names[0], 1: names[1], 2: "both", None: "nobody"}[verdict.close_active(connection)]

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.pipeline import analyze
+from analyzer.analysis.stored import analyze
 from analyzer.trace.build import Judged
-from analyzer.trace.model import Close, Direction, EndpointOptions, Handshake
 from analyzer.trace.row import PAYLOAD_KEPT
+from analyzer.trace.values import Close, Direction, EndpointOptions, Handshake
 from tests.tcp.transcript import FIRST_WRAPS, SECOND_WRAPS, START_NS, Player
 
 CAPTURES = Path(__file__).resolve().parents[2] / "captures"

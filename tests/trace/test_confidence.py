@@ -6,7 +6,7 @@ from analyzer.tcp.notes import NOTES
 from analyzer.tcp.verdict import CLOSE_OUTCOMES, HANDSHAKE_OUTCOMES
 from analyzer.trace.build import build_connection
 from analyzer.trace.confidence import DOUBTFUL_CLOSES, DOUBTFUL_HANDSHAKES, DOUBTFUL_NOTES, DOUBTS
-from analyzer.trace.model import Connection
+from analyzer.trace.values import Connection
 from tests.tcp.transcript import FIRST_WRAPS, Player
 
 play = Player(FIRST_WRAPS)

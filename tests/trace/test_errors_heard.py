@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from analyzer.trace.errors_heard import with_answers
-from analyzer.trace.model import IcmpError, Segment, Side
+from analyzer.trace.values import IcmpError, Segment, Side
 
 
 def segment(frame: int, sender: Side, seq: int) -> Segment:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.pipeline import analyze
+from analyzer.analysis.stored import analyze
 from analyzer.trace.build import Judged, survey
-from analyzer.trace.model import Connection
 from analyzer.trace.outline import RANKS, Outline, Survey, outline_of
+from analyzer.trace.values import Connection
 from tests.tcp.transcript import FIRST_WRAPS, Player
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from analyzer.tcp.verdict import CLOSE_OUTCOMES, HANDSHAKE_OUTCOMES
-from analyzer.trace.model import EndpointAddress
 from analyzer.trace.sentences import CLOSE_WORDS, HANDSHAKE_WORDS, error_sentence, losses, verdict
+from analyzer.trace.values import EndpointAddress
 from tests.diagram.builders import unreachable
 from tests.report.builders import CAPTURE
 from tests.tcp.transcript import FIRST_WRAPS, Player

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.pipeline import analyze
+from analyzer.analysis.stored import analyze
 from analyzer.wire import fragments as module
 from analyzer.wire.fragments import LIFETIME_NS, Fragments
 from analyzer.wire.header import Header

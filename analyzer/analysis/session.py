@@ -1,0 +1,170 @@
+"""A capture around a piece of code: ready when the code begins, complete when it has ended.
+
+    with analyzer.capturing("lo", "tcp port 20000") as session:
+        ...                                   # the code that is tested
+    assert session.trace[0].close.outcome == "three-segment"
+
+Nothing here waits for a time. The capture program says when it has started; at the end a marker is sent through
+the interface, and once it has been captured so has everything before it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+import weakref
+from types import TracebackType
+from typing import Final
+
+from analyzer.analysis.stored import Following, follow
+from analyzer.capture import open_capture
+from analyzer.capture.live_capture import Live, open_live
+from analyzer.capture.pcap_writer import PcapWriter
+from analyzer.capture.pcapng_writer import PcapngWriter
+from analyzer.errors import InputError, UsageError
+from analyzer.text import say
+from analyzer.trace.values import Trace
+
+__all__ = ["SETTLE", "Session", "capturing"]
+
+SETTLE: Final = 1.0
+"""Seconds that a peer which is no part of the code may take, at most, to close its side."""
+
+
+def capturing(
+    interface: str = "lo",
+    capture_filter: str = "",
+    *,
+    settle: float = SETTLE,
+    backend: str = "auto",
+    path: str | os.PathLike[str] | None = None,
+) -> Session:
+    """A context manager that captures what happens inside it.
+
+    interface: its name. capture_filter: libpcap's language, empty for every frame. settle: how many seconds to
+    wait on leaving, at most, until all connections that were seen are closed; a capture in which all are costs
+    none of it. backend: "auto", or the name of a capture program. path: a file that keeps the frames, pcap where
+    its name ends so and otherwise pcapng; without one `Session.save` writes them.
+
+    Entering raises UsageError for an unknown interface or a filter that is none, InputError where capturing is
+    not allowed, OutputError where `path` cannot be written.
+    """
+    return Session(interface, capture_filter, settle, backend, path)
+
+
+class Session:
+    """What `capturing` gives; after the end of its block it has the `trace`."""
+
+    def __init__(
+        self,
+        interface: str,
+        capture_filter: str,
+        settle: float,
+        backend: str,
+        path: str | os.PathLike[str] | None,
+    ) -> None:
+        self.interface = interface
+        self.capture_filter = capture_filter
+        self._settle = settle
+        self._backend = backend
+        self._path = None if path is None else os.fspath(path)
+        self._trace: Trace | None = None
+        self._live: Live | None = None
+        self._open: set[int] = set()
+        self._failure: BaseException | None = None
+        self._changed = threading.Condition()
+        self._ended = False
+
+    @property
+    def trace(self) -> Trace:
+        """The analysis of everything captured. Raises UsageError before the block has been left."""
+        if self._trace is None:
+            raise UsageError(say("the capture is still running: leave the block of `with` first"))
+        return self._trace
+
+    @property
+    def ended(self) -> bool:
+        """Whether the block has been left and there is a trace."""
+        return self._trace is not None
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the frames to a file, as pcap where its name ends so and otherwise as pcapng.
+
+        Raises OutputError where it cannot be written, UsageError before the block has been left.
+        """
+        trace = self.trace
+        assert self._path is not None
+        with open_capture(self._path) as records:
+            pcap = os.fsdecode(path).lower().endswith(".pcap")
+            writer = PcapWriter(path) if pcap else PcapngWriter(path, self.interface)
+            try:
+                while records.advance():
+                    writer.add(records)
+                if trace.capture.lost_frames is not None:
+                    writer.lost(trace.capture.lost_frames, trace.capture.last_time_ns or 0)
+            finally:
+                writer.close()
+
+    def __enter__(self) -> Session:
+        if self._path is None:
+            folder = tempfile.mkdtemp(prefix="tcpanalyze-")
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            self._path = os.path.join(folder, "session.pcapng")
+        self._live = open_live(self.interface, self.capture_filter, self._backend, self._path, marked=True)
+        name = say("live on {interface}", interface=self._live.interface)
+        self._following = follow(self._live.records, name, stored=self._path)
+        self._reader = threading.Thread(
+            target=self._read, args=(self._following,), name="captured segments", daemon=True
+        )
+        self._reader.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        live = self._live
+        assert live is not None
+        warnings = []
+        try:
+            warnings = self._complete(live, patient=error is None or isinstance(error, Exception))
+        finally:
+            live.stop()
+            self._reader.join()
+            live.close()
+        if self._failure is not None:
+            raise self._failure
+        live.records.warnings.extend(warnings)
+        self._trace = self._following.trace()
+
+    def _complete(self, live: Live, *, patient: bool) -> list[str]:
+        """See to it that all there will be has been captured; gives a sentence where that is not certain."""
+        try:
+            caught_up = live.catch_up()
+            if caught_up and patient and self._open:
+                with self._changed:
+                    self._changed.wait_for(lambda: not self._open or self._ended, self._settle)
+                caught_up = live.catch_up()
+        except InputError as error:
+            return [str(error)]
+        if not caught_up and not live.over:
+            return [say("the capture did not keep up: the last frames may be missing")]
+        return []
+
+    def _read(self, following: Following) -> None:
+        """Take each segment as it comes, and note which connections are not over yet."""
+        try:
+            for sighting in following:
+                with self._changed:
+                    if sighting.over:
+                        self._open.discard(sighting.number)
+                    else:
+                        self._open.add(sighting.number)
+                    self._changed.notify_all()
+        except BaseException as error:
+            self._failure = error
+        finally:
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()

@@ -1,0 +1,164 @@
+"""The wiring of a comparison: two captures are read, their connections paired, each pair compared.
+
+A capture is read once for its verdicts and once for what tells its connections apart. Few segments stay in memory
+then; those of a large capture are read again for some pairs at a time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from analyzer.analysis.loop import Pass
+from analyzer.analysis.stored import analyze_whole
+from analyzer.capture import open_capture
+from analyzer.compare.differences import Mode, Observation, Pair, PairComparison
+from analyzer.compare.observation import observe
+from analyzer.compare.pair_comparison import compare
+from analyzer.compare.pairing import HEAD, fingerprint, mode_of, pair_connections
+from analyzer.errors import UsageError
+from analyzer.tcp.verdict import roles
+from analyzer.text import say
+from analyzer.trace.values import Trace
+
+__all__ = ["Comparison", "compare_captures"]
+
+OBSERVATIONS_KEPT = 200_000
+"""Segments of one capture that stay in memory at a time (about 150 MB), unless one connection alone has more."""
+
+TOLERANCE_NS = 5_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two captures side by side. `only_a` and `only_b` are the numbers of the connections without a counterpart.
+
+    mode_given: somebody said what the captures are; otherwise they themselves do. selected: numbers of A's
+    connections to which the comparison is restricted, None for all.
+    """
+
+    a: Trace
+    b: Trace
+    mode: Mode
+    mode_given: bool
+    pairs: tuple[Pair, ...]
+    only_a: tuple[int, ...]
+    only_b: tuple[int, ...]
+    tolerance_ns: int
+    _a: _Capture
+    _b: _Capture
+
+    def __iter__(self) -> Iterator[PairComparison]:
+        """Each pair compared, one after the other; nothing is kept of it."""
+        waiting = list(self.pairs)
+        while waiting:
+            batch: list[Pair] = []
+            room = OBSERVATIONS_KEPT
+            while waiting and (not batch or room >= self._cost(waiting[0])):
+                room -= self._cost(waiting[0])
+                batch.append(waiting.pop(0))
+            found = (
+                self._a.observations({pair.a for pair in batch}),
+                self._b.observations({pair.b for pair in batch}),
+            )
+            for pair in batch:
+                yield compare(
+                    pair,
+                    (self.a[pair.a], self.b[pair.b]),
+                    (found[0].get(pair.a, ()), found[1].get(pair.b, ())),
+                    self.mode,
+                    self.tolerance_ns,
+                )
+
+    def _cost(self, pair: Pair) -> int:
+        return max(self.a[pair.a].segment_count, self.b[pair.b].segment_count)
+
+
+def compare_captures(
+    a: str | os.PathLike[str],
+    b: str | os.PathLike[str],
+    *,
+    mode: Mode | None = None,
+    selected: Collection[int] | None = None,
+    tolerance_ns: int = TOLERANCE_NS,
+) -> Comparison:
+    """Compare two stored captures, which are read twice or more.
+
+    mode: whether they were made at two places or are two runs; None finds out.
+    selected: the numbers of A's connections to compare; None for all.
+    tolerance_ns: how much longer a segment may take before it counts as later.
+
+    Raises `UsageError` for standard input and for a number that A does not have, and what `analyze` raises.
+    """
+    paths = os.fspath(a), os.fspath(b)
+    for path in paths:
+        if path == "-" or (os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)):
+            raise UsageError(
+                say("captures are compared by reading each of them twice: store them in files first")
+            )
+    traces = analyze_whole(paths[0]), analyze_whole(paths[1])
+    for number in selected or ():
+        if not 0 <= number < len(traces[0]):
+            raise UsageError(
+                say(
+                    "there is no connection {number} in {capture}",
+                    number=number,
+                    capture=traces[0].capture.path,
+                )
+            )
+    captures = _Capture(paths[0], traces[0]), _Capture(paths[1], traces[1])
+    prints_a, prints_b = (
+        [fingerprint(connection, heads.get(connection.id, ())) for connection in trace]
+        for trace, heads in (
+            (trace, capture.heads()) for trace, capture in zip(traces, captures, strict=True)
+        )
+    )
+    found = mode or mode_of(prints_a, prints_b)
+    pairs = pair_connections(prints_a, prints_b, found)
+    paired = {pair.a for pair in pairs}, {pair.b for pair in pairs}
+    only_a = [connection.id for connection in traces[0] if connection.id not in paired[0]]
+    only_b = [connection.id for connection in traces[1] if connection.id not in paired[1]]
+    if selected is not None:
+        pairs = [pair for pair in pairs if pair.a in selected]
+        only_a, only_b = [number for number in only_a if number in selected], []
+    return Comparison(
+        *traces, found, mode is not None, tuple(pairs), tuple(only_a), tuple(only_b), tolerance_ns, *captures
+    )
+
+
+class _Capture:
+    """The segments of one capture as it saw them."""
+
+    def __init__(self, path: str, trace: Trace) -> None:
+        self._path = path
+        self._small = trace.capture.tcp_segments <= OBSERVATIONS_KEPT
+        self._all: dict[int, list[Observation]] | None = None
+
+    def heads(self) -> dict[int, list[Observation]]:
+        """The beginning of every connection, or all of it."""
+        if self._small:
+            self._all = self._read(None, None)
+            return {number: found[:HEAD] for number, found in self._all.items()}
+        return self._read(None, HEAD)
+
+    def observations(self, wanted: set[int]) -> dict[int, list[Observation]]:
+        """All segments of some connections."""
+        return self._read(wanted, None) if self._all is None else self._all
+
+    def _read(self, wanted: set[int] | None, most: int | None) -> dict[int, list[Observation]]:
+        found: dict[int, list[Observation]] = {}
+        run = Pass(0, set())
+        with open_capture(self._path) as records:
+            while records.advance():
+                number = int(run.take(records))
+                if number < 0 or (wanted is not None and number not in wanted):
+                    continue
+                kept = found.setdefault(number, [])
+                if most is None or len(kept) < most:
+                    kept.append(observe(run.header, run.table.step, int(records.frame), int(records.time_ns)))
+        for number, kept in found.items():
+            # The table counts from the first endpoint, which need not be the client.
+            if roles(run.table.connections[number])[0]:
+                found[number] = [one._replace(from_client=not one.from_client) for one in kept]
+        return found

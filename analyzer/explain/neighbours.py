@@ -1,0 +1,102 @@
+"""What stands around a segment in its connection: what came before, what it answers, what answers it.
+
+Here the whole connection is known, so this is hindsight, which no label uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from analyzer.tcp.sequence import difference
+from analyzer.trace.values import Segment
+
+__all__ = ["Neighbours", "asks", "neighbours", "octets_of_sequence"]
+
+# Note of a question -> note of its answer. Neither needs a sequence number: RFC 9293 3.8.4, 3.8.6.1.
+ANSWERS: Final = {"keep_alive": "keep_alive_ack", "zero_window_probe": "zero_window_probe_ack"}
+
+
+class Neighbours(NamedTuple):
+    """
+    place: the segment's place in its connection, from 0.
+    previous_own: the last segment before it that its sender sent. previous_other: that of the other side.
+    acknowledged: segments of the other side that its acknowledgement number covers and none before it did.
+    answer: the first later segment of the other side that acknowledges all of it, of a keep-alive or a window
+        probe the one that answers it; None where none does, and for a segment that is no such question and
+        takes no sequence number.
+    """
+
+    place: int
+    previous_own: Segment | None
+    previous_other: Segment | None
+    acknowledged: tuple[Segment, ...]
+    answer: Segment | None
+
+
+def neighbours(segments: Sequence[Segment], place: int) -> Neighbours:
+    """What stands around `segments[place]`."""
+    segment = segments[place]
+    previous_own = previous_other = None
+    for earlier in reversed(segments[:place]):
+        if earlier.sender == segment.sender:
+            previous_own = previous_own or earlier
+        else:
+            previous_other = previous_other or earlier
+        if previous_own and previous_other:
+            break
+    return Neighbours(
+        place, previous_own, previous_other, _acknowledged(segments, place), _answer(segments, place)
+    )
+
+
+def octets_of_sequence(segment: Segment) -> int:
+    """How many sequence numbers the segment takes: one for each octet, for SYN and for FIN."""
+    flags = segment.flags.split(",")
+    return segment.length + ("SYN" in flags) + ("FIN" in flags)
+
+
+def asks(segment: Segment) -> bool:
+    """Whether the segment wants an answer though it may take no sequence number."""
+    return any(note in ANSWERS for note in segment.notes)
+
+
+def _end(segment: Segment) -> int:
+    return (segment.seq + octets_of_sequence(segment)) & 0xFFFFFFFF
+
+
+def _acknowledged(segments: Sequence[Segment], place: int) -> tuple[Segment, ...]:
+    segment = segments[place]
+    if segment.ack is None:
+        return ()
+    before: int | None = None
+    for earlier in segments[:place]:
+        if earlier.sender == segment.sender and earlier.ack is not None:
+            if before is None or difference(earlier.ack, before) > 0:
+                before = earlier.ack
+    return tuple(
+        earlier
+        for earlier in segments[:place]
+        if earlier.sender != segment.sender
+        and octets_of_sequence(earlier)
+        and difference(segment.ack, _end(earlier)) >= 0
+        and (before is None or difference(_end(earlier), before) > 0)
+    )
+
+
+def _answer(segments: Sequence[Segment], place: int) -> Segment | None:
+    segment = segments[place]
+    answers = {ANSWERS[note] for note in segment.notes if note in ANSWERS}
+    if answers:
+        for later in segments[place + 1 :]:
+            if later.sender == segment.sender:
+                break
+            if answers.intersection(later.notes):
+                return later
+    if not octets_of_sequence(segment):
+        return None
+    end = _end(segment)
+    for later in segments[place + 1 :]:
+        if later.sender != segment.sender and later.ack is not None and difference(later.ack, end) >= 0:
+            return later
+    return None

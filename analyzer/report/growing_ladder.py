@@ -1,0 +1,150 @@
+"""The ladder that grows: each segment in lines of its own as soon as it has been seen.
+
+The columns are fixed before the first segment, for what an ordinary connection needs, so that no line has to
+be written again. Connections that run side by side are told apart by their number at the left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from analyzer.diagram.layout import arrow, lifeline, notice
+from analyzer.diagram.rows import Arrow, Diagram, Lifeline, Row
+from analyzer.report.ladder import (
+    COMPACT_BELOW,
+    Plan,
+    compact_head,
+    compact_lines,
+    head_lines,
+    plan_for,
+    row_lines,
+)
+from analyzer.report.terminal import READABLE_WIDTH, Span, Style, finish, flow
+from analyzer.report.wording import SECOND, Clock, counted
+from analyzer.text import say
+from analyzer.trace.values import Connection, IcmpError, Segment
+
+__all__ = ["GrowingLadder"]
+
+CLOCK: Final = Clock("s", SECOND, 6)
+"""Nobody knows yet how long a connection will take; microseconds tell a handshake's segments apart."""
+
+NUMBER_COLUMNS: Final = 4
+"""`#12 `: 100 connections stay aligned."""
+
+# What the columns are made for: a frame's number, a time, and the widest of ordinary segments.
+_SAMPLE_FRAME: Final = 99_999
+_SAMPLE_TIME_NS: Final = 99 * SECOND
+_SAMPLE_STATE: Final = "SYN-RECEIVED"
+
+
+class GrowingLadder:
+    """The lines of a live capture, without their ends, at most `style.width` columns each."""
+
+    def __init__(self, style: Style, *, why: bool = True) -> None:
+        """why: each change of state with its reason, below its segment."""
+        self._style = style.at_most(READABLE_WIDTH)
+        self._inner = Style(max(self._style.width - NUMBER_COLUMNS, 1), style.colour, style.ascii)
+        self._why = why
+        self._starts: dict[int, int] = {}
+        self._lately: int | None = None
+        self._plan: Plan | None = None
+        if self._inner.width >= COMPACT_BELOW:
+            self._plan = plan_for(_sample(), CLOCK, self._inner)
+
+    def connection_lines(self, connection: Connection, segment: Segment) -> Iterator[str]:
+        """The head of a connection: its two ends, and the states before its first segment."""
+        self._starts[connection.id] = connection.first_time_ns
+        left = lifeline("client", connection.client, segment.client_state[0], segment.client_state[1])
+        right = lifeline("server", connection.server, segment.server_state[0], segment.server_state[1])
+        diagram = Diagram(title="", verdict="", left=left, right=right, rows=(), bands=())
+        if self._lately is not None:
+            yield ""
+        self._lately = connection.id
+        lines = (
+            compact_head(diagram, self._inner)
+            if self._plan is None
+            else head_lines(diagram, self._plan, self._inner)
+        )
+        for line in lines:
+            yield self._finish(connection.id, line)
+
+    def segment_lines(self, number: int, segment: Segment) -> Iterator[str]:
+        """The lines of a segment of connection `number`, and of its reason."""
+        row = arrow(segment, self._starts.get(number, segment.time_ns), "data")
+        yield from self._row(number, row, row.frame)
+        if self._why and row.why:
+            for line in self._reason(row):
+                yield self._finish(number, line)
+
+    def error_lines(self, number: int, error: IcmpError) -> Iterator[str]:
+        """The lines of an ICMP error about a segment of connection `number`."""
+        row = notice(error, self._starts.get(number, error.time_ns), "data")
+        yield from self._row(number, row, row.frame)
+
+    def _row(self, number: int, row: Row, frame: int) -> Iterator[str]:
+        lines = (
+            compact_lines(row, len(str(frame)), CLOCK, self._inner)
+            if self._plan is None
+            else row_lines(row, self._plan, self._inner)
+        )
+        for line in lines:
+            yield self._finish(number, line)
+
+    def skipped_lines(self, count: int) -> Iterator[str]:
+        """Instead of the lines of `count` segments, which came faster than they can be shown."""
+        sentence = counted(
+            count,
+            "{count} segment came too fast to be shown; it is in the verdicts",
+            "{count} segments came too fast to be shown; they are in the verdicts",
+        )
+        yield finish([(" " * NUMBER_COLUMNS, ""), (f"… {sentence}", "faint")], self._style)
+
+    def _reason(self, row: Arrow) -> Iterator[list[Span]]:
+        """Each sentence, from the column of the times to the edge: there is more room than in the middle."""
+        plan = self._plan
+        margin = len(str(row.frame)) + 1
+        if plan is not None:
+            margin = plan.layout.indent + plan.frame + plan.layout.gap
+        for sentence in row.why.split("; "):
+            for line in flow([sentence], max(self._inner.width - margin, 1), self._inner):
+                yield [(" " * margin, ""), (line, "faint")]
+
+    def _finish(self, number: int, line: list[Span]) -> str:
+        return finish([(f"#{number:<{NUMBER_COLUMNS - 1}}", "faint"), *line], self._style)
+
+
+def _sample() -> Diagram:
+    """A diagram of the widest rows that the columns are made for."""
+    row = Arrow(
+        frame=_SAMPLE_FRAME,
+        time_ns=_SAMPLE_TIME_NS,
+        to_right=True,
+        flags="PSH,ACK",
+        seq=10_000,
+        ack=10_000,
+        length=1_000,
+        window=65_535,
+        text='"hello my name is"',
+        labels=(say("SYN-ACK 2/3"),),
+        notes=(),
+        label_names=("handshake-2",),
+        note_names=(),
+        left_state=_SAMPLE_STATE,
+        right_state=_SAMPLE_STATE,
+        why="",
+        phase="data",
+        retransmission=False,
+        reset=False,
+    )
+    both = row, _with_labels(row)
+    end = Lifeline("client", "", 0, _SAMPLE_STATE, _SAMPLE_STATE)
+    return Diagram(title="", verdict="", left=end, right=end, rows=both, bands=())
+
+
+def _with_labels(row: Arrow) -> Arrow:
+    from dataclasses import replace
+
+    labels = (say("ACK 2/4"), say("FIN 3/4"))
+    return replace(row, flags="FIN,ACK", length=0, text="", labels=labels, right_state="LAST-ACK")

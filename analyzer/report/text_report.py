@@ -1,0 +1,495 @@
+"""The text report: the capture in a line, each connection in its three phases, its segments as a ladder.
+
+Lines come one at a time and without their ends, each as soon as it is known, so that a long report can be
+read while it is made and stopped at any line.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from analyzer.report.overview import overview_lines
+from analyzer.report.selection import chosen
+from analyzer.report.terminal import READABLE_WIDTH, Style, columns, finish, flow, foreign, own, tail
+from analyzer.report.wording import (
+    CLOSE_WORDS,
+    HANDSHAKE_WORDS,
+    counted,
+    delays,
+    duration,
+    grouped,
+    sum_of,
+)
+from analyzer.tcp.notes import NOTES
+from analyzer.tcp.verdict import NEVER_OPEN
+from analyzer.text import say
+from analyzer.trace.sentences import error_sentence, losses
+from analyzer.trace.values import (
+    OURSELVES,
+    Capture,
+    Close,
+    Connection,
+    Direction,
+    EndpointOptions,
+    Folded,
+    Handshake,
+    Trace,
+)
+
+__all__ = ["MANY", "capture_lines", "connection_lines", "report_lines"]
+
+MANY: Final = 20
+"""More connections than these make a table, unless some are selected."""
+
+PORTS_SHOWN: Final = 3  # of the servers of connections that were folded
+
+DETAILS_ROOM: Final = 32  # columns that the details of a phase need beside its outcome
+
+ERRORS_SHOWN: Final = 3  # sentences about ICMP errors above the ladder
+
+SHOWN_NOTES: Final = {note.name: note.shown for note in NOTES}
+
+# What the name of an outcome leaves open, for the outcomes that need it.
+HANDSHAKE_MEANINGS: Final[Mapping[str, str]] = {
+    "simultaneous": "both sides sent a SYN before seeing the other's",
+    "refused": "a RST answers the SYN",
+    "unanswered": "nothing answers the SYN",
+    "half-open": "the SYN-ACK was never acknowledged",
+    "aborted": "a RST came between the SYN-ACK and its acknowledgement",
+    "partial": "only some of its segments were captured",
+    "not-captured": "the capture begins later",
+}
+CLOSE_MEANINGS: Final[Mapping[str, str]] = {
+    "three-segment": "the {other}'s ACK and FIN travel together",
+    "simultaneous": "the two FINs crossed",
+    "half-closed": "the {other}'s FIN never came",
+    "unacknowledged": "a FIN was never acknowledged",
+    "reset-after-fin": "a RST ended it",
+    "open": "neither FIN nor RST before the capture ends",
+    "none": "there was no connection to close",
+}
+# Of connections that are counted only: whether they were closed, not how.
+FOLDED_WORDS: Final[Mapping[str, str]] = {
+    "four-segment": "closed",
+    "three-segment": "closed",
+    "simultaneous": "closed",
+    "half-closed": "half-closed",
+    "unacknowledged": "half-closed",
+    "reset": "reset",
+    "reset-after-fin": "reset",
+    "open": "still open",
+}
+ROLES: Final[Mapping[str, str]] = {
+    "syn-ack": "client and server known from the SYN-ACK",
+    "port": "client and server guessed from the ports",
+    "first-segment": "whoever sent the first segment is taken for the client",
+}
+FAST_OPEN: Final[Mapping[str, str]] = {
+    "requested": "Fast Open requested",
+    "accepted": "Fast Open, its data accepted",
+    "ignored": "Fast Open, its data ignored",
+}
+
+
+def report_lines(
+    trace: Trace,
+    style: Style,
+    *,
+    selected: Collection[int] | None = None,
+    fold: bool = True,
+    segments: bool = True,
+    summaries: Mapping[int, str] | None = None,
+) -> Iterator[str]:
+    """The lines of the report on a trace, without their ends.
+
+    selected: the numbers of the connections to show; None shows all, as a table if they are more than `MANY`
+    fold:     long runs of ordinary segments in one line, and only the beginning of a long table
+    segments: whether the ladders are shown
+    summaries: by frame, what a payload says, to be shown instead of its beginning
+
+    Raises UsageError for a number the trace does not have, before the first line.
+    """
+    connections = chosen(trace, selected)
+    table = selected is None and len(trace) > MANY
+    return _report(trace, connections, style, table, fold, segments, summaries)
+
+
+def _report(
+    trace: Trace,
+    connections: Iterator[Connection],
+    style: Style,
+    table: bool,
+    fold: bool,
+    segments: bool,
+    summaries: Mapping[int, str] | None,
+) -> Iterator[str]:
+    folded = trace.capture.folded
+    count = len(trace) + (folded.connections if folded else 0)
+    yield from capture_lines(trace.capture, count, style)
+    if table:
+        yield ""
+        yield from overview_lines(trace.connections, style, everything=not fold)
+        return
+    for connection in connections:
+        yield ""
+        yield from connection_lines(connection, style)
+        if segments:
+            yield from _ladder(connection, style, fold, summaries)
+
+
+def _ladder(
+    connection: Connection, style: Style, fold: bool, summaries: Mapping[int, str] | None
+) -> Iterator[str]:
+    # Not needed for a table, which is what a large capture is shown as.
+    from analyzer.diagram.layout import lay_out
+    from analyzer.diagram.rows import Fold
+    from analyzer.report.ladder import ladder_lines
+
+    diagram = lay_out(connection, fold=fold, summaries=summaries)
+    yield ""
+    yield from ladder_lines(diagram, style)
+    hidden = sum(
+        row.segments_to_right + row.segments_to_left for row in diagram.rows if isinstance(row, Fold)
+    )
+    if hidden:
+        sentence = counted(
+            hidden,
+            "{count} segment folded: --all shows it",
+            "{count} segments folded: --all shows them",
+        )
+        yield ""
+        yield from _paragraph([sentence], style)
+
+
+def capture_lines(capture: Capture, connections: int, style: Style) -> Iterator[str]:
+    """What was read, what was skipped and why, and what the capture lost.
+
+    connections: how many were found
+    """
+    narrow = style.at_most(READABLE_WIDTH)
+    frames = counted(capture.frames, "{count} frame", "{count} frames")
+    tcp = counted(capture.tcp_segments, "{count} TCP segment", "{count} TCP segments")
+    facts = [
+        capture.format,
+        ", ".join(dict.fromkeys(capture.link_type_names)) or say("no link type"),
+        f"{frames}, {tcp}",
+        counted(connections, "{count} connection", "{count} connections")
+        if connections
+        else say("no TCP connection"),
+    ]
+    if capture.first_time_ns is not None and capture.last_time_ns is not None:
+        facts.append(duration(capture.last_time_ns - capture.first_time_ns))
+    if capture.display_filter is not None:
+        facts.append(say("only frames that match {filter}", filter=foreign(capture.display_filter, style)))
+    if capture.notes_by != OURSELVES:
+        facts.append(say("notes as {program} gives them", program=capture.notes_by))
+    path = foreign(capture.path, style)
+    facts = [own(fact, style) for fact in facts]
+    line = own(" · ", style).join(facts)
+    if columns(path) + 3 + columns(line) <= narrow.width:
+        yield finish([(path, "title"), ("   ", ""), (line, "")], narrow)
+    else:
+        yield finish([(tail(path, narrow.width, narrow), "title")], narrow)
+        yield from _paragraph(facts, style)
+    if capture.skipped:
+        total = sum(capture.skipped.values())
+        by_count = sorted(capture.skipped.items(), key=lambda entry: -entry[1])
+        reasons = [f"{grouped(count)} {foreign(reason, style)}" for reason, count in by_count]
+        head = counted(total, "{count} frame skipped:", "{count} frames skipped:")
+        yield from _paragraph([f"{head} {reasons[0]}", *reasons[1:]], style, indent=0)
+    if capture.icmp_errors_elsewhere:
+        total = sum(capture.icmp_errors_elsewhere.values())
+        head = counted(
+            total,
+            "{count} ICMP error about a TCP connection that is not in this capture:",
+            "{count} ICMP errors about TCP connections that are not in this capture:",
+        )
+        kinds = [f"{grouped(count)} {kind}" for kind, count in capture.icmp_errors_elsewhere.items()]
+        yield from _paragraph([f"{head} {kinds[0]}", *kinds[1:]], style, indent=0)
+    if capture.folded is not None:
+        yield from _paragraph([_folded(capture.folded)], style, indent=0)
+    if lost := losses(capture):
+        for line in flow([lost], max(narrow.width, 1), narrow):
+            yield finish([(line, "odd")], narrow)
+
+
+def _folded(folded: Folded) -> str:
+    """How many connections are told as counts only, and what became of them."""
+    outcomes: Counter[str] = Counter()
+    for outcome in NEVER_OPEN:
+        outcomes[HANDSHAKE_WORDS[outcome]] += folded.handshakes.get(outcome, 0)
+    for outcome, words in FOLDED_WORDS.items():
+        outcomes[words] += folded.closes.get(outcome, 0)
+    ports = [
+        counted(count, "{count} to port {port}", "{count} to port {port}", port=port)
+        for port, count in list(folded.server_ports.items())[:PORTS_SHOWN]
+    ]
+    return say(
+        "{connections} to keep memory bounded: {outcomes}; {ports}; --stream writes each",
+        connections=counted(
+            folded.connections, "{count} connection was folded", "{count} connections were folded"
+        ),
+        outcomes=", ".join(
+            f"{grouped(count)} {say(words)}" for words, count in outcomes.most_common() if count
+        ),
+        ports=", ".join(ports),
+    )
+
+
+class _Phase(NamedTuple):
+    """One phase of a connection in three columns."""
+
+    name: str
+    outcome: str
+    frames: str
+    details: Sequence[str]
+    good: bool
+
+
+def connection_lines(connection: Connection, style: Style) -> Iterator[str]:
+    """The headline, the three phases, the notes counted."""
+    narrow = style.at_most(READABLE_WIDTH)
+    number = f"#{connection.id}"
+    pair = own(f"{connection.client} → {connection.server}", style)
+    verdict = own(connection.verdict, style)
+    if columns(number) + columns(pair) + columns(verdict) + 5 <= narrow.width:
+        yield finish([(f"{number}  {pair}", "title"), ("   ", ""), (verdict, "")], narrow)
+    else:
+        ends = [own(f"{connection.client} →", style), str(connection.server)]
+        head = f"{number}  "
+        for line in flow(ends, max(narrow.width - len(head), 1), narrow, separator=" "):
+            yield finish([(head, "title"), (line, "title")], narrow)
+            head = " " * len(head)
+        yield from _paragraph([verdict], style)
+    phases = [_handshake(connection), _data(connection), _close(connection)]
+    yield from _phases(phases, narrow)
+    counts = [
+        f"{grouped(count)} {say(SHOWN_NOTES.get(name, name))}" for name, count in connection.notes.items()
+    ]
+    width = max(columns(say(phase.name)) for phase in phases)
+    room = max(narrow.width - width - 6, 1)
+    for name, items in ((say("notes"), counts), (say("ICMP"), _errors(connection))):
+        head = f"    {name:<{width}}  "
+        for line in flow(items, room, narrow) if items else ():
+            yield finish([(head, "faint"), (line, "odd")], narrow)
+            head = " " * len(head)
+
+
+def _errors(connection: Connection) -> list[str]:
+    """What the network said about the connection; the first few, and how many more there were."""
+    shown = [error_sentence(connection, error) for error in connection.icmp_errors[:ERRORS_SHOWN]]
+    hidden = connection.icmp_error_count - len(shown)
+    return [*shown, *([counted(hidden, "and {count} more", "and {count} more")] if hidden else [])]
+
+
+def _paragraph(items: Sequence[str], style: Style, *, indent: int = 4) -> Iterator[str]:
+    """Items that flow, behind a margin where there is room for one."""
+    narrow = style.at_most(READABLE_WIDTH)
+    margin = " " * (indent if narrow.width >= 40 else 0)
+    for line in flow(items, max(narrow.width - len(margin), 1), narrow):
+        yield finish([(margin, ""), (line, "")], narrow)
+
+
+def _phases(phases: Sequence[_Phase], style: Style) -> Iterator[str]:
+    """The phases in columns, or each as a paragraph where the columns leave the details too little room."""
+    names = [say(phase.name) for phase in phases]
+    name_width = max(map(columns, names))
+    outcome_width = max(columns(own(phase.outcome, style)) for phase in phases)
+    frames_width = max(columns(own(phase.frames, style)) for phase in phases)
+    start = 4 + name_width + 2 + outcome_width + 3 + (frames_width and frames_width + 3)
+    wide = style.width - start >= DETAILS_ROOM
+    for phase, name in zip(phases, names, strict=True):
+        outcome, frames = own(phase.outcome, style), own(phase.frames, style)
+        role = "good" if phase.good else "bad"
+        head = f"    {name}{'':{name_width - columns(name) + 2}}"
+        if wide:
+            spans = [(head, "faint"), (outcome + " " * (outcome_width - columns(outcome) + 3), role)]
+            if frames_width:
+                spans.append((frames + " " * (frames_width - columns(frames) + 3), ""))
+            hanging = start
+            lines = flow(phase.details, style.width - start, style)
+        else:
+            spans = [(head, "faint"), (outcome, role)]
+            hanging = len(head) if style.width >= 40 else 4
+            lines = flow(
+                ["", *([frames] if frames else []), *phase.details],
+                max(style.width - hanging, 1),
+                style,
+                first=style.width - len(head) - columns(outcome),
+            )
+        yield finish([*spans, (lines[0], "")], style)
+        for line in lines[1:]:
+            yield finish([(" " * hanging, ""), (line, "")], style)
+
+
+def _handshake(connection: Connection) -> _Phase:
+    handshake = connection.handshake
+    details = _explained(HANDSHAKE_MEANINGS.get(handshake.outcome))
+    if handshake.syn_rtt_ns is not None and handshake.ack_rtt_ns is not None:
+        details.append(say("round trip {times}", times=sum_of(handshake.syn_rtt_ns, handshake.ack_rtt_ns)))
+    elif handshake.syn_rtt_ns is not None:
+        details.append(say("SYN-ACK after {time}", time=duration(handshake.syn_rtt_ns)))
+    elif handshake.ack_rtt_ns is not None:
+        details.append(say("ACK {time} after the SYN-ACK", time=duration(handshake.ack_rtt_ns)))
+    details += _repeated("SYN", handshake.syn_retries, handshake.syn_retry_delays_ns)
+    details += _repeated("SYN-ACK", handshake.syn_ack_retries, handshake.syn_ack_retry_delays_ns)
+    details += _agreed(handshake)
+    details += _explained(ROLES.get(connection.roles))
+    frames = (handshake.syn_frame, handshake.syn_ack_frame, handshake.ack_frame)
+    return _Phase(
+        "handshake",
+        say(HANDSHAKE_WORDS.get(handshake.outcome, handshake.outcome)),
+        _frames(frames),
+        details,
+        handshake.outcome in {"complete", "simultaneous", "partial", "not-captured"},
+    )
+
+
+def _explained(sentence: str | None) -> list[str]:
+    return [say(sentence)] if sentence else []
+
+
+def _frames(frames: Iterable[int | None]) -> str:
+    """The frames of a phase. One may do two things: in a simultaneous open a SYN-ACK also completes it."""
+    captured = [str(frame) for frame in dict.fromkeys(frames) if frame is not None]
+    if not captured:
+        return ""
+    return say("frame {frames}" if len(captured) == 1 else "frames {frames}", frames=" ".join(captured))
+
+
+def _repeated(segment: str, times: int, after: Sequence[int]) -> list[str]:
+    if not times:
+        return []
+    sentence = "{segment} repeated once" if times == 1 else "{segment} repeated {count} times"
+    repeated = say(sentence, segment=segment, count=grouped(times))
+    return [say("{repeated}, after {delays}", repeated=repeated, delays=delays(after)) if after else repeated]
+
+
+def _agreed(handshake: Handshake) -> list[str]:
+    """What both sides agreed on, or what the one whose SYN was captured announced."""
+    client, server = handshake.client_options, handshake.server_options
+    if client is None or server is None:
+        return (
+            [] if client is server else _announced(client or server, "server" if client is None else "client")
+        )
+    agreed = []
+    sizes = (client.maximum_segment_size, server.maximum_segment_size)
+    if sizes[0] is not None and sizes[0] == sizes[1]:
+        agreed.append(say("MSS {size}", size=sizes[0]))
+    elif sizes != (None, None):
+        client_size, server_size = (say("none") if size is None else size for size in sizes)
+        agreed.append(
+            say(
+                "MSS {size} (client {client}, server {server})",
+                size=say("unknown") if handshake.effective_mss is None else handshake.effective_mss,
+                client=client_size,
+                server=server_size,
+            )
+        )
+    if handshake.window_scaling and client.window_scale is not None and server.window_scale is not None:
+        factors = (1 << min(client.window_scale, 14), 1 << min(server.window_scale, 14))
+        if factors[0] == factors[1]:
+            agreed.append(say("window scale ×{factor}", factor=factors[0]))
+        else:
+            agreed.append(say("window scale ×{client} and ×{server}", client=factors[0], server=factors[1]))
+    if handshake.sack:
+        agreed.append(say("SACK"))
+    if handshake.timestamps:
+        agreed.append(say("timestamps"))
+    if handshake.ecn:
+        agreed.append(say("ECN"))
+    if handshake.fast_open is not None:
+        agreed += _explained(FAST_OPEN.get(handshake.fast_open, handshake.fast_open))
+    return agreed
+
+
+def _announced(options: EndpointOptions | None, side: str) -> list[str]:
+    if options is None:
+        return []
+    offers = []
+    if options.maximum_segment_size is not None:
+        offers.append(say("MSS {size}", size=options.maximum_segment_size))
+    if options.window_scale is not None:
+        offers.append(say("window scale ×{factor}", factor=1 << min(options.window_scale, 14)))
+    if options.sack_permitted:
+        offers.append(say("SACK"))
+    if options.timestamps:
+        offers.append(say("timestamps"))
+    if options.ecn:
+        offers.append(say("ECN"))
+    if options.fast_open_cookie is not None:
+        offers.append(say("Fast Open"))
+    return [say("the {side} offers {offers}", side=say(side), offers=", ".join(offers))] if offers else []
+
+
+def _data(connection: Connection) -> _Phase:
+    client, server = connection.client_data, connection.server_data
+    segments = say("{out} + {back} segments", out=grouped(client.segments), back=grouped(server.segments))
+    details = [*_trouble(client, "client"), *_trouble(server, "server")]
+    outcome = say("none")
+    if client.octets or server.octets:
+        outcome = say("{out} out, {back} back", out=grouped(client.octets), back=grouped(server.octets))
+        carrying = say(
+            "{out} + {back} with data", out=grouped(client.data_segments), back=grouped(server.data_segments)
+        )
+        details = [carrying, *(details or [say("nothing repeated")])]
+    clean = not (client.unacknowledged_octets or server.unacknowledged_octets)
+    return _Phase("data", outcome, segments, details, clean)
+
+
+def _trouble(sent: Direction, side: str) -> list[str]:
+    """What one side sent again, out of order, or without ever seeing it acknowledged."""
+    found = []
+    if sent.retransmitted_segments:
+        repeated = counted(sent.retransmitted_segments, "{count} segment", "{count} segments")
+        octets = counted(sent.retransmitted_octets, "{count} octet", "{count} octets")
+        sentence = "the {side} repeated {segments}"
+        if sent.retransmitted_octets:
+            sentence = "the {side} repeated {segments} with {octets}"
+        found.append(say(sentence, side=say(side), segments=repeated, octets=octets))
+    if sent.out_of_order_segments:
+        found.append(
+            say(
+                "{count} of the {side} out of order",
+                side=say(side),
+                count=grouped(sent.out_of_order_segments),
+            )
+        )
+    if sent.unacknowledged_octets:
+        octets = counted(sent.unacknowledged_octets, "{count} octet", "{count} octets")
+        found.append(say("{octets} of the {side} not acknowledged", side=say(side), octets=octets))
+    return found
+
+
+def _close(connection: Connection) -> _Phase:
+    close = connection.close
+    details = []
+    if close.outcome == "reset" and close.active in {"client", "server"}:
+        details.append(say("by the {side}", side=say(str(close.active))))
+    elif close.active is not None:
+        details.append(
+            say("both at once") if close.active == "both" else say("{side} first", side=say(close.active))
+        )
+    other = {"client": "server", "server": "client"}.get(close.active or "", "other side")
+    if close.outcome in CLOSE_MEANINGS:
+        details.append(say(CLOSE_MEANINGS[close.outcome], other=say(other)))
+    details += _left(close)
+    if close.data_lost:
+        details.append(say("data was lost"))
+    return _Phase(
+        "close",
+        say(CLOSE_WORDS.get(close.outcome, close.outcome)),
+        _frames(close.frames),
+        details,
+        close.outcome not in {"reset", "reset-after-fin", "unacknowledged"} and not close.data_lost,
+    )
+
+
+def _left(close: Close) -> list[str]:
+    if not close.time_wait:
+        return []
+    if len(close.time_wait) > 1:
+        return [say("both in TIME-WAIT")]
+    return [say("{side} in TIME-WAIT", side=say(close.time_wait[0]))]

@@ -1,0 +1,360 @@
+# ruff: noqa: E501  (reports are as wide as they are)
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer.errors import UsageError
+from analyzer.report.terminal import Style, columns
+from analyzer.report.text_report import (
+    CLOSE_MEANINGS,
+    FAST_OPEN,
+    FOLDED_WORDS,
+    HANDSHAKE_MEANINGS,
+    MANY,
+    ROLES,
+    capture_lines,
+    connection_lines,
+    report_lines,
+)
+from analyzer.report.wording import CLOSE_WORDS, HANDSHAKE_WORDS
+from analyzer.trace.values import Connection, EndpointAddress, Folded
+from tests.diagram.builders import long_run, narrow, unreachable
+from tests.report.builders import CAPTURE, OFFER, crowd, echo_connection, text_of, trace_of
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_what_the_network_says_is_told() -> None:
+    lines = text_of(list(connection_lines(unreachable(6).connection(), Style(100))))
+    assert "    ICMP       the router at 10.0.0.254 says: host unreachable, in answer to frame 1 ·" in lines
+    assert lines.endswith("and 3 more")
+    lines = text_of(list(connection_lines(narrow().connection(), Style(100))))
+    assert "about sequence number 77 of the client" in lines.replace("\n               ", " ")
+    capture = replace(CAPTURE, icmp_errors_elsewhere={"port-unreachable": 2, "redirect": 1})
+    said = text_of(list(capture_lines(capture, 1, Style(100))))
+    assert "3 ICMP errors about TCP connections that are not in this capture: 2 port-unreachable ·" in said
+
+
+SUMMARY_60 = """\
+captures/echo.pcap
+    pcap · Ethernet · 10 frames, 10 TCP segments ·
+    1 connection · 507 µs
+
+#0  127.0.0.1:42014 → 127.0.0.1:20000
+    opened, 2 octets out and 2 back, closed by the client
+    handshake  complete · frames 1 2 3 ·
+               round trip 15 + 15 µs · MSS 65495 ·
+               window scale ×1024 · SACK · timestamps
+    data       2 out, 2 back · 6 + 4 segments ·
+               1 + 1 with data · nothing repeated
+    close      three segments · frames 8 9 10 ·
+               client first ·
+               the server's ACK and FIN travel together ·
+               client in TIME-WAIT
+"""
+
+SUMMARY_80 = """\
+captures/echo.pcap
+    pcap · Ethernet · 10 frames, 10 TCP segments · 1 connection · 507 µs
+
+#0  127.0.0.1:42014 → 127.0.0.1:20000
+    opened, 2 octets out and 2 back, closed by the client
+    handshake  complete · frames 1 2 3 · round trip 15 + 15 µs · MSS 65495 ·
+               window scale ×1024 · SACK · timestamps
+    data       2 out, 2 back · 6 + 4 segments · 1 + 1 with data ·
+               nothing repeated
+    close      three segments · frames 8 9 10 · client first ·
+               the server's ACK and FIN travel together · client in TIME-WAIT
+"""
+
+SUMMARY_120 = """\
+captures/echo.pcap   pcap · Ethernet · 10 frames, 10 TCP segments · 1 connection · 507 µs
+
+#0  127.0.0.1:42014 → 127.0.0.1:20000   opened, 2 octets out and 2 back, closed by the client
+    handshake  complete         frames 1 2 3     round trip 15 + 15 µs · MSS 65495 · window scale ×1024 · SACK ·
+                                                 timestamps
+    data       2 out, 2 back    6 + 4 segments   1 + 1 with data · nothing repeated
+    close      three segments   frames 8 9 10    client first · the server's ACK and FIN travel together ·
+                                                 client in TIME-WAIT
+"""
+
+
+def described(connection: Connection, width: int = 160) -> str:
+    return text_of(list(connection_lines(connection, Style(width))))
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"), [(60, SUMMARY_60), (80, SUMMARY_80), (120, SUMMARY_120)], ids=["60", "80", "120"]
+)
+def test_summary(width: int, expected: str) -> None:
+    assert (
+        list(report_lines(trace_of(echo_connection()), Style(width), segments=False)) == expected.splitlines()
+    )
+
+
+def test_the_ladder_follows_the_summary() -> None:
+    lines = list(report_lines(trace_of(echo_connection()), Style(120)))
+    summary = SUMMARY_120.splitlines()
+    assert lines[: len(summary)] == summary
+    assert lines[len(summary)] == ""
+    assert "client :42014" in lines[len(summary) + 1]
+
+
+def test_what_was_skipped_and_why() -> None:
+    capture = replace(CAPTURE, skipped={"ARP": 2, "UDP": 1200}, frames=1212)
+    lines = list(capture_lines(capture, 1, Style(120)))
+    assert lines[1:] == ["1,202 frames skipped: 1,200 UDP · 2 ARP"]
+
+
+def test_what_the_capture_lost() -> None:
+    assert len(list(capture_lines(replace(CAPTURE, lost_frames=0), 1, Style(120)))) == 1
+    lines = list(capture_lines(replace(CAPTURE, lost_frames=3), 1, Style(120)))
+    assert lines[1:] == [
+        "up to 3 frames were lost by the capture: what seems missing below may have been there"
+    ]
+    narrow = list(capture_lines(replace(CAPTURE, lost_frames=3), 1, Style(30)))
+    assert max(map(columns, narrow)) <= 30
+    assert " ".join(line.strip() for line in narrow).endswith("seems missing below may have been there")
+
+
+def test_what_was_folded() -> None:
+    folded = Folded(
+        connections=4_999_000,
+        segments=4_999_100,
+        octets=0,
+        handshakes={"unanswered": 4_998_950, "complete": 50},
+        closes={"none": 4_998_950, "four-segment": 49, "reset": 1},
+        server_ports={80: 4_998_999, 443: 1},
+    )
+    capture = replace(CAPTURE, folded=folded)
+    shown = text_of(list(report_lines(trace_of(echo_connection(), capture=capture), Style(90))))
+    assert "4,999,001 connections" in shown
+    assert (
+        "4,999,000 connections were folded to keep memory bounded: 4,998,950 unanswered, 49 closed,"
+        in shown.replace("\n", " ")
+    )
+    assert "1 reset; 4,998,999 to port 80, 1 to port 443; --stream writes each" in shown.replace("\n", " ")
+
+
+def test_a_capture_without_tcp() -> None:
+    capture = replace(
+        CAPTURE, frames=0, tcp_segments=0, first_time_ns=None, last_time_ns=None, link_type_names=()
+    )
+    assert list(report_lines(trace_of(capture=capture), Style(120))) == [
+        "captures/echo.pcap   pcap · no link type · 0 frames, 0 TCP segments · no TCP connection"
+    ]
+
+
+def test_a_long_path_keeps_its_name() -> None:
+    capture = replace(CAPTURE, path="/a/very/long/path/to/some/folder/with/many/parts/and/then/echo.pcap")
+    assert next(capture_lines(capture, 1, Style(40))) == "…lder/with/many/parts/and/then/echo.pcap"
+
+
+def test_a_hostile_path_does_nothing() -> None:
+    capture = replace(CAPTURE, path="\x1b[2J\u202e/你.pcap")
+    assert next(capture_lines(capture, 1, Style(120))).startswith("\\x1b[2J\\u202e/你.pcap   pcap")
+    assert next(capture_lines(capture, 1, Style(120, ascii=True))).startswith(
+        "\\x1b[2J\\u202e/\\u4f60.pcap   pcap"
+    )
+
+
+def test_every_outcome_has_its_words() -> None:
+    assert set(HANDSHAKE_MEANINGS) <= set(HANDSHAKE_WORDS)
+    assert set(CLOSE_MEANINGS) <= set(CLOSE_WORDS)
+    assert set(FOLDED_WORDS) == set(CLOSE_WORDS) - {"none"}
+    connection = echo_connection()
+    for outcome, words in HANDSHAKE_WORDS.items():
+        connection.handshake = replace(connection.handshake, outcome=outcome)
+        assert f"handshake  {words}" in described(connection)
+        assert HANDSHAKE_MEANINGS.get(outcome, "") in described(connection)
+    for outcome, words in CLOSE_WORDS.items():
+        connection.close = replace(connection.close, outcome=outcome)
+        assert f"close      {words}" in described(connection)
+
+
+Change = Callable[[Connection], None]
+
+
+def handshake(**changes: object) -> Change:
+    def change(connection: Connection) -> None:
+        connection.handshake = replace(connection.handshake, **changes)  # type: ignore[arg-type]
+
+    return change
+
+
+def closing(**changes: object) -> Change:
+    def change(connection: Connection) -> None:
+        connection.close = replace(connection.close, **changes)  # type: ignore[arg-type]
+
+    return change
+
+
+def client(**changes: object) -> Change:
+    def change(connection: Connection) -> None:
+        connection.client_data = replace(connection.client_data, **changes)  # type: ignore[arg-type]
+
+    return change
+
+
+def notes(connection: Connection) -> None:
+    connection.notes = {"retransmission": 1200, "zero_window": 1}
+
+
+def guessed(connection: Connection) -> None:
+    connection.roles = "port"
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (handshake(ack_rtt_ns=None), "SYN-ACK after 15 µs"),
+        (handshake(syn_rtt_ns=None), "ACK 15 µs after the SYN-ACK"),
+        (handshake(syn_retries=1, syn_retry_delays_ns=(10**9,)), "SYN repeated once, after 1 s"),
+        (
+            handshake(syn_ack_retries=2, syn_ack_retry_delays_ns=(10**9, 3 * 10**9)),
+            "SYN-ACK repeated 2 times, after 1 s, 3 s",
+        ),
+        (handshake(syn_retries=1), "SYN repeated once ·"),
+        (
+            handshake(server_options=replace(OFFER, maximum_segment_size=1460), effective_mss=1460),
+            "MSS 1460 (client 65495, server 1460)",
+        ),
+        (
+            handshake(server_options=replace(OFFER, maximum_segment_size=None), effective_mss=None),
+            "MSS unknown (client 65495, server none)",
+        ),
+        (handshake(server_options=replace(OFFER, window_scale=0)), "window scale ×1024 and ×1"),
+        (handshake(window_scaling=False), "MSS 65495 · SACK"),
+        (handshake(ecn=True), "timestamps · ECN"),
+        (handshake(fast_open="accepted"), "Fast Open, its data accepted"),
+        (
+            handshake(server_options=None),
+            "the client offers MSS 65495, window scale ×1024, SACK, timestamps",
+        ),
+        (
+            handshake(client_options=None, server_options=replace(OFFER, ecn=True, fast_open_cookie=8)),
+            "the server offers MSS 65495, window scale ×1024, SACK, timestamps, ECN, Fast Open",
+        ),
+        (handshake(syn_frame=6, syn_ack_frame=6, ack_frame=None), "frame 6 "),
+        (guessed, "client and server guessed from the ports"),
+        (client(retransmitted_segments=2, retransmitted_octets=2920), "the client repeated 2 segments with 2,920 octets"),
+        (client(retransmitted_segments=1), "the client repeated 1 segment"),
+        (client(out_of_order_segments=3), "3 of the client out of order"),
+        (client(unacknowledged_octets=1), "1 octet of the client not acknowledged"),
+        (closing(active="both", outcome="simultaneous", time_wait=("client", "server")), "both at once · the two FINs crossed · both in TIME-WAIT"),
+        (closing(active="server"), "server first · the client's ACK and FIN travel together"),
+        (closing(outcome="reset", active="server", time_wait=()), "by the server"),
+        (closing(outcome="half-closed", active=None), "the other side's FIN never came"),
+        (closing(data_lost=True), "data was lost"),
+        (notes, "notes      1,200 repeated · 1 zero window"),
+    ],
+)  # fmt: skip
+def test_what_a_phase_says(change: Change, text: str) -> None:
+    connection = echo_connection()
+    change(connection)
+    assert text in described(connection)
+
+
+def test_nothing_carried() -> None:
+    connection = echo_connection()
+    connection.client_data = replace(connection.client_data, octets=0)
+    connection.server_data = replace(connection.server_data, octets=0)
+    connection.handshake = replace(connection.handshake, client_options=None, server_options=None)
+    assert "data       none             6 + 4 segments\n" in described(connection)
+
+
+def test_every_word_for_roles_and_fast_open_is_used() -> None:
+    connection = echo_connection()
+    for roles, words in ROLES.items():
+        connection.roles = roles
+        assert words in described(connection)
+    for name, words in FAST_OPEN.items():
+        connection.handshake = replace(connection.handshake, fast_open=name)
+        assert words in described(connection)
+
+
+def test_ipv6_endpoints() -> None:
+    connection = echo_connection()
+    connection.client = EndpointAddress("2001:db8:85a3:1234:5678:8a2e:370:7334", 50000)
+    connection.server = EndpointAddress("2001:db8::1", 443)
+    assert described(connection).startswith(
+        "#0  [2001:db8:85a3:1234:5678:8a2e:370:7334]:50000 → [2001:db8::1]:443   opened"
+    )
+    assert described(connection, 60).splitlines()[:2] == [
+        "#0  [2001:db8:85a3:1234:5678:8a2e:370:7334]:50000 →",
+        "    [2001:db8::1]:443",
+    ]
+
+
+def test_a_fold_says_how_to_unfold() -> None:
+    trace = trace_of(long_run().connection())
+    assert list(report_lines(trace, Style(100)))[-1].strip() == "794 segments folded: --all shows them"
+    unfolded = list(report_lines(trace, Style(100), fold=False))
+    assert "folded" not in text_of(unfolded)
+    assert len(unfolded) > 800
+
+
+def test_many_connections_are_a_table_unless_selected() -> None:
+    trace = crowd(MANY + 1)
+    assert "Worst first" in text_of(list(report_lines(trace, Style(100))))
+    selected = text_of(list(report_lines(trace, Style(100), selected=[3], segments=False)))
+    assert "Worst first" not in selected
+    assert "#3  10.0.0.3:40003" in selected
+    assert "Worst first" not in text_of(list(report_lines(crowd(MANY), Style(100), segments=False)))
+
+
+def test_an_unknown_number_is_said_before_anything_is_written() -> None:
+    with pytest.raises(UsageError):
+        report_lines(crowd(3), Style(100), selected=[3])
+
+
+def test_colours_and_no_colours() -> None:
+    plain = text_of(list(report_lines(trace_of(echo_connection()), Style(100))))
+    coloured = text_of(list(report_lines(trace_of(echo_connection()), Style(100, colour=True))))
+    assert "\x1b" not in plain
+    assert "\x1b[1mcaptures/echo.pcap\x1b[0m" in coloured
+    assert "\x1b[32mcomplete" in coloured
+
+
+def test_thousands_of_connections_take_no_time() -> None:
+    trace = crowd(5000)
+    start = perf_counter()
+    lines = list(report_lines(trace, Style(100)))
+    assert perf_counter() - start < 1
+    assert len(lines) < 60
+
+
+@given(st.integers(1, 200), st.booleans(), st.text(max_size=60), st.text(max_size=30))
+def test_no_line_is_wider_and_none_acts(width: int, ascii_only: bool, path: str, reason: str) -> None:
+    capture = replace(CAPTURE, path=path, skipped={reason: 1, "ARP": 2})
+    for line in report_lines(trace_of(echo_connection(), capture=capture), Style(width, ascii=ascii_only)):
+        assert columns(line) <= width
+        assert line.isprintable()
+        assert line.isascii() or not ascii_only
+
+
+def test_it_loads_nothing_heavy() -> None:
+    program = (
+        "import sys, analyzer.report.text_report; print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert not set(run.stdout.split()) & {
+        "rich",
+        "matplotlib",
+        "numpy",
+        "dpkt",
+        "json",
+        "click",
+        "importlib.resources",
+    }
