@@ -37,7 +37,7 @@ COMPILED = [
     "analyzer/tcp/table.py",
     "analyzer/tcp/verdict.py",
     "analyzer/trace/outline.py",
-    "analyzer/trace/row.py",
+    "analyzer/trace/columns.py",
     "analyzer/capture/records.py",
     "analyzer/capture/pcap.py",
     "analyzer/capture/pcapng.py",

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from analyzer.analysis.reading import Reading
     from analyzer.analysis.session import Session, capturing
     from analyzer.analysis.stored import analyze
     from analyzer.check.captures import ExpectationError, expect, findings
@@ -25,6 +26,7 @@ __all__ = [
     "AnalyzerError",
     "Connection",
     "ExpectationError",
+    "Reading",
     "Segment",
     "Session",
     "Trace",
@@ -38,6 +40,7 @@ _HOMES = {
     "AnalyzerError": "analyzer.errors",
     "Connection": "analyzer.trace.values",
     "ExpectationError": "analyzer.check.captures",
+    "Reading": "analyzer.analysis.reading",
     "Segment": "analyzer.trace.values",
     "Session": "analyzer.analysis.session",
     "Trace": "analyzer.trace.values",

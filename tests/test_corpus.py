@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from analyzer.analysis.reading import Reading
 from analyzer.analysis.stored import analyze
 from analyzer.tcp import completeness as bits
 from analyzer.tcp.corrections import correction_names, explains
@@ -159,7 +160,7 @@ def test_all_is_as_tshark_says(corpus_capture: Path) -> None:
 def test_the_document_of_wiresharks_mode_has_these_notes(corpus_capture: Path) -> None:
     if otherwise(corpus_capture):
         return
-    trace = analyze(corpus_capture, wireshark=True)
+    trace = analyze(corpus_capture, Reading(wireshark=True))
     truth = truth_of(corpus_capture)
     for connection, stream in zip(trace, truth["streams"], strict=True):
         expected = expected_masks(stream["analysis"])

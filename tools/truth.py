@@ -17,14 +17,17 @@ from typing import Any, Final, NamedTuple
 
 import click
 
-from analyzer.analysis.loop import Pass
+from analyzer.analysis.loop import segments
+from analyzer.analysis.reading import ORDINARY
 from analyzer.capture import open_capture
 from analyzer.errors import AnalyzerError, InputError
 from analyzer.tcp.corrections import CORRECTIONS, SECOND_READING, explains
 from analyzer.tcp.machine import Machine
 from analyzer.tcp.notes import NOTES, REUSED_PORTS, WIRESHARK_NOTES, note_names
+from analyzer.tcp.step import Step
 from analyzer.tcp.verdict import reused_in_hindsight
 from analyzer.text import inert, say
+from analyzer.wire.header import Header
 from tools.documentation import write
 
 __all__ = [
@@ -110,34 +113,41 @@ class Agreement:
 
 def observe(path: Path) -> tuple[list[Machine], list[list[Observed]]]:
     """The connections of a capture, and the segments of each."""
-    run = Pass(0, set())
-    machines = run.table.connections
-    segments: list[list[Observed]] = []
+    keeper = _Keeper()
     with open_capture(str(path)) as records:
-        while records.advance():
-            number = int(run.take(records))
-            while number >= 0:
-                if number == len(segments):
-                    segments.append([])
-                step, header = run.table.step, run.header
-                segments[number].append(
-                    Observed(
-                        int(records.frame),
-                        int(step.direction),
-                        int(header.flags),
-                        int(header.payload_length),
-                        int(step.notes) & WIRESHARK_NOTES,
-                        int(step.wireshark_notes),
-                        int(step.corrections),
-                    )
-                )
-                number = int(run.more(records))
-    for machine in machines:
-        reused = reused_in_hindsight(machine)
+        segments(records, ORDINARY, keeper).run()
+    return keeper.machines, keeper.segments
+
+
+class _Keeper:
+    """Keeps the segments of each connection as they are compared. machines: by number, complete at the end."""
+
+    def __init__(self) -> None:
+        self.machines: list[Machine] = []
+        self.segments: list[list[Observed]] = []
+
+    def segment(self, header: Header, step: Step, connection: Machine, frame: int, time_ns: int) -> None:
+        number = int(connection.number)
+        if number == len(self.segments):
+            self.segments.append([])
+        self.segments[number].append(
+            Observed(
+                frame,
+                int(step.direction),
+                int(header.flags),
+                int(header.payload_length),
+                int(step.notes) & WIRESHARK_NOTES,
+                int(step.wireshark_notes),
+                int(step.corrections),
+            )
+        )
+
+    def ended(self, connection: Machine, left: bool) -> None:
+        self.machines.append(connection)
+        reused = reused_in_hindsight(connection)
         if reused:
-            own = segments[int(machine.number)]
+            own = self.segments[int(connection.number)]
             own[:] = [_with_hindsight(segment) if segment.frame in reused else segment for segment in own]
-    return machines, segments
 
 
 def _with_hindsight(segment: Observed) -> Observed:

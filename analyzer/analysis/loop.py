@@ -1,88 +1,132 @@
-"""One pass over a capture: every frame to the decoder, every segment to the table of connections.
+"""The one loop over a capture: every frame to the decoder, every segment to the table of connections.
 
-This is the loop that runs once for each frame. It keeps the segments of the connections asked for, as long as
-they are few enough; those of a large capture are read again when somebody asks.
+`segments` begins it; nobody else makes a `Pass`. It alone knows that a frame may hold several segments, draws the
+secret by which the table hashes, and holds the limits of memory. What is wanted beside the connections themselves
+is had by observers.
 """
 
 from __future__ import annotations
 
 import gc
+import os
+from typing import Protocol
 
 from mypy_extensions import i64
 
+from analyzer.analysis.reading import Reading
 from analyzer.capture.records import Records
 from analyzer.tcp.machine import Machine
+from analyzer.tcp.step import Step
 from analyzer.tcp.table import ConnectionTable
-from analyzer.trace.row import Row
+from analyzer.trace.columns import Columns
+from analyzer.wire.encapsulations.span import Span
 from analyzer.wire.header import Header
-from analyzer.wire.icmp import ICMP, ICMPV6, read_error
+from analyzer.wire.icmp import ICMP, ICMPV6, ErrorMessage, read_error
 from analyzer.wire.skips import FRAGMENT, FRAGMENT_JOINED, PROTOCOL, SEGMENT
 from analyzer.wire.unwrap import Unwrapper
 
-__all__ = ["Pass"]
+__all__ = ["Observer", "Pass", "segments"]
+
+
+class Observer(Protocol):
+    """What looks on while a capture is read. `header` and `step` are written anew for each segment."""
+
+    def segment(self, header: Header, step: Step, connection: Machine, frame: int, time_ns: int) -> None:
+        """A segment of `connection`, which has just taken it. frame: from 1. time_ns: since the epoch."""
+
+    def ended(self, connection: Machine, left: bool) -> None:
+        """Nothing more is added to `connection`. left: it has left the table before the end of the capture."""
+
+
+def segments(
+    records: Records,
+    reading: Reading,
+    *observers: Observer,
+    keep: int = 0,
+    again: list[Machine] | None = None,
+    settling: bool = False,
+    seed: int | None = None,
+) -> Pass:
+    """The loop over the segments of a capture, ready to `run`.
+
+    reading: its options. `Reading.frames` are the frames to look at; the others count as not captured.
+    keep: how many segments are kept in `Pass.columns`; where there are more, none is.
+    again: connections that an earlier pass has found, the only ones to be observed, once more.
+    settling: connections that have ended by the times of the capture leave the table.
+    seed: the secret of the table, 63 bits; None draws one. No result depends on it, and whoever could guess
+        it could choose addresses that slow the table down.
+    """
+    if seed is None:
+        seed = int.from_bytes(os.urandom(8), "little") >> 1
+    limit = reading.limit(records)
+    return Pass(records, reading.frames, reading.wireshark, observers, keep, again, settling, limit, seed)
 
 
 class Pass:
-    """What one pass found.
+    """What the loop has found so far.
 
     With `again` it is a second pass: only the segments of those connections, which a first pass has found, are
-    observed, by connections of the same numbers that are begun where the first ones began.
+    observed, by connections of the same numbers that are begun where the first ones began. In `columns` they are
+    numbered by their place in `again`.
 
-    rows: the kept segments by number of connection. overflowed: there were more than `budget`, so that none are
-    kept. skipped: code of `wire.skips` -> frames. header: of the segment taken last, as `table.step` is.
-    connection: the one it belongs to. observed: those of a second pass, by number.
-    errors_elsewhere: ICMP errors about connections that the capture does not show, by what they say. hearer: the
-    connection that the frame taken last is an ICMP error about.
+    columns: the kept segments. overflowed: there were more than may be kept, so that none are.
+    skipped: code of `wire.skips` -> frames. code: that of the frame taken last, `SEGMENT` where it held one.
+    observed: the connections of a second pass, by number.
+    errors_elsewhere: ICMP errors about connections that the capture does not show, by what they say.
+    message, hearer: the ICMP error that the frame taken last is, and the connection that it is about.
     """
 
     def __init__(
         self,
+        records: Records,
+        frames: set[int] | None,
+        wireshark: bool,
+        observers: tuple[Observer, ...],
         budget: i64,
-        selected: set[int] | None,
-        chosen: set[int] | None = None,
-        limit: i64 = 0,
-        seed: i64 = 0,
-        again: list[Machine] | None = None,
-        wireshark: bool = False,
+        again: list[Machine] | None,
+        settling: bool,
+        limit: i64,
+        seed: i64,
     ) -> None:
-        """
-        budget: how many segments may be kept.
-        selected: whose segments; None for every connection's.
-        chosen: the numbers of the frames to look at; None for all. The others count as not captured.
-        limit, seed: of the `ConnectionTable`.
-        again: the connections of a first pass that are to be observed once more, and no others.
-        wireshark: keep the notes that Wireshark gives.
-        """
-        self.table: ConnectionTable = ConnectionTable(limit, seed)
-        self.connection: Machine | None = None
+        """For `segments`, whose arguments these are. budget: its `keep`. frames, wireshark, limit: of the reading."""
+        self.table: ConnectionTable = ConnectionTable(limit, seed, settling)
         self.observed: dict[int, Machine] = {}
-        self.rows: dict[int, list[Row]] = {}
+        self.columns: Columns = Columns(wireshark)
         self.overflowed: bool = False
         self.skipped: dict[int, int] = {}
         self.errors_elsewhere: dict[str, int] = {}
+        self.message: ErrorMessage | None = None
         self.hearer: Machine | None = None
+        self.code: i64 = SEGMENT
         self.frames: i64 = 0
         self.segments: i64 = 0
         self.first_time: i64 = 0
         self.last_time: i64 = 0
-        self.header: Header = Header()
+        self._records: Records = records
+        self._header: Header = Header()
         self._unwrapper: Unwrapper = Unwrapper()
+        self._unwrapped: bool = False
         self._unfinished: bool = False
-        self._budget: i64 = budget
-        self._kept: i64 = 0
-        self._selected: set[int] | None = selected
-        self._chosen: set[int] | None = chosen
         self._wireshark: bool = wireshark
+        self._budget: i64 = budget
+        self._keeping: bool = budget > 0
+        self._chosen: set[int] | None = frames
+        self._observers: tuple[Observer, ...] = observers
+        self._observing: bool = len(observers) > 0
+        self._settling: bool = settling
         self._again: dict[int, list[Machine]] | None = None
+        self._places: dict[int, int] = {}
         self._last_frame: i64 = 0
         if again is not None:
             self._again = self._by_key(again)
+            self._places = {int(known.number): place for place, known in enumerate(again)}
 
-    def run(self, records: Records, most: i64 = 0) -> bool:
+    def run(self, most: i64 = 0) -> bool:
         """Read on: `most` frames, or to the end for 0; False where that is reached.
 
         Raises nothing for what the frames hold.
         """
+        records = self._records
         chosen = self._chosen
         left = most
         # What a pass makes it keeps, so looking for garbage among it would only take time.
@@ -91,14 +135,16 @@ class Pass:
         try:
             while records.advance():
                 if chosen is None or records.frame in chosen:
-                    self.take(records)
+                    self._take(records)
                     while self._unfinished:
-                        self.more(records)
+                        self._more(records)
                 if records.frame == self._last_frame:
+                    self._end()
                     return False
                 left -= 1
                 if left == 0:
                     return True
+            self._end()
             return False
         finally:
             if collecting:
@@ -107,12 +153,25 @@ class Pass:
                 gc.unfreeze()
                 gc.enable()
 
-    def take(self, records: Records) -> i64:
-        """Take the frame that `records` stands at; gives its connection, -1 where it is no segment.
+    def departed(self) -> list[Machine]:
+        """The connections that have left the table since the last call, where there are no observers to be told."""
+        departed = self.table.departed
+        self.table.departed = []
+        return departed
 
-        A frame may hold more segments than one: `more` takes them.
-        """
-        header = self.header
+    def layer(self) -> Span | None:
+        """The layer in which the segment taken last was found; None where that is the frame itself."""
+        return self._unwrapper.found if self._unwrapped else None
+
+    def _end(self) -> None:
+        """Nothing is left to read."""
+        self.table.sweep()
+        if self._observing:
+            self._tell_ended(self.table.connections, False)
+
+    def _take(self, records: Records) -> None:
+        """Take the frame that `records` stands at, or the first segment in it; `_more` takes the others."""
+        header = self._header
         time_ns = records.time_ns
         if self.frames == 0:
             self.first_time = time_ns
@@ -122,37 +181,51 @@ class Pass:
         elif time_ns < self.first_time:
             self.first_time = time_ns
         self.frames += 1
-        self._unfinished = False
+        if self._settling:
+            self.table.settle(self.last_time)
         code = header.decode(
             records.block, records.offset, records.captured, records.original, records.link_type
         )
+        self._unwrapped = code != SEGMENT
         if code != SEGMENT:
             code = self._unwrap(records, code)
             if code != SEGMENT:
+                self.code = code
                 self._skip(code, 1)
                 self._hear(records, code)
-                return -1
-        return self._observe(records)
+                return
+        self.code = SEGMENT
+        self._observe(records)
 
-    def more(self, records: Records) -> i64:
-        """Take the next segment of the frame taken last; gives its connection, -1 where there is none."""
-        if not self._unfinished:
-            return -1
-        if self._unwrapper.more(self.header) != SEGMENT:
+    def _more(self, records: Records) -> None:
+        """Take the next segment of the frame taken last, if there is one."""
+        if self._unwrapper.more(self._header) != SEGMENT:
             self._unfinished = False
-            return -1
-        return self._observe(records)
+        else:
+            self._observe(records)
 
-    def _observe(self, records: Records) -> i64:
+    def _observe(self, records: Records) -> None:
         time_ns = records.time_ns
         self.segments += 1
         if self._again is not None:
-            return self._observe_again(self._again, records.frame, time_ns)
-        connection = self.table.observe(self.header, records.frame, time_ns)
-        self.connection = connection
-        if not self.overflowed:
+            self._observe_again(self._again, records.frame, time_ns)
+            return
+        connection = self.table.observe(self._header, records.frame, time_ns)
+        if self._keeping:
             self._keep(connection.number, records.frame, time_ns)
-        return connection.number
+        if self._observing:
+            self._tell(connection, records.frame, time_ns)
+
+    def _tell(self, connection: Machine, frame: i64, time_ns: i64) -> None:
+        for observer in self._observers:
+            observer.segment(self._header, self.table.step, connection, frame, time_ns)
+        if self.table.departed:
+            self._tell_ended(self.departed(), True)
+
+    def _tell_ended(self, connections: list[Machine], left: bool) -> None:
+        for connection in connections:
+            for observer in self._observers:
+                observer.ended(connection, left)
 
     def _by_key(self, again: list[Machine]) -> dict[int, list[Machine]]:
         found: dict[int, list[Machine]] = {}
@@ -163,33 +236,41 @@ class Pass:
             if key not in found:
                 found[key] = []
             found[key].append(known)
+        for candidates in found.values():
+            candidates.reverse()
         return found
 
-    def _observe_again(self, again: dict[int, list[Machine]], frame: i64, time_ns: i64) -> i64:
-        header = self.header
+    def _observe_again(self, again: dict[int, list[Machine]], frame: i64, time_ns: i64) -> None:
+        header = self._header
         candidates = again.get(int(self.table.key(header)))
         if candidates is None:
-            return -1
-        for known in candidates:
-            if frame < known.first_frame or frame > known.last_frame:
-                continue
+            return
+        # The earliest is the last one. What is over stays over, so that a pair that is used ever again costs nothing.
+        while candidates and candidates[-1].last_frame < frame:
+            candidates.pop()
+        for place in range(i64(len(candidates)) - 1, -1, -1):
+            known = candidates[place]
             direction = known.direction_of(header)
-            if direction < 0:
+            if direction < 0 or frame > known.last_frame:
                 continue
+            if frame < known.first_frame:
+                return
             number = int(known.number)
             connection = self.observed.get(number)
             if connection is None:
                 connection = Machine(known.number, header, frame, time_ns, known.reuses_ports)
                 self.observed[number] = connection
             self.table.put(connection, header, direction, frame, time_ns)
-            self._keep(number, frame, time_ns)
-            return known.number
-        return -1
+            if self._keeping:
+                self._keep(self._places[number], frame, time_ns)
+            if self._observing:
+                self._tell(connection, frame, time_ns)
+            return
 
     def _unwrap(self, records: Records, code: i64) -> i64:
         """The turn of the layers around a packet, and of fragments."""
         unwrapper = self._unwrapper
-        code = unwrapper.unwrap(self.header, code, records.offset + records.captured, records.time_ns)
+        code = unwrapper.unwrap(self._header, code, records.offset + records.captured, records.time_ns)
         if unwrapper.joined:
             self._skip(FRAGMENT, -unwrapper.joined)
             self._skip(FRAGMENT_JOINED, unwrapper.joined)
@@ -207,15 +288,17 @@ class Pass:
 
     def _hear(self, records: Records, code: i64) -> None:
         """Tell a connection of the ICMP error about its segment, if that is what the refused frame is."""
+        self.message = None
         self.hearer = None
         if code != PROTOCOL + ICMP and code != PROTOCOL + ICMPV6:
             return
-        block = self.header.block
+        block = self._header.block
         # A packet put together is all that its block holds.
         end = int(records.offset + records.captured) if block is records.block else len(block)
-        message = read_error(block, int(self.header.ip_offset), end)
+        message = read_error(block, int(self._header.ip_offset), end)
         if message is None:
             return
+        self.message = message
         self.hearer = self.table.latest(message.quoted)
         if self.hearer is not None:
             self.hearer.hear(message, records.frame, records.time_ns)
@@ -226,18 +309,11 @@ class Pass:
     def keep_none(self) -> None:
         """Let go of the segments kept so far, and keep no others."""
         self.overflowed = True
-        self.rows = {}
+        self._keeping = False
+        self.columns = Columns(self._wireshark)
 
     def _keep(self, number: i64, frame: i64, time_ns: i64) -> None:
-        selected = self._selected
-        if selected is not None and number not in selected:
-            return
-        if self._kept >= self._budget:
+        if self.columns.count >= self._budget:
             self.keep_none()
-            return
-        self._kept += 1
-        kept = self.rows.get(number)
-        if kept is None:
-            kept = []
-            self.rows[number] = kept
-        kept.append(Row(self.header, self.table.step, frame, time_ns, self._wireshark))
+        else:
+            self.columns.keep(number, self._header, self.table.step, frame, time_ns)

@@ -18,7 +18,7 @@ import weakref
 from types import TracebackType
 from typing import Final
 
-from analyzer.analysis.stored import Following, follow
+from analyzer.analysis.growing import Following, follow
 from analyzer.capture import open_capture
 from analyzer.capture.live_capture import Live, open_live
 from analyzer.capture.pcap_writer import PcapWriter

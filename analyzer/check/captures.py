@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
+from analyzer.analysis.reading import ORDINARY, Reading, stored_file
 from analyzer.analysis.stored import analyze_whole
-from analyzer.capture import open_capture
 from analyzer.check.evaluation import evaluate
 from analyzer.check.expectations import ALL, Expectation, choice_of, expectation, read_expectations
 from analyzer.check.findings import Check, Checked, Finding, Report
@@ -137,11 +137,11 @@ def check_captures(
     *,
     files: Sequence[str] | None = None,
     allow_truncated: bool = False,
-    decompress_limit: int | None = None,
+    reading: Reading = ORDINARY,
 ) -> Report:
     """Check each capture against these expectations and those of its files.
 
-    files: of expectations, instead of those that lie beside a capture. decompress_limit: as `analyze_whole` has it. A
+    files: of expectations, instead of those that lie beside a capture. reading: of the captures. A
     capture that cannot be read, or of which nothing is expected, is a problem of its own and keeps no other from
     being checked.
     """
@@ -152,7 +152,7 @@ def check_captures(
             named = expectations_of(path) if files is None else files
             wanted = [*expectations, *read_files(named)]
             # First whether it is a capture at all: that is the better of two sentences.
-            trace = analyze_whole(path, decompress_limit=decompress_limit)
+            trace = analyze_whole(path, reading)
             if not wanted:
                 raise UsageError(
                     say(
@@ -236,7 +236,7 @@ def _captures_below(folder: str) -> Iterator[str]:
                 yield os.path.normpath(os.path.join(place, name))
 
 
-def record_capture(path: str, *, decompress_limit: int | None = None) -> str:
+def record_capture(path: str, reading: Reading = ORDINARY) -> str:
     """Write the file of expectations beside a capture, and give its path.
 
     Raises UsageError where there is one already, OutputError where it cannot be written, and what `analyze_whole`
@@ -245,11 +245,11 @@ def record_capture(path: str, *, decompress_limit: int | None = None) -> str:
     file = _own_file(path)
     if os.path.lexists(file):
         raise UsageError(say("{file} is there already: --update brings it up to date", file=inert(file)))
-    _write(file, record(keys(), analyze_whole(path, decompress_limit=decompress_limit), document))
+    _write(file, record(keys(), analyze_whole(path, reading), document))
     return file
 
 
-def update_capture(path: str, *, decompress_limit: int | None = None) -> tuple[str, str]:
+def update_capture(path: str, reading: Reading = ORDINARY) -> tuple[str, str]:
     """Bring the file of expectations beside a capture up to date; gives its path and what was changed, as a
     unified difference, empty where nothing was.
 
@@ -261,7 +261,7 @@ def update_capture(path: str, *, decompress_limit: int | None = None) -> tuple[s
     octets = _octets(file)
     read_expectations(keys(), octets, file)
     before = octets.decode("utf-8")
-    after = update(keys(), before, analyze_whole(path, decompress_limit=decompress_limit), document, file)
+    after = update(keys(), before, analyze_whole(path, reading), document, file)
     if before == after:
         return file, ""
     import difflib
@@ -274,11 +274,7 @@ def update_capture(path: str, *, decompress_limit: int | None = None) -> tuple[s
 
 
 def _own_file(path: str) -> str:
-    if path == "-":
-        raise UsageError(say("standard input has no file of expectations: store the capture in a file first"))
-    # A file that is none, or no capture, is refused in the words of the reader.
-    open_capture(path).close()
-    return stem_of(path) + OWN_ENDING
+    return stem_of(stored_file(path)) + OWN_ENDING
 
 
 def _write(file: str, text: str) -> None:

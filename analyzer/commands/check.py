@@ -15,6 +15,7 @@ from analyzer.text import inert, say
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from analyzer.analysis.reading import Reading
     from analyzer.check.expectations import Expectation
     from analyzer.check.findings import Report
 
@@ -122,6 +123,7 @@ def command(
     checked nevertheless). With --live it is that of the command where that one is greater; a command that a
     signal ended counts as 128 and its number.
     """
+    from analyzer.analysis.reading import Reading
     from analyzer.check.captures import check_captures, options
 
     if schema:
@@ -129,7 +131,7 @@ def command(
         return 0
     _refuse_contradictions(context, captures, record=record, update=update, live=live)
     if record or update:
-        return _write_expectations(captures, update=update, decompress_limit=decompress_limit)
+        return _write_expectations(captures, Reading(decompress_limit=decompress_limit), update=update)
     expectations = options(expect, at_most, at_least, numbers=numbers, only=only, allow_none=allow_none)
     if not expectations and (numbers or only is not None or allow_none):
         raise UsageError(
@@ -152,7 +154,7 @@ def command(
             expectations,
             files=files or None,
             allow_truncated=allow_truncated,
-            decompress_limit=decompress_limit,
+            reading=Reading(decompress_limit=decompress_limit),
         )
     _tell(report, form, output, junit)
     return max(report.exit_status, status)
@@ -191,7 +193,7 @@ def _print_schema() -> None:
     click.echo(shipped(), nl=False)
 
 
-def _write_expectations(captures: Sequence[str], *, update: bool, decompress_limit: int | None) -> int:
+def _write_expectations(captures: Sequence[str], reading: Reading, *, update: bool) -> int:
     """Record or update one after the other; what fails keeps no other from it."""
     from analyzer.check.captures import captures_in, check_captures, record_capture, stem_of, update_capture
 
@@ -211,18 +213,18 @@ def _write_expectations(captures: Sequence[str], *, update: bool, decompress_lim
     for path in paths:
         try:
             if update:
-                file, difference = update_capture(path, decompress_limit=decompress_limit)
+                file, difference = update_capture(path, reading)
                 click.echo(
                     "\n".join(map(inert, difference.splitlines()))
                     or say("{file}: as it was", file=inert(file))
                 )
                 # A bound is nobody's to move but its author's, so it may still not hold.
-                left = check_captures([path], [], files=[file], decompress_limit=decompress_limit)
+                left = check_captures([path], [], files=[file], reading=reading)
                 for finding in left.captures[0].findings:
                     click.echo(str(finding))
                 status = max(status, left.exit_status)
             else:
-                click.echo(inert(record_capture(path, decompress_limit=decompress_limit)))
+                click.echo(inert(record_capture(path, reading)))
         except AnalyzerError as error:
             complain(str(error))
             status = max(status, error.exit_status)

@@ -23,7 +23,7 @@ from analyzer.report.terminal import Style, finish, flow, style_of
 from analyzer.text import inert, say
 
 if TYPE_CHECKING:
-    from analyzer.analysis.stored import Following
+    from analyzer.analysis.growing import Following
     from analyzer.lab.stage import Scenario
     from analyzer.trace.values import Trace
 
@@ -201,7 +201,7 @@ def _record(scenarios: list[Scenario], folder: str, port: int | None) -> None:
 
 def _perform(scenario: Scenario, port: int | None, ascii_only: bool) -> None:
     """Run a scenario, print its ladder while it grows, and compare it with its promise."""
-    from analyzer.analysis.stored import follow
+    from analyzer.analysis.growing import follow
     from analyzer.lab.promise import keep_promise
     from analyzer.lab.record import performing
 
@@ -222,7 +222,7 @@ def _perform(scenario: Scenario, port: int | None, ascii_only: bool) -> None:
 
 def _replay(scenario: Scenario, speed: float, ascii_only: bool) -> None:
     """Print the ladder of a recording at its pace."""
-    from analyzer.analysis.stored import follow
+    from analyzer.analysis.growing import follow
     from analyzer.capture import open_capture
     from analyzer.lab.record import find_recording
 

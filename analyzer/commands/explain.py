@@ -35,11 +35,12 @@ def command(
     Shows what the segment does and why, what came before it and what answers it, its header field by field,
     its options and payload; below, what Wireshark makes of the frame, where tshark is installed.
     """
+    from analyzer.analysis.reading import Reading
     from analyzer.explain.one_frame import dissect, explain
     from analyzer.report.explanation_text import dissection_lines, explanation_lines
     from analyzer.report.terminal import READABLE_WIDTH, finish, flow, style_of
 
-    explanation = explain(capture, frame, wireshark=wireshark, decompress_limit=decompress_limit)
+    explanation = explain(capture, frame, Reading(wireshark=wireshark, decompress_limit=decompress_limit))
     for warning in explanation.capture.warnings:
         warn(warning)
     style = style_of(sys.stdout, os.environ, ascii_only=ascii_only)

@@ -28,7 +28,7 @@ from analyzer.errors import UsageError
 from analyzer.text import inert, say
 
 if TYPE_CHECKING:
-    from analyzer.analysis.stored import Following
+    from analyzer.analysis.growing import Following
     from analyzer.capture.live_capture import Live
     from analyzer.report.growing_ladder import GrowingLadder
     from analyzer.trace.values import IcmpError
@@ -97,7 +97,7 @@ def command(
     Prints every segment as it passes, with its label, the states of both endpoints and the reason. Ctrl-C is
     the way to end it: then come the verdicts, and the pictures as for a file, and the exit status is 0.
     """
-    from analyzer.analysis.stored import follow
+    from analyzer.analysis.growing import follow
     from analyzer.capture.live_capture import open_live
     from analyzer.report.growing_ladder import GrowingLadder
     from analyzer.report.terminal import style_of

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from analyzer.text import say
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from analyzer.analysis.reading import Reading
     from analyzer.trace.values import Connection, Trace
 
 __all__ = ["command"]
@@ -119,15 +121,17 @@ def command(
     Prints every TCP connection with its handshake, data and close, and the states of both endpoints segment by
     segment; then draws each as a sequence diagram.
     """
+    from analyzer.analysis.reading import Reading, stored_file
     from analyzer.analysis.stored import analyze
     from analyzer.report.selection import chosen
 
+    options = Reading(
+        display_filter=display_filter, wireshark=wireshark, decompress_limit=decompress_limit, hold=hold
+    )
     if output is not None and no_report:
         raise UsageError(say("--output and --no-report exclude each other: leave one of them out"))
-    if dissect and capture == "-":
-        raise UsageError(
-            say("--dissect needs a file, because tshark reads it too: store the capture in one first")
-        )
+    if dissect:
+        stored_file(capture)
     if as_lines:
         if as_json or output is not None or numbers or dissect:
             raise UsageError(
@@ -135,17 +139,10 @@ def command(
                     "--stream goes with no other form of output, no --connection and no --dissect: choose one"
                 )
             )
-        _write_lines(capture, display_filter, wireshark, decompress_limit, hold)
+        _write_lines(capture, options)
         return
     with reading() as watch:
-        trace = analyze(
-            capture,
-            display_filter,
-            wireshark=wireshark,
-            decompress_limit=decompress_limit,
-            hold=hold,
-            watch=watch,
-        )
+        trace = analyze(capture, replace(options, watch=watch))
     keep_to_the_end(trace)
     for warning in trace.capture.warnings:
         warn(warning)
@@ -185,22 +182,13 @@ def command(
         say_what_is_left(len(drawn), count)
 
 
-def _write_lines(
-    capture: str, display_filter: str | None, wireshark: bool, decompress_limit: int | None, hold: int | None
-) -> None:
+def _write_lines(capture: str, options: Reading) -> None:
     """Each connection as soon as it has ended; what was written stays written, whatever comes after."""
     from analyzer.analysis.stored import stream
     from analyzer.report.document import capture_line, connection_line
 
     with reading() as watch:
-        streaming = stream(
-            capture,
-            display_filter,
-            wireshark=wireshark,
-            decompress_limit=decompress_limit,
-            hold=hold,
-            watch=watch,
-        )
+        streaming = stream(capture, replace(options, watch=watch))
         for connection in streaming:
             sys.stdout.write(connection_line(connection) + "\n")
             sys.stdout.flush()

@@ -10,17 +10,20 @@ import os
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from analyzer.analysis.loop import Pass
+from analyzer.analysis.loop import segments
+from analyzer.analysis.reading import ORDINARY, stored_file
 from analyzer.analysis.stored import analyze_whole
-from analyzer.capture import open_capture
 from analyzer.compare.differences import Mode, Observation, Pair, PairComparison
 from analyzer.compare.observation import observe
 from analyzer.compare.pair_comparison import compare
 from analyzer.compare.pairing import HEAD, fingerprint, mode_of, pair_connections
 from analyzer.errors import UsageError
+from analyzer.tcp.machine import Machine
+from analyzer.tcp.step import Step
 from analyzer.tcp.verdict import roles
 from analyzer.text import say
 from analyzer.trace.values import Trace
+from analyzer.wire.header import Header
 
 __all__ = ["Comparison", "compare_captures"]
 
@@ -91,12 +94,7 @@ def compare_captures(
 
     Raises `UsageError` for standard input and for a number that A does not have, and what `analyze` raises.
     """
-    paths = os.fspath(a), os.fspath(b)
-    for path in paths:
-        if path == "-" or (os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)):
-            raise UsageError(
-                say("captures are compared by reading each of them twice: store them in files first")
-            )
+    paths = stored_file(a), stored_file(b)
     traces = analyze_whole(paths[0]), analyze_whole(paths[1])
     for number in selected or ():
         if not 0 <= number < len(traces[0]):
@@ -147,18 +145,32 @@ class _Capture:
         return self._read(wanted, None) if self._all is None else self._all
 
     def _read(self, wanted: set[int] | None, most: int | None) -> dict[int, list[Observation]]:
-        found: dict[int, list[Observation]] = {}
-        run = Pass(0, set())
-        with open_capture(self._path) as records:
-            while records.advance():
-                number = int(run.take(records))
-                if number < 0 or (wanted is not None and number not in wanted):
-                    continue
-                kept = found.setdefault(number, [])
-                if most is None or len(kept) < most:
-                    kept.append(observe(run.header, run.table.step, int(records.frame), int(records.time_ns)))
-        for number, kept in found.items():
-            # The table counts from the first endpoint, which need not be the client.
-            if roles(run.table.connections[number])[0]:
-                found[number] = [one._replace(from_client=not one.from_client) for one in kept]
-        return found
+        keeper = _Keeper(wanted, most)
+        with ORDINARY.open(self._path) as records:
+            segments(records, ORDINARY, keeper).run()
+        return keeper.found
+
+
+class _Keeper:
+    """Keeps what is compared of the segments. found: by number of the connection."""
+
+    def __init__(self, wanted: set[int] | None, most: int | None) -> None:
+        """wanted: whose segments; None for every connection's. most: how many of each, the first ones."""
+        self.found: dict[int, list[Observation]] = {}
+        self._wanted = wanted
+        self._most = most
+
+    def segment(self, header: Header, step: Step, connection: Machine, frame: int, time_ns: int) -> None:
+        """A segment has come."""
+        number = int(connection.number)
+        if self._wanted is None or number in self._wanted:
+            kept = self.found.setdefault(number, [])
+            if self._most is None or len(kept) < self._most:
+                kept.append(observe(header, step, frame, time_ns))
+
+    def ended(self, connection: Machine, left: bool) -> None:
+        """A connection has ended: its machine counts from the first endpoint, which need not be the client."""
+        number = int(connection.number)
+        if number in self.found and roles(connection)[0]:
+            kept = self.found[number]
+            self.found[number] = [one._replace(from_client=not one.from_client) for one in kept]

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from analyzer.compare.differences import Change, Mode, Observation
 from analyzer.compare.observation import joined_content, options_by_kind, timestamps_of
-from analyzer.trace.build import flag_names
+from analyzer.trace.segments import flag_names
 from analyzer.trace.values import Connection
 from analyzer.wire import options
 from analyzer.wire.header import ACK, PSH, SYN

@@ -7,7 +7,6 @@ from typing import Final
 
 from analyzer.compare.differences import Observation
 from analyzer.tcp.step import Step
-from analyzer.trace.row import PAYLOAD_KEPT
 from analyzer.wire.header import Header
 
 __all__ = ["content_of", "joined_content", "observe", "options_by_kind", "timestamps_of"]
@@ -15,6 +14,9 @@ __all__ = ["content_of", "joined_content", "observe", "options_by_kind", "timest
 # The greatest prime below 2**64. A payload is remembered as its remainder when read as one number: equal payloads
 # have equal ones, and the remainder of two in a row follows from theirs, however the octets were cut.
 MODULUS: Final = 2**64 - 59
+
+PAYLOAD_KEPT: Final = 64
+"""Bytes of a payload that are shown where it has changed."""
 
 END: Final = 0
 NO_OPERATION: Final = 1

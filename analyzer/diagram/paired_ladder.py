@@ -26,7 +26,7 @@ from analyzer.diagram.rows import Arrow, Fold
 from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import RETRANSMISSIONS
 from analyzer.text import inert, say
-from analyzer.trace.build import flag_names
+from analyzer.trace.segments import flag_names
 from analyzer.wire import header as flag
 
 __all__ = [

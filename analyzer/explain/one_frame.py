@@ -7,26 +7,29 @@ for it on the path of every packet.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
+from analyzer.analysis.loop import segments
+from analyzer.analysis.reading import ORDINARY, Reading, stored_file
 from analyzer.analysis.stored import analyze
-from analyzer.capture import open_capture
+from analyzer.capture import Records
 from analyzer.capture.dissection import Dissection, disabled_protocols, dissection_of, summaries_of
 from analyzer.errors import InputError, UsageError
 from analyzer.explain.explanation import Explanation
 from analyzer.explain.neighbours import neighbours
+from analyzer.tcp.machine import Machine
+from analyzer.tcp.step import Step
 from analyzer.text import inert, say
-from analyzer.trace.values import Capture, Connection, Segment, Trace
+from analyzer.trace.values import Capture, Connection, Trace
 from analyzer.wire.checksum import computed_checksum, judge_checksum
 from analyzer.wire.encapsulations import Span
 from analyzer.wire.header import Header
-from analyzer.wire.icmp import ICMP, ICMPV6, ErrorMessage, error_text, read_error
+from analyzer.wire.icmp import ErrorMessage, error_text
 from analyzer.wire.layers import layers_of
 from analyzer.wire.option_list import list_options
-from analyzer.wire.skips import PROTOCOL, SEGMENT, skip_name
-from analyzer.wire.unwrap import Unwrapper
+from analyzer.wire.skips import skip_name
 
 __all__ = ["PAYLOAD_EXPLAINED", "dissect", "explain", "summarize"]
 
@@ -57,35 +60,37 @@ def dissect(explanation: Explanation, path: str | os.PathLike[str]) -> Dissectio
     return dissection_of(os.fspath(path), explanation.segment.frame, _disabled(explanation.connection))
 
 
-def explain(
-    path: str | os.PathLike[str],
-    frame: int,
-    *,
-    wireshark: bool = False,
-    decompress_limit: int | None = None,
-) -> Explanation:
+def explain(path: str | os.PathLike[str], frame: int, reading: Reading = ORDINARY) -> Explanation:
     """Everything about the TCP segment in one frame of a stored capture, or that an ICMP error in it answers.
 
     path: a stored capture, as for `analyze`; it is read twice.
     frame: from 1, as Wireshark counts.
-    wireshark, decompress_limit: as for `analyze`.
+    reading: as for `analyze`.
 
     Raises `UsageError` where there is no such frame or no TCP segment in it, and what `analyze` raises.
     """
-    name = os.fspath(path)
-    if name == "-" or (os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name)):
-        raise UsageError(say("a segment is explained by reading its capture twice: store it in a file first"))
-    found = _find(name, frame, decompress_limit)
-    trace = analyze(name, wireshark=wireshark, decompress_limit=decompress_limit)
-    if found.message is not None:
-        return _explain_error(name, frame, found.message, trace)
-    header = found.header
-    for connection in reversed(trace.connections):
-        if connection.first_frame <= frame <= connection.last_frame and _is_between(header, connection):
-            segments = connection.segments
-            for place, segment in enumerate(segments):
-                if segment.frame == frame:
-                    return _explanation(trace.capture, connection, segments, place, found)
+    if frame < 1:
+        raise UsageError(say("there is no frame {frame}: the first one is frame 1", frame=frame))
+    name = stored_file(path)
+    reading = reading.for_file(name)
+    found = _find(name, frame, reading)
+    trace = analyze(name, reading)
+    if isinstance(found, ErrorMessage):
+        return _explain_error(name, frame, found, trace, reading)
+    try:
+        connection = trace[found.connection]
+    except IndexError:
+        raise UsageError(
+            say(
+                "the connection of frame {frame} was folded to keep memory bounded: "
+                "cut {path} into smaller captures with editcap -c",
+                frame=frame,
+                path=inert(name),
+            )
+        ) from None
+    for place, segment in enumerate(connection.segments):
+        if segment.frame == frame:
+            return _explanation(trace.capture, connection, place, found)
     raise InputError(
         say(
             "frame {frame} is not there any more: {path} changed while it was read",
@@ -95,11 +100,13 @@ def explain(
     )
 
 
-def _explain_error(path: str, frame: int, message: ErrorMessage, trace: Trace) -> Explanation:
+def _explain_error(
+    path: str, frame: int, message: ErrorMessage, trace: Trace, reading: Reading
+) -> Explanation:
     for connection in trace.connections:
         for error in connection.icmp_errors:
             if error.frame == frame and error.answers is not None:
-                return replace(explain(path, error.answers), error=error)
+                return replace(explain(path, error.answers, reading), error=error)
     raise UsageError(
         say(
             "frame {frame} is an ICMP error ({what}) about a TCP segment with sequence number {seq} from port "
@@ -114,103 +121,121 @@ def _explain_error(path: str, frame: int, message: ErrorMessage, trace: Trace) -
 
 
 class _Found(NamedTuple):
-    """One frame, read: its octets, the header of the (first) segment in it, the layer it was found in where that is
-    not the frame itself, and how many segments there are besides; or the ICMP error about a segment."""
+    """One frame with a TCP segment, the first one in it.
 
-    octets: bytes
+    captured: the bytes of the frame. original: how many it has on the wire. layer: the one that the segment was found
+    in, None where that is the frame itself. others: how many more segments the frame holds. connection: the number.
+    segment: header and payload as captured. whole: nothing of it is missing. fixed: how many of its bytes are the
+    header, as far as it can be read; header_length: how many it says. payload: where the payload begins in it.
+    absolute_ack: the acknowledgement number in the header.
+    """
+
+    captured: bytes
     original: int
     link_type: int
-    header: Header
     layer: Span | None
-    others: int = 0
-    message: ErrorMessage | None = None
+    others: int
+    connection: int
+    segment: bytes
+    whole: bool
+    fixed: int
+    header_length: int
+    payload: int
+    absolute_ack: int
 
 
-def _find(path: str, frame: int, decompress_limit: int | None) -> _Found:
+class _Finder:
+    """Looks on until one frame has come. found: what that holds, once it has come and holds a segment."""
+
+    def __init__(self, records: Records, frame: int, reading: Reading) -> None:
+        self.run = segments(records, reading, self)
+        self.found: _Found | None = None
+        self._records = records
+        self._frame = frame
+
+    def segment(self, header: Header, step: Step, connection: Machine, frame: int, time_ns: int) -> None:
+        """A segment has come."""
+        if frame != self._frame:
+            return
+        if self.found is not None:
+            self.found = self.found._replace(others=self.found.others + 1)
+            return
+        records = self._records
+        start, payload = int(header.tcp_offset), int(header.payload_offset)
+        self.found = _Found(
+            captured=records.block[records.offset : records.offset + records.captured],
+            original=int(records.original),
+            link_type=int(records.link_type),
+            layer=self.run.layer(),
+            others=0,
+            connection=int(connection.number),
+            segment=header.block[start : payload + int(header.payload_captured)],
+            whole=not header.snapped and not header.damaged,
+            fixed=(payload if not header.damaged else min(start + 20, payload)) - start,
+            header_length=int(header.header_length),
+            payload=payload - start,
+            absolute_ack=int(header.ack),
+        )
+
+    def ended(self, connection: Machine, left: bool) -> None:
+        """A connection has ended."""
+
+
+def _find(path: str, frame: int, reading: Reading) -> _Found | ErrorMessage:
     """Read as far as one frame. Raises `UsageError` where it holds no TCP segment or is not there."""
     last = 0
-    header, unwrapper = Header(), Unwrapper()
-    with open_capture(path, decompress_limit) as records:
-        while records.advance():
+    with reading.open(path) as records:
+        finder = _Finder(records, frame, reading)
+        run = finder.run
+        while last < frame and run.run(1):
             last = int(records.frame)
-            if last > frame:
-                break
-            octets = records.block[records.offset : records.offset + records.captured]
-            original, link_type = int(records.original), int(records.link_type)
-            # From the start of a block of its own, so that offsets count from the frame's first octet.
-            code = header.decode(octets, 0, len(octets), original, link_type)
-            layer = None
-            if code != SEGMENT:
-                # The frames before it may hold fragments of what is complete in it.
-                code = unwrapper.unwrap(header, code, len(octets), records.time_ns)
-                layer = unwrapper.found
-            if last < frame:
-                continue
-            if code == SEGMENT:
-                others, rest = 0, Header()
-                while layer is not None and unwrapper.more(rest) == SEGMENT:
-                    others += 1
-                return _Found(octets, original, link_type, header, layer, others)
-            if code in (PROTOCOL + ICMP, PROTOCOL + ICMPV6):
-                message = read_error(header.block, int(header.ip_offset), len(header.block))
-                if message is not None:
-                    return _Found(octets, original, link_type, header, layer, message=message)
+        last = int(records.frame)
+        if last == frame and finder.found is not None:
+            return finder.found
+        if last == frame and run.message is not None:
+            return run.message
+        if last == frame:
             raise UsageError(
                 say(
                     "frame {frame} is {what}: there is no TCP segment in it",
                     frame=frame,
-                    what=say(skip_name(code)),
+                    what=say(skip_name(int(run.code))),
                 )
             )
-    if last > frame or frame < 1:
+    if last > frame:
         raise UsageError(say("there is no frame {frame}: its number holds no packet", frame=frame))
     if not last:
         raise UsageError(say("there is no frame {frame}: the capture holds none", frame=frame))
     raise UsageError(say("there is no frame {frame}: the last one is frame {last}", frame=frame, last=last))
 
 
-def _is_between(header: Header, connection: Connection) -> bool:
-    """Whether the segment belongs to the pair of endpoints."""
-    ports = {(int(header.source_port), int(header.destination_port))}
-    pair = (connection.client.port, connection.server.port)
-    return pair in ports or pair[::-1] in ports
-
-
-def _explanation(
-    capture: Capture, connection: Connection, segments: Sequence[Segment], place: int, found: _Found
-) -> Explanation:
-    header, segment = found.header, segments[place]
-    start = int(header.tcp_offset)
-    layers = layers_of(found.octets, found.link_type, found.layer)
-    header_end = (
-        int(header.payload_offset) if not header.damaged else min(start + 20, int(header.payload_offset))
-    )
-    header_octets = header.block[start:header_end]
-    whole = header.block[start : int(header.payload_offset + header.payload_length)]
+def _explanation(capture: Capture, connection: Connection, place: int, found: _Found) -> Explanation:
+    segment = connection.segments[place]
+    layers = layers_of(found.captured, found.link_type, found.layer)
+    header = found.segment[: found.fixed]
     judged = computed = None
-    if not header.snapped and not header.damaged and layers.source:
-        judged = judge_checksum(whole, layers.source, layers.destination)
-        computed = computed_checksum(whole, layers.source, layers.destination)
-    payload = int(header.payload_offset)
+    if found.whole and layers.source:
+        judged = judge_checksum(found.segment, layers.source, layers.destination)
+        computed = computed_checksum(found.segment, layers.source, layers.destination)
     return Explanation(
         capture=capture,
         connection=connection,
         segment=segment,
-        neighbours=neighbours(segments, place),
-        captured=len(found.octets),
+        neighbours=neighbours(connection.segments, place),
+        captured=len(found.captured),
         original=found.original,
         others=found.others,
         layers=layers.layers,
-        header=header_octets,
-        header_length=int(header.header_length),
+        header=header,
+        header_length=found.header_length,
         options=tuple(
             list_options(
-                header_octets[20:],
-                complete=len(header_octets) == header.header_length,
-                base=None if segment.ack is None else (int(header.ack) - segment.ack) & 0xFFFFFFFF,
+                header[20:],
+                complete=len(header) == found.header_length,
+                base=None if segment.ack is None else (found.absolute_ack - segment.ack) & 0xFFFFFFFF,
             )
         ),
         checksum=judged,
         computed_checksum=computed,
-        payload=header.block[payload : payload + min(int(header.payload_captured), PAYLOAD_EXPLAINED)],
+        payload=found.segment[found.payload :][:PAYLOAD_EXPLAINED],
     )

@@ -12,7 +12,7 @@ from typing import Any, Final, TextIO
 
 from analyzer.compare.differences import Change, Clocks, Mode, Observation, PairComparison, Row
 from analyzer.tcp.labels import label_names
-from analyzer.trace.build import flag_names
+from analyzer.trace.segments import flag_names
 from analyzer.trace.values import Capture, Connection, EndpointAddress
 from analyzer.wire.header import ACK
 

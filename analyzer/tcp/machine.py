@@ -64,13 +64,15 @@ class Machine(WiresharkView):
 
     note_counts: triples of a mask of notes, the mask of those that Wireshark gives, and the number of segments
     that have exactly these; None: no segment has any. errors: the first `ERRORS_KEPT`
-    of `error_count`. superseded: of the table, which writes it: a newer connection has these addresses and ports.
+    of `error_count`. superseded, departed: of the table, which writes them: a newer connection has these addresses and
+    ports; it has left the table.
     """
 
     __slots__ = (
         "closer",
         "completeness",
         "data_after_end",
+        "departed",
         "error_count",
         "errors",
         "fast_open_accepted",
@@ -147,6 +149,7 @@ class Machine(WiresharkView):
         self.closer: i16 = -1
         self.resetter: i16 = -1
         self.superseded: bool = False
+        self.departed: bool = False
         self.reuses_ports: bool = reuses_ports
         self.simultaneous_open: bool = False
         self.fast_open_accepted: bool = False

@@ -4,13 +4,14 @@ Connections are numbered from 0 in order of first appearance. A SYN with another
 known pair starts a new one, whatever became of the old: the numbering of Wireshark's `tcp.stream`.
 
 A table can be told how many connections it may hold. Then those that matter least leave it, in one sweep that
-makes room for many. It can also be asked to let go of those that have ended, as far as the times of the capture tell;
-there is no other clock. A late segment of a connection that has left begins a new one.
+makes room for many. It can also let go of those that have ended, each as soon as the times of the capture say so; there
+is no other clock. A late segment of a connection that has left begins a new one.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from heapq import heappop, heappush
 from typing import Final
 
 from mypy_extensions import i64
@@ -32,8 +33,8 @@ QUIET_NS: Final = 240_000_000_000
 QUIET_ESTABLISHED_NS: Final = 7_440_000_000_000
 """The same for one that is established: 2 hours and 4 minutes (RFC 5382 REQ-5), more than keep-alives take."""
 
-SETTLED_EVERY_NS: Final = 1_000_000_000
-"""What has ended is looked for once a second, and once for as many segments as connections are held."""
+SWEPT_AT_LEAST: Final = 1_000
+"""What has left stays in the list until it is most of it, and at least this much: taking out each would take longer."""
 
 # How the hash works: each endpoint is a polynomial in a secret number, plus another secret number, modulo a prime,
 # and the two are multiplied, so that both directions have one key. Such products are equal for different
@@ -49,14 +50,16 @@ _LASTING: Final = 2
 class ConnectionTable:
     """The connections of a capture. `step` holds what was found out about the segment observed last.
 
-    connections: those held, in the order of their numbers. begun: how many there have been.
-    departed: those that have left, each sweep's in the order of their numbers; whoever reads them empties it.
+    connections: those held, in the order of their numbers; after `settle` only once `sweep` was called. begun: how
+    many there have been. departed: those that have left, those that left together in the order of their numbers;
+    the reader empties it.
     """
 
-    def __init__(self, limit: i64 = 0, seed: i64 = 0) -> None:
+    def __init__(self, limit: i64, seed: i64, settling: bool = False) -> None:
         """
         limit: how many connections are held at most, at least 2; 0 for any number.
         seed: what an attacker must not know to slow the table down, 63 bits; no result depends on it.
+        settling: `settle` is called before each segment is observed.
         """
         self.connections: list[Machine] = []
         self.departed: list[Machine] = []
@@ -64,8 +67,10 @@ class ConnectionTable:
         self.step: Step = Step()
         self._options: Options = Options()
         self._limit: i64 = limit
-        self._observed: i64 = 0
-        self._released: i64 = 0
+        self._settling: bool = settling
+        self._gone: i64 = 0  # how many of `connections` have left
+        # A heap: when a connection may have ended, its number, and the connection.
+        self._ends: list[tuple[int, int, Machine]] = []
         self._factor: i64 = (seed & 0x1FFFFFFF) ^ 0x2545F491
         self._summand: i64 = ((seed >> 32) & 0x3FFFFFFF) ^ 0x1B873593
         self._index: KeyIndex = KeyIndex()  # of the places of those not superseded in `connections`
@@ -96,11 +101,12 @@ class ConnectionTable:
                 direction = 0
                 self._recent = found
         self.put(found, header, direction, frame, time_ns)
+        if self._settling:
+            self._expect_end(found)
         return found
 
     def put(self, connection: Machine, header: Header, direction: i64, frame: i64, time_ns: i64) -> None:
         """Show a connection its next segment."""
-        self._observed += 1
         connection.observe(header, self._options, direction, frame, time_ns, self.step)
 
     def latest(self, header: Header) -> Machine | None:
@@ -112,30 +118,51 @@ class ConnectionTable:
         slot = index.first(key)
         while slot >= 0:
             found = self.connections[index.place(slot)]
-            if found.direction_of(header) >= 0:
+            if found.direction_of(header) >= 0 and not found.departed:
                 return found
             slot = index.next(key, slot)
         return None
 
-    def settle(self, now: i64) -> None:
-        """`release`, where enough has come since the last time to make it worth the while."""
-        if self._observed >= len(self.connections) and now - self._released >= SETTLED_EVERY_NS:
-            self.release(now)
+    def _expect_end(self, connection: Machine) -> None:
+        """Note when it will have ended, where the segment just observed made that earlier than was noted."""
+        step = self.step
+        begins = connection.first.segments + connection.second.segments == 1
+        was_established = step.first_before == states.ESTABLISHED and step.second_before == states.ESTABLISHED
+        if begins or (was_established and _quiet(connection) == QUIET_NS):
+            heappush(self._ends, (int(connection.last_time) + QUIET_NS, int(connection.number), connection))
 
-    def release(self, now: i64) -> None:
-        """Let go of every connection that has ended, as far as anybody can tell at the time `now`."""
-        self._observed = 0
-        self._released = now
-        kept: list[Machine] = []
-        for connection in self.connections:
-            limit: i64 = QUIET_NS
-            if connection.first.state == states.ESTABLISHED and connection.second.state == states.ESTABLISHED:
-                limit = QUIET_ESTABLISHED_NS
-            if connection.superseded or now - connection.last_time >= limit:
-                self.departed.append(connection)
+    def settle(self, now: i64) -> None:
+        """Let go of the connections that have ended by the time `now`, in the order in which they did."""
+        ends = self._ends
+        while ends:
+            end, _, connection = ends[0]
+            if end > now:
+                return
+            heappop(ends)
+            if connection.departed:
+                continue
+            later: i64 = connection.last_time + _quiet(connection)
+            if later > end:
+                # It was not quiet since this was noted, or has become established.
+                heappush(ends, (int(later), int(connection.number), connection))
             else:
-                kept.append(connection)
-        self._keep(kept)
+                self._let_go(connection)
+
+    def _let_go(self, connection: Machine) -> None:
+        """Let one connection leave; its place in the list and in the index is given up by the next `sweep`."""
+        connection.departed = True
+        self.departed.append(connection)
+        self._gone += 1
+        if self._recent is connection:
+            self._recent = None
+        if 2 * self._gone > len(self.connections) + SWEPT_AT_LEAST:
+            self.sweep()
+
+    def sweep(self) -> None:
+        """Take what has left out of `connections`."""
+        if self._gone > 0:
+            self._keep([connection for connection in self.connections if not connection.departed])
+            self._gone = 0
 
     def _make_room(self) -> None:
         """Let go of half: what is over first, then what nobody answers, in each group what was quiet for longest."""
@@ -162,6 +189,7 @@ class ConnectionTable:
                     leaves = True
                     equal -= 1
             if leaves:
+                connection.departed = True
                 self.departed.append(connection)
             else:
                 kept.append(connection)
@@ -187,7 +215,9 @@ class ConnectionTable:
     def _begin(self, header: Header, frame: i64, time_ns: i64, reused: bool) -> Machine:
         """Begin a connection, the last one in `connections`, which the index does not know yet."""
         if self._limit > 0 and len(self.connections) >= self._limit:
-            self._make_room()
+            self.sweep()
+            if len(self.connections) >= self._limit:
+                self._make_room()
         connection = Machine(self.begun, header, frame, time_ns, reused)
         self.begun += 1
         self.connections.append(connection)
@@ -206,6 +236,8 @@ class ConnectionTable:
             self._index.put(slot, place)
         else:  # it was in the way of the new one, and has left
             self._index.add(key, place)
+        if self._settling:
+            self._let_go(older)
         return connection
 
     def key(self, header: Header) -> i64:
@@ -246,3 +278,10 @@ class ConnectionTable:
         mixed = (mixed & _PRIME) + (mixed >> 31)
         mixed = (mixed & _PRIME) + (mixed >> 31)
         return mixed ^ (mixed >> 15)
+
+
+def _quiet(connection: Machine) -> i64:
+    """For how long a connection has to be quiet until it has ended."""
+    if connection.first.state == states.ESTABLISHED and connection.second.state == states.ESTABLISHED:
+        return QUIET_ESTABLISHED_NS
+    return QUIET_NS

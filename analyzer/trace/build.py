@@ -9,14 +9,13 @@ from weakref import WeakValueDictionary
 
 from analyzer.tcp import states, verdict
 from analyzer.tcp.endpoint import Endpoint
-from analyzer.tcp.labels import label_names
 from analyzer.tcp.machine import HeardError, Machine
-from analyzer.tcp.notes import NOTES, REUSED_PORTS, note_names
+from analyzer.tcp.notes import NOTES, REUSED_PORTS
 from analyzer.tcp.sequence import difference
 from analyzer.text import say
 from analyzer.trace.confidence import doubts
 from analyzer.trace.outline import Outline, Survey
-from analyzer.trace.row import Row
+from analyzer.trace.segments import side
 from analyzer.trace.values import (
     Close,
     Connection,
@@ -25,26 +24,12 @@ from analyzer.trace.values import (
     EndpointOptions,
     Handshake,
     IcmpError,
-    Segment,
-    Side,
     Source,
 )
 from analyzer.wire import header as flag
 from analyzer.wire.icmp import MTU, error_text
 
-__all__ = ["Judged", "build_connection", "build_segments", "flag_names", "last_error", "survey"]
-
-_FLAGS = (
-    (flag.SYN, "SYN"),
-    (flag.FIN, "FIN"),
-    (flag.RST, "RST"),
-    (flag.PSH, "PSH"),
-    (flag.ACK, "ACK"),
-    (flag.URG, "URG"),
-    (flag.ECE, "ECE"),
-    (flag.CWR, "CWR"),
-    (flag.AE, "AE"),
-)
+__all__ = ["Judged", "build_connection", "last_error", "survey"]
 
 
 class Judged(Sequence[Connection]):
@@ -183,85 +168,11 @@ def _error(machine: Machine, heard: HeardError, client: int) -> IcmpError:
         sender=_address(machine.ip_version, heard.sender_high, heard.sender_low),
         kind=heard.kind.name,
         text=say(error_text(heard.kind, heard.number)),
-        about=_side(heard.direction, client),
+        about=side(heard.direction, client),
         seq=None if base < 0 else int(difference(heard.seq, base)) & 0xFFFFFFFF,
         answers=heard.answers or None,
         mtu=heard.number or None if heard.kind.detail == MTU else None,
     )
-
-
-def build_segments(machine: Machine, rows: list[Row], wireshark: bool = False) -> list[Segment]:
-    """The segments of a connection, told from the client's and the server's side.
-
-    wireshark: the rows have Wireshark's notes.
-    """
-    client, _ = verdict.roles(machine)
-    if wireshark:
-        reused = verdict.reused_in_hindsight(machine)
-        return [_segment(row, client, REUSED_PORTS if row.frame in reused else 0) for row in rows]
-    return [_segment(row, client) for row in rows]
-
-
-def _segment(row: Row, client: int, more_notes: int = 0) -> Segment:
-    server = 1 - client
-    return Segment(
-        frame=row.frame,
-        time_ns=row.time_ns,
-        sender=_side(row.direction, client),
-        flags=flag_names(row.flags),
-        seq=row.seq,
-        ack=row.ack if row.flags & flag.ACK else None,
-        length=row.length,
-        window=row.window,
-        labels=tuple(label_names(row.labels)),
-        notes=tuple(note_names(row.notes | more_notes)),
-        client_state=(states.STATES[row.before[client]], states.STATES[row.after[client]]),
-        server_state=(states.STATES[row.before[server]], states.STATES[row.after[server]]),
-        why=_why(row, client),
-        payload=row.payload,
-    )
-
-
-def flag_names(flags: int) -> str:
-    """The flags of a header by name: "SYN,ACK"."""
-    return ",".join(name for bit, name in _FLAGS if flags & bit)
-
-
-def _side(endpoint: int, client: int) -> Side:
-    return "client" if endpoint == client else "server"
-
-
-def _why(row: Row, client: int) -> str:
-    """A sentence for each change of state, the sender's first."""
-    sentences = []
-    # The sequence number of a FIN in this segment is that of its last octet.
-    fin = row.seq + row.length
-    for endpoint in (row.direction, 1 - row.direction):
-        path = row.paths[endpoint]
-        while path:
-            transition = states.TRANSITIONS[(path & 0xFF) - 1]
-            path >>= 8
-            me, peer = _side(endpoint, client), _side(1 - endpoint, client)
-            reason = say(
-                transition.why,
-                me=say(me),
-                peer=say(peer),
-                seq=row.seq,
-                ack=row.ack,
-                before_ack=row.ack - 1,
-                fin=fin,
-            )
-            sentences.append(
-                say(
-                    "{reason}: the {me} moves from {before} to {after} [RFC 9293 {section}]",
-                    reason=reason,
-                    me=say(me),
-                    before=states.STATES[transition.state],
-                    after=states.STATES[transition.target],
-                    section=transition.section,
-                )
-            )
-    return "; ".join(sentences)
 
 
 def _handshake(machine: Machine, client: Endpoint, server: Endpoint) -> Handshake:
@@ -346,10 +257,10 @@ def _close(machine: Machine, client: int) -> Close:
     ends = (machine.first, machine.second)
     return Close(
         outcome=verdict.close_outcome(machine),
-        active=None if active is None else "both" if active == 2 else _side(active, client),
+        active=None if active is None else "both" if active == 2 else side(active, client),
         frames=verdict.close_frames(machine),
         time_wait=tuple(
-            _side(endpoint, client)
+            side(endpoint, client)
             for endpoint in (client, 1 - client)
             if ends[endpoint].state == states.TIME_WAIT
         ),

@@ -11,16 +11,19 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from analyzer.analysis.loop import Pass
-from analyzer.capture import Records, open_capture
+from analyzer.analysis.loop import segments
+from analyzer.analysis.reading import ORDINARY, stored_file
+from analyzer.analysis.stored import too_many_connections
+from analyzer.capture import Records
 from analyzer.capture.dissection import AnalysedFrame, analysed_frames, version_of_tshark
-from analyzer.errors import UsageError
 from analyzer.tcp import completeness as bits
 from analyzer.tcp import corrections
+from analyzer.tcp.machine import Machine
 from analyzer.tcp.notes import NOTES, REUSED_PORTS, WIRESHARK_NOTES, note_names
+from analyzer.tcp.step import Step
 from analyzer.tcp.verdict import completeness, reused_in_hindsight
-from analyzer.text import say
 from analyzer.wire import header as flag
+from analyzer.wire.header import Header
 from analyzer.wire.icmp import ICMP, ICMPV6
 from analyzer.wire.skips import PROTOCOL, skip_name
 
@@ -83,24 +86,64 @@ def verify(path: str | os.PathLike[str], *, wireshark: bool = False) -> Verifica
     Raises `UsageError` for standard input and what `open_capture` raises; while iterated `DissectionError` where tshark
     is not there or reads nothing.
     """
-    name = os.fspath(path)
-    if name == "-":
-        raise UsageError(say("tshark reads the capture too: store it in a file first"))
-    # A file that is none, or no capture, is refused by our own reader, in its own words.
-    open_capture(name).close()
-    return Verification(name, wireshark)
+    return Verification(stored_file(path), wireshark)
 
 
 class _Seen(NamedTuple):
     """A frame with TCP as we see it.
 
-    notes: their mask. corrections: that of the rules of `corrections.py`. opens: it is a SYN.
+    notes: their mask. corrections: that of the rules of `corrections.py`. opens: it is a SYN. without_length: its
+    packet does not say how long it is.
     """
 
     connection: int
     notes: int
     corrections: int
     opens: bool
+    without_length: bool
+
+
+class _Frame:
+    """Looks on while the frames are read one by one.
+
+    machines: by number, complete at the end. left: a connection has left the table, which held too many.
+    """
+
+    def __init__(self, strict: bool) -> None:
+        """strict: the notes that Wireshark gives."""
+        self._seen: _Seen | None = None
+        self.machines: list[Machine] = []
+        self.left = False
+        self._strict = strict
+
+    def taken(self) -> _Seen | None:
+        """The frame read last, None without a segment.
+
+        Of several segments it has the connection of the last and the notes of all, as tshark does.
+        """
+        seen, self._seen = self._seen, None
+        return seen
+
+    def segment(self, header: Header, step: Step, connection: Machine, frame: int, time_ns: int) -> None:
+        """A segment has come."""
+        notes = int(step.wireshark_notes if self._strict else step.notes) & WIRESHARK_NOTES
+        rules = int(step.corrections)
+        if self._seen is not None:
+            notes |= self._seen.notes
+            rules |= self._seen.corrections
+        length = int(header.ip_offset) + (4 if header.ip_version == 6 else 2)
+        self._seen = _Seen(
+            int(connection.number),
+            notes,
+            rules,
+            int(header.flags) & (flag.SYN | flag.ACK) == flag.SYN,
+            not any(header.block[length : length + 2]),
+        )
+
+    def ended(self, connection: Machine, left: bool) -> None:
+        """A connection has ended."""
+        self.machines.append(connection)
+        self.left = self.left or left
 
 
 class Verification:
@@ -119,7 +162,7 @@ class Verification:
         self.warnings: tuple[str, ...] = ()
         self._path = path
         self._strict = wireshark
-        self._run = Pass(0, set())
+        self._frame = _Frame(wireshark)
         # SYN-ACKs that only what comes later may explain.
         self._waiting: list[Disagreement] = []
         # Of our connections: frame and `tcp.completeness` of the last segment, and what accounts for all that differs.
@@ -133,7 +176,7 @@ class Verification:
         self._unread: set[int] = set()
 
     def __iter__(self) -> Iterator[Disagreement]:
-        with open_capture(self._path) as records:
+        with ORDINARY.open(self._path) as records:
             told = analysed_frames(self._path, WIRESHARK_NAMES)
             try:
                 for found in self._frames(records, told):
@@ -151,27 +194,35 @@ class Verification:
         return found
 
     def _frames(self, records: Records, told: Iterator[AnalysedFrame]) -> Iterator[Disagreement]:
+        run = segments(records, ORDINARY, self._frame)
         theirs = next(told, None)
-        while records.advance():
-            known = dict(self._run.skipped)
-            seen = self._segments(records)
+        frame = 0
+        more = True
+        while more:
+            more = run.run(1)
+            if self._frame.left:
+                raise too_many_connections(self._path)
+            if records.frame == frame:
+                break
+            seen = self._frame.taken()
             frame = int(records.frame)
             while theirs is not None and theirs.frame < frame:
                 theirs = next(told, None)
             same = theirs if theirs is not None and theirs.frame == frame else None
-            skipped = [code for code, count in self._run.skipped.items() if count != known.get(code)]
+            skipped = int(run.code)
             # Of a segment in an ICMP error tshark knows the stream, but analyses nothing.
-            if seen is None and (same is None or not _ERRORS.isdisjoint(skipped)):
+            if seen is None and (same is None or skipped in _ERRORS):
                 continue
             self.frames += 1
             if seen is None:
                 if same is not None:
                     self._unread.add(same.stream)
-                yield Disagreement(
-                    frame, -1, "connection", tuple(skip_name(code) for code in skipped), ("TCP",), ()
-                )
+                yield Disagreement(frame, -1, "connection", (skip_name(skipped),), ("TCP",), ())
             elif same is None:
-                rules = self._without_length(seen.connection)
+                rules: tuple[str, ...] = ()
+                if seen.without_length:
+                    self._apart.setdefault(seen.connection, WITHOUT_LENGTH)
+                    rules = (WITHOUT_LENGTH,)
                 yield Disagreement(frame, seen.connection, "connection", ("TCP",), (), rules)
             else:
                 differing = self._compare(frame, seen, same)
@@ -182,31 +233,6 @@ class Verification:
                         self._waiting.append(found)
                     else:
                         yield found
-
-    def _segments(self, records: Records) -> _Seen | None:
-        """What we see in one frame: of several segments the connection of the last, and the notes of all, as tshark."""
-        number = int(self._run.take(records))
-        if number < 0:
-            return None
-        mask = rules = 0
-        last = number
-        while number >= 0:
-            step = self._run.table.step
-            mask |= int(step.wireshark_notes if self._strict else step.notes) & WIRESHARK_NOTES
-            rules |= int(step.corrections)
-            last = number
-            number = int(self._run.more(records))
-        opens = int(self._run.header.flags) & (flag.SYN | flag.ACK) == flag.SYN
-        return _Seen(last, mask, rules, opens)
-
-    def _without_length(self, number: int) -> tuple[str, ...]:
-        """The rule for a packet that does not say how long it is."""
-        header = self._run.header
-        length = int(header.ip_offset) + (4 if header.ip_version == 6 else 2)
-        if any(header.block[length : length + 2]):
-            return ()
-        self._apart.setdefault(number, WITHOUT_LENGTH)
-        return (WITHOUT_LENGTH,)
 
     def _numbered_otherwise(self, seen: _Seen, stream: int) -> tuple[str, ...] | None:
         """Whether tshark's number stands for another connection than ours: None if not, else the rules for it.
@@ -264,7 +290,7 @@ class Verification:
         return not found.rules and set(found.wireshark) ^ set(found.ours) == {note_names(REUSED_PORTS)[0]}
 
     def _hindsight(self) -> Iterator[Disagreement]:
-        machines = self._run.table.connections
+        machines = self._frame.machines
         for found in self._waiting:
             if found.frame not in reused_in_hindsight(machines[found.connection]):
                 yield found
@@ -276,7 +302,7 @@ class Verification:
                 )
 
     def _completeness(self) -> Iterator[Disagreement]:
-        for machine in self._run.table.connections:
+        for machine in self._frame.machines:
             number = int(machine.number)
             if number not in self._last:
                 continue

@@ -4,10 +4,14 @@ import struct
 
 import pytest
 
-from analyzer.analysis.loop import Pass
+from analyzer.analysis.loop import Pass, segments
+from analyzer.analysis.reading import ORDINARY, Reading
 from analyzer.tcp import notes
-from analyzer.trace.build import build_segments
+from analyzer.tcp.machine import Machine
+from analyzer.tcp.step import Step
+from analyzer.trace.segments import Segments
 from analyzer.wire import skips
+from analyzer.wire.header import Header
 from analyzer.wire.link_types import ETHERNET
 from tests.capture.builders import START_NS, pcap, pcap_header, pcap_record
 from tests.capture.reading import opened
@@ -29,37 +33,36 @@ ARP = bytes(12) + b"\x08\x06" + bytes(46)
 MPLS = FRAMES[0][:12] + b"\x88\x47" + b"\0\x06\x41\x40" + FRAMES[0][14:]
 
 
-def run(content: bytes, budget: int = 100, selected: set[int] | None = None) -> Pass:
-    done = Pass(budget, selected)
+def run(content: bytes, budget: int = 100, reading: Reading = ORDINARY) -> Pass:
     with opened(content) as records:
-        done.run(records)
+        done = segments(records, reading, keep=budget)
+        done.run()
     return done
+
+
+def kept(done: Pass) -> dict[int, list[int]]:
+    """The frames of the kept segments by connection."""
+    columns = done.columns
+    return {
+        number: [columns.frame(int(place)) for place in columns.places(number)]
+        for number in columns.numbers()
+    }
 
 
 def test_every_segment_is_kept_with_its_frame() -> None:
     done = run(pcap([ARP, *FRAMES[:2], ARP, *FRAMES[2:]]))
     assert (done.frames, done.segments) == (7, 5)
     assert done.skipped == {skips.ETHERTYPE + 0x0806: 2}
-    assert {number: [row.frame for row in rows] for number, rows in done.rows.items()} == {
-        0: [2, 3, 5],
-        1: [6, 7],
-    }
+    assert kept(done) == {0: [2, 3, 5], 1: [6, 7]}
     assert (done.first_time, done.last_time) == (START_NS, START_NS + 6000)
     assert not done.overflowed
 
 
-def test_only_the_selected_are_kept() -> None:
-    done = run(pcap(FRAMES), selected={1})
-    assert list(done.rows) == [1]
-    assert len(done.table.connections) == 2
-
-
 def test_the_budget_is_for_what_is_kept() -> None:
     assert not run(pcap(FRAMES), budget=5).overflowed
-    assert not run(pcap(FRAMES), budget=2, selected={1}).overflowed
     done = run(pcap(FRAMES), budget=4)
     assert done.overflowed
-    assert done.rows == {}
+    assert kept(done) == {}
     assert done.segments == 5
     assert done.table.connections[1].first.segments == 1
 
@@ -87,19 +90,62 @@ def test_every_packet_of_a_frame_is_a_segment() -> None:
     frame = netlink(*[nflog(2, packet) for packet in packets[:3]])
     done = run(pcap([frame, netlink(nflog(2, packets[3])), frame[:20]], link_type=253))
     assert (done.frames, done.segments, done.skipped) == (3, 4, {skips.LINK_TYPE + 253: 1})
-    assert [(number, row.frame) for number, rows in done.rows.items() for row in rows] == [
-        (0, 1),
-        (0, 1),
-        (0, 1),
-        (1, 2),
-    ]
-    one = Pass(10, None)
-    with opened(pcap([frame, *[packets[0]] * 2], link_type=253)) as records:
-        records.advance()
-        assert [one.take(records), one.more(records), one.more(records), one.more(records)] == [0, 0, 0, -1]
-        assert one.more(records) == -1
-        records.advance()
-        assert (one.take(records), one.more(records)) == (-1, -1)
+    assert kept(done) == {0: [1, 1, 1], 1: [2]}
+
+
+class Looking:
+    """An observer that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int, int]] = []
+
+    def segment(self, header: Header, step: Step, connection: Machine, frame: int, time_ns: int) -> None:
+        self.told.append(("segment", int(connection.number), frame))
+
+    def ended(self, connection: Machine, left: bool) -> None:
+        self.told.append(("left" if left else "held", int(connection.number), int(connection.last_frame)))
+
+
+def test_an_observer_is_told_of_every_segment_of_a_frame_and_of_every_end() -> None:
+    packets = [frame[14:] for frame in FRAMES]
+    frame = netlink(*[nflog(2, packet) for packet in packets[:4]])
+    looking, also = Looking(), Looking()
+    with opened(pcap([frame, frame[:20], netlink(nflog(2, packets[4]))], link_type=253)) as records:
+        done = segments(records, ORDINARY, looking, also)
+        assert done.run(1)
+        assert looking.told == [("segment", number, 1) for number in (0, 0, 0, 1)]
+        assert done.code == skips.SEGMENT
+        assert done.run(1)
+        assert done.code == skips.LINK_TYPE + 253
+        assert not done.run()
+    assert looking.told[4:] == [("segment", 1, 3), ("held", 0, 1), ("held", 1, 3)]
+    assert also.told == looking.told
+
+
+def test_an_observer_is_told_who_leaves_when_it_leaves() -> None:
+    looking = Looking()
+    syns = [swapped_port(FRAMES[0], port) for port in range(3)]
+    with opened(pcap(syns)) as records:
+        done = segments(records, Reading(hold=2), looking)
+        done.run()
+    assert looking.told == [
+        ("segment", 0, 1), ("segment", 1, 2), ("segment", 2, 3), ("left", 0, 1), ("held", 1, 2), ("held", 2, 3),
+    ]  # fmt: skip
+    assert done.departed() == []
+
+
+def test_a_secret_is_drawn_for_each_pass() -> None:
+    """Equal ones would be a coincidence of 1 in 2**31."""
+    keys = set()
+    for _ in range(2):
+        done = run(pcap(FRAMES))
+        keys.add(done.table.key_of(done.table.connections[0]))
+    assert len(keys) == 2
+
+
+def test_only_the_chosen_frames_are_looked_at() -> None:
+    done = run(pcap(FRAMES), reading=Reading(frames={2, 5}))
+    assert (done.frames, done.segments) == (2, 2)
 
 
 def test_fragments_change_their_name_when_the_last_has_come() -> None:
@@ -115,7 +161,7 @@ def test_fragments_change_their_name_when_the_last_has_come() -> None:
     done = run(pcap(frames))
     assert (done.frames, done.segments) == (4, 1)
     assert done.skipped == {skips.FRAGMENT: 1, skips.FRAGMENT_JOINED: 2}
-    assert [row.frame for row in done.rows[0]] == [4]
+    assert kept(done) == {0: [4]}
 
 
 def answer(quoted: bytes, seq: int | None = None) -> bytes:
@@ -162,20 +208,21 @@ def test_all_errors_are_counted_and_the_first_kept() -> None:
 
 
 def test_a_pass_can_stop_on_the_way() -> None:
-    done = Pass(100, None)
     with opened(pcap(FRAMES)) as records:
-        assert done.run(records, 2)
+        done = segments(records, ORDINARY)
+        assert done.run(2)
         assert (done.frames, len(done.table.connections)) == (2, 1)
-        assert done.run(records, 3)
-        assert not done.run(records, 1)
+        assert done.run(3)
+        assert not done.run(1)
         assert done.frames == 5
 
 
 def test_what_leaves_the_table_can_be_had() -> None:
-    done = Pass(100, None, limit=2)
-    with opened(pcap(FRAMES[:1] + [swapped_port(FRAMES[0], port) for port in range(5)])) as records:
-        done.run(records)
-    assert [connection.number for connection in done.table.departed] == [0, 1, 2, 3]
+    done = run(
+        pcap(FRAMES[:1] + [swapped_port(FRAMES[0], port) for port in range(5)]), reading=Reading(hold=2)
+    )
+    assert [connection.number for connection in done.departed()] == [0, 1, 2, 3]
+    assert done.departed() == []
     assert done.table.begun == 6
 
 
@@ -191,16 +238,16 @@ def test_a_second_pass_observes_those_wanted_as_the_first_did(wanted: list[int])
     first = run(content)
     machines = [machine for machine in first.table.connections if machine.first_frame % 2]
     assert len(machines) == 2
-    again = Pass(100, None, seed=99, again=[machines[number] for number in wanted])
     with opened(content) as records:
-        assert not again.run(records)
+        again = segments(records, ORDINARY, keep=100, again=[machines[number] for number in wanted], seed=99)
+        assert not again.run()
         # It ends with the last segment of the last of them.
         assert records.frame == machines[wanted[-1]].last_frame
     numbers = [int(machines[number].number) for number in wanted]
-    assert list(again.rows) == numbers
-    for number in numbers:
-        before = build_segments(first.table.connections[number], first.rows[number])
-        assert build_segments(again.observed[number], again.rows[number]) == before
+    assert list(again.columns.numbers()) == list(range(len(wanted)))
+    for place, number in enumerate(numbers):
+        before = Segments(first.table.connections[number], first.columns, number)
+        assert list(Segments(again.observed[number], again.columns, place)) == list(before)
     assert list(again.observed) == numbers
     assert [connection.note_counts for connection in again.observed.values()] == [
         machines[number].note_counts for number in wanted
@@ -211,4 +258,4 @@ def test_a_second_pass_observes_those_wanted_as_the_first_did(wanted: list[int])
 
 def test_an_empty_capture() -> None:
     done = run(pcap([]))
-    assert (done.frames, done.segments, done.rows, done.skipped) == (0, 0, {}, {})
+    assert (done.frames, done.segments, kept(done), done.skipped) == (0, 0, {}, {})

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from analyzer import analyze as analyze_of_the_package
+from analyzer.analysis import reading
 from analyzer.analysis import stored as pipeline
-from analyzer.analysis.stored import analyze, analyze_whole, follow
+from analyzer.analysis.reading import Reading
+from analyzer.analysis.stored import analyze, analyze_whole
 from analyzer.capture import Records, open_capture
 from analyzer.errors import CaptureFormatError, InputError, UsageError
 from analyzer.report.document import document, write_document
@@ -85,7 +87,7 @@ def test_connections_in_order_are_read_in_one_go(stored: Path, monkeypatch: pyte
         opened.append(path)
         return open_capture(path, decompress_limit)
 
-    monkeypatch.setattr(pipeline, "open_capture", counted)
+    monkeypatch.setattr(reading, "open_capture", counted)
     trace = analyze(stored)
     assert sum(len(connection.segments) for connection in trace) == 8
     assert len(opened) == 2
@@ -166,38 +168,6 @@ def test_the_picture_of_a_connection(stored: Path) -> None:
     assert analyze(stored)[0]._repr_svg_().lstrip().startswith(("<?xml", "<svg"))
 
 
-# A capture that grows.
-
-CAPTURES = Path(__file__).parents[2] / "captures"
-
-
-@pytest.mark.parametrize("path", sorted(CAPTURES.glob("*.pcap*")), ids=lambda path: path.name)
-def test_following_gives_the_segments_of_the_stored_capture(path: Path) -> None:
-    stored = analyze(path)
-    expected = {c.id: list(c.segments) for c in stored.connections}
-    followed: dict[int, list[object]] = {}
-    with open_capture(path) as records:
-        following = follow(records, str(path))
-        for sighting in following:
-            assert sighting.new == (sighting.number not in followed)
-            followed.setdefault(sighting.number, []).append(sighting.segment)
-            assert sighting.frame == sighting.segment.frame
-            assert sighting.time_ns == sighting.segment.time_ns
-        trace = following.trace()
-    assert followed == expected
-    assert trace.capture == stored.capture
-    assert [c.verdict for c in trace.connections] == [c.verdict for c in stored.connections]
-    assert {c.id: list(c.segments) for c in trace.connections} == expected
-
-
-@pytest.mark.parametrize("name", ["echo.pcap", "refused.pcap", "reset.pcap"])
-def test_a_connection_is_over_with_its_last_segment(name: str) -> None:
-    with open_capture(CAPTURES / name) as records:
-        sightings = [sighting.over for sighting in follow(records, name)]
-    assert not sightings[0]
-    assert sightings[-1]
-
-
 def test_standard_input_keeps_what_cannot_be_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,28 +182,6 @@ def test_standard_input_keeps_what_cannot_be_read_again(
         trace = analyze("-")
     whole = analyze(path)
     assert [list(one.segments) for one in trace] == [list(one.segments) for one in whole]
-
-
-def test_past_the_budget_segments_are_read_from_the_file_that_holds_them() -> None:
-    path = str(CAPTURES / "echo.pcap")
-    with open_capture(path) as records:
-        following = follow(records, "live", stored=path, keep=3)
-        assert len(list(following)) == 10
-        assert len(following.trace().connections[0].segments) == 10
-    with open_capture(path) as records:
-        following = follow(records, "live", keep=3)
-        assert len(list(following)) == 10
-        with pytest.raises(InputError, match="store it in a file first"):
-            _ = following.trace().connections[0].segments
-
-
-def test_a_connection_can_be_looked_at_before_its_end() -> None:
-    with open_capture(CAPTURES / "echo.pcap") as records:
-        sighting = next(iter(follow(records, "live")))
-        assert sighting.connection.server.port == 20000
-        assert list(sighting.connection.segments) == []
-        with pytest.raises(UsageError):
-            sighting.connection.source.picture(sighting.connection)
 
 
 def test_what_an_error_answers_is_found_without_reading_a_file_for_it(
@@ -253,20 +201,6 @@ def test_what_an_error_answers_is_found_without_reading_a_file_for_it(
     stream = io.StringIO()
     write_document(analyze(path), stream)
     assert json.loads(stream.getvalue())["connections"][0]["icmp_errors"][0]["answers"] == 1
-
-
-def test_errors_are_told_when_they_come(tmp_path: Path) -> None:
-    path = tmp_path / "answered.pcap"
-    path.write_bytes(pcap([SEGMENTS[0], *[answer(SEGMENTS[0])] * 20, SEGMENTS[1]]))
-    told: list[object] = []
-    with open_capture(str(path)) as records:
-        following = follow(records, "live")
-        following.on_error = lambda number, error: told.append((number, error.frame, error.answers))
-        for sighting in following:
-            told.append(sighting.frame)
-    # As many as are kept.
-    assert told == [1, *[(0, frame, 1) for frame in range(2, 18)], 22]
-    assert following.trace()[0].icmp_error_count == 20
 
 
 # Captures with more connections than are held, and connections that are handed on.
@@ -292,7 +226,7 @@ def crowded(tmp_path: Path) -> Path:
 
 def test_more_connections_than_are_held_are_folded(crowded: Path) -> None:
     whole = analyze(crowded)
-    trace = analyze(crowded, hold=10)
+    trace = analyze(crowded, Reading(hold=10))
     folded = trace.capture.folded
     assert whole.capture.folded is None
     assert folded is not None
@@ -310,7 +244,7 @@ def test_more_connections_than_are_held_are_folded(crowded: Path) -> None:
         with pytest.raises(IndexError):
             trace[number]
     with pytest.raises(UsageError, match="at least 2"):
-        analyze(crowded, hold=1)
+        analyze(crowded, Reading(hold=1))
 
 
 def test_a_small_compressed_file_is_not_given_much_memory(
@@ -318,15 +252,15 @@ def test_a_small_compressed_file_is_not_given_much_memory(
 ) -> None:
     packed = crowded.with_suffix(".gz")
     packed.write_bytes(gzip.compress(crowded.read_bytes()))
-    monkeypatch.setattr(pipeline, "CONNECTIONS_HELD_OF_A_MEBIBYTE", 10)
+    monkeypatch.setattr(reading, "CONNECTIONS_HELD_OF_A_MEBIBYTE", 10)
     assert analyze(crowded).capture.folded is None
     assert analyze(packed).capture.folded is not None
-    assert analyze(packed, hold=100).capture.folded is None
+    assert analyze(packed, Reading(hold=100)).capture.folded is None
 
 
 def test_whoever_needs_all_connections_gets_none_less(crowded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(analyze_whole(crowded)) == 60
-    monkeypatch.setattr(pipeline, "CONNECTIONS_HELD", 10)
+    monkeypatch.setattr(reading, "CONNECTIONS_HELD", 10)
     with pytest.raises(UsageError, match=r"too many connections .* editcap -c"):
         analyze_whole(crowded)
 
@@ -334,19 +268,19 @@ def test_whoever_needs_all_connections_gets_none_less(crowded: Path, monkeypatch
 def test_of_what_is_left_the_segments_are_read_again(crowded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = {connection.id: list(connection.segments) for connection in analyze(crowded)}
     monkeypatch.setattr(pipeline, "SEGMENTS_KEPT", 1)
-    trace = analyze(crowded, hold=10)
+    trace = analyze(crowded, Reading(hold=10))
     assert all(list(connection.segments) == whole[connection.id] for connection in trace)
     # A connection that left and began again is two, and each has its own segments.
     late = numbered(20) + numbered(1)[3:4]
     crowded.write_bytes(pcap(late))
-    trace = analyze(crowded, hold=10)
+    trace = analyze(crowded, Reading(hold=10))
     assert [segment.frame for segment in trace.connections[len(trace) - 1].segments] == [len(late)]
 
 
 @pytest.mark.parametrize("hold", [2, 3, 7, 1000])
 def test_every_connection_is_handed_on_once(crowded: Path, hold: int) -> None:
     expected = [connection.verdict for connection in analyze(crowded)]
-    streaming = pipeline.stream(crowded, hold=hold)
+    streaming = pipeline.stream(crowded, Reading(hold=hold))
     assert streaming.capture is None
     handed_on = {connection.id: connection.verdict for connection in streaming}
     assert [handed_on[number] for number in range(60)] == expected
@@ -361,21 +295,10 @@ def test_what_has_ended_is_handed_on_before_the_end(tmp_path: Path, monkeypatch:
     records += [pcap_record(ARP, START_NS + QUIET_NS), pcap_record(ARP, START_NS + QUIET_NS)]
     path.write_bytes(pcap_header() + b"".join(records))
     frames_read: list[int] = []
-    streaming = pipeline.stream(path, watch=lambda records: frames_read.append(int(records.frame)))
+    streaming = pipeline.stream(path, Reading(watch=lambda records: frames_read.append(int(records.frame))))
     assert [connection.handshake.outcome for connection in streaming] == ["refused"]
     assert next(iter(pipeline.stream(path))).segment_count == 2
     assert frames_read[-1] == 4
-
-
-def test_a_growing_capture_is_bounded_too(crowded: Path) -> None:
-    with open_capture(crowded) as records:
-        following = follow(records, "live", hold=10)
-        numbers = [sighting.number for sighting in following]
-        trace = following.trace()
-    assert max(numbers) == 59
-    folded = trace.capture.folded
-    assert folded is not None
-    assert folded.connections + len(trace) == 60
 
 
 # A file that is not what it was.
@@ -390,7 +313,7 @@ def test_a_file_that_grows_or_shrinks_while_it_is_read(stored: Path, monkeypatch
         if records.frame == 5:
             stored.write_bytes(content[: len(content) // 2])
 
-    trace = analyze(stored, watch=cut)
+    trace = analyze(stored, Reading(watch=cut))
     assert "became shorter while it was read" in trace.capture.warnings[-1]
 
     def extend(records: Records) -> None:
@@ -398,7 +321,7 @@ def test_a_file_that_grows_or_shrinks_while_it_is_read(stored: Path, monkeypatch
             stored.write_bytes(content + pcap_record(ARP, START_NS))
 
     stored.write_bytes(content)
-    trace = analyze(stored, watch=extend)
+    trace = analyze(stored, Reading(watch=extend))
     assert "grew while it was read" in trace.capture.warnings[-1]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import analyzer
+from analyzer.analysis.reading import Reading
 from analyzer.check.captures import (
     ExpectationError,
     captures_in,
@@ -128,10 +129,10 @@ def test_a_compressed_capture_that_would_grow_too_much(folder: Path) -> None:
         packed.write(ECHO.read_bytes())
     expected = options(["handshake=complete"])
     assert check_captures(["echo.pcap.gz"], expected).exit_status == 0
-    (checked,) = check_captures(["echo.pcap.gz"], expected, decompress_limit=100).captures
+    (checked,) = check_captures(["echo.pcap.gz"], expected, reading=Reading(decompress_limit=100)).captures
     assert any("--decompress-limit allows more" in note for note in checked.findings[-1].notes)
-    assert record_capture("echo.pcap.gz", decompress_limit=0) == "echo.expect.toml"
-    assert update_capture("echo.pcap.gz", decompress_limit=0) == ("echo.expect.toml", "")
+    assert record_capture("echo.pcap.gz", Reading(decompress_limit=0)) == "echo.expect.toml"
+    assert update_capture("echo.pcap.gz", Reading(decompress_limit=0)) == ("echo.expect.toml", "")
 
 
 def test_which_captures(folder: Path) -> None:

@@ -8,7 +8,8 @@ import tomllib
 
 import pytest
 
-from analyzer.analysis.stored import analyze, follow
+from analyzer.analysis.growing import follow
+from analyzer.analysis.stored import analyze
 from analyzer.check.captures import keys
 from analyzer.check.evaluation import evaluate
 from analyzer.check.expectations import read_expectations

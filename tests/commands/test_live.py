@@ -21,7 +21,8 @@ from typing import NamedTuple
 import pytest
 
 from analyzer import cli
-from analyzer.analysis.stored import analyze, follow
+from analyzer.analysis.growing import follow
+from analyzer.analysis.stored import analyze
 from analyzer.capture import live_capture as capture
 from analyzer.capture.backends import NAMED
 from analyzer.report.growing_ladder import GrowingLadder

@@ -73,7 +73,7 @@ class _Nothing:
 def seen(transcript: str, world: World = WORLD) -> Seen:
     """The only connection of a transcript; without an opening the second line's side is not the client."""
     lines = read("\n".join(f"{line} ; ack" for line in transcript.splitlines() if line.strip()))
-    table = ConnectionTable()
+    table = ConnectionTable(0, 0)
     found: list[Observation] = []
     for number, (frame, cut, time_ns) in enumerate(frames(lines, world), 1):
         header = Header()

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from analyzer.analysis.loop import Pass
+from analyzer.analysis.loop import segments
+from analyzer.analysis.reading import ORDINARY
 from analyzer.capture import open_capture
 from analyzer.errors import AnalyzerError
+from analyzer.tcp.machine import Machine
+from analyzer.tcp.step import Step
+from analyzer.wire.header import Header
 from tests.capture.builders import COMPRESSORS, SKIPPABLE
 from tests.fuzz.targets import LINK_TYPES, pack_frame
 
@@ -31,11 +35,8 @@ def seeds_of(target: str, captures: Iterable[Path]) -> Iterator[bytes]:
 
 
 def _options(capture: Path) -> Iterator[bytes]:
-    for run, _, frame in _frames(capture):
-        header = run.header
-        if header.options_length > 0 and header.tcp_offset >= 0:
-            start = int(header.payload_offset - header.options_length)
-            yield header.block[start : int(header.payload_offset)] if frame else b""
+    for options, _, _ in _frames(capture):
+        yield options
 
 
 def _one_by_one_and_together(capture: Path) -> Iterator[bytes]:
@@ -61,14 +62,36 @@ def _compressed(capture: Path) -> Iterator[bytes]:
         yield SKIPPABLE + pack(content[:half]) + pack(content[half:]) + bytes(8)
 
 
-def _frames(capture: Path) -> Iterator[tuple[Pass, int, bytes]]:
-    run = Pass(0, set())
+class _Options:
+    """Keeps the options of the segment that came last; None where none has come since they were taken."""
+
+    def __init__(self) -> None:
+        self._found: bytes | None = None
+
+    def taken(self) -> bytes | None:
+        found, self._found = self._found, None
+        return found
+
+    def segment(self, header: Header, step: Step, connection: Machine, frame: int, time_ns: int) -> None:
+        end = int(header.payload_offset)
+        self._found = header.block[end - int(header.options_length) : end]
+
+    def ended(self, connection: Machine, left: bool) -> None:
+        pass
+
+
+def _frames(capture: Path) -> Iterator[tuple[bytes, int, bytes]]:
+    """The options of the segment in a frame, its link type, and the frame if it holds one or is among the first."""
+    options = _Options()
     try:
         with open_capture(capture) as records:
-            while records.frame < _FRAMES and records.advance():
-                segment = run.take(records) >= 0
+            run = segments(records, ORDINARY, options)
+            before = 0
+            while records.frame < _FRAMES and run.run(1):
+                found = options.taken()
                 frame = records.block[records.offset : records.offset + records.captured]
-                yield run, int(records.link_type), frame if segment or records.frame < 4 else b""
+                yield found or b"", int(records.link_type), frame if found is not None or before < 3 else b""
+                before = int(records.frame)
     except AnalyzerError:
         return
 

@@ -21,7 +21,8 @@ from xml.etree import ElementTree
 
 import jsonschema
 
-from analyzer.analysis.stored import analyze, follow
+from analyzer.analysis.growing import follow
+from analyzer.analysis.stored import analyze
 from analyzer.capture import open_stream
 from analyzer.capture.compression import is_compressed
 from analyzer.capture.records import MOST_WARNINGS, Records

@@ -278,7 +278,7 @@ def masks_of(path: Path) -> list[list[str]]:
 def _observed(path: Path) -> tuple[list[tuple[int, int]], ConnectionTable]:
     """Wireshark's notes and the number of the connection, frame by frame, and the table."""
     seen: list[tuple[int, int]] = []
-    table = ConnectionTable()
+    table = ConnectionTable(0, 0)
     header = Header()
     with open_capture(str(path)) as records:
         while records.advance():

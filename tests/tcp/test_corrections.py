@@ -10,7 +10,8 @@ from analyzer.tcp.corrections import CORRECTIONS, correct, correction_names, exp
 from analyzer.tcp.notes import DUPLICATE_ACK, FAST_RETRANSMISSION, NOTES, WIRESHARK_NOTES, note_names
 from analyzer.tcp.step import Step
 from analyzer.tcp.verdict import newly_reused_in_hindsight, reused_in_hindsight
-from analyzer.trace.build import build_segments
+from analyzer.trace.columns import Columns
+from analyzer.trace.segments import Segments
 from tests.tcp.transcript import FIRST_WRAPS, SECOND_WRAPS, World, observe, read
 
 OPENING = """
@@ -125,7 +126,7 @@ def last_of(transcript: str, world: World, opening: str = OPENING) -> tuple[list
     last = found[-1]
     return (
         note_names(last.wireshark_notes),
-        note_names(last.row.notes & WIRESHARK_NOTES),
+        note_names(last.notes & WIRESHARK_NOTES),
         correction_names(last.corrections),
     )
 
@@ -187,6 +188,7 @@ def test_both_modes_at_zero(rule: str) -> None:
 
 
 def test_both_modes_of_a_second_reading() -> None:
+    columns = Columns(wireshark=True)
     table, found = observe(
         read(
             """
@@ -196,12 +198,13 @@ def test_both_modes_of_a_second_reading() -> None:
             """
         ),
         FIRST_WRAPS,
+        columns,
     )
-    assert [note_names(item.row.notes & WIRESHARK_NOTES) for item in found][:2] == [[], []]
+    assert [note_names(item.notes & WIRESHARK_NOTES) for item in found][:2] == [[], []]
     assert [note_names(item.wireshark_notes) for item in found][:2] == [[], []]
     machine = table.connections[0]
     assert reused_in_hindsight(machine) == newly_reused_in_hindsight(machine) == (2,)
-    shown = build_segments(machine, [item.row for item in found], wireshark=True)
+    shown = Segments(machine, columns, 0, wireshark=True)
     assert [segment.notes for segment in shown][1] == ("reused_ports",)
 
 

@@ -1283,7 +1283,7 @@ SEGMENTS = st.lists(
 def test_no_list_of_segments_breaks_it(
     segments: list[tuple[bool, int, int, int, int, int, bytes, int]], isn: int
 ) -> None:
-    table = ConnectionTable()
+    table = ConnectionTable(0, 0)
     header = Header()
     now = 1_000_000_000
     ends = (("192.0.2.1", 40000), ("192.0.2.2", 80))

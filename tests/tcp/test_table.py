@@ -48,7 +48,7 @@ ADDRESSES = [
     )
 )  # fmt: skip
 def test_both_directions_of_a_pair_are_one_connection(pairs: list[tuple[str, int, str, int]]) -> None:
-    table = ConnectionTable()
+    table = ConnectionTable(0, 0)
     numbers: dict[frozenset[Address], int] = {}
     first: dict[int, Address] = {}
     for frame, (left, left_port, right, right_port) in enumerate(pairs, 1):
@@ -64,7 +64,7 @@ def test_both_directions_of_a_pair_are_one_connection(pairs: list[tuple[str, int
 
 
 def test_pairs_in_one_slot_are_told_apart() -> None:
-    table = ConnectionTable()
+    table = ConnectionTable(0, 0)
     server = ("10.0.0.2", 80)
     pairs = [((address, port), server) for address in ("10.0.0.1", "::1") for port in range(3000)]
     pairs = [(source, ("::2" if ":" in source[0] else "10.0.0.2", 80)) for source, _ in pairs]
@@ -88,7 +88,7 @@ def test_pairs_in_one_slot_are_told_apart() -> None:
 def test_the_key_does_not_depend_on_the_direction(left: str, port: int, right: str, other: int) -> None:
     if (":" in left) != (":" in right):
         return
-    table = ConnectionTable(seed=2**63 - 1)
+    table = ConnectionTable(0, 2**63 - 1)
     header = segment((left, port), (right, other))
     key = table.key(header)
     assert key == table.key(segment((right, other), (left, port)))
@@ -98,7 +98,7 @@ def test_the_key_does_not_depend_on_the_direction(left: str, port: int, right: s
 
 
 def test_pairs_with_one_key_are_told_apart() -> None:
-    table = ConnectionTable(seed=0)
+    table = ConnectionTable(0, 0)
     # One port more makes up for so many addresses less, in the arithmetic of the key.
     less = 2 * pow(int(table._factor), -1, 2**31 - 1) % (2**31 - 1)
     server = ("10.0.0.1", 443)
@@ -133,7 +133,7 @@ REGULAR: dict[str, Callable[[int], tuple[Address, Address]]] = {
 @pytest.mark.parametrize("seed", [0, 1, 2**63 - 1, 0x123456789ABCDEF0])
 @pytest.mark.parametrize("name", REGULAR)
 def test_regular_pairs_are_spread_over_the_slots(name: str, seed: int) -> None:
-    table = ConnectionTable(seed=seed)
+    table = ConnectionTable(0, seed)
     headers = [segment(*REGULAR[name](place)) for place in range(4096)]
     slots = Counter(table.key(header) & 4095 for header in headers)
     # By chance alone 2,589 of 4,096 slots would be the first one of somebody, and the most wanted of 6 or 7.
@@ -142,7 +142,7 @@ def test_regular_pairs_are_spread_over_the_slots(name: str, seed: int) -> None:
 
 
 def test_pairs_that_collide_for_one_seed_do_not_for_another() -> None:
-    known, secret = ConnectionTable(seed=1), ConnectionTable(seed=2)
+    known, secret = ConnectionTable(0, 1), ConnectionTable(0, 2)
     headers = [segment(("10.0.0.1", port), ("10.0.0.2", 80)) for port in range(60000)]
     colliding = [header for header in headers if known.key(header) & 63 == 7]
     assert len(colliding) > 600
@@ -150,7 +150,7 @@ def test_pairs_that_collide_for_one_seed_do_not_for_another() -> None:
 
 
 def test_a_syn_with_a_new_number_starts_a_new_connection() -> None:
-    table = ConnectionTable()
+    table = ConnectionTable(0, 0)
     client, server = ("10.0.0.1", 1000), ("10.0.0.2", 80)
     assert table.observe(segment(client, server, 100, SYN), 1, 1).number == 0
     assert table.observe(segment(client, server, 100, SYN), 2, 2).number == 0
@@ -229,14 +229,14 @@ def departed(table: ConnectionTable) -> list[int]:
 
 
 def test_below_its_limit_nothing_leaves_a_table() -> None:
-    table = ConnectionTable(limit=8)
+    table = ConnectionTable(8, 0)
     for number in range(8):
         exchange(table, CLIENTS[number], number, "closed")
     assert (held(table), departed(table), table.begun) == (list(range(8)), [], 8)
 
 
 def test_what_is_over_leaves_first_then_the_unanswered_then_what_is_idle() -> None:
-    table = ConnectionTable(limit=8)
+    table = ConnectionTable(8, 0)
     for number, last in enumerate(["open", "syn", "closed", "open", "refused", "syn", "reset", "open"]):
         exchange(table, CLIENTS[number], number * SECOND, last)
     exchange(table, CLIENTS[8], 8 * SECOND, "open")
@@ -254,7 +254,7 @@ def test_what_is_over_leaves_first_then_the_unanswered_then_what_is_idle() -> No
 
 
 def test_of_those_that_were_quiet_for_equally_long_no_more_than_half_leave() -> None:
-    table = ConnectionTable(limit=10)
+    table = ConnectionTable(10, 0)
     for number in range(11):
         exchange(table, CLIENTS[number], SECOND, "syn")
     assert departed(table) == [0, 1, 2, 3, 4]
@@ -262,7 +262,7 @@ def test_of_those_that_were_quiet_for_equally_long_no_more_than_half_leave() -> 
 
 
 def test_what_is_replaced_on_its_ports_is_over() -> None:
-    table = ConnectionTable(limit=4)
+    table = ConnectionTable(4, 0)
     for number in range(2):
         exchange(table, CLIENTS[number], number, "open")
     table.observe(segment(CLIENTS[1], SERVER_80, 7000, SYN), 1, 2)
@@ -273,7 +273,7 @@ def test_what_is_replaced_on_its_ports_is_over() -> None:
 
 
 def test_what_is_replaced_on_its_ports_makes_room_for_what_replaces_it() -> None:
-    table = ConnectionTable(limit=4)
+    table = ConnectionTable(4, 0)
     for number in range(4):
         exchange(table, CLIENTS[number], number, "open")
     assert table.observe(segment(CLIENTS[1], SERVER_80, 7000, SYN), 1, 4).number == 4
@@ -284,7 +284,7 @@ def test_what_is_replaced_on_its_ports_makes_room_for_what_replaces_it() -> None
 
 
 def test_what_was_replaced_and_stays_gets_no_segment() -> None:
-    table = ConnectionTable(limit=4)
+    table = ConnectionTable(4, 0)
     for number, last in enumerate(["closed", "closed", "open"]):
         exchange(table, CLIENTS[number], number, last)
     table.observe(segment(CLIENTS[2], SERVER_80, 7000, SYN), 1, 2)
@@ -295,44 +295,109 @@ def test_what_was_replaced_and_stays_gets_no_segment() -> None:
 
 
 def test_what_was_quiet_for_long_enough_has_ended() -> None:
-    table = ConnectionTable()
+    table = ConnectionTable(0, 0, settling=True)
     for number, last in enumerate(["closed", "open", "syn", "refused"]):
         exchange(table, CLIENTS[number], 0, last)
-    table.release(QUIET_NS - 1)
+    table.settle(QUIET_NS - 1)
     assert departed(table) == []
-    table.release(QUIET_NS)
+    table.settle(QUIET_NS)
     assert departed(table) == [0, 2, 3]
-    table.release(QUIET_ESTABLISHED_NS - 1)
+    table.settle(QUIET_ESTABLISHED_NS - 1)
     assert departed(table) == []
-    table.release(QUIET_ESTABLISHED_NS)
+    table.settle(QUIET_ESTABLISHED_NS)
     assert departed(table) == [1]
+    table.sweep()
     assert held(table) == []
     assert exchange(table, CLIENTS[1], 0, "open") == 4
 
 
-def test_a_late_segment_of_what_has_left_begins_a_connection() -> None:
-    table = ConnectionTable()
-    exchange(table, CLIENTS[0], 0, "open")
-    table.release(QUIET_ESTABLISHED_NS)
-    assert table.observe(answer(CLIENTS[0], 501, 101, ACK), 1, QUIET_ESTABLISHED_NS).number == 1
-
-
-def test_what_has_ended_is_looked_for_now_and_then() -> None:
-    table = ConnectionTable()
-    exchange(table, CLIENTS[0], 0, "closed")
-    table.settle(QUIET_NS)
+def test_what_goes_on_has_not_ended() -> None:
+    table = ConnectionTable(0, 0, settling=True)
+    exchange(table, CLIENTS[0], 0, "syn")
+    table.observe(answer(CLIENTS[0], 500, 101, SYN | ACK), 1, QUIET_NS - 1)
+    table.settle(2 * QUIET_NS - 2)
+    assert departed(table) == []
+    table.settle(2 * QUIET_NS - 1)
     assert departed(table) == [0]
-    exchange(table, CLIENTS[1], QUIET_NS, "syn")
-    exchange(table, CLIENTS[2], QUIET_NS, "syn")
-    table.connections[0].last_time = 0
-    table.settle(QUIET_NS + SECOND - 1)
+
+
+def test_what_closes_after_a_long_time_ends_soon_after_that() -> None:
+    table = ConnectionTable(0, 0, settling=True)
+    exchange(table, CLIENTS[0], 0, "open")
+    # Past the time at which a connection that was never open would have ended, so that the later time is noted.
+    table.settle(QUIET_NS)
+    table.observe(ask(CLIENTS[0], 101, 501, FIN | ACK), 1, 2 * QUIET_NS)
+    table.settle(3 * QUIET_NS - 1)
     assert departed(table) == []
-    table.settle(QUIET_NS + SECOND)
-    assert departed(table) == [1]
-    # One connection is held: as long as nothing comes, nothing is looked for.
-    table.connections[0].last_time = 0
-    table.settle(10 * QUIET_NS)
-    assert departed(table) == []
+    table.settle(3 * QUIET_NS)
+    assert departed(table) == [0]
+
+
+def test_they_leave_in_the_order_in_which_they_ended() -> None:
+    table = ConnectionTable(0, 0, settling=True)
+    for number, time_ns in enumerate([7, 5, 5, 6]):
+        exchange(table, CLIENTS[number], time_ns, "closed")
+    table.settle(QUIET_NS + 7)
+    assert departed(table) == [1, 2, 3, 0]
+
+
+def test_a_late_segment_of_what_has_left_begins_a_connection() -> None:
+    table = ConnectionTable(0, 0, settling=True)
+    exchange(table, CLIENTS[0], 0, "open")
+    table.settle(QUIET_ESTABLISHED_NS)
+    assert table.observe(answer(CLIENTS[0], 501, 101, ACK), 1, QUIET_ESTABLISHED_NS).number == 1
+    # An ICMP error is about the one that is there.
+    latest = table.latest(ask(CLIENTS[0], 101, 501, ACK))
+    assert latest is not None
+    assert latest.number == 1
+    table.sweep()
+    assert held(table) == [1]
+
+
+def test_where_ended_ones_leave_so_does_the_one_whose_ports_are_used_again() -> None:
+    table = ConnectionTable(0, 0, settling=True)
+    exchange(table, CLIENTS[0], 0, "open")
+    table.observe(segment(CLIENTS[0], SERVER_80, 7000, SYN), 1, 1)
+    assert departed(table) == [0]
+    assert table.observe(answer(CLIENTS[0], 1, 7001, SYN | ACK), 2, 2).number == 1
+
+
+def test_what_has_left_is_not_among_those_held() -> None:
+    """The list is swept before one that is held has to leave for a new one."""
+    table = ConnectionTable(2, 0, settling=True)
+    exchange(table, CLIENTS[0], 0, "closed")
+    exchange(table, CLIENTS[1], 1, "closed")
+    table.settle(QUIET_NS)
+    exchange(table, CLIENTS[2], QUIET_NS, "open")
+    assert departed(table) == [0]
+    assert held(table) == [1, 2]
+
+
+@given(
+    st.integers(0, 5),
+    st.lists(st.tuples(st.integers(0, 7), st.integers(0, 3), st.sampled_from(["syn", "open", "closed"]))),
+)
+def test_what_ends_does_not_depend_on_how_often_it_is_asked(
+    limit: int, begun: list[tuple[int, int, str]]
+) -> None:
+    """Each connection that was quiet for long enough when a segment comes has left, and no other."""
+    tables = [ConnectionTable(2 * limit + 2, seed, settling=True) for seed in (1, 2)]
+    left: list[list[int]] = [[], []]
+    now = 0
+    for client, later, last in begun:
+        for step in range(1, 5):
+            tables[1].settle(now + later * QUIET_NS // 8 * step)
+        now += later * QUIET_NS // 2
+        for table, gone in zip(tables, left, strict=True):
+            table.settle(now)
+            gone += departed(table)
+            exchange(table, CLIENTS[client], now, last)
+    for table, gone in zip(tables, left, strict=True):
+        gone += departed(table)
+        table.sweep()
+    assert left[0] == left[1]
+    assert held(tables[0]) == held(tables[1])
+    assert sorted([*left[0], *held(tables[0])]) == list(range(tables[0].begun))
 
 
 @given(
@@ -340,7 +405,7 @@ def test_what_has_ended_is_looked_for_now_and_then() -> None:
     st.lists(st.tuples(st.integers(0, 30), st.integers(0, 5), st.sampled_from(["syn", "open", "closed"]))),
 )
 def test_a_bounded_table_loses_nothing(limit: int, begun: list[tuple[int, int, str]]) -> None:
-    table = ConnectionTable(limit=limit)
+    table = ConnectionTable(limit, 0)
     left: list[int] = []
     now = 0
     for client, later, last in begun:

@@ -34,8 +34,9 @@ from analyzer.tcp.machine import Machine
 from analyzer.tcp.notes import NOTES, note_names
 from analyzer.tcp.states import STATES
 from analyzer.tcp.table import ConnectionTable
-from analyzer.trace.build import build_connection, build_segments
-from analyzer.trace.row import Row
+from analyzer.trace.build import build_connection
+from analyzer.trace.columns import Columns
+from analyzer.trace.segments import Segments
 from analyzer.trace.values import Connection, Segment, Source
 from analyzer.wire.header import Header
 from analyzer.wire.link_types import ETHERNET, RAW
@@ -213,21 +214,27 @@ def _with_length(kind: int, front: bytes, cookie: list[str]) -> bytes:
 
 
 class Found(NamedTuple):
-    """What the machine said about one line."""
+    """What the machine said about one line. after: the states of the transcript's first and second endpoint."""
 
-    row: Row
     connection: int
     forward: bool
+    flags: int
+    seq: int
+    ack: int
+    length: int
+    labels: int
+    notes: int
     wireshark_notes: int
     corrections: int
+    after: tuple[int, int]
 
 
 class Played:
     """A transcript that was played and found right."""
 
-    def __init__(self, table: ConnectionTable, rows: dict[int, list[Row]]) -> None:
+    def __init__(self, table: ConnectionTable, columns: Columns) -> None:
         self.table = table
-        self.rows = rows
+        self.columns = columns
 
     @property
     def connection(self) -> Machine:
@@ -241,7 +248,7 @@ class Played:
 
     def segments(self, number: int = 0) -> list[Segment]:
         """Its segments, likewise."""
-        return build_segments(self.table.connections[number], self.rows[number])
+        return list(Segments(self.table.connections[number], self.columns, number))
 
 
 class _Segments(Source):
@@ -278,22 +285,22 @@ class Player:
         closed_by: "first" or "second" endpoint, "both", "nobody".
         """
         lines = read(transcript)
-        table, found = observe(lines, world or self.world)
+        columns = Columns()
+        table, found = observe(lines, world or self.world, columns)
         expected = [_expected(line, item) for line, item in zip(lines, found, strict=True)]
         actual = [_actual(line, item) for line, item in zip(lines, found, strict=True)]
         if expected != actual:
             raise AssertionError(_side_by_side(expected, actual))
         last = table.connections[-1]
         _check_verdict(last, handshake, close, closed_by, _is_swapped(last, world or self.world))
-        rows: dict[int, list[Row]] = {}
-        for item in found:
-            rows.setdefault(item.connection, []).append(item.row)
-        return Played(table, rows)
+        return Played(table, columns)
 
 
-def observe(lines: list[Line], world: World) -> tuple[ConnectionTable, list[Found]]:
-    """Feed the lines to a table of connections, as the octets of frames."""
-    table = ConnectionTable()
+def observe(
+    lines: list[Line], world: World, columns: Columns | None = None
+) -> tuple[ConnectionTable, list[Found]]:
+    """Feed the lines to a table of connections, as the octets of frames. columns: keep the segments."""
+    table = ConnectionTable(0, 0)
     found = []
     for number, (frame, cut, time_ns) in enumerate(frames(lines, world), 1):
         header = Header()
@@ -304,12 +311,23 @@ def observe(lines: list[Line], world: World) -> tuple[ConnectionTable, list[Foun
         step = table.step
         swapped = _is_swapped(connection, world)
         forward = (step.direction == 1) == swapped
-        row = Row(header, step, number, time_ns)
-        if swapped:
-            row.first_before, row.second_before = row.second_before, row.first_before
-            row.first_after, row.second_after = row.second_after, row.first_after
+        if columns is not None:
+            columns.keep(connection.number, header, step, number, time_ns)
+        after = (int(step.first_after), int(step.second_after))
         found.append(
-            Found(row, int(connection.number), forward, int(step.wireshark_notes), int(step.corrections))
+            Found(
+                int(connection.number),
+                forward,
+                int(header.flags),
+                int(step.relative_seq),
+                int(step.relative_ack),
+                int(header.payload_length),
+                int(step.labels),
+                int(step.notes),
+                int(step.wireshark_notes),
+                int(step.corrections),
+                after[::-1] if swapped else after,
+            )
         )
     return table, found
 
@@ -401,15 +419,14 @@ def _expected(line: Line, found: Found) -> str:
 
 
 def _actual(line: Line, found: Found) -> str:
-    row = found.row
     return _written(
         line,
         found.forward,
-        (row.seq, row.length, row.ack if row.flags & FLAGS["."] else None),
-        label_names(row.labels),
-        sorted(note_names(row.notes)),
+        (found.seq, found.length, found.ack if found.flags & FLAGS["."] else None),
+        label_names(found.labels),
+        sorted(note_names(found.notes)),
         sorted(note_names(found.wireshark_notes)) if line.wireshark is not None else None,
-        (STATES[row.after[0]], STATES[row.after[1]]) if line.states else None,
+        (STATES[found.after[0]], STATES[found.after[1]]) if line.states else None,
     )
 
 

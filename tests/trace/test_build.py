@@ -6,7 +6,7 @@ import pytest
 
 from analyzer.analysis.stored import analyze
 from analyzer.trace.build import Judged
-from analyzer.trace.row import PAYLOAD_KEPT
+from analyzer.trace.columns import PAYLOAD_KEPT
 from analyzer.trace.values import Close, Direction, EndpointOptions, Handshake
 from tests.tcp.transcript import FIRST_WRAPS, SECOND_WRAPS, START_NS, Player
 

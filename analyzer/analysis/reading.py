@@ -1,0 +1,99 @@
+"""How a capture is read: all options of it in one value."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from analyzer.capture import Records, open_capture
+from analyzer.errors import UsageError
+from analyzer.text import say
+
+__all__ = [
+    "CONNECTIONS_HELD",
+    "CONNECTIONS_HELD_OF_A_MEBIBYTE",
+    "ORDINARY",
+    "Reading",
+    "Watch",
+    "stored_file",
+]
+
+CONNECTIONS_HELD: Final = 1_000_000
+"""They take about 1 GiB in the compiled build, and three times that interpreted."""
+
+CONNECTIONS_HELD_OF_A_MEBIBYTE: Final = 10_000
+"""For each MiB of a compressed file. A flood of SYNs shrinks to nearly nothing, and what it takes in memory should
+follow the size of the file; real captures have a few thousand connections in each MiB."""
+
+Watch = Callable[[Records], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The options of reading a capture.
+
+    display_filter: only the frames that match it, as tshark understands it; not for standard input.
+    wireshark: give every segment the notes of Wireshark 4.0.17 to the letter, also where they err, instead of ours.
+    decompress_limit: the most bytes that a compressed capture may expand to; 0 is any number, None is 256 MiB
+        or 200 times its size, whichever is more. The analysis ends there as at a capture that breaks off.
+    hold: how many connections are held in memory at once, at least 2; None is `CONNECTIONS_HELD`, or for a compressed
+        file `CONNECTIONS_HELD_OF_A_MEBIBYTE` for each MiB if that is less.
+    watch: called now and then while the capture is read.
+    frames: the numbers of the frames to look at, which `for_file` finds by the filter; None for all.
+    """
+
+    display_filter: str | None = None
+    wireshark: bool = False
+    decompress_limit: int | None = None
+    hold: int | None = None
+    watch: Watch | None = None
+    frames: set[int] | None = None
+
+    def for_file(self, path: str) -> Reading:
+        """The same with the `frames` that the filter chooses in this capture.
+
+        Raises what `stored_file` raises, `DissectionError` without tshark, and `UsageError` where tshark refuses the
+        filter.
+        """
+        if self.display_filter is None:
+            return self
+        from analyzer.capture.dissection import matching_frames
+
+        return replace(self, frames=matching_frames(stored_file(path), self.display_filter))
+
+    def open(self, path: str) -> Records:
+        """The records of a capture. Raises what `open_capture` raises."""
+        return open_capture(path, self.decompress_limit)
+
+    def limit(self, records: Records) -> int:
+        """How many connections are held. Raises `UsageError` for fewer than 2."""
+        if self.hold is not None:
+            if self.hold < 2:
+                raise UsageError(say("at least 2 connections must be held"))
+            return self.hold
+        if not records.compressed or records.file is None:
+            return CONNECTIONS_HELD
+        return min(CONNECTIONS_HELD, CONNECTIONS_HELD_OF_A_MEBIBYTE * ((records.file.size >> 20) + 1))
+
+
+ORDINARY: Final = Reading()
+"""Nothing chosen."""
+
+
+def stored_file(path: str | os.PathLike[str]) -> str:
+    """The name of a capture that can be read more than once.
+
+    Raises `UsageError` for standard input or a pipe, and what `open_capture` raises for a path that holds no capture.
+    """
+    name = os.fspath(path)
+    if name == "-" or (os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name)):
+        raise UsageError(
+            say(
+                "this reads the capture more than once, and a pipe can be read only once: store it in a file first"
+            )
+        )
+    # Our own reader refuses what cannot be read, in its own words, before anybody else looks at it.
+    open_capture(name).close()
+    return name

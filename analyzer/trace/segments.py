@@ -1,0 +1,160 @@
+"""The segments of a connection as a sequence: each is made from the columns when it is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, overload
+
+from analyzer.tcp import states, verdict
+from analyzer.tcp.labels import label_names
+from analyzer.tcp.machine import Machine
+from analyzer.tcp.notes import REUSED_PORTS, note_names
+from analyzer.text import say
+from analyzer.trace.columns import Columns, Kind
+from analyzer.trace.values import Segment, Side
+from analyzer.wire import header as flag
+
+__all__ = ["Segments", "flag_names"]
+
+MADE_KEPT: Final = 1_000
+"""A short connection is walked several times for one diagram: its segments stay once they are made."""
+
+_FLAGS = (
+    (flag.SYN, "SYN"),
+    (flag.FIN, "FIN"),
+    (flag.RST, "RST"),
+    (flag.PSH, "PSH"),
+    (flag.ACK, "ACK"),
+    (flag.URG, "URG"),
+    (flag.ECE, "ECE"),
+    (flag.CWR, "CWR"),
+    (flag.AE, "AE"),
+)
+
+
+class Segments(Sequence[Segment]):
+    """The segments of one connection in the order of the capture, told from the client's and the server's side."""
+
+    def __init__(self, machine: Machine, columns: Columns, number: int, wireshark: bool = False) -> None:
+        """number: of the connection in `columns`. wireshark: the columns have Wireshark's notes."""
+        self._columns = columns
+        self._places = columns.places(number)
+        self._client, _ = verdict.roles(machine)
+        self._reused = frozenset(verdict.reused_in_hindsight(machine)) if wireshark else frozenset()
+        self._made: dict[int, Segment] | None = {} if len(self._places) <= MADE_KEPT else None
+        self._common: dict[int, _Common] = {}
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, index: int) -> Segment: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Segment]: ...
+
+    def __getitem__(self, index: int | slice) -> Segment | Sequence[Segment]:
+        if isinstance(index, slice):
+            return [self[at] for at in range(*index.indices(len(self)))]
+        if index < 0:
+            index += len(self)
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        made = self._made
+        if made is None:
+            return self._make(self._places[index])
+        segment = made.get(index)
+        if segment is None:
+            segment = made[index] = self._make(self._places[index])
+        return segment
+
+    def _make(self, place: int) -> Segment:
+        columns = self._columns
+        code = int(columns.code(place))
+        common = self._common.get(code)
+        if common is None:
+            common = self._common[code] = _Common(columns.kind(place), self._client)
+        frame = columns.frame(place)
+        seq, ack, length = columns.seq(place), columns.ack(place), columns.length(place)
+        return Segment(
+            frame=frame,
+            time_ns=columns.time_ns(place),
+            sender=common.sender,
+            flags=common.flags,
+            seq=seq,
+            ack=ack if common.acknowledges else None,
+            length=length,
+            window=columns.window(place),
+            labels=common.labels,
+            notes=_with_reused_ports(common.notes) if frame in self._reused else common.notes,
+            client_state=common.client_state,
+            server_state=common.server_state,
+            why=common.why(seq, ack, length),
+            payload=columns.payload(place),
+        )
+
+
+class _Common:
+    """What the segments of one kind have in common."""
+
+    def __init__(self, kind: Kind, client: int) -> None:
+        server = 1 - client
+        self._kind = kind
+        self._client = client
+        self.sender = side(int(kind.direction), client)
+        self.flags = flag_names(int(kind.flags))
+        self.acknowledges = bool(kind.flags & flag.ACK)
+        self.labels = tuple(label_names(int(kind.labels)))
+        self.notes = tuple(note_names(int(kind.notes)))
+        self.client_state = states.STATES[kind.before[client]], states.STATES[kind.after[client]]
+        self.server_state = states.STATES[kind.before[server]], states.STATES[kind.after[server]]
+
+    def why(self, seq: int, ack: int, length: int) -> str:
+        """A sentence for each change of state, the sender's first."""
+        sentences = []
+        # The sequence number of a FIN in this segment is that of its last byte.
+        fin = seq + length
+        direction = int(self._kind.direction)
+        for endpoint in (direction, 1 - direction):
+            path = self._kind.paths[endpoint]
+            while path:
+                transition = states.TRANSITIONS[(path & 0xFF) - 1]
+                path >>= 8
+                me, peer = side(endpoint, self._client), side(1 - endpoint, self._client)
+                reason = say(
+                    transition.why,
+                    me=say(me),
+                    peer=say(peer),
+                    seq=seq,
+                    ack=ack,
+                    before_ack=ack - 1,
+                    fin=fin,
+                )
+                sentences.append(
+                    say(
+                        "{reason}: the {me} moves from {before} to {after} [RFC 9293 {section}]",
+                        reason=reason,
+                        me=say(me),
+                        before=states.STATES[transition.state],
+                        after=states.STATES[transition.target],
+                        section=transition.section,
+                    )
+                )
+        return "; ".join(sentences)
+
+
+def _with_reused_ports(names: Sequence[str]) -> tuple[str, ...]:
+    """The notes with the one that Wireshark adds once it has seen the whole capture, in the order of the table."""
+    (reused,) = note_names(REUSED_PORTS)
+    mask_order = note_names(-1)
+    return tuple(name for name in mask_order if name in names or name == reused)
+
+
+def flag_names(flags: int) -> str:
+    """The flags of a header by name: "SYN,ACK"."""
+    return ",".join(name for bit, name in _FLAGS if flags & bit)
+
+
+def side(endpoint: int, client: int) -> Side:
+    """The side of an endpoint, which is 0 or 1 as `client` is."""
+    return "client" if endpoint == client else "server"
