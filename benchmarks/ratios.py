@@ -30,7 +30,8 @@ ROUNDS = 15
 PASS = """
 import sys, time
 from analyzer.capture import open_capture
-from analyzer.analysis.loop import Pass
+from analyzer.analysis.loop import segments
+from analyzer.analysis.reading import ORDINARY
 
 def read():
     with open(sys.argv[1], "rb", buffering=0) as file:
@@ -39,7 +40,7 @@ def read():
 
 def analyse():
     with open_capture(sys.argv[1]) as records:
-        Pass(0, None).run(records)
+        segments(records, ORDINARY).run()
 
 best = {}
 for _ in range(int(sys.argv[2])):

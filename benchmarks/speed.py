@@ -191,8 +191,9 @@ def instructions(folder: Path) -> float | None:
         return None
     code = (
         "import gc, sys\ngc.disable()\nfrom analyzer.capture import open_capture\n"
-        "from analyzer.analysis.loop import Pass\nwith open_capture(sys.argv[1]) as records:\n"
-        "    Pass(0, None).run(records)\n"
+        "from analyzer.analysis.loop import segments\nfrom analyzer.analysis.reading import ORDINARY\n"
+        "with open_capture(sys.argv[1]) as records:\n"
+        "    segments(records, ORDINARY).run()\n"
     )
     counts = []
     python = str(Path(COMPILED).with_name("python"))
@@ -215,10 +216,11 @@ def instructions(folder: Path) -> float | None:
 def growth(folder: Path, sizes: list[tuple[int, int]], rounds: int) -> list[tuple[int, int, float]]:
     """Packets, connections found, and seconds of the pass and the table, of a process that has started already."""
     code = (
-        "import io, sys, time\nfrom analyzer.analysis.stored import analyze\n"
+        "import io, sys, time\nfrom analyzer.analysis.reading import Reading\n"
+        "from analyzer.analysis.stored import analyze\n"
         "from analyzer.report.terminal import Style\n"
         "from analyzer.report.text_report import report_lines\nstart = time.perf_counter()\n"
-        "trace = analyze(sys.argv[1], hold=2_000_000)\nlist(report_lines(trace, Style(100)))\n"
+        "trace = analyze(sys.argv[1], Reading(hold=2_000_000))\nlist(report_lines(trace, Style(100)))\n"
         "print(len(trace), time.perf_counter() - start)\n"
     )
     python = str(Path(COMPILED).with_name("python"))

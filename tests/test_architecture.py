@@ -160,6 +160,17 @@ def import_faults(layer: str, imported: str, names: tuple[str, ...]) -> Iterator
             yield f"{layer} imports {lower or PACKAGE} by the front door: name the module that defines it"
 
 
+def test_one_place_makes_a_pass() -> None:
+    """Whoever wants segments gets them from `segments`, which knows what a caller could forget."""
+    makers = {
+        (dotted(path), name)
+        for path in modules()
+        for name in ("Pass", "ConnectionTable")
+        for _ in calls(ast.parse(path.read_text("utf-8")), {name})
+    }
+    assert makers == {("analyzer.analysis.loop", "Pass"), ("analyzer.analysis.loop", "ConnectionTable")}
+
+
 def exits(tree: ast.AST) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Raise) and node.exc is not None:

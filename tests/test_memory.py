@@ -196,3 +196,34 @@ def test_a_hostile_file(what: str, tmp_path: Path, quiet: Path) -> None:
     for form, options in FORMATS.items():
         more = peak(tmp_path, [str(path), *options]) - idle(form, quiet)
         assert more <= MOST, f"{form}: {more / (1 << 20):.0f} MiB above the idle tool"
+
+
+KEPT: Final = """
+import ctypes, gc
+
+from analyzer.tcp.step import Step
+from analyzer.trace.columns import Columns
+from analyzer.wire.header import Header
+
+def resident():
+    gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * 4096
+
+header, step = Header(), Step()
+header.block, header.payload_offset, header.flags = bytes(2000), 100, 0x18
+header.payload_captured = header.payload_length = 1460
+before = resident()
+columns = Columns()
+for number in range(200_000):
+    columns.keep(0, header, step, number + 1, number)
+print((resident() - before) / columns.count)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_kept_segment_takes_80_bytes() -> None:
+    """Of the costliest kind: each has a payload longer than what is kept of one."""
+    run = subprocess.run([sys.executable, "-c", KEPT], stdout=subprocess.PIPE, check=True)
+    assert 40 < float(run.stdout) <= 80

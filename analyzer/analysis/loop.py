@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mypy_extensions import i64
 
@@ -19,11 +19,13 @@ from analyzer.tcp.machine import Machine
 from analyzer.tcp.step import Step
 from analyzer.tcp.table import ConnectionTable
 from analyzer.trace.columns import Columns
-from analyzer.wire.encapsulations.span import Span
 from analyzer.wire.header import Header
 from analyzer.wire.icmp import ICMP, ICMPV6, ErrorMessage, read_error
 from analyzer.wire.skips import FRAGMENT, FRAGMENT_JOINED, PROTOCOL, SEGMENT
 from analyzer.wire.unwrap import Unwrapper
+
+if TYPE_CHECKING:
+    from analyzer.wire.encapsulations.span import Span
 
 __all__ = ["Observer", "Pass", "segments"]
 
@@ -70,7 +72,7 @@ class Pass:
     numbered by their place in `again`.
 
     columns: the kept segments. overflowed: there were more than may be kept, so that none are.
-    skipped: code of `wire.skips` -> frames. code: that of the frame taken last, `SEGMENT` where it held one.
+    skipped: code of `wire.skips` -> frames.
     observed: the connections of a second pass, by number.
     errors_elsewhere: ICMP errors about connections that the capture does not show, by what they say.
     message, hearer: the ICMP error that the frame taken last is, and the connection that it is about.
@@ -97,7 +99,6 @@ class Pass:
         self.errors_elsewhere: dict[str, int] = {}
         self.message: ErrorMessage | None = None
         self.hearer: Machine | None = None
-        self.code: i64 = SEGMENT
         self.frames: i64 = 0
         self.segments: i64 = 0
         self.first_time: i64 = 0
@@ -105,7 +106,10 @@ class Pass:
         self._records: Records = records
         self._header: Header = Header()
         self._unwrapper: Unwrapper = Unwrapper()
-        self._unwrapped: bool = False
+        # Written for what is no plain segment alone: the frames that the unwrapper had, and that it found nothing in.
+        self._unwrapped_frame: i64 = -1
+        self._refused_frame: i64 = -1
+        self._refused: i64 = SEGMENT
         self._unfinished: bool = False
         self._wireshark: bool = wireshark
         self._budget: i64 = budget
@@ -161,7 +165,11 @@ class Pass:
 
     def layer(self) -> Span | None:
         """The layer in which the segment taken last was found; None where that is the frame itself."""
-        return self._unwrapper.found if self._unwrapped else None
+        return self._unwrapper.found if self._unwrapped_frame == self._records.frame else None
+
+    def code(self) -> int:
+        """What the frame taken last was, a code of `wire.skips`: `SEGMENT`, or why it holds none."""
+        return self._refused if self._refused_frame == self._records.frame else SEGMENT
 
     def _end(self) -> None:
         """Nothing is left to read."""
@@ -186,15 +194,14 @@ class Pass:
         code = header.decode(
             records.block, records.offset, records.captured, records.original, records.link_type
         )
-        self._unwrapped = code != SEGMENT
         if code != SEGMENT:
             code = self._unwrap(records, code)
             if code != SEGMENT:
-                self.code = code
+                self._refused_frame = records.frame
+                self._refused = code
                 self._skip(code, 1)
                 self._hear(records, code)
                 return
-        self.code = SEGMENT
         self._observe(records)
 
     def _more(self, records: Records) -> None:
@@ -270,6 +277,7 @@ class Pass:
     def _unwrap(self, records: Records, code: i64) -> i64:
         """The turn of the layers around a packet, and of fragments."""
         unwrapper = self._unwrapper
+        self._unwrapped_frame = records.frame
         code = unwrapper.unwrap(self._header, code, records.offset + records.captured, records.time_ns)
         if unwrapper.joined:
             self._skip(FRAGMENT, -unwrapper.joined)

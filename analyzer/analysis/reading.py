@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from analyzer.capture import Records, open_capture
 from analyzer.errors import UsageError
@@ -30,8 +29,7 @@ follow the size of the file; real captures have a few thousand connections in ea
 Watch = Callable[[Records], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """The options of reading a capture.
 
     display_filter: only the frames that match it, as tshark understands it; not for standard input.
@@ -61,7 +59,7 @@ class Reading:
             return self
         from analyzer.capture.dissection import matching_frames
 
-        return replace(self, frames=matching_frames(stored_file(path), self.display_filter))
+        return self._replace(frames=matching_frames(stored_file(path), self.display_filter))
 
     def open(self, path: str) -> Records:
         """The records of a capture. Raises what `open_capture` raises."""

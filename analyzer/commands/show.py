@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -142,7 +141,7 @@ def command(
         _write_lines(capture, options)
         return
     with reading() as watch:
-        trace = analyze(capture, replace(options, watch=watch))
+        trace = analyze(capture, options._replace(watch=watch))
     keep_to_the_end(trace)
     for warning in trace.capture.warnings:
         warn(warning)
@@ -188,7 +187,7 @@ def _write_lines(capture: str, options: Reading) -> None:
     from analyzer.report.document import capture_line, connection_line
 
     with reading() as watch:
-        streaming = stream(capture, replace(options, watch=watch))
+        streaming = stream(capture, options._replace(watch=watch))
         for connection in streaming:
             sys.stdout.write(connection_line(connection) + "\n")
             sys.stdout.flush()

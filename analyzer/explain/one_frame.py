@@ -199,7 +199,7 @@ def _find(path: str, frame: int, reading: Reading) -> _Found | ErrorMessage:
                 say(
                     "frame {frame} is {what}: there is no TCP segment in it",
                     frame=frame,
-                    what=say(skip_name(int(run.code))),
+                    what=say(skip_name(int(run.code()))),
                 )
             )
     if last > frame:

@@ -11,7 +11,6 @@ is no other clock. A late segment of a connection that has left begins a new one
 from __future__ import annotations
 
 from bisect import bisect_left
-from heapq import heappop, heappush
 from typing import Final
 
 from mypy_extensions import i64
@@ -125,6 +124,8 @@ class ConnectionTable:
 
     def _expect_end(self, connection: Machine) -> None:
         """Note when it will have ended, where the segment just observed made that earlier than was noted."""
+        from heapq import heappush  # only where connections leave as they end
+
         step = self.step
         begins = connection.first.segments + connection.second.segments == 1
         was_established = step.first_before == states.ESTABLISHED and step.second_before == states.ESTABLISHED
@@ -133,6 +134,8 @@ class ConnectionTable:
 
     def settle(self, now: i64) -> None:
         """Let go of the connections that have ended by the time `now`, in the order in which they did."""
+        from heapq import heappop, heappush
+
         ends = self._ends
         while ends:
             end, _, connection = ends[0]

@@ -18,8 +18,8 @@ from analyzer.wire.header import Header
 
 __all__ = ["PAYLOAD_KEPT", "SEGMENTS_IN_A_BLOCK", "Columns", "Kind"]
 
-PAYLOAD_KEPT: Final = 36
-"""Bytes of a payload that stay with its segment: twelve Chinese characters, the width of an excerpt."""
+PAYLOAD_KEPT: Final = 33
+"""Bytes of a payload that stay with its segment: eleven Chinese characters."""
 
 BLOCK_BITS: Final = 9
 SEGMENTS_IN_A_BLOCK: Final = 1 << BLOCK_BITS

@@ -209,7 +209,7 @@ class Verification:
             while theirs is not None and theirs.frame < frame:
                 theirs = next(told, None)
             same = theirs if theirs is not None and theirs.frame == frame else None
-            skipped = int(run.code)
+            skipped = int(run.code())
             # Of a segment in an ICMP error tshark knows the stream, but analyses nothing.
             if seen is None and (same is None or skipped in _ERRORS):
                 continue

@@ -114,9 +114,9 @@ def test_an_observer_is_told_of_every_segment_of_a_frame_and_of_every_end() -> N
         done = segments(records, ORDINARY, looking, also)
         assert done.run(1)
         assert looking.told == [("segment", number, 1) for number in (0, 0, 0, 1)]
-        assert done.code == skips.SEGMENT
+        assert done.code() == skips.SEGMENT
         assert done.run(1)
-        assert done.code == skips.LINK_TYPE + 253
+        assert done.code() == skips.LINK_TYPE + 253
         assert not done.run()
     assert looking.told[4:] == [("segment", 1, 3), ("held", 0, 1), ("held", 1, 3)]
     assert also.told == looking.told

@@ -301,6 +301,32 @@ def test_what_has_ended_is_handed_on_before_the_end(tmp_path: Path, monkeypatch:
     assert frames_read[-1] == 4
 
 
+@pytest.mark.parametrize("at_once", [1, 3, 1 << 14])
+@pytest.mark.parametrize("piped", [False, True])
+def test_only_the_times_of_the_capture_end_a_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int, piped: bool
+) -> None:
+    """Neither where the reading pauses nor where the capture comes from: each SYN is as late as the rule wants it."""
+    monkeypatch.setattr(pipeline, "FRAMES_AT_ONCE", at_once)
+    times = [START_NS]
+    for number in range(1, 60):
+        # Every third one comes just too early to begin a connection.
+        times.append(times[-1] + QUIET_NS - 1000 * (number % 3 == 0))
+    frames_of_both = [SEGMENTS[0], numbered(1)[0]]
+    records = [pcap_record(frame, time_ns) for time_ns in times for frame in frames_of_both]
+    content = pcap_header() + b"".join(records)
+    path = tmp_path / "slow.pcap"
+    path.write_bytes(content)
+    monkeypatch.setattr(sys, "stdin", Standing(content))
+    handed_on = [
+        (connection.id, connection.segment_count, connection.first_frame)
+        for connection in pipeline.stream("-" if piped else path)
+    ]
+    assert len(handed_on) == 2 * 41
+    assert sum(count for _, count, _ in handed_on) == 120
+    assert handed_on == sorted(handed_on)
+
+
 # A file that is not what it was.
 
 

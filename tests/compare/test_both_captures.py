@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from ipaddress import ip_address
 from pathlib import Path
+from time import process_time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from analyzer.analysis.loop import segments
+from analyzer.analysis.reading import ORDINARY
+from analyzer.capture import open_capture
 from analyzer.compare import both_captures
 from analyzer.compare.both_captures import compare_captures
 from analyzer.errors import CaptureFormatError, InputError, UsageError
+from analyzer.tcp.table import ConnectionTable
+from analyzer.wire.header import Header
+from tests.capture.builders import RAW, pcap
+from tests.tcp.transcript import ip_packet, tcp_segment
+from tests.wire.wrappings import netlink, nflog
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CAPTURES = ROOT / "captures"
@@ -75,6 +85,70 @@ def test_both_ends_of_a_router() -> None:
     # One machine has one clock.
     assert abs(pair.clocks.offset_ns or 0) <= pair.clocks.uncertainty_ns < 15_000_000
     assert pair.clocks.client_side == "a"
+
+
+SERVER = ("10.0.0.9", 80)
+CLIENTS_OF_THREE = [(f"10.0.0.{number}", 1000 * number) for number in (1, 2, 3)]
+# Three connections: a SYN of each, and two segments with data.
+THREE = [(client, SERVER, 100, 0, 0x02, b"") for client in CLIENTS_OF_THREE] + [
+    (CLIENTS_OF_THREE[0], SERVER, 101, 1, 0x18, b"first"),
+    (CLIENTS_OF_THREE[2], SERVER, 101, 1, 0x18, b"third"),
+    (CLIENTS_OF_THREE[1], SERVER, 101, 1, 0x18, b"second"),
+]
+
+
+def together(packets: Sequence[bytes], path: Path) -> Path:
+    """A capture whose frames hold two packets each."""
+    pairs = [packets[place : place + 2] for place in range(0, len(packets), 2)]
+    frames_of_two = [netlink(*[nflog(2, packet) for packet in pair]) for pair in pairs]
+    path.write_bytes(pcap(frames_of_two, link_type=253))
+    return path
+
+
+def test_of_a_frame_every_segment_is_compared(tmp_path: Path) -> None:
+    """The second segment of a frame opens a connection, so that whoever passes it over numbers wrongly."""
+    packets = [
+        ip_packet(source[0], target[0], tcp_segment(source, target, seq, ack, flags, payload=payload), number)
+        for number, (source, target, seq, ack, flags, payload) in enumerate(THREE, 1)
+    ]
+    whole = together(packets, tmp_path / "whole.pcap")
+    lossy = together([*packets[:4], packets[5]], tmp_path / "lossy.pcap")
+    assert [(pair.pair.a, pair.pair.b, pair.counts) for pair in compare_captures(whole, whole)] == [
+        (0, 0, {}), (1, 1, {}), (2, 2, {}),
+    ]  # fmt: skip
+    lost = {pair.pair.a: pair.counts.get("missing", 0) for pair in compare_captures(whole, lossy)}
+    assert lost == {0: 0, 1: 0, 2: 1}
+
+
+def test_chosen_addresses_take_no_longer(tmp_path: Path) -> None:
+    """All have one key for whoever hashes without a secret: with one, they cost what any others cost."""
+    count = 6_000
+    # As ConnectionTable computes it with a seed of 0: one address for each port.
+    factor, summand, prime = 0x2545F491, 0x1B873593, 0x7FFFFFFF
+    inverse = pow(factor, -1, prime)
+    chosen = [((12345 - summand - (port << 1)) * inverse % prime, port) for port in range(1, count)]
+    ordinary = [(0x0A000000 + port, port) for port in range(1, count)]
+    took = []
+    for name, clients in (("ordinary", ordinary), ("chosen", chosen)):
+        packets = []
+        for low, port in clients:
+            client = (str(ip_address(low)), port)
+            packets.append(ip_packet(client[0], SERVER[0], tcp_segment(client, SERVER, 5, 0, 0x02)))
+        path = tmp_path / f"{name}.pcap"
+        path.write_bytes(pcap(packets, link_type=RAW))
+        table = ConnectionTable(0, 0)
+        keys = set()
+        for packet in packets[:50]:
+            header = Header()
+            header.decode(packet, 0, len(packet), len(packet), RAW)
+            keys.add(int(table.key(header)))
+        assert len(keys) == (1 if name == "chosen" else 50)
+        keeper = both_captures._Keeper(set(), None)
+        start = process_time()
+        with open_capture(path) as records:
+            segments(records, ORDINARY, keeper).run()
+        took.append(process_time() - start)
+    assert took[1] < 2 * took[0] + 0.1
 
 
 def test_connections_are_selected_by_their_number_in_a(tmp_path: Path) -> None:

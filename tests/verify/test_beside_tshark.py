@@ -54,6 +54,14 @@ def test_what_cannot_be_verified(tmp_path: Path, tshark: str) -> None:
         verify(tmp_path / "text.pcap")
 
 
+def test_more_connections_than_are_held_cannot_be_verified(
+    tmp_path: Path, tshark: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analyzer.analysis.reading.CONNECTIONS_HELD", 5)
+    with pytest.raises(UsageError, match=r"too many connections .* editcap -c"):
+        list(verify(ROOT / "captures" / "clients.pcap"))
+
+
 def test_a_capture_that_breaks_off_is_compared_as_far_as_it_goes(tmp_path: Path, tshark: str) -> None:
     whole = (ROOT / "captures" / "echo.pcap").read_bytes()
     (tmp_path / "cut.pcap").write_bytes(whole[:-10])
