@@ -90,8 +90,9 @@ def facts(machine: Machine, segments: list[Observed], stream: dict[str, Any]) ->
         "payload": (sent, [stream["bytes_ab"], stream["bytes_ba"]]),
         "octets": (octets, [theirs["unique_bytes_ab"], theirs["unique_bytes_ba"]]),
     }
-    if rtt is not None:  # tshark shows it only beside something else that it found
-        found["initial round trip"] = (int(machine.shown_initial_rtt()), round(rtt * NANOSECONDS))
+    # tshark shows it only beside something else that it found, and on its second reading even before the SYN.
+    if rtt is not None and machine.wireshark_initial_rtt != 0:
+        found["initial round trip"] = (int(machine.wireshark_initial_rtt), round(rtt * NANOSECONDS))
     for name, mask, value in FLAG_FACTS:
         for side, way in ((0, "ab"), (1, "ba")):
             found[f"{name} {way}"] = (frames_with(segments, mask, value, side), stream[f"{name}_{way}"])

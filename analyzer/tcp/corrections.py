@@ -1,6 +1,6 @@
 """Where we say something else than Wireshark on purpose: every rule with its reason, and the one place that applies it.
 
-`analysis.py` computes Wireshark's fifteen notes to the letter. What is reported begins with them; the machine
+`wireshark.py` computes Wireshark's fifteen notes to the letter. What is reported begins with them; the machine
 then calls `correct` with the rule that a segment meets, which takes notes away and gives others. A note that
 differs without a rule of this table is a fault.
 """

@@ -33,7 +33,6 @@ class Disorder:
     """
 
     __slots__ = (
-        "analysed_heaps",
         "holes",
         "last_sack_left",
         "last_sack_right",
@@ -41,6 +40,7 @@ class Disorder:
         "retransmitted_octets",
         "retransmitted_segments",
         "retry_delays",
+        "wireshark_heaps",
         "zeek_above",
         "zeek_gaps",
         "zeek_repeats",
@@ -50,7 +50,7 @@ class Disorder:
     def __init__(self) -> None:
         self.retry_delays: list[int] | None = None
         self.holes: list[int] | None = None
-        self.analysed_heaps: list[int] | None = None
+        self.wireshark_heaps: list[int] | None = None
         # What could be delivered beyond the octets before `zeek_delivered`: pairs of numbers.
         self.zeek_above: list[int] | None = None
         self.last_sack_left: i64 = -1
@@ -71,22 +71,6 @@ class Endpoint:
     """What one endpoint has sent. Sequence numbers are absolute, frames count from 1 (0: not seen)."""
 
     __slots__ = (
-        "analysed_ack",
-        "analysed_ack_time",
-        "analysed_contiguous",
-        "analysed_duplicates",
-        "analysed_first_ack",
-        "analysed_heap_end",
-        "analysed_multipath",
-        "analysed_next",
-        "analysed_next_time",
-        "analysed_notes",
-        "analysed_scale",
-        "analysed_syn_ack",
-        "analysed_syn_ack_frame",
-        "analysed_syn_ack_reused",
-        "analysed_unacked",
-        "analysed_window",
         "answers_repeated_fin",
         "answers_repeated_syn_ack",
         "base",
@@ -126,6 +110,22 @@ class Endpoint:
         "syn_time",
         "timestamps",
         "window_scale",
+        "wireshark_ack",
+        "wireshark_ack_time",
+        "wireshark_contiguous",
+        "wireshark_duplicates",
+        "wireshark_first_ack",
+        "wireshark_heap_end",
+        "wireshark_multipath",
+        "wireshark_next",
+        "wireshark_next_time",
+        "wireshark_notes",
+        "wireshark_scale",
+        "wireshark_syn_ack",
+        "wireshark_syn_ack_frame",
+        "wireshark_syn_ack_reused",
+        "wireshark_unacked",
+        "wireshark_window",
         "zeek_ack",
         "zeek_data",
         "zeek_delivered",
@@ -171,16 +171,16 @@ class Endpoint:
         self.last_seq: i64 = -1
         self.last_fingerprint: i64 = -1
 
-        # What Wireshark keeps for its analysis (`analysis.py`); 0 stands for "not set" as there, although it is
+        # What Wireshark keeps for its analysis (`wireshark.py`); 0 stands for "not set" as there, although it is
         # a sequence number as well, and a window of -1 for its all ones.
-        self.analysed_next: i64 = 0
-        self.analysed_next_time: i64 = 0
-        self.analysed_contiguous: i64 = 0
-        self.analysed_ack: i64 = 0
-        self.analysed_ack_time: i64 = 0
-        self.analysed_syn_ack: i64 = -1
-        self.analysed_syn_ack_frame: i64 = 0
-        self.analysed_heap_end: i64 = 0
+        self.wireshark_next: i64 = 0
+        self.wireshark_next_time: i64 = 0
+        self.wireshark_contiguous: i64 = 0
+        self.wireshark_ack: i64 = 0
+        self.wireshark_ack_time: i64 = 0
+        self.wireshark_syn_ack: i64 = -1
+        self.wireshark_syn_ack_frame: i64 = 0
+        self.wireshark_heap_end: i64 = 0
 
         # What Zeek keeps for its two words (`zeek.py`).
         self.zeek_syn: i64 = -1
@@ -197,8 +197,8 @@ class Endpoint:
         self.maximum_segment_size: i32 = -1
         self.data_segments: i32 = 0
         self.duplicates: i32 = 0
-        self.analysed_window: i32 = -1
-        self.analysed_duplicates: i32 = 0
+        self.wireshark_window: i32 = -1
+        self.wireshark_duplicates: i32 = 0
 
         self.state: i16 = states.UNKNOWN
         self.syn_flags: i16 = 0
@@ -206,10 +206,10 @@ class Endpoint:
         self.scale: i16 = SCALE_UNKNOWN
         self.fast_open_cookie: i16 = -1
         self.last_labels: i16 = 0
-        self.analysed_scale: i16 = SCALE_UNKNOWN
-        self.analysed_notes: i16 = 0
-        self.analysed_multipath: i16 = 0
-        self.analysed_unacked: i16 = 0
+        self.wireshark_scale: i16 = SCALE_UNKNOWN
+        self.wireshark_notes: i16 = 0
+        self.wireshark_multipath: i16 = 0
+        self.wireshark_unacked: i16 = 0
         self.zeek_state: i16 = 0
 
         self.sack_permitted: bool = False
@@ -219,8 +219,8 @@ class Endpoint:
         self.answers_repeated_fin: bool = False
         self.challenge_due: bool = False
         self.beginning_forgotten: bool = False
-        self.analysed_first_ack: bool = False
-        self.analysed_syn_ack_reused: bool = False
+        self.wireshark_first_ack: bool = False
+        self.wireshark_syn_ack_reused: bool = False
         self.zeek_octets: bool = False
         self.zeek_data: bool = False
         self.zeek_ack: bool = False

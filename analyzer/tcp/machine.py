@@ -94,7 +94,6 @@ class Machine(WiresharkView):
         "number",
         "opener",
         "reset_after_close",
-        "reset_before_synchronised",
         "reset_frame",
         "resetter",
         "reuses_ports",
@@ -153,7 +152,6 @@ class Machine(WiresharkView):
         self.simultaneous_close: bool = False
         self.half_close_noted: bool = False
         self.fin_acknowledges_fin: bool = False
-        self.reset_before_synchronised: bool = False
         self.reset_after_close: bool = False
         self.data_after_end: bool = False
         # To Zeek the originator is the first endpoint, unless that begins with a SYN-ACK.
@@ -225,17 +223,17 @@ class Machine(WiresharkView):
         self._number(sender, receiver, header, step)
         fingerprint = self._fingerprint(header)
         captured_twice = self._captured_twice(sender, header, fingerprint, time_ns)
-        if header.ack != sender.analysed_ack:
+        if header.ack != sender.wireshark_ack:
             sender.duplicates = 0
         # Options are parsed where they matter, so not where they are the usual timestamps alone.
         parsed = header.flags & flag.SYN != 0 or (header.options_length != 0 and not header.only_timestamps())
         if parsed:
             self._parse_options(header, options, step)
-        step.notes |= self.analyse(sender, receiver, header, options, parsed, frame, time_ns, step)
+        step.notes |= self.wireshark_analyse(sender, receiver, header, options, parsed, frame, time_ns, step)
         if step.notes != step.wireshark_notes and parsed and options.broken:
             step.corrections |= 1 << corrections.OPTIONS_BROKEN
         if not header.sampled:
-            if step.notes != 0 or self.misled:
+            if step.notes != 0 or self.wireshark_misled:
                 self._correct_gaps(sender, receiver, header, step)
             if parsed and options.sack_blocks > 0:
                 self._correct_by_sack(sender, header, options, step)
@@ -270,7 +268,7 @@ class Machine(WiresharkView):
             step.relative_ack = advance(header.ack, -receiver.base)
         step.window = header.window
         step.wireshark_window = header.window
-        self.analyse_unshown(sender, receiver, header, time_ns)
+        self.wireshark_analyse_unshown(sender, receiver, header, time_ns)
         self._count(sender, receiver, header, step)
         self._count_notes(step)
 
@@ -390,14 +388,14 @@ class Machine(WiresharkView):
         if (
             header.seq != sender.last_seq
             or fingerprint != sender.last_fingerprint
-            or header.ack != sender.analysed_ack
-            or header.window != sender.analysed_window
+            or header.ack != sender.wireshark_ack
+            or header.window != sender.wireshark_window
         ):
             return False
         if header.ip_id != 0:
             return True
         pure_ack = header.payload_length == 0 and not header.flags & (flag.SYN | flag.FIN | flag.RST)
-        return not pure_ack and time_ns - sender.analysed_ack_time < CAPTURED_TWICE_NS
+        return not pure_ack and time_ns - sender.wireshark_ack_time < CAPTURED_TWICE_NS
 
     def _remember(self, sender: Endpoint, header: Header, fingerprint: i64, step: Step) -> None:
         sender.last_frame = self.last_frame
@@ -422,7 +420,7 @@ class Machine(WiresharkView):
         counts.append(1)
 
     def _correct_gaps(self, sender: Endpoint, receiver: Endpoint, header: Header, step: Step) -> None:
-        if self.misled and sender.snd_nxt >= 0 and not is_before(header.seq, sender.snd_nxt):
+        if self.wireshark_misled and sender.snd_nxt >= 0 and not is_before(header.seq, sender.snd_nxt):
             correct(step, corrections.BAD_HEADER)
         if step.notes & notes.LOST_SEGMENT and sender.snd_nxt >= 0:
             if not is_after(header.seq, sender.snd_nxt):
@@ -461,13 +459,13 @@ class Machine(WiresharkView):
         if found & notes.DUPLICATE_ACK:
             sender.duplicates += 1
         if found & (notes.RETRANSMISSION | notes.OUT_OF_ORDER):
-            asked = receiver.duplicates >= 2 and receiver.analysed_ack == header.seq
-            if asked and 0 <= self.last_time - receiver.analysed_ack_time < FAST_LIMIT_NS:
+            asked = receiver.duplicates >= 2 and receiver.wireshark_ack == header.seq
+            if asked and 0 <= self.last_time - receiver.wireshark_ack_time < FAST_LIMIT_NS:
                 correct(step, corrections.ASKED_SELECTIVELY)
         elif found & notes.FAST_RETRANSMISSION:
             if receiver.duplicates < 2:
                 correct(step, corrections.NOT_ASKED)
-        elif found & notes.KEEP_ALIVE and header.payload_length == 1 and receiver.analysed_window > 0:
+        elif found & notes.KEEP_ALIVE and header.payload_length == 1 and receiver.wireshark_window > 0:
             if receiver.highest_ack >= 0 and not is_after(receiver.highest_ack, header.seq):
                 correct(step, corrections.OUTSTANDING_OCTET)
 
@@ -557,12 +555,6 @@ class Machine(WiresharkView):
         if self.resetter < 0:
             self.resetter = i16(step.direction)
             self.reset_frame = self.last_frame
-            self.reset_before_synchronised = self.handshake_ack_frame == 0 and (
-                self.first.state == states.SYN_RECEIVED
-                or self.second.state == states.SYN_RECEIVED
-                or self.first.state == states.SYN_SENT
-                or self.second.state == states.SYN_SENT
-            )
             self.reset_after_close = self._both_fins_acknowledged()
         self._move(step, sender, states.SEND_RST_REFUSING if answers_syn else states.SEND_RST)
         self._move_by_reset(step, receiver)
@@ -789,7 +781,7 @@ class Machine(WiresharkView):
         if step.notes & (notes.ZERO_WINDOW_PROBE | notes.ZERO_WINDOW_PROBE_ACK):
             return labels.PROBE
         if step.notes & notes.KEEP_ALIVE:
-            if receiver.analysed_window != 0:
+            if receiver.wireshark_window != 0:
                 return labels.KEEP_ALIVE
             # Linux probes a closed window with an octet below SND.NXT, or none: to Wireshark a keep-alive.
             correct(step, corrections.LINUX_PROBE)
