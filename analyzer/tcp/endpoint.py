@@ -1,4 +1,4 @@
-"""One side of a connection, as far as the capture shows it. Numbers only; the rules are elsewhere.
+"""One side of a connection, as far as the capture shows it. Numbers and counts only; what they mean is elsewhere.
 
 There are two for each connection of a capture, so what is small is stored small, and nothing is stored twice.
 """
@@ -11,8 +11,11 @@ from mypy_extensions import i16, i32, i64, mypyc_attr
 
 from analyzer.tcp import states
 from analyzer.tcp.sequence import advance, difference, is_after, is_before
+from analyzer.wire import header as flag
+from analyzer.wire.header import Header
+from analyzer.wire.options import Options
 
-__all__ = ["Disorder", "Endpoint"]
+__all__ = ["Disorder", "Endpoint", "fingerprint_of"]
 
 SCALE_UNKNOWN: Final = -1
 SCALE_UNUSED: Final = -2
@@ -23,6 +26,18 @@ HOLES_KEPT: Final = 256
 # Two numbers further apart than 2**31 have no order (RFC 9293 3.4), so a long transfer forgets its beginning.
 REMEMBERED: Final = 1 << 30
 FORGOTTEN_AT_ONCE: Final = 1 << 29
+
+DELAYS_KEPT: Final = 16
+"""A hostile capture can repeat a SYN without end. A real sender doubles the delay each time (RFC 6298 5.5): it reaches
+the three minutes that RFC 9293 3.8.3 asks for with the eighth."""
+
+CAPTURED_TWICE_NS: Final = 1_000_000
+"""Two equal frames closer than this, with equal checksum and timestamps, were sent once: no
+retransmission timer is that short, and a timestamp clock ticks every millisecond at most (RFC 7323 5.4)."""
+
+FINGERPRINT_LENGTH: Final = 0x3FFFFF
+"""Checksum, IPv4 identification and flags take 41 bits of a fingerprint. The length gets the 22 that are left below the
+sign, because -1 stands for no segment; they hold 4 MiB, and an IP packet other than a jumbogram has 64 KiB."""
 
 
 @mypyc_attr(acyclic=True)
@@ -166,7 +181,7 @@ class Endpoint:
         self.highest_timestamp: i64 = -1
 
         # The segment sent last, to recognise a frame that was captured twice and an error that answers it; its
-        # acknowledgement, window and time are those kept for the analysis below.
+        # acknowledgement, window and time are those kept for Wireshark's view below.
         self.last_frame: i64 = 0
         self.last_seq: i64 = -1
         self.last_fingerprint: i64 = -1
@@ -238,6 +253,50 @@ class Endpoint:
     def disorder_seen(self) -> Disorder:
         """Its `disorder` to be read: where there is none, one that says so."""
         return self.disorder if self.disorder is not None else _NONE
+
+    def captured_twice(self, header: Header, fingerprint: i64, time_ns: i64) -> bool:
+        """Whether this is the frame of the segment sent last, seen again and not sent again.
+
+        Everything in the TCP header is equal and so is its checksum, which covers the payload and the timestamps.
+        That alone would also fit a retransmission by a stack without timestamps; an equal
+        IPv4 identification that is not 0 (RFC 6864: unique for a while) or the short time decides.
+        """
+        if (
+            header.seq != self.last_seq
+            or fingerprint != self.last_fingerprint
+            or header.ack != self.wireshark_ack
+            or header.window != self.wireshark_window
+        ):
+            return False
+        if header.ip_id != 0:
+            return True
+        # Duplicate ACKs are equal by definition (RFC 5681 2), and a burst of lost segments draws many within the time.
+        pure_ack = header.payload_length == 0 and not header.flags & (flag.SYN | flag.FIN | flag.RST)
+        return not pure_ack and time_ns - self.wireshark_ack_time < CAPTURED_TWICE_NS
+
+    def remember(self, header: Header, frame: i64, fingerprint: i64, segment_labels: i64) -> None:
+        """This is the segment sent last. The view of Wireshark has its acknowledgement, window and time already."""
+        self.last_frame = frame
+        self.last_seq = header.seq
+        self.last_fingerprint = fingerprint
+        self.last_labels = i16(segment_labels)
+
+    def take_options(self, header: Header, options: Options) -> None:
+        """What a SYN or SYN-ACK offers; what both sides agree on is the machine's matter."""
+        self.syn_flags = i16(header.flags)
+        self.maximum_segment_size = i32(options.maximum_segment_size)
+        self.window_scale = i16(options.window_scale)
+        self.sack_permitted = options.sack_permitted
+        self.timestamps = options.timestamp_value >= 0
+        self.fast_open_cookie = i16(options.fast_open_cookie)
+
+    def add_delay(self, delay: i64) -> None:
+        """A SYN or SYN-ACK was sent again this much later."""
+        disorder = self.in_disorder()
+        if disorder.retry_delays is None:
+            disorder.retry_delays = []
+        if len(disorder.retry_delays) < DELAYS_KEPT:
+            disorder.retry_delays.append(delay)
 
     def take_payload(self, seq: i64, length: i64) -> i64:
         """Count payload `[seq, seq + length)` and return how many of its octets had not been seen before."""
@@ -341,3 +400,9 @@ class Endpoint:
                 left.append(hole_end)
         self.in_disorder().holes = left if left else None
         return filled
+
+
+def fingerprint_of(header: Header) -> i64:
+    """What tells a segment from others with the same sequence number, in 63 bits."""
+    small = header.checksum | (header.ip_id << 16) | (header.flags << 32)
+    return small | ((header.payload_length & FINGERPRINT_LENGTH) << 41)
