@@ -42,7 +42,7 @@ sign, because -1 stands for no segment; they hold 4 MiB, and an IP packet other 
 
 @mypyc_attr(acyclic=True)
 class Disorder:
-    """What is known besides of an endpoint that repeats or loses something, and only then made.
+    """Extra state of an endpoint that retransmits or loses segments, made when it is first needed.
 
     holes: pairs of sequence numbers between which payload is missing. The lists are None while they are empty.
     """
@@ -83,7 +83,10 @@ _NONE: Final[Disorder] = Disorder()
 
 @mypyc_attr(acyclic=True)
 class Endpoint:
-    """What one endpoint has sent. Sequence numbers are absolute, frames count from 1 (0: not seen)."""
+    """What one endpoint has sent. Sequence numbers are absolute, frames count from 1 (0: not seen).
+
+    `wireshark_...` and `zeek_...` are what those programs would hold of it, right or wrong.
+    """
 
     __slots__ = (
         "answers_repeated_fin",
@@ -251,7 +254,7 @@ class Endpoint:
         return disorder
 
     def disorder_seen(self) -> Disorder:
-        """Its `disorder` to be read: where there is none, one that says so."""
+        """Its `disorder` for reading: a shared empty one where there is none."""
         return self.disorder if self.disorder is not None else _NONE
 
     def captured_twice(self, header: Header, fingerprint: i64, time_ns: i64) -> bool:
