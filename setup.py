@@ -32,6 +32,7 @@ COMPILED = [
     "analyzer/tcp/wireshark.py",
     "analyzer/tcp/corrections.py",
     "analyzer/tcp/zeek.py",
+    "analyzer/tcp/ledger.py",
     "analyzer/tcp/machine.py",
     "analyzer/tcp/key_index.py",
     "analyzer/tcp/table.py",

@@ -1,8 +1,12 @@
-"""Where we say something else than Wireshark on purpose: every rule with its reason, and the one place that applies it.
+"""Where we say something else than Wireshark on purpose: every rule with its reason and its condition.
 
-`analysis.py` computes Wireshark's fifteen notes to the letter. What is reported begins with them; the machine
-then calls `correct` with the rule that a segment meets, which takes notes away and gives others. A note that
-differs without a rule of this table is a fault.
+`wireshark.py` computes Wireshark's fifteen notes to the letter. What is reported begins with them. Each function below
+the table asks whether a segment meets the condition of a rule, and `correct` applies the rule: it takes notes away and
+gives others. A note that differs without a rule of this table is a fault.
+
+The machine calls the functions where the conditions can be known: `correct_findings` at once, the others where the
+meaning of the segment has been found. Those that return a truth value say whether the rule holds, because the segment
+then has a label too.
 """
 
 from __future__ import annotations
@@ -11,10 +15,32 @@ from typing import Final, NamedTuple
 
 from mypy_extensions import i64
 
-from analyzer.tcp import notes
+from analyzer.tcp import labels, notes
+from analyzer.tcp.endpoint import Endpoint
+from analyzer.tcp.sequence import advance, is_after, is_before, segment_end
 from analyzer.tcp.step import Step
+from analyzer.tcp.wireshark import FAST_LIMIT_NS
+from analyzer.wire import header as flag
+from analyzer.wire.header import Header
+from analyzer.wire.options import Options
 
-__all__ = ["CORRECTIONS", "Correction", "correct", "correction_names", "explains"]
+__all__ = [
+    "CORRECTIONS",
+    "Correction",
+    "correct",
+    "correct_ack_of_syn_ack",
+    "correct_captured_twice",
+    "correct_challenge_ack",
+    "correct_close_ack_again",
+    "correct_findings",
+    "correct_handshake_ack_again",
+    "correct_linux_probe",
+    "correct_probe_refused",
+    "correct_sent_earlier",
+    "correct_syn_ack",
+    "correction_names",
+    "explains",
+]
 
 FORGOTTEN_OCTET: Final = 0
 NOTHING_MISSING: Final = 1
@@ -275,6 +301,198 @@ def correct(step: Step, rule: i64) -> None:
     step.notes = (before & ~_REMOVES[rule]) | _ADDS[rule]
     if (before ^ step.notes) & notes.WIRESHARK_NOTES:
         step.corrections |= 1 << rule
+
+
+def correct_findings(
+    sender: Endpoint,
+    receiver: Endpoint,
+    header: Header,
+    options: Options,
+    parsed: bool,
+    misled: bool,
+    time_ns: i64,
+    step: Step,
+) -> None:
+    """The rules on numbers alone, before the segment is counted or understood.
+
+    parsed: whether `options` holds those of this segment. misled: of `WiresharkView`.
+    """
+    if parsed and options.broken and step.notes != step.wireshark_notes:
+        # The one rule without `correct`: the notes are all there, and Wireshark shows none of them.
+        step.corrections |= 1 << OPTIONS_BROKEN
+    if header.sampled:
+        # One frame of many: the view has found nothing in it.
+        return
+    if step.notes != 0:
+        _correct_gaps(sender, receiver, header, misled, step)
+    if parsed and options.sack_blocks > 0:
+        _correct_by_sack(sender, header, options, step)
+    if step.notes != 0 or sender.snd_nxt == 0:
+        _correct_repetitions(sender, receiver, header, time_ns, step)
+
+
+def _correct_gaps(sender: Endpoint, receiver: Endpoint, header: Header, misled: bool, step: Step) -> None:
+    """Nothing is missing, or nothing came before."""
+    if misled and sender.snd_nxt >= 0 and not is_before(header.seq, sender.snd_nxt):
+        # It begins where everything that a TCP could read ends, so it repeats nothing (RFC 9293 3.1, data offset).
+        correct(step, BAD_HEADER)
+    if step.notes & notes.LOST_SEGMENT and sender.snd_nxt >= 0:
+        # SND.NXT counts the octet of a probe that was accepted (RFC 9293 3.8.6.1).
+        if not is_after(header.seq, sender.snd_nxt):
+            correct(step, FORGOTTEN_OCTET)
+    if (
+        step.notes & notes.ACK_LOST_SEGMENT
+        and receiver.lowest >= 0
+        and receiver.disorder_seen().holes is None
+    ):
+        # Without a hole all is there between the lowest and the highest octet. What is below the lowest is known
+        # only from the SYN, whose number is the one before the first octet (RFC 9293 3.4).
+        from_the_start = (
+            receiver.isn < 0 or receiver.beginning_forgotten or receiver.lowest == advance(receiver.isn, 1)
+        )
+        if from_the_start and not is_after(header.ack, receiver.snd_nxt):
+            correct(step, NOTHING_MISSING)
+
+
+def _correct_by_sack(sender: Endpoint, header: Header, options: Options, step: Step) -> None:
+    """RFC 6675 2: a SACK of octets not reported before makes a duplicate, even of an ACK that moves the window."""
+    disorder = sender.in_disorder()
+    # The first block holds what arrived last (RFC 2018 4). One that lies below the acknowledgement is no news but
+    # reports what arrived twice (RFC 2883 4).
+    news = options.sack_left != disorder.last_sack_left or options.sack_right != disorder.last_sack_right
+    if step.notes & notes.WINDOW_UPDATE and news and is_after(options.sack_left, header.ack):
+        correct(step, SELECTIVE_DUPLICATE)
+    disorder.last_sack_left = options.sack_left
+    disorder.last_sack_right = options.sack_right
+
+
+def _correct_repetitions(
+    sender: Endpoint, receiver: Endpoint, header: Header, time_ns: i64, step: Step
+) -> None:
+    """Who asked for what: duplicates, and the retransmissions that follow them."""
+    if sender.segments == 0 and step.notes & PRESUPPOSES:
+        correct(step, FIRST_SEGMENT)
+    if sender.snd_nxt == 0 and segment_end(header) != header.seq:
+        # RFC 9293 3.4: 0 is a number like any other. What occupies numbers before it has been sent before, unless
+        # Wireshark has said so in another way.
+        named = step.notes & (notes.RETRANSMISSIONS | notes.OUT_OF_ORDER | notes.KEEP_ALIVE)
+        if not named and is_before(header.seq, sender.snd_nxt):
+            correct(step, NUMBER_ZERO)
+    found = step.notes
+    if found & notes.DUPLICATE_ACK:
+        sender.duplicates += 1
+    if found & (notes.RETRANSMISSION | notes.OUT_OF_ORDER):
+        # Wireshark's own rule of a fast retransmission, with all duplicates counted.
+        asked = receiver.duplicates >= 2 and receiver.wireshark_ack == header.seq
+        if asked and 0 <= time_ns - receiver.wireshark_ack_time < FAST_LIMIT_NS:
+            correct(step, ASKED_SELECTIVELY)
+    elif found & notes.FAST_RETRANSMISSION:
+        if receiver.duplicates < 2:
+            correct(step, NOT_ASKED)
+    elif found & notes.KEEP_ALIVE and header.payload_length == 1 and receiver.wireshark_window > 0:
+        # RFC 9293 3.8.4, MUST-26: no keep-alive while anything is outstanding. In front of a closed window it may
+        # still be a probe.
+        if receiver.highest_ack >= 0 and not is_after(receiver.highest_ack, header.seq):
+            correct(step, OUTSTANDING_OCTET)
+
+
+def correct_captured_twice(sender: Endpoint, step: Step) -> None:
+    """The frame of the segment before, which has the label and the notes already.
+
+    The machine's own notes go as well as Wireshark's, or they would count twice. That the capture cut a frame is
+    said of each frame.
+    """
+    step.labels = i64(sender.last_labels)
+    snapped = step.notes & notes.SNAPPED
+    correct(step, CAPTURED_TWICE)
+    step.notes = notes.CAPTURED_TWICE | snapped
+
+
+def correct_syn_ack(sender: Endpoint, header: Header, step: Step) -> None:
+    """A SYN-ACK that is not one sent again."""
+    if sender.syn_frame != 0 and header.seq == sender.isn:
+        # RFC 9293 3.5, figure 7: it has the number of its sender's own SYN.
+        correct(step, SIMULTANEOUS_OPEN)
+    if sender.syn_ack_frame == 0:
+        # RFC 9293 3.10.7.3: a reset that does not acknowledge the SYN is dropped, and its number means nothing.
+        correct(step, FIRST_SYN_ACK)
+
+
+def correct_ack_of_syn_ack(receiver: Endpoint, header: Header, step: Step) -> None:
+    """The ACK that completes the opening."""
+    if receiver.syn_ack_frame != 0 and header.ack == advance(receiver.isn, 1):
+        # RFC 9293 3.4: the SYN takes one number, and this acknowledges nothing beyond it.
+        correct(step, SYN_ACK_ACKNOWLEDGED)
+
+
+def correct_handshake_ack_again(sender: Endpoint, header: Header, step: Step) -> bool:
+    """RFC 9293 3.10.7.4, first: what was received before is not acceptable, and is answered with an ACK."""
+    if not sender.answers_repeated_syn_ack or not _says_nothing_new(sender, header):
+        return False
+    correct(step, HANDSHAKE_ACK_AGAIN)
+    return True
+
+
+def correct_close_ack_again(sender: Endpoint, header: Header, ended: bool, step: Step) -> bool:
+    """RFC 9293 3.10.7.4: a FIN received before is answered with an ACK, in TIME-WAIT too.
+
+    ended: nothing can come that is new, so the numbers are not asked.
+    """
+    if not sender.answers_repeated_fin or not (ended or _says_nothing_new(sender, header)):
+        return False
+    correct(step, CLOSE_ACK_AGAIN)
+    return True
+
+
+def correct_challenge_ack(sender: Endpoint, header: Header, holds_older: bool, step: Step) -> None:
+    """The next segment of an endpoint after a SYN or RST that it does not believe, if that does nothing else.
+
+    holds_older: the endpoint acknowledges what its peer never sent in this connection (RFC 9293 3.5.1, figure 9).
+    """
+    if (sender.challenge_due or holds_older) and step.labels == 0 and _is_pure(header):
+        # RFC 5961 3.2 and 4.2; RFC 9293 3.10.7.4, second and fourth.
+        correct(step, CHALLENGE_ACK)
+
+
+def correct_linux_probe(receiver: Endpoint, step: Step) -> bool:
+    """Whether a keep-alive is a probe: the window that its sender faces is closed (RFC 9293 3.8.6.1)."""
+    if receiver.wireshark_window != 0:
+        return False
+    correct(step, LINUX_PROBE)
+    return True
+
+
+def correct_probe_refused(sender: Endpoint, receiver: Endpoint, header: Header, step: Step) -> bool:
+    """RFC 9293 3.8.6.1: whoever gets a probe into a closed window answers with the window as it is."""
+    answers = i64(receiver.last_labels) & labels.PROBE != 0 and header.seq == sender.snd_nxt
+    if not answers or header.window != 0:
+        return False
+    correct(step, PROBE_REFUSED)
+    return True
+
+
+def correct_sent_earlier(sender: Endpoint, timestamp: i64, step: Step) -> None:
+    """Octets that were never seen before, below the highest: late, where the sender's clock says so.
+
+    timestamp: of the segment, -1 without one. A segment that is sent again has the time at which that happens, and the
+    clock never goes back (RFC 7323 3.2 and 5.2).
+    """
+    if (
+        step.notes & (notes.FAST_RETRANSMISSION | notes.RETRANSMISSION)
+        and timestamp >= 0
+        and sender.highest_timestamp >= 0
+        and is_before(timestamp, sender.highest_timestamp)
+    ):
+        correct(step, SENT_EARLIER)
+
+
+def _is_pure(header: Header) -> bool:
+    """Whether a segment that acknowledges does nothing else."""
+    return header.payload_length == 0 and not header.flags & flag.FIN
+
+
+def _says_nothing_new(sender: Endpoint, header: Header) -> bool:
+    return _is_pure(header) and header.ack == sender.highest_ack
 
 
 def correction_names(mask: int) -> list[str]:

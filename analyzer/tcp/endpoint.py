@@ -1,4 +1,4 @@
-"""One side of a connection, as far as the capture shows it. Numbers only; the rules are elsewhere.
+"""One side of a connection, as far as the capture shows it. Numbers and counts only; what they mean is elsewhere.
 
 There are two for each connection of a capture, so what is small is stored small, and nothing is stored twice.
 """
@@ -11,8 +11,11 @@ from mypy_extensions import i16, i32, i64, mypyc_attr
 
 from analyzer.tcp import states
 from analyzer.tcp.sequence import advance, difference, is_after, is_before
+from analyzer.wire import header as flag
+from analyzer.wire.header import Header
+from analyzer.wire.options import Options
 
-__all__ = ["Disorder", "Endpoint"]
+__all__ = ["Disorder", "Endpoint", "fingerprint_of"]
 
 SCALE_UNKNOWN: Final = -1
 SCALE_UNUSED: Final = -2
@@ -24,16 +27,27 @@ HOLES_KEPT: Final = 256
 REMEMBERED: Final = 1 << 30
 FORGOTTEN_AT_ONCE: Final = 1 << 29
 
+DELAYS_KEPT: Final = 16
+"""A hostile capture can repeat a SYN without end. A real sender doubles the delay each time (RFC 6298 5.5): it reaches
+the three minutes that RFC 9293 3.8.3 asks for with the eighth."""
+
+CAPTURED_TWICE_NS: Final = 1_000_000
+"""Two equal frames closer than this, with equal checksum and timestamps, were sent once: no
+retransmission timer is that short, and a timestamp clock ticks every millisecond at most (RFC 7323 5.4)."""
+
+FINGERPRINT_LENGTH: Final = 0x3FFFFF
+"""Checksum, IPv4 identification and flags take 41 bits of a fingerprint. The length gets the 22 that are left below the
+sign, because -1 stands for no segment; they hold 4 MiB, and an IP packet other than a jumbogram has 64 KiB."""
+
 
 @mypyc_attr(acyclic=True)
 class Disorder:
-    """What is known besides of an endpoint that repeats or loses something, and only then made.
+    """Extra state of an endpoint that retransmits or loses segments, made when it is first needed.
 
     holes: pairs of sequence numbers between which payload is missing. The lists are None while they are empty.
     """
 
     __slots__ = (
-        "analysed_heaps",
         "holes",
         "last_sack_left",
         "last_sack_right",
@@ -41,6 +55,7 @@ class Disorder:
         "retransmitted_octets",
         "retransmitted_segments",
         "retry_delays",
+        "wireshark_heaps",
         "zeek_above",
         "zeek_gaps",
         "zeek_repeats",
@@ -50,7 +65,7 @@ class Disorder:
     def __init__(self) -> None:
         self.retry_delays: list[int] | None = None
         self.holes: list[int] | None = None
-        self.analysed_heaps: list[int] | None = None
+        self.wireshark_heaps: list[int] | None = None
         # What could be delivered beyond the octets before `zeek_delivered`: pairs of numbers.
         self.zeek_above: list[int] | None = None
         self.last_sack_left: i64 = -1
@@ -68,25 +83,12 @@ _NONE: Final[Disorder] = Disorder()
 
 @mypyc_attr(acyclic=True)
 class Endpoint:
-    """What one endpoint has sent. Sequence numbers are absolute, frames count from 1 (0: not seen)."""
+    """What one endpoint has sent. Sequence numbers are absolute, frames count from 1 (0: not seen).
+
+    `wireshark_...` and `zeek_...` are what those programs would hold of it, right or wrong.
+    """
 
     __slots__ = (
-        "analysed_ack",
-        "analysed_ack_time",
-        "analysed_contiguous",
-        "analysed_duplicates",
-        "analysed_first_ack",
-        "analysed_heap_end",
-        "analysed_multipath",
-        "analysed_next",
-        "analysed_next_time",
-        "analysed_notes",
-        "analysed_scale",
-        "analysed_syn_ack",
-        "analysed_syn_ack_frame",
-        "analysed_syn_ack_reused",
-        "analysed_unacked",
-        "analysed_window",
         "answers_repeated_fin",
         "answers_repeated_syn_ack",
         "base",
@@ -126,6 +128,22 @@ class Endpoint:
         "syn_time",
         "timestamps",
         "window_scale",
+        "wireshark_ack",
+        "wireshark_ack_time",
+        "wireshark_contiguous",
+        "wireshark_duplicates",
+        "wireshark_first_ack",
+        "wireshark_heap_end",
+        "wireshark_multipath",
+        "wireshark_next",
+        "wireshark_next_time",
+        "wireshark_notes",
+        "wireshark_scale",
+        "wireshark_syn_ack",
+        "wireshark_syn_ack_frame",
+        "wireshark_syn_ack_reused",
+        "wireshark_unacked",
+        "wireshark_window",
         "zeek_ack",
         "zeek_data",
         "zeek_delivered",
@@ -166,21 +184,21 @@ class Endpoint:
         self.highest_timestamp: i64 = -1
 
         # The segment sent last, to recognise a frame that was captured twice and an error that answers it; its
-        # acknowledgement, window and time are those kept for the analysis below.
+        # acknowledgement, window and time are those kept for Wireshark's view below.
         self.last_frame: i64 = 0
         self.last_seq: i64 = -1
         self.last_fingerprint: i64 = -1
 
-        # What Wireshark keeps for its analysis (`analysis.py`); 0 stands for "not set" as there, although it is
+        # What Wireshark keeps for its analysis (`wireshark.py`); 0 stands for "not set" as there, although it is
         # a sequence number as well, and a window of -1 for its all ones.
-        self.analysed_next: i64 = 0
-        self.analysed_next_time: i64 = 0
-        self.analysed_contiguous: i64 = 0
-        self.analysed_ack: i64 = 0
-        self.analysed_ack_time: i64 = 0
-        self.analysed_syn_ack: i64 = -1
-        self.analysed_syn_ack_frame: i64 = 0
-        self.analysed_heap_end: i64 = 0
+        self.wireshark_next: i64 = 0
+        self.wireshark_next_time: i64 = 0
+        self.wireshark_contiguous: i64 = 0
+        self.wireshark_ack: i64 = 0
+        self.wireshark_ack_time: i64 = 0
+        self.wireshark_syn_ack: i64 = -1
+        self.wireshark_syn_ack_frame: i64 = 0
+        self.wireshark_heap_end: i64 = 0
 
         # What Zeek keeps for its two words (`zeek.py`).
         self.zeek_syn: i64 = -1
@@ -197,8 +215,8 @@ class Endpoint:
         self.maximum_segment_size: i32 = -1
         self.data_segments: i32 = 0
         self.duplicates: i32 = 0
-        self.analysed_window: i32 = -1
-        self.analysed_duplicates: i32 = 0
+        self.wireshark_window: i32 = -1
+        self.wireshark_duplicates: i32 = 0
 
         self.state: i16 = states.UNKNOWN
         self.syn_flags: i16 = 0
@@ -206,10 +224,10 @@ class Endpoint:
         self.scale: i16 = SCALE_UNKNOWN
         self.fast_open_cookie: i16 = -1
         self.last_labels: i16 = 0
-        self.analysed_scale: i16 = SCALE_UNKNOWN
-        self.analysed_notes: i16 = 0
-        self.analysed_multipath: i16 = 0
-        self.analysed_unacked: i16 = 0
+        self.wireshark_scale: i16 = SCALE_UNKNOWN
+        self.wireshark_notes: i16 = 0
+        self.wireshark_multipath: i16 = 0
+        self.wireshark_unacked: i16 = 0
         self.zeek_state: i16 = 0
 
         self.sack_permitted: bool = False
@@ -219,8 +237,8 @@ class Endpoint:
         self.answers_repeated_fin: bool = False
         self.challenge_due: bool = False
         self.beginning_forgotten: bool = False
-        self.analysed_first_ack: bool = False
-        self.analysed_syn_ack_reused: bool = False
+        self.wireshark_first_ack: bool = False
+        self.wireshark_syn_ack_reused: bool = False
         self.zeek_octets: bool = False
         self.zeek_data: bool = False
         self.zeek_ack: bool = False
@@ -236,8 +254,52 @@ class Endpoint:
         return disorder
 
     def disorder_seen(self) -> Disorder:
-        """Its `disorder` to be read: where there is none, one that says so."""
+        """Its `disorder` for reading: a shared empty one where there is none."""
         return self.disorder if self.disorder is not None else _NONE
+
+    def captured_twice(self, header: Header, fingerprint: i64, time_ns: i64) -> bool:
+        """Whether this is the frame of the segment sent last, seen again and not sent again.
+
+        Everything in the TCP header is equal and so is its checksum, which covers the payload and the timestamps.
+        That alone would also fit a retransmission by a stack without timestamps; an equal
+        IPv4 identification that is not 0 (RFC 6864: unique for a while) or the short time decides.
+        """
+        if (
+            header.seq != self.last_seq
+            or fingerprint != self.last_fingerprint
+            or header.ack != self.wireshark_ack
+            or header.window != self.wireshark_window
+        ):
+            return False
+        if header.ip_id != 0:
+            return True
+        # Duplicate ACKs are equal by definition (RFC 5681 2), and a burst of lost segments draws many within the time.
+        pure_ack = header.payload_length == 0 and not header.flags & (flag.SYN | flag.FIN | flag.RST)
+        return not pure_ack and time_ns - self.wireshark_ack_time < CAPTURED_TWICE_NS
+
+    def remember(self, header: Header, frame: i64, fingerprint: i64, segment_labels: i64) -> None:
+        """This is the segment sent last. The view of Wireshark has its acknowledgement, window and time already."""
+        self.last_frame = frame
+        self.last_seq = header.seq
+        self.last_fingerprint = fingerprint
+        self.last_labels = i16(segment_labels)
+
+    def take_options(self, header: Header, options: Options) -> None:
+        """What a SYN or SYN-ACK offers; what both sides agree on is the machine's matter."""
+        self.syn_flags = i16(header.flags)
+        self.maximum_segment_size = i32(options.maximum_segment_size)
+        self.window_scale = i16(options.window_scale)
+        self.sack_permitted = options.sack_permitted
+        self.timestamps = options.timestamp_value >= 0
+        self.fast_open_cookie = i16(options.fast_open_cookie)
+
+    def add_delay(self, delay: i64) -> None:
+        """A SYN or SYN-ACK was sent again this much later."""
+        disorder = self.in_disorder()
+        if disorder.retry_delays is None:
+            disorder.retry_delays = []
+        if len(disorder.retry_delays) < DELAYS_KEPT:
+            disorder.retry_delays.append(delay)
 
     def take_payload(self, seq: i64, length: i64) -> i64:
         """Count payload `[seq, seq + length)` and return how many of its octets had not been seen before."""
@@ -341,3 +403,9 @@ class Endpoint:
                 left.append(hole_end)
         self.in_disorder().holes = left if left else None
         return filled
+
+
+def fingerprint_of(header: Header) -> i64:
+    """What tells a segment from others with the same sequence number, in 63 bits."""
+    small = header.checksum | (header.ip_id << 16) | (header.flags << 32)
+    return small | ((header.payload_length & FINGERPRINT_LENGTH) << 41)

@@ -1,6 +1,6 @@
 """Notes: what is odd or notable about a segment.
 
-The first fifteen bear the names of Wireshark's `tcp.analysis.*` fields; `analysis.py` decides them by
+The first fifteen bear the names of Wireshark's `tcp.analysis.*` fields; `wireshark.py` decides them by
 the definitions of Wireshark 4.0.17. The others are ours and say what Wireshark cannot.
 """
 

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from mypy_extensions import i64
 
-__all__ = ["advance", "difference", "is_after", "is_before"]
+from analyzer.wire import header as flag
+from analyzer.wire.header import Header
+
+__all__ = ["advance", "difference", "is_after", "is_before", "segment_end"]
 
 
 def difference(left: i64, right: i64) -> i64:
@@ -32,3 +35,13 @@ def is_before(left: i64, right: i64) -> bool:
 def advance(number: i64, octets: i64) -> i64:
     """The sequence number `octets` after `number`."""
     return (number + octets) & 0xFFFFFFFF
+
+
+def segment_end(header: Header) -> i64:
+    """The sequence number after this segment: SYN and FIN take one each (RFC 9293 3.4)."""
+    length = header.payload_length
+    if header.flags & flag.SYN:
+        length += 1
+    if header.flags & flag.FIN:
+        length += 1
+    return advance(header.seq, length)

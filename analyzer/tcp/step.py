@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from mypy_extensions import i64
 
-__all__ = ["Step"]
+__all__ = ["FIRST", "NOBODY", "SECOND", "Step"]
+
+FIRST: Final = 0
+SECOND: Final = 1
+NOBODY: Final = -1
+"""An endpoint where a number has to do: the one that sent the first segment captured, the other, or neither yet."""
 
 
 class Step:
     """The findings on the segment observed last.
 
-    direction: 0 where the first endpoint of the connection sent it, 1 for the second.
+    direction: which endpoint of the connection sent it, `FIRST` or `SECOND`.
     labels, notes, wireshark_notes: masks of `labels.py` and `notes.py`; `wireshark_notes` is what
     Wireshark 4.0.17 would say, `notes` is what is right. corrections: the rules of `corrections.py` between them.
     relative_seq, relative_ack: counted from the base of their endpoint, modulo 2**32.

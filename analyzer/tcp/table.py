@@ -18,7 +18,7 @@ from mypy_extensions import i64
 from analyzer.tcp import states
 from analyzer.tcp.key_index import KeyIndex
 from analyzer.tcp.machine import Machine
-from analyzer.tcp.step import Step
+from analyzer.tcp.step import FIRST, NOBODY, Step
 from analyzer.wire import header as flag
 from analyzer.wire.header import Header
 from analyzer.wire.options import Options
@@ -82,10 +82,10 @@ class ConnectionTable:
         """
         # Most segments come shortly after another one of their connection.
         found = self._recent
-        direction: i64 = -1
+        direction: i64 = NOBODY
         if found is not None:
             direction = found.direction_of(header)
-        if found is None or direction < 0:
+        if found is None or direction == NOBODY:
             key = self.key(header)
             found = self._find(header, key)
             if found is None:
@@ -94,10 +94,10 @@ class ConnectionTable:
             direction = found.direction_of(header)
             self._recent = found
         if header.flags & (flag.SYN | flag.ACK) == flag.SYN:
-            base = found.first.base if direction == 0 else found.second.base
+            base = found.first.base if direction == FIRST else found.second.base
             if base >= 0 and base != header.seq:
                 found = self._supersede(found, header, frame, time_ns)
-                direction = 0
+                direction = FIRST
                 self._recent = found
         self.put(found, header, direction, frame, time_ns)
         if self._settling:
@@ -117,7 +117,7 @@ class ConnectionTable:
         slot = index.first(key)
         while slot >= 0:
             found = self.connections[index.place(slot)]
-            if found.direction_of(header) >= 0 and not found.departed:
+            if found.direction_of(header) != NOBODY and not found.departed:
                 return found
             slot = index.next(key, slot)
         return None

@@ -223,18 +223,20 @@ def reused_in_hindsight(connection: Machine) -> tuple[int, ...]:
     last base is there from the beginning, and the first SYN-ACK is the one that differs.
     """
     return tuple(
-        int(end.analysed_syn_ack_frame)
+        int(end.wireshark_syn_ack_frame)
         for end in (connection.first, connection.second)
-        if end.analysed_syn_ack_frame and end.analysed_syn_ack != end.base
+        if end.wireshark_syn_ack_frame and end.wireshark_syn_ack != end.base
     )
 
 
 def newly_reused_in_hindsight(connection: Machine) -> tuple[int, ...]:
     """Those of them that it has not marked already when it saw them first."""
     return tuple(
-        int(end.analysed_syn_ack_frame)
+        int(end.wireshark_syn_ack_frame)
         for end in (connection.first, connection.second)
-        if end.analysed_syn_ack_frame and end.analysed_syn_ack != end.base and not end.analysed_syn_ack_reused
+        if end.wireshark_syn_ack_frame
+        and end.wireshark_syn_ack != end.base
+        and not end.wireshark_syn_ack_reused
     )
 
 

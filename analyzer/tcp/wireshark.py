@@ -1,9 +1,9 @@
 """The fifteen notes of Wireshark's `tcp.analysis.*`, by the definitions of version 4.0.17.
 
-`WiresharkView.analyse` runs once for each segment, in the order of the file, before anything else is updated, and
-keeps what it needs in the `analysed_...` fields of the two endpoints. The steps stand in Wireshark's order: a step may
-hide those after it. What Wireshark is known to get wrong is put right where the notes of a segment are
-put together (`connection.py`), not here.
+`WiresharkView.wireshark_analyse` runs once for each segment, in the order of the file, before anything else is
+updated, and keeps what it needs in the `wireshark_...` fields of the connection and of its two endpoints. The steps
+stand in Wireshark's order: a step may hide those after it. What Wireshark is known to get wrong is put right by
+`corrections.py`, not here.
 """
 
 from __future__ import annotations
@@ -62,22 +62,21 @@ RULES: Final[Mapping[str, str]] = {
 
 @mypyc_attr(acyclic=True)
 class WiresharkView:
-    """What Wireshark keeps of a connection; what it keeps of each endpoint are the `analysed_...` fields there.
+    """What Wireshark keeps of a connection; what it keeps of each endpoint are the `wireshark_...` fields there.
 
-    initial_rtt: nanoseconds, 0 while unknown; negative where time ran backwards. misled: whether it has counted
-    a segment whose header no TCP reads on.
+    wireshark_initial_rtt: nanoseconds, 0 while unknown; negative where time ran backwards. wireshark_misled: whether
+    it has counted a segment whose header no TCP reads on. The prefix is there because `Machine` inherits the fields.
     """
 
-    __slots__ = ("_first_ack_time", "_multipath", "_syn_time", "initial_rtt", "misled")
+    __slots__ = ("wireshark_initial_rtt", "wireshark_misled", "wireshark_multipath", "wireshark_syn_time")
 
     def __init__(self) -> None:
-        self.initial_rtt: i64 = 0
-        self._syn_time: i64 = 0
-        self._first_ack_time: i64 = 0
-        self._multipath: i16 = 0
-        self.misled: bool = False
+        self.wireshark_initial_rtt: i64 = 0
+        self.wireshark_syn_time: i64 = 0
+        self.wireshark_multipath: i16 = 0
+        self.wireshark_misled: bool = False
 
-    def analyse(
+    def wireshark_analyse(
         self,
         sender: Endpoint,
         receiver: Endpoint,
@@ -101,17 +100,17 @@ class WiresharkView:
             step.wireshark_window = header.window
             return step.wireshark_notes
         if flags & flag.SYN and not flags & flag.ACK:
-            if header.seq == sender.base and sender.analysed_contiguous != 0:
+            if header.seq == sender.base and sender.wireshark_contiguous != 0:
                 # A SYN sent again takes back what a reset with another number moved.
-                sender.analysed_next = sender.analysed_contiguous
-        elif flags & flag.SYN and sender.analysed_syn_ack_frame == 0:
-            sender.analysed_syn_ack = header.seq
-            sender.analysed_syn_ack_frame = frame
-            sender.analysed_syn_ack_reused = step.notes & notes.REUSED_PORTS != 0
+                sender.wireshark_next = sender.wireshark_contiguous
+        elif flags & flag.SYN and sender.wireshark_syn_ack_frame == 0:
+            sender.wireshark_syn_ack = header.seq
+            sender.wireshark_syn_ack_frame = frame
+            sender.wireshark_syn_ack_reused = step.notes & notes.REUSED_PORTS != 0
         found = self._find(sender, receiver, header, time_ns) | (step.notes & notes.REUSED_PORTS)
-        sender.analysed_multipath = self._multipath
+        sender.wireshark_multipath = self.wireshark_multipath
         if parsed:
-            self._multipath |= i16(options.multipath)
+            self.wireshark_multipath |= i16(options.multipath)
         self._take_window(sender, receiver, header, options, parsed, step)
         self._take_flags(sender, header, time_ns)
         # What it found is shown after the options. Where those cannot be read, it never comes to that.
@@ -124,17 +123,17 @@ class WiresharkView:
         """Whether this side has acknowledged anything yet, and how long the opening took."""
         flags = header.flags
         if flags & flag.SYN:
-            sender.analysed_first_ack = True
+            sender.wireshark_first_ack = True
             if not flags & flag.ACK:
-                self._syn_time = time_ns
+                self.wireshark_syn_time = time_ns
         elif flags & flag.ACK:
-            sender.analysed_first_ack = False
-            if self._first_ack_time == 0:
-                self._first_ack_time = time_ns
-            if self._syn_time != 0 and self.initial_rtt == 0:
-                self.initial_rtt = time_ns - self._syn_time
+            sender.wireshark_first_ack = False
+            if self.wireshark_syn_time != 0 and self.wireshark_initial_rtt == 0:
+                self.wireshark_initial_rtt = time_ns - self.wireshark_syn_time
 
-    def analyse_unshown(self, sender: Endpoint, receiver: Endpoint, header: Header, time_ns: i64) -> None:
+    def wireshark_analyse_unshown(
+        self, sender: Endpoint, receiver: Endpoint, header: Header, time_ns: i64
+    ) -> None:
         """Take a segment whose data offset is impossible: Wireshark shows nothing of it, and remembers it all the same.
 
         Where its header is said to be shorter than any, its payload is what lies behind that length, and the rest
@@ -144,64 +143,58 @@ class WiresharkView:
             header.payload_length = header.payload_offset - header.tcp_offset - header.header_length
             self._find(sender, receiver, header, time_ns)
             header.payload_length = 0
-            self.misled = True
+            self.wireshark_misled = True
         else:
             self._take_flags(sender, header, time_ns)
-
-    def shown_initial_rtt(self) -> i64:
-        """`tcp.analysis.initial_rtt` once the capture has been read twice: then a SYN is known before an older ACK."""
-        if self.initial_rtt == 0 and self._syn_time != 0 and self._first_ack_time != 0:
-            return self._first_ack_time - self._syn_time
-        return self.initial_rtt
 
     def _take_window(
         self, sender: Endpoint, receiver: Endpoint, header: Header, options: Options, parsed: bool, step: Step
     ) -> None:
         """The window as shown, with the scale known before this segment; then the scale that it announces."""
         step.wireshark_window = header.window
-        if not header.flags & flag.SYN and sender.analysed_scale > 0:
-            step.wireshark_window = header.window << i64(sender.analysed_scale)
+        if not header.flags & flag.SYN and sender.wireshark_scale > 0:
+            step.wireshark_window = header.window << i64(sender.wireshark_scale)
         if parsed and options.window_scale >= 0:
             # In any segment, although RFC 7323 2.2 has the option in SYNs only.
-            sender.analysed_scale = i16(options.window_scale)
+            sender.wireshark_scale = i16(options.window_scale)
         if header.flags & flag.SYN and not (parsed and options.broken):
-            if sender.analysed_scale == SCALE_UNKNOWN:
-                sender.analysed_scale = SCALE_UNUSED
-                receiver.analysed_scale = SCALE_UNUSED
-            elif header.flags & flag.ACK and receiver.analysed_scale == SCALE_UNUSED:
-                sender.analysed_scale = SCALE_UNUSED
+            if sender.wireshark_scale == SCALE_UNKNOWN:
+                sender.wireshark_scale = SCALE_UNUSED
+                receiver.wireshark_scale = SCALE_UNUSED
+            elif header.flags & flag.ACK and receiver.wireshark_scale == SCALE_UNUSED:
+                sender.wireshark_scale = SCALE_UNUSED
 
     def _find(self, sender: Endpoint, receiver: Endpoint, header: Header, time_ns: i64) -> i64:
         """Steps 1 to 14."""
         found = _before_retransmission(sender, receiver, header)
         if found & notes.DUPLICATE_ACK:
-            if sender.analysed_multipath != self._multipath:
+            if sender.wireshark_multipath != self.wireshark_multipath:
                 # MPTCP's operations may need an ACK again (RFC 8684 4): passed over, once for each of their kinds.
                 found &= ~notes.DUPLICATE_ACK
             else:
-                sender.analysed_duplicates += 1
-                if sender.analysed_duplicates == 0:
-                    sender.analysed_duplicates = 1
+                sender.wireshark_duplicates += 1
+                if sender.wireshark_duplicates == 0:
+                    sender.wireshark_duplicates = 1
         ack = header.ack
-        if ack != sender.analysed_ack:
-            sender.analysed_duplicates = 0
+        if ack != sender.wireshark_ack:
+            sender.wireshark_duplicates = 0
         if (
             header.flags & flag.ACK
-            and receiver.analysed_contiguous != 0
-            and _after(ack, receiver.analysed_contiguous)
+            and receiver.wireshark_contiguous != 0
+            and _after(ack, receiver.wireshark_contiguous)
         ):
-            if is_before(receiver.analysed_contiguous, receiver.analysed_next):
+            if is_before(receiver.wireshark_contiguous, receiver.wireshark_next):
                 found |= notes.ACK_LOST_SEGMENT
-                receiver.analysed_contiguous = receiver.analysed_next
+                receiver.wireshark_contiguous = receiver.wireshark_next
             else:
-                if receiver.analysed_duplicates == 0:
+                if receiver.wireshark_duplicates == 0:
                     found |= notes.ACK_LOST_SEGMENT
-                receiver.analysed_duplicates = -1
+                receiver.wireshark_duplicates = -1
         occupies = header.payload_length > 0 or header.flags & (flag.SYN | flag.FIN) != 0
         if occupies and not found & notes.KEEP_ALIVE:
-            found |= _retransmission(sender, receiver, header, time_ns, self.initial_rtt)
+            found |= _retransmission(sender, receiver, header, time_ns, self.wireshark_initial_rtt)
         _update(sender, header, time_ns, found)
-        if receiver.analysed_unacked != 0:
+        if receiver.wireshark_unacked != 0:
             _forget_acknowledged(receiver, ack)
         return found
 
@@ -216,10 +209,10 @@ def _before_retransmission(sender: Endpoint, receiver: Endpoint, header: Header)
     length = header.payload_length
     seq = header.seq
     window = header.window
-    latest = i64(sender.analysed_window)
+    latest = i64(sender.wireshark_window)
     plain = header.flags & NOT_PLAIN == 0
-    expected = sender.analysed_next
-    if length == 1 and seq == expected and receiver.analysed_window == 0:
+    expected = sender.wireshark_next
+    if length == 1 and seq == expected and receiver.wireshark_window == 0:
         return notes.ZERO_WINDOW_PROBE
     found: i64 = 0
     if window == 0 and plain:
@@ -231,21 +224,23 @@ def _before_retransmission(sender: Endpoint, receiver: Endpoint, header: Header)
     if length <= 1 and seq == advance(expected, -1):
         found |= notes.KEEP_ALIVE
     if length > 0:
-        if receiver.analysed_scale != SCALE_UNKNOWN:
-            scale = i64(receiver.analysed_scale)
-            if receiver.analysed_first_ack or scale == SCALE_UNUSED:
+        if receiver.wireshark_scale != SCALE_UNKNOWN:
+            scale = i64(receiver.wireshark_scale)
+            if receiver.wireshark_first_ack or scale == SCALE_UNUSED:
                 scale = 0
-            if advance(seq, length) == advance(receiver.analysed_ack, i64(receiver.analysed_window) << scale):
+            if advance(seq, length) == advance(
+                receiver.wireshark_ack, i64(receiver.wireshark_window) << scale
+            ):
                 found |= notes.WINDOW_FULL
         return found
-    if seq != expected or header.ack != sender.analysed_ack:
+    if seq != expected or header.ack != sender.wireshark_ack:
         return found
     if window != 0 and window != latest:
         return found | notes.WINDOW_UPDATE
     if window == latest:
-        if window != 0 and i64(receiver.analysed_notes) & notes.KEEP_ALIVE:
+        if window != 0 and i64(receiver.wireshark_notes) & notes.KEEP_ALIVE:
             return found | notes.KEEP_ALIVE_ACK
-        if window == 0 and i64(receiver.analysed_notes) & notes.ZERO_WINDOW_PROBE:
+        if window == 0 and i64(receiver.wireshark_notes) & notes.ZERO_WINDOW_PROBE:
             return found | notes.ZERO_WINDOW_PROBE_ACK
         if window != 0:
             return found | notes.DUPLICATE_ACK
@@ -258,22 +253,26 @@ def _retransmission(
     """Step 12: the first that fits."""
     length = header.payload_length
     seq = header.seq
-    expected = sender.analysed_next
+    expected = sender.wireshark_next
     end = advance(seq, length)
-    if length > 0 and receiver.analysed_ack != 0 and not is_after(end, receiver.analysed_ack):
+    if length > 0 and receiver.wireshark_ack != 0 and not is_after(end, receiver.wireshark_ack):
         return notes.SPURIOUS_RETRANSMISSION
     if expected == 0 or not is_before(seq, expected):
         return 0
     if length > 1 and seq == advance(expected, -1):
         return 0
     # The counter is unsigned there, so that -1 ("said once") is many.
-    many = receiver.analysed_duplicates >= 2 or receiver.analysed_duplicates < 0
-    if many and receiver.analysed_ack == seq and _sooner(time_ns - receiver.analysed_ack_time, FAST_LIMIT_NS):
+    many = receiver.wireshark_duplicates >= 2 or receiver.wireshark_duplicates < 0
+    if (
+        many
+        and receiver.wireshark_ack == seq
+        and _sooner(time_ns - receiver.wireshark_ack_time, FAST_LIMIT_NS)
+    ):
         return notes.FAST_RETRANSMISSION
     if header.flags & (flag.SYN | flag.FIN):
         end = advance(end, 1)
     limit = initial_rtt_ns if initial_rtt_ns != 0 else REORDERING_NS
-    if _sooner(time_ns - sender.analysed_next_time, limit) and end != expected:
+    if _sooner(time_ns - sender.wireshark_next_time, limit) and end != expected:
         return notes.OUT_OF_ORDER
     return notes.RETRANSMISSION
 
@@ -289,50 +288,50 @@ def _update(sender: Endpoint, header: Header, time_ns: i64, found: i64) -> None:
     """Step 13."""
     end = advance(header.seq, header.payload_length)
     if header.payload_length > 0 or header.flags & (flag.SYN | flag.FIN):
-        if sender.analysed_unacked < UNACKED_KEPT:
+        if sender.wireshark_unacked < UNACKED_KEPT:
             if header.flags & (flag.SYN | flag.FIN):
                 end = advance(end, 1)
             _remember_unacknowledged(sender, end)
     if not found & notes.ZERO_WINDOW_PROBE:
-        if sender.analysed_next == 0 or _after(end, sender.analysed_next):
-            sender.analysed_next = end
-            sender.analysed_next_time = time_ns
-        if sender.analysed_contiguous == 0 or header.seq == sender.analysed_contiguous:
-            sender.analysed_contiguous = sender.analysed_next
-    sender.analysed_window = i32(header.window)
-    sender.analysed_ack = header.ack
-    sender.analysed_ack_time = time_ns
-    sender.analysed_notes = i16(found)
+        if sender.wireshark_next == 0 or _after(end, sender.wireshark_next):
+            sender.wireshark_next = end
+            sender.wireshark_next_time = time_ns
+        if sender.wireshark_contiguous == 0 or header.seq == sender.wireshark_contiguous:
+            sender.wireshark_contiguous = sender.wireshark_next
+    sender.wireshark_window = i32(header.window)
+    sender.wireshark_ack = header.ack
+    sender.wireshark_ack_time = time_ns
+    sender.wireshark_notes = i16(found)
 
 
 def _remember_unacknowledged(sender: Endpoint, end: i64) -> None:
     """Count what Wireshark keeps in a list of unacknowledged segments, in heaps of `HEAP` with one end each."""
-    sender.analysed_unacked += 1
-    if sender.analysed_heap_end == 0 or _after(end, sender.analysed_heap_end):
-        sender.analysed_heap_end = end
-    if sender.analysed_unacked % HEAP == 0:
+    sender.wireshark_unacked += 1
+    if sender.wireshark_heap_end == 0 or _after(end, sender.wireshark_heap_end):
+        sender.wireshark_heap_end = end
+    if sender.wireshark_unacked % HEAP == 0:
         disorder = sender.in_disorder()
-        if disorder.analysed_heaps is None:
-            disorder.analysed_heaps = []
-        disorder.analysed_heaps.append(sender.analysed_heap_end)
-        sender.analysed_heap_end = 0
+        if disorder.wireshark_heaps is None:
+            disorder.wireshark_heaps = []
+        disorder.wireshark_heaps.append(sender.wireshark_heap_end)
+        sender.wireshark_heap_end = 0
 
 
 def _forget_acknowledged(receiver: Endpoint, ack: i64) -> None:
     """Step 14: what is acknowledged leaves the list."""
-    if not is_after(receiver.analysed_next, ack):
-        receiver.analysed_unacked = 0
-        receiver.analysed_heap_end = 0
+    if not is_after(receiver.wireshark_next, ack):
+        receiver.wireshark_unacked = 0
+        receiver.wireshark_heap_end = 0
         if receiver.disorder is not None:
-            receiver.disorder.analysed_heaps = None
+            receiver.disorder.wireshark_heaps = None
         return
     if receiver.disorder is None:
         return
-    heaps = receiver.disorder.analysed_heaps
+    heaps = receiver.disorder.wireshark_heaps
     if heaps is None:
         return
     while heaps and not is_after(heaps[0], ack):
         del heaps[0]
-        receiver.analysed_unacked -= HEAP
+        receiver.wireshark_unacked -= HEAP
     if not heaps:
-        receiver.disorder.analysed_heaps = None
+        receiver.disorder.wireshark_heaps = None

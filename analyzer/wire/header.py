@@ -109,7 +109,6 @@ class Header:
         self.flags: i64 = 0
         self.window: i64 = 0
         self.checksum: i64 = 0
-        self.urgent_pointer: i64 = 0
         self.block: bytes = b""
         self.tcp_offset: i64 = 0
         self.header_length: i64 = 0
@@ -379,12 +378,11 @@ class Header:
         self.ack = (middle >> 32) & 0xFFFFFFFF
         self.flags = (middle >> 16) & 0x1FF
         self.window = middle & 0xFFFF
-        # Window, checksum, urgent pointer.
+        # The window, and the checksum behind it.
         last: i64 = 0
         if at + 20 <= end:
             last = read_i64_be(block, at + 12)
         self.checksum = (last >> 16) & 0xFFFF
-        self.urgent_pointer = last & 0xFFFF
         self.header_length = header_length
         if header_length < 20 or at + header_length > packet_end:
             self._leave_damaged(end, packet_end)

@@ -54,7 +54,6 @@ class Options:
         self.sack_left: i64 = -1
         self.sack_right: i64 = -1
         self.timestamp_value: i64 = -1
-        self.timestamp_echo: i64 = -1
         self.fast_open_cookie: i64 = -1
         self.multipath: i64 = 0
         self.well_formed: bool = True
@@ -74,7 +73,6 @@ class Options:
         self.sack_left = -1
         self.sack_right = -1
         self.timestamp_value = -1
-        self.timestamp_echo = -1
         self.fast_open_cookie = -1
         self.multipath = 0
         self.well_formed = True
@@ -112,7 +110,6 @@ class Options:
                 return False
             both = read_i64_be(block, at + 2)
             self.timestamp_value = (both >> 32) & 0xFFFFFFFF
-            self.timestamp_echo = both & 0xFFFFFFFF
         elif kind == SACK:
             if size < 10:
                 self.broken = True

@@ -70,7 +70,6 @@ def options(octets: bytes) -> None:
         assert -1 <= parsed.maximum_segment_size < 1 << 16
         assert -1 <= parsed.window_scale <= 14
         assert -1 <= parsed.timestamp_value < 1 << 32
-        assert -1 <= parsed.timestamp_echo < 1 << 32
         assert 0 <= parsed.sack_blocks <= 31
         assert -1 <= parsed.fast_open_cookie <= 253
         listed = list_options(octets, complete=complete, base=len(octets) if octets[:1] > b"\x7f" else None)

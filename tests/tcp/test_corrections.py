@@ -226,6 +226,11 @@ ALMOST = {
         "window_update",
         "> . 1:11(10) ack 1 ; data\n< . 1:1(0) ack 11 ; ack\n< . 1:1(0) ack 11 win 60000 <sack 1 11> ; ack",
     ),
+    "duplicates of another acknowledgement": (
+        "retransmission",
+        DATA + "< . 1:1(0) ack 1 ; ack\n< . 1:1(0) ack 1 ; ack\n< . 1:1(0) ack 1 ; ack\n< . 1:1(0) ack 11 ; ack\n"
+        "+0.001 > . 11:21(10) ack 1 ; data",
+    ),
     "octets seen before, with an older timestamp": (
         "retransmission",
         "> . 1:11(10) ack 1 <TS val 100 ecr 1> ; data\n> . 11:21(10) ack 1 <TS val 102 ecr 1> ; data\n"

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.tcp.sequence import advance, difference, is_after, is_before
+from analyzer.tcp.sequence import advance, difference, is_after, is_before, segment_end
+from analyzer.wire.header import ACK, FIN, SYN, Header
 
 NUMBERS = st.integers(0, 2**32 - 1)
 
@@ -40,3 +42,20 @@ def test_order_is_the_sign_of_the_difference(left: int, distance: int) -> None:
     right = advance(left, distance)
     assert is_after(right, left) == (difference(right, left) > 0)
     assert is_before(right, left) == (difference(right, left) < 0)
+
+
+@pytest.mark.parametrize(
+    ("flags", "length", "end"),
+    [
+        (ACK, 0, 2**32 - 2),
+        (ACK, 5, 3),
+        (SYN, 0, 2**32 - 1),
+        (SYN, 1, 0),
+        (FIN | ACK, 1, 0),
+        (SYN | FIN, 0, 0),
+    ],
+)
+def test_syn_and_fin_take_a_number_each(flags: int, length: int, end: int) -> None:
+    header = Header()
+    header.seq, header.flags, header.payload_length = 2**32 - 2, flags, length
+    assert segment_end(header) == end
