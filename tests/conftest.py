@@ -16,6 +16,8 @@ from hypothesis import settings
 
 from analyzer.lab.needs import NEEDS
 from analyzer.lab.stage import Scenario
+from tests import live
+from tests.programs import need
 
 pytest_plugins = ["pytester"]
 
@@ -60,7 +62,8 @@ def corpus_captures(folder: Path) -> list[Path]:
 
 
 ON_THE_WIRE = (
-    "capture/test_live.py",
+    "analysis/test_session.py",
+    "capture/test_live_capture.py",
     "capture/test_marker.py",
     "capture/test_pyshark_frames.py",
     "commands/test_check.py",
@@ -68,9 +71,15 @@ ON_THE_WIRE = (
     "commands/test_live.py",
     "lab/",
     "test_pytest_plugin.py",
-    "test_session.py",
 )
 """Tests that send and capture segments of their own: they would see each other's, and share ports."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """`-n auto` alone respects the groups of `pytest_collection_modifyitems`."""
+    if config.getoption("numprocesses", None) and config.getoption("dist") == "no":
+        config.option.dist = "loadgroup"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -109,12 +118,10 @@ def corpus() -> Path:
 
 @pytest.fixture(scope="session")
 def tshark() -> str:
-    """The path of tshark; without one the test is skipped, and fails where CI runs it."""
+    """The path of tshark; without one the test is skipped."""
+    need("tshark")
     path = shutil.which("tshark")
-    if path is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI has to have tshark")
-        pytest.skip("tshark is not installed")
+    assert path is not None
     return path
 
 
@@ -131,12 +138,14 @@ def own_networks() -> None:
 
 
 @pytest.fixture
-def live_scenario(scenario: Scenario) -> Scenario:
+def dumpcap() -> None:
+    """dumpcap, and the right to capture with it; without them the test is skipped."""
+    live.need("dumpcap")
+
+
+@pytest.fixture
+def live_scenario(scenario: Scenario, dumpcap: None) -> Scenario:
     """A scenario that can be captured here; without what it needs the test is skipped."""
-    or_skip(
-        os.geteuid() == 0 and shutil.which("dumpcap") is not None,
-        "needs dumpcap, and root to capture with it",
-    )
-    for need in scenario.needs:
-        or_skip(NEEDS[need].there(), f"needs {NEEDS[need].shown}")
+    for name in scenario.needs:
+        or_skip(NEEDS[name].there(), f"needs {NEEDS[name].shown}")
     return scenario

@@ -17,6 +17,8 @@ import pytest
 from lxml import etree
 from ruamel.yaml import YAML
 
+from tests.programs import need
+
 ROOT = Path(__file__).resolve().parent.parent
 ACTION = ROOT / "action.yml"
 TEMPLATE = ROOT / ".ci" / "gitlab-template.yml"
@@ -157,6 +159,7 @@ def test_the_gitlab_template(project: Path) -> None:
 
 def git(folder: Path, *arguments: str) -> None:
     identity = ("-c", "user.name=a", "-c", "user.email=a@localhost")
+    need("git")
     subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
 
 

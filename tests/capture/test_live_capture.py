@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +18,7 @@ from analyzer.capture import open_capture
 from analyzer.capture.backends import NAMED, PYSHARK
 from analyzer.capture.live_capture import Live, open_live
 from analyzer.errors import AnalyzerError, InputError, OutputError, UsageError
+from tests import programs
 from tests.capture.stand_ins import StandIns, soon
 from tests.live import exchange, need
 
@@ -291,8 +291,7 @@ def test_killing_the_real_child(tmp_path: Path) -> None:
 @pytest.mark.parametrize("backend", NAMED)
 def test_an_interface_with_a_hostile_name(name: str, backend: str) -> None:
     need("tshark" if backend == "pyshark" else backend)
-    if shutil.which("ip") is None or shutil.which("unshare") is None:
-        pytest.skip("needs ip and unshare")
+    programs.need("ip", "unshare")
     code = (
         "import sys; from analyzer.capture.live_capture import open_live\n"
         "with open_live(sys.argv[1], '', sys.argv[2]) as live: print(live.backend, live.interface)"

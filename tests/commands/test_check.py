@@ -449,6 +449,7 @@ def test_what_the_documentation_says_of_real_programs(
     folder: Path, exchange: str, holds: tuple[str, ...]
 ) -> None:
     serve, command, status = EXCHANGES[exchange]
+    need("tcpdump")
     need(command[0])
     port = free_port()
     with serve(folder, port):

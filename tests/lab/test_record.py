@@ -27,8 +27,7 @@ from tests.capture.stand_ins import StandIns, processes_with, soon
 
 CAPTURES = Path(__file__).parents[2] / "captures"
 SYN, SYN_ACK, ACK, PUSH_ACK, FIN_ACK, RST_ACK = 0x02, 0x12, 0x10, 0x18, 0x11, 0x14
-MAY_CAPTURE = os.geteuid() == 0 and shutil.which("dumpcap") is not None
-for_real = pytest.mark.skipif(not MAY_CAPTURE, reason="needs dumpcap, and root to capture with it")
+for_real = pytest.mark.usefixtures("dumpcap")
 
 QUIET_SCENARIO = replace(
     SCENARIOS["echo"],
@@ -113,8 +112,7 @@ def test_a_recorded_half_close_is_a_pcapng_that_keeps_the_machine_to_itself(tmp_
     assert os.uname().release.encode() not in path.read_bytes()
 
 
-@for_real
-@pytest.mark.skipif(shutil.which("tshark") is None, reason="needs tshark")
+@pytest.mark.usefixtures("dumpcap", "tshark")
 def test_tshark_serves_where_the_others_are_missing(tmp_path: Path) -> None:
     def find(program: str) -> str | None:
         return shutil.which(program) if program == "tshark" else None
