@@ -334,7 +334,7 @@ def test_a_test_asks_for_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     ):
         need("nginx")
     monkeypatch.setenv("CI", "true")
-    with pytest.raises(pytest.fail.Exception, match="redis-cli is not installed .* install redis-tools"):
+    with pytest.raises(pytest.fail.Exception, match=r"redis-cli is not installed .* install redis-tools"):
         need("redis-cli")
     monkeypatch.setenv(MAY_INSTALL, "1")
     need("nginx")
