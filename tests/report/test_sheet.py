@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from analyzer.diagram.layout import lay_out
-from analyzer.report.picture import A4_HEIGHT, draw, draw_pages
+from analyzer.diagram.rows import Diagram
+from analyzer.report.ink import own_style
+from analyzer.report.picture import A4_HEIGHT
+from analyzer.report.sheet import Sheet
 from analyzer.tcp.labels import LABELS
 from tests.diagram import builders
 from tests.diagram.builders import Stage
@@ -129,6 +132,18 @@ def lines(figure: Figure) -> list[Corners]:
             if len(points) == 2:
                 found.append([(x, y) for x, y in collection.get_transform().transform(points)])
     return found
+
+
+def draw(diagram: Diagram) -> Figure:
+    """All of it on one sheet."""
+    with own_style():
+        return Sheet(diagram).pages(None)[0]
+
+
+def draw_pages(diagram: Diagram) -> list[Figure]:
+    """On pages of A4."""
+    with own_style():
+        return Sheet(diagram).pages(A4_HEIGHT)
 
 
 @pytest.mark.parametrize("name", STAGES)
