@@ -196,6 +196,7 @@ def dotted(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@pytest.mark.slow
 def test_imports_run_one_way_and_only_the_command_exits() -> None:
     found = [fault for path in modules() for fault in violations(dotted(path), path.read_text("utf-8"))]
     assert not found, "\n".join(found)

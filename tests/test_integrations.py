@@ -92,6 +92,7 @@ def run_step(project: Path, **inputs: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout + done.stderr, output.read_text()
 
 
+@pytest.mark.slow
 def test_the_action_passes_and_fails(project: Path) -> None:
     assert run_step(project) == (0, "", "status=0\n")
     status, said, output = run_step(project, expect="close = reset\nactive=server", captures="captures")
@@ -163,6 +164,7 @@ def git(folder: Path, *arguments: str) -> None:
     subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_the_hook_runs_with_pre_commit(project: Path, tmp_path: Path) -> None:
     """As in a project that uses it, but for `language: python`, which would install the project anew."""
     validated = subprocess.run(

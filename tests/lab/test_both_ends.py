@@ -65,6 +65,7 @@ def test_the_router_loses_the_third_piece_once_and_holds_the_fifth_back() -> Non
     assert router.rule(Packet(False, 1, 0x18, 1, 10)) == DELAY
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("dumpcap", "own_networks")
 def test_what_is_recorded_shows_what_the_router_did(tmp_path: Path) -> None:
     threads = threading.active_count()

@@ -89,6 +89,7 @@ def check_echo(segments: Sequence[tuple[str, int, int]]) -> None:
     assert 9 <= len(segments) <= 11
 
 
+@pytest.mark.slow
 @for_real
 def test_a_recorded_echo_is_whole_twice_in_a_row(tmp_path: Path) -> None:
     port = free_port()
@@ -100,6 +101,7 @@ def test_a_recorded_echo_is_whole_twice_in_a_row(tmp_path: Path) -> None:
     assert open_descriptors() == before
 
 
+@pytest.mark.slow
 @for_real
 def test_a_recorded_half_close_is_a_pcapng_that_keeps_the_machine_to_itself(tmp_path: Path) -> None:
     port = free_port()
@@ -112,6 +114,7 @@ def test_a_recorded_half_close_is_a_pcapng_that_keeps_the_machine_to_itself(tmp_
     assert os.uname().release.encode() not in path.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("dumpcap", "tshark")
 def test_tshark_serves_where_the_others_are_missing(tmp_path: Path) -> None:
     def find(program: str) -> str | None:
@@ -132,6 +135,7 @@ def test_the_stand_in_is_recorded(stand_ins: StandIns, tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path / "out")) == ["quiet.json", "quiet.pcap"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "sentence"),
     [
@@ -183,6 +187,7 @@ def test_who_reads_the_frames_and_fails_ends_the_capture(stand_ins: StandIns) ->
         fail()
 
 
+@pytest.mark.slow
 def test_a_recording_that_cannot_be_written(stand_ins: StandIns, tmp_path: Path) -> None:
     find = stand_ins.install("frame")
     in_the_way = tmp_path / "out" / "quiet.pcap"
@@ -206,6 +211,7 @@ def test_only_a_port_can_be_recorded(tmp_path: Path, port: int) -> None:
         record(QUIET_SCENARIO, tmp_path, port=port)
 
 
+@pytest.mark.slow
 @for_real
 @pytest.mark.parametrize("step", ["keep_promise", "write_document"])
 def test_killed_while_it_records_it_leaves_nothing(tmp_path: Path, step: str) -> None:
@@ -225,6 +231,7 @@ def test_killed_while_it_records_it_leaves_nothing(tmp_path: Path, step: str) ->
     assert [path.name for path in kept.glob("*")] == (["echo.pcap"] if step == "write_document" else [])
 
 
+@pytest.mark.slow
 @for_real
 def test_killed_between_writing_and_naming_it_leaves_nothing(tmp_path: Path) -> None:
     code = (

@@ -73,6 +73,7 @@ def test_folds_and_repetitions_are_drawn() -> None:
     assert "segments changed" in texts
 
 
+@pytest.mark.slow
 def test_files_are_the_same_each_time(tmp_path: Path) -> None:
     laid_out = diagram(two_places())
     paths = save_comparison(laid_out, tmp_path / "new", "diff-0-0", ("svg", "png"))

@@ -146,12 +146,14 @@ def draw_pages(diagram: Diagram) -> list[Figure]:
         return Sheet(diagram).pages(A4_HEIGHT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STAGES)
 def test_no_text_overlaps_another_or_leaves_the_sheet(name: str) -> None:
     diagram = lay_out(STAGES[name]().connection())
     assert faults(draw(diagram)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["crowded", "many losses", "long verdict"])
 def test_pages_are_as_tidy(name: str) -> None:
     diagram = lay_out(STAGES[name]().connection(), fold=name != "many losses")
@@ -204,6 +206,7 @@ def test_what_losses_show() -> None:
         assert part in shown
 
 
+@pytest.mark.slow
 def test_a_long_diagram_has_pages_of_a4() -> None:
     diagram = lay_out(builders.long_run(40).connection(), fold=False)
     pages = draw_pages(diagram)
