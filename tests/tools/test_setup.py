@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -125,6 +126,12 @@ class Checkout:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
+
+
+def test_the_command_needs_nothing_of_the_tests() -> None:
+    launcher = (SETUP.parent.parent / "tcpanalyze").read_text("utf-8")
+    assert re.findall(r"^\. (.*)$", launcher, re.MULTILINE) == ['"$root/tools/setup.sh"']
+    assert "tests" not in launcher
 
 
 # Environments
