@@ -83,8 +83,8 @@ def test_a_burst_until_the_end_of_the_block() -> None:
 
     with server() as listening:
         thread = threading.Thread(target=take)
-        thread.start()
         with session(listening) as running:
+            thread.start()
             with socket.create_connection(listening.getsockname()) as client:
                 client.sendall(bytes(octets))
             thread.join()
