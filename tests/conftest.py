@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -18,6 +19,10 @@ from analyzer.lab.needs import NEEDS
 from analyzer.lab.stage import Scenario
 from tests import live
 from tests.programs import need
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = ["pytester"]
 
@@ -75,24 +80,32 @@ ON_THE_WIRE = (
 """Tests that send and capture segments of their own: they would see each other's, and share ports."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> None:
-    """`-n auto` alone respects the groups of `pytest_collection_modifyitems`."""
-    if config.getoption("numprocesses", None) and config.getoption("dist") == "no":
-        config.option.dist = "loadgroup"
+def scope_of(nodeid: str) -> str:
+    """The tests of one scope follow each other in one process."""
+    return "on the wire" if nodeid.removeprefix("tests/").startswith(ON_THE_WIRE) else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Where tests run side by side, those on the wire follow each other in one process.
+
+    Its own scheduler, because the marks of xdist 3.8 for the same have no effect under pytest 9.2.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class SideBySide(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return scope_of(nodeid)
+
+    return SideBySide(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run side by side, those on the wire follow each other in one process.
-
-    Those that read the corpus are marked `corpus`. First of all plugins, because xdist reads the groups then too.
-    """
+    """Those that read the corpus are marked `corpus`."""
     for item in items:
         if {"corpus", "corpus_capture"}.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.corpus)
-        if item.path.relative_to(ROOT / "tests").as_posix().startswith(ON_THE_WIRE):
-            item.add_marker(pytest.mark.xdist_group("on the wire"))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.commands import COMMANDS
-from tests.conftest import ON_THE_WIRE
+from tests.conftest import ON_THE_WIRE, scope_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "analyzer"
@@ -296,6 +296,7 @@ def taken() -> Iterator[tuple[str, str, str]]:
                 yield below.partition(".")[0], imported, name
 
 
+@pytest.mark.slow
 def test_every_entry_of_the_lists_above_matches_something() -> None:
     """What is allowed and never done misleads the reader, and hides the day on which somebody does it."""
     found = list(taken())
@@ -332,6 +333,12 @@ def test_no_arrow_is_said_twice() -> None:
         if other != lower and lower in ALLOWED[other]
     ]
     assert twice == []
+
+
+def test_tests_on_the_wire_follow_each_other(request: pytest.FixtureRequest) -> None:
+    here = request.node.nodeid
+    assert scope_of(here) == here
+    assert len({scope_of(here.replace(Path(__file__).name, place)) for place in ON_THE_WIRE}) == 1
 
 
 def sources() -> list[Path]:

@@ -206,6 +206,7 @@ def test_half_a_stamp_is_none(checkout: Checkout) -> None:
     assert checkout.run("set_up", "run")[1] == "tcpanalyze: bringing .venv up to date…\n"
 
 
+@pytest.mark.slow
 def test_of_two_at_once_one_waits_and_finds_it_done(checkout: Checkout) -> None:
     first = checkout.start("set_up", "run", PIP_SLEEPS="0.5")
     while not checkout.environment.exists():
