@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from analyzer.errors import AnalyzerError
     from analyzer.trace.values import Connection, Segment, Trace
 
+    __version__: str
+
 __all__ = [
     "AnalyzerError",
     "Connection",
@@ -52,6 +54,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        return _version()
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -61,4 +65,14 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, "__version__"])
+
+
+def _version() -> str:
+    """That of what is installed, which has it from pyproject.toml."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("tcpanalyze")
+    except PackageNotFoundError:
+        return "unknown"

@@ -10,12 +10,19 @@ import os
 import shutil
 import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from analyzer.lab.needs import NEEDS
 from analyzer.lab.stage import Scenario
+from tests import live
+from tests.programs import need
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadScopeScheduling
 
 pytest_plugins = ["pytester"]
 
@@ -60,7 +67,8 @@ def corpus_captures(folder: Path) -> list[Path]:
 
 
 ON_THE_WIRE = (
-    "capture/test_live.py",
+    "analysis/test_session.py",
+    "capture/test_live_capture.py",
     "capture/test_marker.py",
     "capture/test_pyshark_frames.py",
     "commands/test_check.py",
@@ -68,22 +76,36 @@ ON_THE_WIRE = (
     "commands/test_live.py",
     "lab/",
     "test_pytest_plugin.py",
-    "test_session.py",
 )
 """Tests that send and capture segments of their own: they would see each other's, and share ports."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def scope_of(nodeid: str) -> str:
+    """The tests of one scope follow each other in one process."""
+    return "on the wire" if nodeid.removeprefix("tests/").startswith(ON_THE_WIRE) else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     """Where tests run side by side, those on the wire follow each other in one process.
 
-    Those that read the corpus are marked `corpus`. First of all plugins, because xdist reads the groups then too.
+    Its own scheduler, because the marks of xdist 3.8 for the same have no effect under pytest 9.2.
     """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class SideBySide(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return scope_of(nodeid)
+
+    return SideBySide(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that read the corpus are marked `corpus`."""
     for item in items:
         if {"corpus", "corpus_capture"}.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.corpus)
-        if item.path.relative_to(ROOT / "tests").as_posix().startswith(ON_THE_WIRE):
-            item.add_marker(pytest.mark.xdist_group("on the wire"))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -109,12 +131,10 @@ def corpus() -> Path:
 
 @pytest.fixture(scope="session")
 def tshark() -> str:
-    """The path of tshark; without one the test is skipped, and fails where CI runs it."""
+    """The path of tshark; without one the test is skipped."""
+    need("tshark")
     path = shutil.which("tshark")
-    if path is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI has to have tshark")
-        pytest.skip("tshark is not installed")
+    assert path is not None
     return path
 
 
@@ -131,12 +151,14 @@ def own_networks() -> None:
 
 
 @pytest.fixture
-def live_scenario(scenario: Scenario) -> Scenario:
+def dumpcap() -> None:
+    """dumpcap, and the right to capture with it; without them the test is skipped."""
+    live.need("dumpcap")
+
+
+@pytest.fixture
+def live_scenario(scenario: Scenario, dumpcap: None) -> Scenario:
     """A scenario that can be captured here; without what it needs the test is skipped."""
-    or_skip(
-        os.geteuid() == 0 and shutil.which("dumpcap") is not None,
-        "needs dumpcap, and root to capture with it",
-    )
-    for need in scenario.needs:
-        or_skip(NEEDS[need].there(), f"needs {NEEDS[need].shown}")
+    for name in scenario.needs:
+        or_skip(NEEDS[name].there(), f"needs {NEEDS[name].shown}")
     return scenario

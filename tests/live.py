@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import threading
 
 import pytest
 
+from tests import programs
+
 
 def need(program: str) -> None:
-    """Skip where capturing is not allowed; CI, where it has to be, fails instead."""
-    reason = ""
-    if shutil.which(program) is None:
-        reason = f"{program} is not installed"
-    elif os.geteuid() != 0:
-        reason = "only root may capture here"
-    if reason and os.environ.get("CI") and os.geteuid() == 0:
-        pytest.fail(f"{reason}, and in CI live tests may not be skipped")
-    if reason:
-        pytest.skip(reason)
+    """Have a capture program and the right to use it, or skip the test."""
+    programs.need(program)
+    if os.geteuid() != 0:
+        pytest.skip("only root may capture here")
 
 
 def exchange(server: socket.socket, payload: bytes = b"AB") -> None:

@@ -1,25 +1,33 @@
-"""The shape of the tree: which module may import which, where tests lie, what no file may hold."""
+"""The shape of the tree: which module may import which, where tests lie, what no file may hold, and that the maps and
+every list of exceptions are true."""
 
 from __future__ import annotations
 
 import ast
 import os
+import re
 import sys
+import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from analyzer.commands import COMMANDS
+from tests.conftest import ON_THE_WIRE, scope_of
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "analyzer"
 
 # layer -> the layers it stands on, besides its own and those that these stand on. `errors` and `text` lie
-# under everything. A module or folder directly under analyzer/ is a layer of its name.
+# under everything. A module or folder directly under analyzer/ is a layer of its name. ARCHITECTURE.md has the same
+# table for readers.
 LAYERS: dict[str, tuple[str, ...]] = {
     "errors": (),
     "text": (),
     "signals": (),
-    "wire": ("errors", "text"),
+    "wire": ("text",),
     "capture": ("errors", "text", "signals"),
     "tcp": ("wire",),
     "trace": ("tcp",),
@@ -28,19 +36,21 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "explain": ("analysis",),
     "verify": ("analysis",),
     "diagram": ("compare",),
-    "report": ("diagram", "explain", "verify", "signals"),
+    "report": ("diagram", "explain"),
     "check": ("report",),
-    "lab": ("check",),
-    "pytest_plugin": ("check",),
-    "commands": ("lab", "check"),
+    "lab": ("report",),
+    "pytest_plugin": ("report",),
+    "commands": ("lab", "check", "verify"),
     "cli": ("commands",),
     "__main__": ("cli",),
 }
 
 # What the package itself offers (`from analyzer import analyze`) is for its users and loads what it names;
-# inside, only the top and the version may be had that way.
-MAY_USE_THE_FRONT_DOOR = {"cli", "__main__"}
-FREE_NAMES: set[str] = set()
+# inside, only the version may be had that way.
+FREE_NAMES = {"__version__"}
+
+# Beside the package, and not installed with it.
+NOT_INSTALLED = {"benchmarks", "tests", "tools"}
 
 # tcp/ says what TCP means: no I/O, no clock, nothing installed but the numbers and arrays of mypyc.
 TCP_THIRD_PARTY = {"librt", "mypy_extensions"}
@@ -67,6 +77,9 @@ WHOLE_TREE_TESTS = {
     "test_never_broken.py",  # the rules of tests/fuzz/ and every malformed capture
     "test_readme.py",
 }
+
+# Lines of a module.
+LONGEST = 600
 
 # Written in two parts, or this file would be the first finding.
 REGISTRY_HOSTS = tuple(
@@ -143,8 +156,10 @@ def imports(module: str, tree: ast.AST) -> Iterator[tuple[int, str, tuple[str, .
 def import_faults(layer: str, imported: str, names: tuple[str, ...]) -> Iterator[str]:
     top, _, rest = imported.partition(".")
     if top != PACKAGE:
+        if top in NOT_INSTALLED:
+            yield f"{layer} imports {top}, which is not installed with it"
         if layer == "tcp":
-            if top not in sys.stdlib_module_names and top not in TCP_THIRD_PARTY:
+            if top not in sys.stdlib_module_names | TCP_THIRD_PARTY | NOT_INSTALLED:
                 yield f"tcp imports {top}, which has to be installed"
             if top in TCP_BANNED:
                 yield f"tcp imports {top}: it does no I/O and reads no clock"
@@ -156,7 +171,7 @@ def import_faults(layer: str, imported: str, names: tuple[str, ...]) -> Iterator
                 yield f"{layer} imports {lower}, which is not below it"
         elif rest:
             yield f"{layer} imports {imported}, which is in no layer"
-        elif lower not in FREE_NAMES and layer not in MAY_USE_THE_FRONT_DOOR:
+        elif lower not in FREE_NAMES:
             yield f"{layer} imports {lower or PACKAGE} by the front door: name the module that defines it"
 
 
@@ -207,6 +222,7 @@ def dotted(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@pytest.mark.slow
 def test_imports_run_one_way_and_only_the_command_exits() -> None:
     found = [fault for path in modules() for fault in violations(dotted(path), path.read_text("utf-8"))]
     assert not found, "\n".join(found)
@@ -234,7 +250,10 @@ def test_imports_run_one_way_and_only_the_command_exits() -> None:
         ("analyzer.report.text_report", "from analyzer import analyze", "by the front door"),
         ("analyzer.report.text_report", "import analyzer", "by the front door"),
         ("analyzer.report.text_report", "import analyzer.helpers", "in no layer"),
+        ("analyzer.cli", "from analyzer import analyze", "by the front door"),
         ("analyzer.helpers", "", "in no layer"),
+        ("analyzer.report.svg", "import tools.documentation", "report imports tools, which is not installed"),
+        ("analyzer.tcp.states", "from tests import live", "tcp imports tests, which is not installed"),
         ("analyzer.tcp.states", "import numpy", "has to be installed"),
         ("analyzer.tcp.states", "from time import monotonic_ns", "reads no clock"),
         ("analyzer.tcp.states", "def f(path):\n    return open(path)", ":2: does I/O"),
@@ -258,12 +277,12 @@ def test_a_breach_is_found(module: str, source: str, fault: str) -> None:
         ("analyzer", "from analyzer.cli import main"),
         (
             "analyzer.cli",
-            "import sys\nfrom analyzer import analyze\nfrom analyzer.lab import stage\nsys.exit(0)",
+            "import sys\nfrom analyzer import __version__\nfrom analyzer.lab import stage\nsys.exit(0)",
         ),
         ("analyzer.__main__", "from analyzer.cli import main\nmain()"),
         (
             "analyzer.analysis.stored",
-            "from analyzer import __version__\nimport analyzer.capture.open, analyzer.check",
+            "from analyzer import __version__\nimport analyzer.capture.open, analyzer.trace",
         ),
         (
             "analyzer.report.svg",
@@ -279,15 +298,75 @@ def test_what_is_allowed_is_left_alone(module: str, source: str) -> None:
     assert violations(module, source) == []
 
 
+def taken() -> Iterator[tuple[str, str, str]]:
+    """What is imported in the package: the layer that imports, the module, and the name taken from it or nothing."""
+    for path in modules():
+        _, _, below = dotted(path).partition(".")
+        for _, imported, names in imports(dotted(path), ast.parse(path.read_text("utf-8"))):
+            for name in names or ("",):
+                yield below.partition(".")[0], imported, name
+
+
+@pytest.mark.slow
+def test_every_entry_of_the_lists_above_matches_something() -> None:
+    """What is allowed and never done misleads the reader, and hides the day on which somebody does it."""
+    found = list(taken())
+    arrows = {
+        # `from analyzer import tcp` and `import analyzer.tcp` mean the same layer.
+        (layer, imported.split(".")[1] if "." in imported else name)
+        for layer, imported, name in found
+        if imported.split(".")[0] == PACKAGE
+    }
+    exiting = {
+        (dotted(path), name) for path in modules() for _, name in exits(ast.parse(path.read_text("utf-8")))
+    }
+    unused = {
+        "LAYERS": {(layer, lower) for layer, lowers in LAYERS.items() for lower in lowers} - arrows,
+        "FREE_NAMES": FREE_NAMES - {name for layer, imported, name in found if layer and imported == PACKAGE},
+        "TCP_THIRD_PARTY": TCP_THIRD_PARTY
+        - {what.split(".")[0] for layer, what, _ in found if layer == "tcp"},
+        "NOT_INSTALLED": {name for name in NOT_INSTALLED if not (ROOT / name).is_dir()},
+        "MAY_EXIT": MAY_EXIT - {module.split(".")[1] for module, _ in exiting},
+        "FORKS": FORKS.items() - exiting,
+        "WHOLE_TREE_TESTS": {name for name in WHOLE_TREE_TESTS if not (ROOT / "tests" / name).exists()},
+        "ON_THE_WIRE": {place for place in ON_THE_WIRE if not (ROOT / "tests" / place).exists()},
+    }
+    assert {name: entries for name, entries in unused.items() if entries} == {}
+
+
+def test_no_arrow_is_said_twice() -> None:
+    """An arrow that follows from the others can be left in by mistake when they change."""
+    twice = [
+        f"{layer} -> {lower}, which {other} stands on"
+        for layer, lowers in LAYERS.items()
+        for lower in lowers
+        for other in lowers
+        if other != lower and lower in ALLOWED[other]
+    ]
+    assert twice == []
+
+
+def test_tests_on_the_wire_follow_each_other(request: pytest.FixtureRequest) -> None:
+    here = request.node.nodeid
+    assert scope_of(here) == here
+    assert len({scope_of(here.replace(Path(__file__).name, place)) for place in ON_THE_WIRE}) == 1
+
+
+def sources() -> list[Path]:
+    """What has tests that mirror it: the package, and the tools beside it."""
+    return [*modules(), *sorted((ROOT / "tools").glob("*.py")), *sorted((ROOT / "tools").glob("*.sh"))]
+
+
 def test_every_module_has_its_tests() -> None:
     missing = []
-    for path in modules():
+    for path in sources():
         if path.stem in {"__init__", "__main__"}:
             continue
-        folder = path.relative_to(ROOT / PACKAGE).parent
+        place = path.relative_to(ROOT)
+        folder = place.parent.relative_to(PACKAGE) if place.parts[0] == PACKAGE else place.parent
         mirror = ROOT / "tests" / folder / f"test_{path.stem.lstrip('_')}.py"
         if not mirror.exists():
-            missing.append(f"{path.relative_to(ROOT)} has no {mirror.relative_to(ROOT)}")
+            missing.append(f"{place} has no {mirror.relative_to(ROOT)}")
     assert not missing, "\n".join(missing)
 
 
@@ -296,14 +375,75 @@ def test_every_test_has_its_module() -> None:
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         place = path.relative_to(ROOT / "tests")
         name = path.stem.removeprefix("test_")
-        folder = ROOT / PACKAGE / place.parent
+        top = ROOT if place.parts[0] == "tools" else ROOT / PACKAGE
+        folder = top / place.parent
         # An __init__.py has its tests beside the folder: tests/test_tcp.py, and test_analyzer.py at the top.
         subjects = [folder / f"{name}.py", folder / f"_{name}.py", folder / name / "__init__.py"]
         if place.parent == Path():
             subjects.append(ROOT / name / "__init__.py")
+        if top == ROOT:
+            subjects.append(folder / f"{name}.sh")
         if place.as_posix() not in WHOLE_TREE_TESTS and not any(subject.exists() for subject in subjects):
-            orphans.append(f"tests/{place} mirrors no module of {PACKAGE}/")
+            orphans.append(f"tests/{place} mirrors no module of {PACKAGE}/ or tools/")
     assert not orphans, "\n".join(orphans)
+
+
+def test_no_two_modules_share_a_name() -> None:
+    """A traceback and a search say little of the third live.py. A command's module bears the name of its command."""
+    places = defaultdict(list)
+    for path in modules():
+        of_a_command = path.parent.name == "commands" and path.stem in COMMANDS
+        if path.stem != "__init__" and not of_a_command:
+            places[path.name].append(str(path.relative_to(ROOT)))
+    assert [where for where in places.values() if len(where) > 1] == []
+
+
+def test_no_module_is_longer_than_one_reads() -> None:
+    lengths = {
+        path.relative_to(ROOT).as_posix(): len(path.read_text("utf-8").splitlines()) for path in sources()
+    }
+    assert {place: length for place, length in lengths.items() if length > LONGEST} == {}
+
+
+def test_only_the_package_is_installed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    find = project["tool"]["setuptools"]["packages"]["find"]
+    assert find == {"include": [f"{PACKAGE}*"], "namespaces": False}
+    assert [path.name for path in ROOT.glob(f"{PACKAGE}*") if path.is_dir()] == [PACKAGE]
+
+
+# The maps
+
+
+def section(document: str, heading: str) -> str:
+    text = (ROOT / document).read_text("utf-8")
+    return text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+
+
+def test_the_map_the_table_and_the_tree_have_the_same_layers() -> None:
+    rows = re.findall(r"^\| `([^`]+)` \|([^|]*)\|", section("ARCHITECTURE.md", "The layers"), re.MULTILINE)
+    on_the_map = {place: tuple(re.findall(r"`([^`]+)`", lowers)) for place, lowers in rows}
+    in_the_tree = {
+        f"{path.name}/" if path.is_dir() else path.name
+        for path in (ROOT / PACKAGE).iterdir()
+        if (path / "__init__.py").exists() or path.suffix == ".py"
+    } - {"__init__.py"}
+    assert on_the_map.keys() == in_the_tree
+    assert {
+        place.removesuffix("/").removesuffix(".py"): lowers for place, lowers in on_the_map.items()
+    } == LAYERS
+
+
+@pytest.mark.parametrize("document", ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"])
+def test_what_a_document_names_is_there(document: str) -> None:
+    """Paths from the top of the checkout, and in backquotes also modules by a part of their path."""
+    text = (ROOT / document).read_text("utf-8")
+    whole = re.findall(r"\b(?:analyzer|benchmarks|docs|tests|tools)/[\w./-]*\w/?", text)
+    parts = re.findall(r"`(\w[\w/]*\.(?:py|sh))`", text)
+    tree = [f"/{path.relative_to(ROOT).as_posix()}" for path in tree_files()]
+    missing = [place for place in whole if not (ROOT / place).exists()]
+    missing += [place for place in parts if not any(path.endswith(f"/{place}") for path in tree)]
+    assert sorted(set(missing)) == []
 
 
 def tree_files() -> Iterator[Path]:

@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import files
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,18 @@ def test_both_builds_say_the_same(corpus: Path) -> None:
     ours = digests(paths)
     assert (ours.pop("build"), theirs.pop("build")) == ("compiled", "interpreted")
     assert [path for path in paths if ours[path] != theirs[path]] == []
+
+
+def test_nothing_else_is_installed() -> None:
+    """No tools and no tests: what makes the documentation is of no use to a user."""
+    if build() != "compiled":
+        pytest.skip("an editable install has no list of its modules")
+    installed = [path for path in files("tcpanalyze") or () if path.parts[0] != ".."]
+    # The shared library of the compiled modules is named after their sources.
+    tops = {path.parts[0] for path in installed if "__mypyc." not in path.name}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"analyzer"}
+    scripts = {path.name for path in files("tcpanalyze") or () if "bin" in path.parts}
+    assert scripts == {"tcpanalyze"}
 
 
 def test_a_connection_takes_less_than_a_kibibyte() -> None:

@@ -158,6 +158,7 @@ def test_closed_pipe(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_interrupted_while_drawing(tmp_path: Path) -> None:
     capture = tmp_path / "three.pcap"
     capture.write_bytes(three_connections())

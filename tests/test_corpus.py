@@ -152,10 +152,12 @@ def otherwise(capture: Path) -> list[str]:
     return next((names[capture.name] for names in OTHERWISE.values() if capture.name in names), [])
 
 
+@pytest.mark.slow
 def test_all_is_as_tshark_says(corpus_capture: Path) -> None:
     assert differences(corpus_capture, truth_of(corpus_capture)) == otherwise(corpus_capture)
 
 
+@pytest.mark.slow
 def test_the_document_of_wiresharks_mode_has_these_notes(corpus_capture: Path) -> None:
     if otherwise(corpus_capture):
         return
@@ -170,6 +172,7 @@ def test_the_document_of_wiresharks_mode_has_these_notes(corpus_capture: Path) -
             assert connection.notes == {name: count for name, count in counts.items() if count}
 
 
+@pytest.mark.slow
 def test_every_difference_by_default_has_its_rule(corpus_capture: Path) -> None:
     _, segments = observe(corpus_capture)
     unexplained = [
@@ -182,6 +185,7 @@ def test_every_difference_by_default_has_its_rule(corpus_capture: Path) -> None:
     assert not unexplained, "\n".join(unexplained)
 
 
+@pytest.mark.slow
 def test_what_zeek_says(corpus: Path) -> None:
     rows: list[ZeekRow] = []
     for truth_file in sorted(corpus.glob("*.truth.json")):
@@ -193,6 +197,7 @@ def test_what_zeek_says(corpus: Path) -> None:
     assert different == set(ZEEK_REASONS)
 
 
+@pytest.mark.slow
 def test_the_page_about_the_agreement_is_that_of_the_present_code(
     corpus: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -205,6 +210,7 @@ def test_the_page_about_the_agreement_is_that_of_the_present_code(
     assert (ROOT / PAGE).read_text("utf-8") == made, "run `python -m tools.truth CORPUS`"
 
 
+@pytest.mark.slow
 def test_a_connection_announced_by_ftp_counts_its_syn_without_the_dissector(
     corpus: Path, tshark: str
 ) -> None:
@@ -223,6 +229,7 @@ def test_a_connection_announced_by_ftp_counts_its_syn_without_the_dissector(
             assert without == with_ftp | bits.SYN == completeness(observe(corpus / name)[0][number])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "differences"),
     [
@@ -246,6 +253,7 @@ def test_the_installed_tshark_is_verified_against(
     assert [found.rules for found in strict] == [(ANNOUNCED,)] * differences.get(ANNOUNCED, 0)
 
 
+@pytest.mark.slow
 def test_every_quoted_segment_is_heard_of(corpus_capture: Path) -> None:
     """What tshark shows of TCP in ICMP errors is tied to a connection or counted by name."""
     quoting = truth_of(corpus_capture).get("frames_info", {}).get("icmp_embedded_tcp", [])

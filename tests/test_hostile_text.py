@@ -134,6 +134,7 @@ def test_the_text_report(options: list[str], hostile: Path, tmp_path: Path) -> N
     assert text.isascii() or "--ascii" not in options
 
 
+@pytest.mark.slow
 def test_payloads_as_tshark_reads_them(hostile: Path, tmp_path: Path, tshark: str) -> None:
     done = run(hostile, "--no-report", "--all", "--dissect", cwd=tmp_path)
     assert done.returncode == 0
@@ -162,6 +163,7 @@ def test_json(options: list[str], hostile: Path, tmp_path: Path) -> None:
     assert all(text.isprintable() for text in strings_of(json.loads(done.stdout)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frame", range(4, 4 + len(HOSTILE)))
 def test_explain(frame: int, hostile: Path, tmp_path: Path, tshark: str) -> None:
     done = run("explain", hostile, str(frame), cwd=tmp_path)
@@ -169,6 +171,7 @@ def test_explain(frame: int, hostile: Path, tmp_path: Path, tshark: str) -> None
     assert_inert(done.stdout.decode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMATS)
 def test_check(form: str, hostile: Path, tmp_path: Path) -> None:
     expected = [part for key in ("close", "capture.path", "verdict") for part in ("-e", f"{key} in none, x")]
@@ -184,6 +187,7 @@ def test_check(form: str, hostile: Path, tmp_path: Path) -> None:
     assert run("check", hostile, cwd=tmp_path).returncode == 0
 
 
+@pytest.mark.slow
 def test_what_is_said_of_a_file_by_its_name(hostile: Path, tmp_path: Path) -> None:
     hostile.write_bytes(b"no capture")
     for path in (hostile, hostile / "inside", Path(f"{hostile}.gone")):
@@ -193,6 +197,7 @@ def test_what_is_said_of_a_file_by_its_name(hostile: Path, tmp_path: Path) -> No
         assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_pictures(hostile: Path, tmp_path: Path) -> None:
     done = run(
         hostile,

@@ -17,6 +17,8 @@ import pytest
 from lxml import etree
 from ruamel.yaml import YAML
 
+from tests.programs import need
+
 ROOT = Path(__file__).resolve().parent.parent
 ACTION = ROOT / "action.yml"
 TEMPLATE = ROOT / ".ci" / "gitlab-template.yml"
@@ -90,6 +92,7 @@ def run_step(project: Path, **inputs: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout + done.stderr, output.read_text()
 
 
+@pytest.mark.slow
 def test_the_action_passes_and_fails(project: Path) -> None:
     assert run_step(project) == (0, "", "status=0\n")
     status, said, output = run_step(project, expect="close = reset\nactive=server", captures="captures")
@@ -157,9 +160,11 @@ def test_the_gitlab_template(project: Path) -> None:
 
 def git(folder: Path, *arguments: str) -> None:
     identity = ("-c", "user.name=a", "-c", "user.email=a@localhost")
+    need("git")
     subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_the_hook_runs_with_pre_commit(project: Path, tmp_path: Path) -> None:
     """As in a project that uses it, but for `language: python`, which would install the project anew."""
     validated = subprocess.run(

@@ -186,6 +186,7 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("idle")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is told by Linux")
 @pytest.mark.parametrize("what", FILES)
 def test_a_hostile_file(what: str, tmp_path: Path, quiet: Path) -> None:

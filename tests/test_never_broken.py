@@ -43,6 +43,7 @@ def mutated(draw: st.DrawFn, target: str) -> bytes:
     return bytes(octets[: draw(st.integers(len(octets) // 2, len(octets)))])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_whatever_the_octets(target: str) -> None:
     @settings(max_examples=EXAMPLES[target], suppress_health_check=list(HealthCheck))
@@ -80,6 +81,7 @@ def test_a_breach_is_noticed(
         bounded(break_it, b"x")
 
 
+@pytest.mark.slow
 def test_what_is_before_a_fault_is_reported(corpus_capture: Path) -> None:
     """As many frames as an independent reader of the container, and whether and why it ends before its end."""
     container: dict[str, Any] = json.loads(

@@ -66,6 +66,7 @@ def kept(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
 
 
+@pytest.mark.slow
 def test_the_captures_of_failed_tests_are_kept_with_pictures(project: pytest.Pytester) -> None:
     need("tcpdump")
     project.makepyfile(test_them=TESTS)
@@ -85,6 +86,7 @@ def test_the_captures_of_failed_tests_are_kept_with_pictures(project: pytest.Pyt
     )
 
 
+@pytest.mark.slow
 def test_without_the_option_nothing_is_kept(project: pytest.Pytester) -> None:
     need("tcpdump")
     project.makepyfile(test_them=TESTS)
@@ -94,6 +96,7 @@ def test_without_the_option_nothing_is_kept(project: pytest.Pytester) -> None:
     result.stdout.no_fnmatch_line("*TCP captures*")
 
 
+@pytest.mark.slow
 def test_what_is_kept_of_a_session(tmp_path: Path) -> None:
     need("tcpdump")
     with (
@@ -110,6 +113,7 @@ def test_what_is_kept_of_a_session(tmp_path: Path) -> None:
     assert analyze(path)[0].close.outcome == "three-segment"
 
 
+@pytest.mark.slow
 def test_a_failed_expectation_shows_the_line_of_the_test_and_none_of_the_package(
     project: pytest.Pytester,
 ) -> None:
@@ -123,6 +127,7 @@ def test_a_failed_expectation_shows_the_line_of_the_test_and_none_of_the_package
     result.stdout.no_fnmatch_line("*checking.py*")
 
 
+@pytest.mark.slow
 def test_it_is_found_by_its_entry_point_and_listed(project: pytest.Pytester) -> None:
     (entry,) = [one for one in entry_points(group="pytest11") if one.name == "tcpanalyze"]
     assert entry.value == "analyzer.pytest_plugin"

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", list(examples(README)), ids=lambda example: example.command[:60])
 def test_a_command_prints_what_is_shown(example: Example) -> None:
     assert run_example(example.command, ROOT) == example.output
@@ -32,6 +33,7 @@ def test_it_opens_with_the_command_it_then_shows_and_with_the_tests() -> None:
     assert all(os.access(ROOT / command.split()[0], os.X_OK) for command in commands)
 
 
+@pytest.mark.slow
 def test_from_a_capture_to_a_job_that_fails_in_three_commands(tmp_path: Path) -> None:
     (block,) = re.findall(r"```sh\n(tcpanalyze check --record.*?)```", README, re.DOTALL)
     commands = [line.partition("#")[0].strip() for line in block.splitlines()]

@@ -50,6 +50,7 @@ def test_inert(text: str, harmless: str) -> None:
     assert inert(text) == harmless
 
 
+@pytest.mark.slow
 @given(st.text(st.characters(codec=None)))
 def test_nothing_that_acts_gets_through(text: str) -> None:
     assert inert(text).isprintable()

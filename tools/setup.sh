@@ -4,17 +4,19 @@
 #   set_up run       .venv with the tool in it, installed editable: interpreted, straight from the checkout
 #   set_up dev       the same with the `dev` extra
 #   set_up compiled  .venv/compiled with the tool in it as a wheel holds it: compiled where there is a compiler
-#   system_packages  the programs the tests use
+#   system_packages  the programs the tests use, all of them or those named
 #
-# Run as `sh tools/setup.sh` it does the last alone, for a CI whose other steps are not root.
+# Run as `sh tools/setup.sh [PROGRAM...]` it does the last alone: for a CI whose other steps are not root, and for
+# a test that needs one program (tests/programs.py).
 #
 # Everything said goes to standard error and nothing reads standard input: both belong to the command.
 # A set-up that is there costs one cksum and no Python. A set-up is there when its stamp holds the present
 # key. The stamps are taken away before anything is changed and written last, so an interrupted set-up has
 # none, and is thrown away and begun again by the next run.
 
-# What the tests use besides Python, as `program:Debian package that holds it`.
-test_programs='tshark:tshark tcpdump:tcpdump curl:curl redis-server:redis-server nginx:nginx'
+# What the tests use besides Python, as `program:Debian package that holds it`. tests/programs.py reads it too.
+test_programs='tshark:tshark dumpcap:wireshark-common tcpdump:tcpdump curl:curl redis-server:redis-server
+    redis-cli:redis-tools nginx:nginx git:git ip:iproute2 unshare:util-linux'
 
 # What compiling takes besides: a compiler, and Python.h.
 compiler_programs='cc:gcc'
@@ -45,28 +47,31 @@ apt_get() {
     output=$(DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@" 2>&1 </dev/null)
 }
 
-# system_packages: installs the missing programs when it may; otherwise says what is missing, and the tests
-# that need them are skipped with that reason.
+# system_packages [PROGRAM...]: installs those that are missing when it may; otherwise says what is missing. Without
+# arguments it means all of them.
 system_packages() {
     missing=
     for entry in $test_programs $compiler_programs; do
-        command -v "${entry%%:*}" >/dev/null || missing="$missing ${entry#*:}"
+        program=${entry%%:*}
+        case " ${*:-$program} " in
+            *" $program "*) command -v "$program" >/dev/null || missing="$missing ${entry#*:}" ;;
+        esac
     done
-    case $(command -v python3) in
-        /usr/bin/*) [ -n "$(find /usr/include -name Python.h -print -quit)" ] || missing="$missing python3-dev" ;;
+    case " ${*:-cc} $(command -v python3)" in
+        *" cc "*/usr/bin/*) [ -n "$(find /usr/include -name Python.h -print -quit)" ] || missing="$missing python3-dev" ;;
     esac
     [ -n "$missing" ] || return 0
     if as_root_with_apt; then
         # shellcheck disable=SC2086 # a list of words
         apt_install $missing
     else
-        say "some tests will be skipped: for all of them install$missing (Debian: sudo apt-get install$missing)"
+        say "not installed:$missing. Tests that need them are skipped (Debian: sudo apt-get install$missing)"
     fi
 }
 
 case ${0##*/} in
     setup.sh)
-        system_packages
+        system_packages "$@"
         exit
         ;;
 esac

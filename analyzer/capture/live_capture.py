@@ -298,11 +298,6 @@ class Live:
         return self._concluded
 
     @property
-    def backlog(self) -> int:
-        """Octets captured that nobody has asked for yet."""
-        return self._waiting.octets
-
-    @property
     def behind_ns(self) -> int:
         """How long ago the program handed over what is being read now."""
         return time.monotonic_ns() - self._waiting.arrived_ns

@@ -176,12 +176,8 @@ def _property(value: str) -> str:
 def sarif(report: Report) -> str:
     """SARIF 2.1.0 (OASIS): a result for each finding. `startLine` is the number of the frame, because a capture
     has no lines and services that show results want one."""
-    from importlib.metadata import PackageNotFoundError, version
+    from analyzer import __version__
 
-    try:
-        of_tool = {"version": version(TOOL)}
-    except PackageNotFoundError:
-        of_tool = {}
     found = [finding for capture in report.captures for finding in capture.findings]
     rules = list(dict.fromkeys(finding.rule for finding in found))
     return (
@@ -192,7 +188,13 @@ def sarif(report: Report) -> str:
                 "version": "2.1.0",
                 "runs": [
                     {
-                        "tool": {"driver": {"name": TOOL, **of_tool, "rules": [_rule(one) for one in rules]}},
+                        "tool": {
+                            "driver": {
+                                "name": TOOL,
+                                "version": __version__,
+                                "rules": [_rule(one) for one in rules],
+                            }
+                        },
                         "invocations": [
                             {
                                 "executionSuccessful": not any(one.problem for one in report.captures),

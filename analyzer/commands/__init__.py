@@ -1,4 +1,4 @@
-"""What a user types after `tcpanalyze`: options -> pipeline -> reports. One module a command."""
+"""What a user types after `tcpanalyze`. One module a command: its options, what it reads, which reports it writes."""
 
 from __future__ import annotations
 

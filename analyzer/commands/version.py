@@ -29,7 +29,7 @@ def show_version(context: click.Context, option: click.Parameter, wanted: bool) 
     """The callback of `--version`."""
     if not wanted or context.resilient_parsing:
         return
-    from importlib.metadata import version
+    from analyzer import __version__
 
-    click.echo(f"tcpanalyze {version('tcpanalyze')}, {build()}")
+    click.echo(f"tcpanalyze {__version__}, {build()}")
     context.exit()

@@ -16,7 +16,7 @@ from analyzer.trace.segments import flag_names
 from analyzer.trace.values import Capture, Connection, EndpointAddress
 from analyzer.wire.header import ACK
 
-__all__ = ["SCHEMA_NAME", "comparison_schema", "write_comparison"]
+__all__ = ["SCHEMA_NAME", "write_comparison"]
 
 SCHEMA_NAME: Final = "tcpanalyze-diff/1"
 
@@ -46,15 +46,6 @@ def write_comparison(
         separator = ",\n  {"
     left = {side: [_connection(one) for one in ones] for side, ones in zip("ab", unpaired, strict=True)}
     stream.write(f'],\n "unpaired": {_encode(left)}}}\n')
-
-
-def comparison_schema() -> dict[str, Any]:
-    """The JSON Schema of the document (draft 2020-12)."""
-    from importlib.resources import files
-
-    text = files("analyzer.report").joinpath("tcpanalyze-diff-1.schema.json").read_text("utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
 
 
 def _capture(capture: Capture) -> dict[str, Any]:

@@ -39,7 +39,7 @@ from analyzer.text import say
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["draw_comparison", "save_comparison"]
+__all__ = ["save_comparison"]
 
 MARGIN: Final = 26.0
 LABELS: Final = 13.5
@@ -87,12 +87,6 @@ def _render(diagram: ComparedDiagram, form: str) -> bytes:
     marks = sorted({mark for row in diagram.rows if isinstance(row, ComparedArrow) for mark in row.marks})
     described = f"<desc>{escape('; '.join(marks) or say('no difference'))}</desc>".encode()
     return buffer.getvalue().replace(title, title + b"\n " + described, 1)
-
-
-def draw_comparison(diagram: ComparedDiagram) -> Figure:
-    """The comparison as one matplotlib figure, as wide as A4 and as high as it needs to be."""
-    with own_style():
-        return _Sheet(diagram).figure()
 
 
 class _End(NamedTuple):

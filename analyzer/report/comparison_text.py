@@ -33,7 +33,6 @@ COMPACT_BELOW: Final = 56
 """Columns that two frames, two times and an arrow need."""
 
 LEAST_MIDDLE: Final = 26
-LEAST_ASIDE: Final = 16
 MOST_ASIDE: Final = 44
 SPARE: Final = 4  # columns of shaft beyond what the longest arrow needs
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from xml.sax.saxutils import escape
 
 from analyzer.diagram.rows import Diagram
@@ -21,10 +21,7 @@ from analyzer.report.sheet import Sheet
 from analyzer.signals import undisturbed
 from analyzer.text import inert, say
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-__all__ = ["FORMATS", "draw", "draw_pages", "save_files", "save_pictures", "svg"]
+__all__ = ["FORMATS", "save_files", "save_pictures", "svg"]
 
 FORMATS: Final = ("svg", "png", "pdf")
 CREATOR: Final = "tcpanalyze"
@@ -32,21 +29,6 @@ CREATOR: Final = "tcpanalyze"
 A4_HEIGHT: Final = 841.89
 # 140 MB while it is drawn, and what image viewers still open; a taller PNG is written in parts.
 PNG_HEIGHT: Final = 6_600.0
-
-
-def draw(diagram: Diagram) -> Figure:
-    """The diagram as one matplotlib figure, as wide as A4 and as high as it needs to be.
-
-    It belongs to no window and no pyplot: `figure.savefig(...)` writes it, Jupyter shows it.
-    """
-    with own_style():
-        return Sheet(diagram).pages(None)[0]
-
-
-def draw_pages(diagram: Diagram, height: float = A4_HEIGHT) -> list[Figure]:
-    """The diagram on pages of A4, or of another height in points; each repeats the heads of the lifelines."""
-    with own_style():
-        return Sheet(diagram).pages(height)
 
 
 def svg(diagram: Diagram) -> str:

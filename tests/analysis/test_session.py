@@ -35,6 +35,7 @@ def session(listening: socket.socket, **options: object) -> Session:
     return capturing("lo", f"tcp port {listening.getsockname()[1]}", **options)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_complete_each_time() -> None:
     for _ in range(MANY):
         with server() as listening, session(listening) as running:
@@ -45,6 +46,7 @@ def test_complete_each_time() -> None:
         analyzer.expect(trace, "handshake = complete", "close = three-segment", "segments.frame in 1..10")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_with_every_capture_program(backend: str) -> None:
     need(backend)
@@ -54,6 +56,7 @@ def test_with_every_capture_program(backend: str) -> None:
     assert running.trace.capture.warnings == ()
 
 
+@pytest.mark.slow
 def test_the_marker_of_another_session_is_in_nothing() -> None:
     need("tcpdump")
     with server() as listening, session(listening) as outer, session(listening):
@@ -80,8 +83,8 @@ def test_a_burst_until_the_end_of_the_block() -> None:
 
     with server() as listening:
         thread = threading.Thread(target=take)
-        thread.start()
         with session(listening) as running:
+            thread.start()
             with socket.create_connection(listening.getsockname()) as client:
                 client.sendall(bytes(octets))
             thread.join()
@@ -100,6 +103,7 @@ with socket.create_server(("127.0.0.1", 0)) as server:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("late", "settle", "close"), [("0.2", 5.0, "four-segment"), ("1", 0.0, "unacknowledged, half-closed")]
 )
@@ -176,6 +180,7 @@ def test_an_interface_that_takes_no_marker_is_said(monkeypatch: pytest.MonkeyPat
     assert running.trace.capture.warnings == ("lo takes no datagram (x), so the last frames may be missing",)
 
 
+@pytest.mark.slow
 def test_a_marker_that_never_comes_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def forget(self: Marker) -> None:
         self.sent += 1
@@ -187,6 +192,7 @@ def test_a_marker_that_never_comes_is_said(monkeypatch: pytest.MonkeyPatch) -> N
     assert running.trace.capture.warnings == ("the capture did not keep up: the last frames may be missing",)
 
 
+@pytest.mark.slow
 def test_what_goes_wrong_while_it_reads_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("analyzer.analysis.stored.Row", lambda *_: 1 / 0)
     with server() as listening, pytest.raises(ZeroDivisionError), session(listening):

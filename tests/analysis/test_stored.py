@@ -164,6 +164,7 @@ def test_what_is_no_capture(tmp_path: Path) -> None:
         analyze(tmp_path / "missing.pcap")
 
 
+@pytest.mark.slow
 def test_the_picture_of_a_connection(stored: Path) -> None:
     assert analyze(stored)[0]._repr_svg_().lstrip().startswith(("<?xml", "<svg"))
 

@@ -39,6 +39,7 @@ def test_nothing_is_left(tmp_path: Path, mode: str) -> None:
     assert soon(lambda: StandIns(tmp_path).running() == [])
 
 
+@pytest.mark.slow
 def test_its_folder_goes_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with Child(
@@ -104,6 +105,7 @@ def test_without_its_guardian_it_does_not_run(tmp_path: Path, monkeypatch: pytes
     assert StandIns(tmp_path).running() == []
 
 
+@pytest.mark.slow
 def test_an_interruption_while_it_ends_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,6 +190,7 @@ def run_until_killed(tmp_path: Path, *arguments: str) -> None:
     assert done.returncode == -signal.SIGKILL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("step", ["_guard", "_make_folder"])
 def test_killed_while_it_is_started_we_leave_nothing(tmp_path: Path, step: str, moment: str) -> None:

@@ -99,6 +99,7 @@ def test_one_that_ends_early_gives_what_came_before(name: str, size: int) -> Non
     assert (content * 2).startswith(read)
 
 
+@pytest.mark.slow
 @EVERY
 def test_damage_in_the_middle_loses_little_of_what_came_before(name: str) -> None:
     content = os.urandom(3_000_000)
@@ -180,6 +181,7 @@ def test_into_memory_that_is_there(name: str, room: int) -> None:
     assert octets.read_into(memoryview(bytearray(room))) == 0
 
 
+@pytest.mark.slow
 @EVERY
 @pytest.mark.parametrize("room", [4096, BLOCK_OCTETS])
 def test_into_memory_up_to_a_fault_or_the_limit(name: str, room: int, tmp_path: Path) -> None:
@@ -207,6 +209,7 @@ def test_no_more_than_the_limit_comes_out(name: str, limit: int) -> None:
     assert len(everything(undone(COMPRESSORS[name](bytes(limit)), limit=limit))) == limit
 
 
+@pytest.mark.slow
 @EVERY
 def test_a_bomb_is_stopped_unless_it_is_trusted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert DECOMPRESS_FLOOR == 256 << 20

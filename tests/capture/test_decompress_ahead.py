@@ -288,6 +288,7 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     assert soon(lambda: is_gone(number))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMPRESSORS)
 def test_large_compressed_files_are_read_so(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

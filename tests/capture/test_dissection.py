@@ -96,6 +96,7 @@ def test_the_application_is_named(tshark: str, corpus: Path) -> None:
     assert found.application == "http"
 
 
+@pytest.mark.slow
 def test_one_frame_again_and_again(tshark: str) -> None:
     before = len(descriptors())
     for frame in (1, 9, 10):
@@ -116,6 +117,7 @@ def test_a_file_that_is_not_there(tshark: str, tmp_path: Path) -> None:
         dissection_of(str(tmp_path / "text"), 1)
 
 
+@pytest.mark.slow
 def test_names_of_files_are_only_names(tshark: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("-w", "-", "; touch x;.pcap"):
@@ -145,6 +147,7 @@ def test_inside_a_running_loop_it_is_a_sentence(tshark: str) -> None:
         runner.run(inside())
 
 
+@pytest.mark.slow
 def test_summaries(tshark: str, corpus: Path) -> None:
     path = str(corpus / "PcapPlusPlus__four_ipv6_http_streams.pcap")
     found = summaries_of(path, {1, 4, 7})
@@ -153,6 +156,7 @@ def test_summaries(tshark: str, corpus: Path) -> None:
     assert summaries_of(ECHO, range(1, 11)) == {}
 
 
+@pytest.mark.slow
 def test_matching_frames(tshark: str) -> None:
     assert matching_frames(ECHO, "tcp.len > 0") == {4, 6}
     assert matching_frames(ECHO, "udp") == set()
@@ -174,6 +178,7 @@ def test_a_filter_it_does_not_understand(tshark: str, expression: str, reason: s
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_capture_that_breaks_off_is_filtered_as_far_as_it_goes(tshark: str, tmp_path: Path) -> None:
     cut = tmp_path / "cut.pcap"
     cut.write_bytes(Path(ECHO).read_bytes()[:-5])
@@ -191,6 +196,7 @@ def test_what_is_disabled_for_which_ports() -> None:
     assert disabled_protocols(("127.0.0.1", "127.0.0.1"), (40000, 8888)) == ()
 
 
+@pytest.mark.slow
 def test_an_echo_that_looks_like_dnp3_is_data(tshark: str, tmp_path: Path) -> None:
     payload = bytes.fromhex("056405c903000400bd71")
     segment = struct.pack(">HHIIBBHHH", 40000, 20000, 1, 1, 0x50, 0x18, 5, 0, 0) + payload
@@ -256,6 +262,7 @@ def test_a_tshark_that_is_killed(fake: FakeTshark) -> None:
         summaries_of(ECHO, {4})
 
 
+@pytest.mark.slow
 def test_a_tshark_that_hangs(fake: FakeTshark) -> None:
     fake.does("exec sleep 600")
     began = time.monotonic()
@@ -264,12 +271,14 @@ def test_a_tshark_that_hangs(fake: FakeTshark) -> None:
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.slow
 def test_a_tshark_that_never_stops_talking(fake: FakeTshark) -> None:
     fake.does("exec yes '<packet>'")
     with pytest.raises(DissectionError, match="longer than"):
         dissection_of(ECHO, 4, patience=0.3)
 
 
+@pytest.mark.slow
 def test_a_tshark_that_closes_its_output_and_lives_on(fake: FakeTshark) -> None:
     fake.does("exec >&- 2>&-", "exec sleep 600")
     with pytest.raises(DissectionError, match="does not find frame 4"):
@@ -333,6 +342,7 @@ def test_hostile_fields_are_made_harmless(fake: FakeTshark) -> None:
     assert found.layers[0].fields == ("x\\u202ey\\x9bz",)
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_the_child(fake: FakeTshark) -> None:
     fake.does("exec sleep 600")
     timer = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
@@ -342,6 +352,7 @@ def test_an_interrupt_ends_the_child(fake: FakeTshark) -> None:
     timer.join()
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_the_child_that_filters(fake: FakeTshark) -> None:
     fake.does("exec sleep 600")
     timer = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
@@ -351,6 +362,7 @@ def test_an_interrupt_ends_the_child_that_filters(fake: FakeTshark) -> None:
     timer.join()
 
 
+@pytest.mark.slow
 def test_a_configuration_in_the_current_folder_is_not_believed(
     tshark: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -372,6 +384,7 @@ def test_a_configuration_in_the_current_folder_is_not_believed(
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.slow
 def test_the_version_that_loses_child_watchers_is_not_needed(
     tshark: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +18,7 @@ from analyzer.capture import open_capture
 from analyzer.capture.backends import NAMED, PYSHARK
 from analyzer.capture.live_capture import Live, open_live
 from analyzer.errors import AnalyzerError, InputError, OutputError, UsageError
+from tests import programs
 from tests.capture.stand_ins import StandIns, soon
 from tests.live import exchange, need
 
@@ -33,6 +33,7 @@ def open_files() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "kind", "sentence"),
     [
@@ -66,6 +67,7 @@ def test_what_hinders_the_start_is_a_sentence(
     assert not kept.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", NAMED)
 @pytest.mark.parametrize("wrong", ["tcp prot 1", "tcp port 99999", "port nosuchport"])
 def test_each_program_says_what_is_no_filter(backend: str, wrong: str) -> None:
@@ -197,6 +199,7 @@ def test_what_is_no_capture_is_told(tmp_path: Path) -> None:
         assert live.records.truncated
 
 
+@pytest.mark.slow
 def test_what_nobody_asks_for_waits_in_bounded_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,12 +207,13 @@ def test_what_nobody_asks_for_waits_in_bounded_memory(
     before = open_files(), threading.active_count()
     with open_live("lo", find_program=StandIns(tmp_path).install("flood")) as live:
         assert live.records.advance()
-        assert soon(lambda: live.backlog > 1 << 20)
-        assert not soon(lambda: live.backlog > 3 << 20, within=0.2)
+        assert soon(lambda: live._waiting.octets > 1 << 20)
+        assert not soon(lambda: live._waiting.octets > 3 << 20, within=0.2)
     assert open_files() <= before[0]
     assert threading.active_count() <= before[1]
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_the_keeping_only(tmp_path: Path) -> None:
     with open_live("lo", find_program=StandIns(tmp_path).install("frame"), write=tmp_path / "kept") as live:
         writer = live.records._writer
@@ -233,6 +237,7 @@ def read_again(path: Path) -> int:
 # For real.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMED)
 def test_every_frame_from_the_start_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     need("tshark" if name == "pyshark" else name)
@@ -273,6 +278,7 @@ def test_the_name_of_what_is_kept_chooses_its_format(tmp_path: Path, name: str, 
         assert records.format == kind
 
 
+@pytest.mark.slow
 def test_killing_the_real_child(tmp_path: Path) -> None:
     need("tcpdump")
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -287,12 +293,12 @@ def test_killing_the_real_child(tmp_path: Path) -> None:
     assert read_again(tmp_path / "kept.pcapng") == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["-w", ";rm"])
 @pytest.mark.parametrize("backend", NAMED)
 def test_an_interface_with_a_hostile_name(name: str, backend: str) -> None:
     need("tshark" if backend == "pyshark" else backend)
-    if shutil.which("ip") is None or shutil.which("unshare") is None:
-        pytest.skip("needs ip and unshare")
+    programs.need("ip", "unshare")
     code = (
         "import sys; from analyzer.capture.live_capture import open_live\n"
         "with open_live(sys.argv[1], '', sys.argv[2]) as live: print(live.backend, live.interface)"

@@ -50,6 +50,7 @@ def test_the_filter_takes_it_too() -> None:
     assert marker.with_filter("  ") == "", "every frame"
 
 
+@pytest.mark.slow
 def test_it_leaves_through_the_interface() -> None:
     need("tcpdump")
     marker = Marker("lo")

@@ -150,6 +150,7 @@ def test_a_file_that_is_no_capture_is_closed(tmp_path: Path) -> None:
         open_capture(path)
 
 
+@pytest.mark.slow
 def test_a_capture_of_the_corpus(corpus_capture: Path) -> None:
     """Against what an independent reader of the container, and tshark, say of the same file."""
     truth = json.loads(corpus_capture.with_name(corpus_capture.name + ".truth.json").read_bytes())

@@ -320,6 +320,7 @@ def test_a_later_section_of_another_version() -> None:
     assert "the section at octet 84 is of version 2" in warning
 
 
+@pytest.mark.slow
 def test_too_many_interfaces() -> None:
     content = section() + interface() * (MOST_INTERFACES + 1) + enhanced(b"a")
     octets, warning = octets_and_warning(content)

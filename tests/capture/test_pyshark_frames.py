@@ -134,6 +134,7 @@ def run(capture_filter: str, kept: Path, during: Any) -> None:
             thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("watchers", [True, False])
 def test_what_pyshark_captures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], watchers: bool
@@ -172,6 +173,7 @@ def test_what_pyshark_captures(
         assert (records.frame, records.truncated) == (10, False)
 
 
+@pytest.mark.slow
 def test_what_dumpcap_refuses_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     need("tshark")
     need("dumpcap")

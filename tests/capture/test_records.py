@@ -173,6 +173,7 @@ def test_a_lying_length_allocates_nothing(content: bytes) -> None:
     assert records.truncated
 
 
+@pytest.mark.slow
 def test_memory_does_not_follow_the_file() -> None:
     record = pcap_record(bytes(60_000))
     content = gzip.compress(pcap_header() + record * 1000, 1)
@@ -198,6 +199,7 @@ def test_warnings_are_bounded() -> None:
     assert "the file ends inside" in records.warnings[-1]
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(
     sample=st.sampled_from([*SAMPLES, gzip.compress(SAMPLES[0], mtime=0)]),

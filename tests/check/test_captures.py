@@ -209,6 +209,7 @@ def test_the_keys_are_made_once() -> None:
     assert keys() is keys()
 
 
+@pytest.mark.slow
 def test_what_is_recorded_of_any_capture_holds(corpus_capture: Path) -> None:
     try:
         trace = analyzer.analyze(corpus_capture)

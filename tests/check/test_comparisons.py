@@ -78,6 +78,7 @@ def test_every_operator_is_shown_above() -> None:
     assert shown == set(OPERATORS)
 
 
+@pytest.mark.slow
 @given(st.sampled_from(list(keys().all)), st.sampled_from(list(OPERATORS)), st.text(max_size=12))
 def test_whatever_is_written_is_an_expectation_or_wrong_usage(name: str, operator: str, text: str) -> None:
     key = keys().all[name]

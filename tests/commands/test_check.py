@@ -141,6 +141,7 @@ def test_a_capture_that_is_cut_off(checks: Runner, folder: Path) -> None:
     assert checks("cut.pcap", "-e", "handshake=complete", "--allow-truncated")[0] == 0
 
 
+@pytest.mark.slow
 def test_standard_input(folder: Path) -> None:
     done = run("check", "-", "-e", "close=three-segment", cwd=folder, stdin=ECHO.read_bytes())
     assert (done.returncode, done.stderr) == (0, b"")
@@ -238,6 +239,7 @@ def test_a_machine_s_format_without_the_characters(folder: Path) -> None:
     assert b"\\u2192" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_name_that_is_hostile(folder: Path) -> None:
     name = "a\x1b[2J\n::error::b.pcap"
     shutil.copy(ECHO, folder / name)
@@ -270,6 +272,7 @@ def free_port() -> int:
     return port
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("own", "close", "status"),
     [(0, "three-segment", 0), (0, "reset", 1), (3, "three-segment", 3), (3, "reset", 3), (1, "reset", 1)],
@@ -322,6 +325,7 @@ def test_live_says_where_it_is_not_certain(checks: Runner, monkeypatch: pytest.M
     assert errors == "tcpanalyze: warning: lo takes no datagram\n"
 
 
+@pytest.mark.slow
 def test_live_and_ctrl_c(folder: Path) -> None:
     """The terminal sends it to both: the command ends first, then we do, and nothing is left."""
     need("tcpdump")
@@ -358,6 +362,7 @@ def test_live_and_ctrl_c(folder: Path) -> None:
         os.kill(command, 0)
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_the_command_is_started(
     checks: Runner, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -444,11 +449,13 @@ EXCHANGES: Final = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("exchange", "holds"), [(what, holds) for what, holds, _ in CLOSES])
 def test_what_the_documentation_says_of_real_programs(
     folder: Path, exchange: str, holds: tuple[str, ...]
 ) -> None:
     serve, command, status = EXCHANGES[exchange]
+    need("tcpdump")
     need(command[0])
     port = free_port()
     with serve(folder, port):

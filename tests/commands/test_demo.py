@@ -81,6 +81,7 @@ def test_what_makes_no_sense_is_a_sentence(
     assert printed.err.startswith(f"tcpanalyze: {sentence}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", [SCENARIOS["echo"]], ids=["echo"])
 def test_a_scenario_is_shown_and_judged(live_scenario: Scenario, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["demo", "echo", "--port", "20998"]) == 0
@@ -91,6 +92,7 @@ def test_a_scenario_is_shown_and_judged(live_scenario: Scenario, capsys: pytest.
     assert printed.splitlines()[-1] == "The capture shows what the scenario promises."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", [SCENARIOS["refused"]], ids=["refused"])
 def test_a_broken_promise_ends_with_status_1(
     live_scenario: Scenario,
@@ -106,6 +108,7 @@ def test_a_broken_promise_ends_with_status_1(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_recording_is_played_at_its_pace(capsys: pytest.CaptureFixture[str]) -> None:
     before = time.monotonic()
     assert run(["demo", "--replay", "four-way"]) == 0
@@ -168,6 +171,7 @@ def test_a_terminated_command_leaves_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 @pytest.mark.parametrize("scenario", [SCENARIOS["unanswered"]], ids=["unanswered"])
 def test_who_ends_a_demonstration_does_not_wait_for_it(

@@ -80,6 +80,7 @@ def test_a_mode_can_be_forced(capfd: pytest.CaptureFixture[str]) -> None:
     assert "as you said: two runs, compared by what was sent" in out
 
 
+@pytest.mark.slow
 def test_json_is_the_only_thing_on_standard_output(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     status, out, err = inside(["diff", CLIENT, SERVER, "--json", "-o", tmp_path], capfd)
     assert (status, err) == (1, "")

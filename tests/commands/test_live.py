@@ -103,6 +103,7 @@ def kept(folder: Path) -> int:
     return trace.capture.frames
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", NAMED)
 def test_the_ladder_the_verdict_and_the_same_labels_as_the_file(tmp_path: Path, backend: str) -> None:
     drawn = [] if backend == "tcpdump" else ["--no-report"]
@@ -138,6 +139,7 @@ def assert_the_same_as_the_file(out: str, path: Path) -> int:
     return len(numbered)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", NAMED)
 def test_every_segment_shown_is_that_of_the_file(tmp_path: Path, backend: str) -> None:
     with running(tmp_path, "--no-report", backend=backend) as live:
@@ -160,6 +162,7 @@ def test_every_segment_shown_is_that_of_the_file(tmp_path: Path, backend: str) -
     assert "moves from" in " ".join(text.split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", NAMED)
 def test_every_value_of_a_segment_is_that_of_the_file(tmp_path: Path, backend: str) -> None:
     need("tshark" if backend == "pyshark" else backend)
@@ -215,6 +218,7 @@ def reset(server: socket.socket) -> None:
             client.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("backend", "number", "status"),
     [
@@ -247,6 +251,7 @@ def test_signals(tmp_path: Path, backend: str, number: signal.Signals, status: i
     assert kept(tmp_path) == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "status", "wait"),
     [
@@ -294,6 +299,7 @@ def test_signals_before_the_capture_is_ready(
     assert not (tmp_path / "kept.pcapng").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("traffic", [True, False])
 def test_closed_output_ends_it_at_once(tmp_path: Path, traffic: bool) -> None:
     with running(tmp_path) as live:
@@ -318,6 +324,7 @@ ON_A_TERMINAL = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("traffic", [True, False])
 def test_the_terminal_goes_away(tmp_path: Path, traffic: bool) -> None:
     need("tcpdump")
@@ -347,6 +354,7 @@ def test_the_terminal_goes_away(tmp_path: Path, traffic: bool) -> None:
     assert kept(tmp_path) == (10 if traffic else 0)
 
 
+@pytest.mark.slow
 def test_the_child_is_killed(tmp_path: Path) -> None:
     with running(tmp_path, "--no-report", backend="tcpdump") as live:
         exchange(live.server)
@@ -363,6 +371,7 @@ def test_the_child_is_killed(tmp_path: Path) -> None:
     assert kept(tmp_path) == 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("victim", [b"pyshark_frames.py", b"tshark", b"dumpcap"])
 def test_a_process_of_pyshark_is_killed(tmp_path: Path, victim: bytes) -> None:
     with running(tmp_path, "--no-report", backend="pyshark") as live:
@@ -389,6 +398,7 @@ def program_of(pid: int) -> bytes:
     )
 
 
+@pytest.mark.slow
 def test_count_and_duration_end_it(tmp_path: Path) -> None:
     with running(tmp_path, "--no-report", "--count", "4") as live:
         exchange(live.server)
@@ -404,6 +414,7 @@ def test_count_and_duration_end_it(tmp_path: Path) -> None:
     assert errors == ""
 
 
+@pytest.mark.slow
 def test_connections_side_by_side_have_their_numbers(tmp_path: Path) -> None:
     with running(tmp_path, "--no-report", "--no-why", "--count", "20") as live:
         exchange(live.server)
@@ -417,6 +428,7 @@ def test_connections_side_by_side_have_their_numbers(tmp_path: Path) -> None:
 # With stand-ins, in this process.
 
 
+@pytest.mark.slow
 def test_losses_are_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

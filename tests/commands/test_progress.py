@@ -32,6 +32,7 @@ def test_a_bar_for_a_file_goes_before_the_report_comes(tmp_path: Path) -> None:
     assert b"reading" not in report.rpartition(CLEARED)[2]
 
 
+@pytest.mark.slow
 def test_nobody_sees_a_bar_in_the_first_second_or_in_a_file(tmp_path: Path) -> None:
     assert b"reading" not in on_a_terminal([str(ECHO), "--no-report"], tmp_path)
     done = subprocess.run(

@@ -16,6 +16,7 @@ from analyzer.report.document import schema
 from tests.commands.running import ECHO, IMPATIENT, ROOT, inside, on_a_terminal, run, said, three_connections
 
 
+@pytest.mark.slow
 def test_text_then_pictures_and_their_paths(tmp_path: Path) -> None:
     done = run(ECHO, cwd=tmp_path)
     assert done.returncode == 0
@@ -55,6 +56,7 @@ def test_summary_leaves_segments_and_pictures_out(
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_beside_a_table_nothing_is_drawn_unless_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -111,6 +113,7 @@ def test_only_the_first_are_drawn_and_it_says_so(tmp_path: Path, capfd: pytest.C
     assert "#0" not in out
 
 
+@pytest.mark.slow
 def test_standard_input_also_compressed(tmp_path: Path) -> None:
     for octets in (ECHO.read_bytes(), gzip.compress(ECHO.read_bytes())):
         done = run("-", cwd=tmp_path, stdin=octets)
@@ -161,6 +164,7 @@ def test_an_unwritable_folder(
     assert "cannot write reports/echo" in err
 
 
+@pytest.mark.slow
 def test_colour_only_on_a_terminal_and_without_no_color(tmp_path: Path) -> None:
     assert b"\x1b[" in on_a_terminal([str(ECHO), "--no-report"], tmp_path)
     assert b"\x1b[" not in on_a_terminal([str(ECHO), "--no-report"], tmp_path, NO_COLOR="1")
@@ -168,6 +172,7 @@ def test_colour_only_on_a_terminal_and_without_no_color(tmp_path: Path) -> None:
     assert b"\x1b[" not in run(ECHO, "--no-report", cwd=tmp_path).stdout
 
 
+@pytest.mark.slow
 def test_a_bar_while_drawing_and_none_left_behind(tmp_path: Path) -> None:
     capture = tmp_path / "three.pcap"
     capture.write_bytes(three_connections())
@@ -179,6 +184,7 @@ def test_a_bar_while_drawing_and_none_left_behind(tmp_path: Path) -> None:
 # One line for each connection.
 
 
+@pytest.mark.slow
 def test_the_lines_are_the_connections_of_the_document(capfd: pytest.CaptureFixture[str]) -> None:
     for capture in sorted(ECHO.parent.glob("*.pcap*")):
         _, out, _ = inside([capture, "--json", "--summary"], capfd)
@@ -237,6 +243,7 @@ def shown(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[in
     return inside(arguments, capfd)
 
 
+@pytest.mark.slow
 def test_a_display_filter_chooses_frames_and_keeps_their_numbers(
     tshark: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -287,6 +294,7 @@ def test_dissect_tells_what_payloads_mean(
     assert '"HTTP/1.1 200 OK' in out
 
 
+@pytest.mark.slow
 def test_dissect_draws_it_too(
     tshark: str, corpus: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -319,6 +327,7 @@ def test_help_names_the_other_commands(capfd: pytest.CaptureFixture[str]) -> Non
         assert f"tcpanalyze {name} " in out
 
 
+@pytest.mark.slow
 def test_what_a_compressed_capture_may_expand_to(tmp_path: Path) -> None:
     path = tmp_path / "echo.pcap.gz"
     path.write_bytes(gzip.compress(ECHO.read_bytes()))

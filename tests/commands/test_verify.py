@@ -57,6 +57,7 @@ def install(
     program.chmod(0o755)
 
 
+@pytest.mark.slow
 def test_a_capture_on_which_both_agree(tshark: str, capfd: pytest.CaptureFixture[str]) -> None:
     status, out, err = inside(["verify", ECHO], capfd)
     assert (status, err) == (0, "")
@@ -65,6 +66,7 @@ def test_a_capture_on_which_both_agree(tshark: str, capfd: pytest.CaptureFixture
     ]
 
 
+@pytest.mark.slow
 def test_deliberate_differences_have_both_reasons(tshark: str, capfd: pytest.CaptureFixture[str]) -> None:
     status, out, _ = inside(["verify", OPEN, ECHO], capfd)
     assert status == 0
@@ -79,6 +81,7 @@ def test_deliberate_differences_have_both_reasons(tshark: str, capfd: pytest.Cap
     assert flat.count(" the same;") == 2
 
 
+@pytest.mark.slow
 def test_strictly_nothing_differs(tshark: str, capfd: pytest.CaptureFixture[str]) -> None:
     status, out, _ = inside(["verify", "--wireshark", OPEN], capfd)
     assert status == 0
@@ -104,6 +107,7 @@ def test_a_lie_about_a_deliberate_difference_is_not_excused(
     assert "deliberate differences: simultaneous-open 1; unexplained: 1" in " ".join(out.split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("place", "value", "words"),
     [
@@ -119,6 +123,7 @@ def test_a_lie_about_the_connection_is_found(
     assert (status, words in out) == (1, True)
 
 
+@pytest.mark.slow
 def test_a_lie_about_completeness_is_found(
     liar: Path, tshark: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -139,6 +144,7 @@ def test_another_version_is_told(liar: Path, tshark: str, capfd: pytest.CaptureF
     )
 
 
+@pytest.mark.slow
 def test_document(tshark: str, capfd: pytest.CaptureFixture[str]) -> None:
     status, out, _ = inside(["verify", "--json", OPEN, ECHO], capfd)
     first, second = map(json.loads, out.splitlines())
@@ -159,6 +165,7 @@ def test_without_tshark_one_sentence_says_how_to_get_it(tmp_path: Path) -> None:
     assert done.stdout == b""
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read(tmp_path: Path, tshark: str) -> None:
     assert run("verify", cwd=tmp_path).returncode == UsageError.exit_status
     assert run("verify", ROOT / "README.md", cwd=tmp_path).returncode == UsageError.exit_status
@@ -166,6 +173,7 @@ def test_what_cannot_be_read(tmp_path: Path, tshark: str) -> None:
     assert (done.returncode, "nothing.pcap" in said(done)) == (2, True)
 
 
+@pytest.mark.slow
 def test_a_hostile_name_is_harmless(tmp_path: Path, tshark: str) -> None:
     name = "-r\x1b[2J\n$(id).pcap"
     (tmp_path / name).write_bytes(ECHO.read_bytes())
@@ -178,5 +186,6 @@ def test_a_hostile_name_is_harmless(tmp_path: Path, tshark: str) -> None:
     assert json.loads(document)["agreeing"] == 10
 
 
+@pytest.mark.slow
 def test_plain_text_where_asked(tshark: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert inside(["verify", "--ascii", OPEN], capfd)[1].isascii()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import tomllib
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +11,9 @@ import pytest
 import analyzer.analysis.loop
 from analyzer.cli import run
 from analyzer.commands.version import build
+
+ROOT = Path(__file__).resolve().parents[2]
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
@@ -22,7 +26,7 @@ def test_it_says_what_the_modules_are(capsys: pytest.CaptureFixture[str]) -> Non
     assert run(["--version"]) == 0
     compiled = str(analyzer.analysis.loop.__file__).endswith(tuple(EXTENSION_SUFFIXES))
     assert capsys.readouterr().out.startswith(
-        "tcpanalyze 0.1.0, " + ("compiled" if compiled else "interpreted")
+        f"tcpanalyze {VERSION}, " + ("compiled" if compiled else "interpreted")
     )
 
 

@@ -198,6 +198,7 @@ def test_what_cannot_be_compared(tmp_path: Path) -> None:
         compare_captures(text, ECHO)
 
 
+@pytest.mark.slow
 def test_a_capture_of_the_corpus_does_not_differ_from_itself(corpus_capture: Path) -> None:
     try:
         found = compare_captures(corpus_capture, corpus_capture)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +26,7 @@ def test_frames_dropped_are_those_missing(transcript: str, dropped: set[int], of
     assert set(found.counts) <= {"missing", "repeated"}
 
 
+@pytest.mark.slow
 @given(st.sets(st.integers(1, 10), max_size=6), st.sets(st.integers(1, 10), max_size=6))
 def test_a_comparison_is_symmetric(left: set[int], right: set[int]) -> None:
     a, b = without(seen(TALK), *left), without(seen(TALK), *right)

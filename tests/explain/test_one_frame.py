@@ -80,6 +80,7 @@ def test_an_icmp_error_about_nothing_in_the_capture(tmp_path: Path) -> None:
     assert analyze(path).capture.icmp_errors_elsewhere == {"host-unreachable": 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.name)
 def test_every_frame_of_every_recording(path: Path) -> None:
     frames = frames_of(path)
@@ -90,6 +91,7 @@ def test_every_frame_of_every_recording(path: Path) -> None:
     assert explained == len(frames) > 0
 
 
+@pytest.mark.slow
 def test_a_sample_of_the_corpus(corpus_capture: Path) -> None:
     try:
         frames = frames_of(corpus_capture, 2_000)
@@ -154,6 +156,7 @@ def test_the_right_one_of_several_connections_between_the_same_ports(tmp_path: P
     assert explain(path, 11).connection.id == 1
 
 
+@pytest.mark.slow
 def test_dissect_and_summarize(tshark: str, corpus: Path) -> None:
     assert [layer.name for layer in dissect(explain(ECHO, 4), ECHO).layers][:3] == ["eth", "ip", "tcp"]
     capture = corpus / "PcapPlusPlus__four_ipv6_http_streams.pcap"

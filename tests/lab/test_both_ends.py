@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
 from pathlib import Path
 
@@ -21,7 +19,6 @@ from analyzer.lab.both_ends import (
 )
 from analyzer.lab.relay import DELAY, LOST, Packet
 from analyzer.wire.checksum import judge_checksum, ones_complement_sum
-from tests.conftest import or_skip
 from tests.tcp.transcript import ip_packet, tcp_segment
 
 CAPTURES = Path(__file__).resolve().parent.parent.parent / "captures" / "both-ends"
@@ -68,12 +65,9 @@ def test_the_router_loses_the_third_piece_once_and_holds_the_fifth_back() -> Non
     assert router.rule(Packet(False, 1, 0x18, 1, 10)) == DELAY
 
 
-@pytest.mark.usefixtures("own_networks")
+@pytest.mark.slow
+@pytest.mark.usefixtures("dumpcap", "own_networks")
 def test_what_is_recorded_shows_what_the_router_did(tmp_path: Path) -> None:
-    or_skip(
-        os.geteuid() == 0 and shutil.which("dumpcap") is not None,
-        "needs dumpcap, and root to capture with it",
-    )
     threads = threading.active_count()
     paths = record_both_ends(tmp_path / "new")
     assert [path.name for path in paths] == list(NAMES)

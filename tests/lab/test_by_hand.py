@@ -12,6 +12,7 @@ from tests.conftest import or_skip
 SCENARIO = SCENARIOS["by-hand"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("own_networks")
 def test_every_step_is_shown() -> None:
     or_skip(NEEDS["scapy"].there(), "needs scapy")
@@ -25,6 +26,7 @@ def test_every_step_is_shown() -> None:
     assert steps[5].endswith("payload='made by hand'")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("own_networks")
 def test_a_server_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     or_skip(NEEDS["scapy"].there(), "needs scapy")

@@ -27,8 +27,7 @@ from tests.capture.stand_ins import StandIns, processes_with, soon
 
 CAPTURES = Path(__file__).parents[2] / "captures"
 SYN, SYN_ACK, ACK, PUSH_ACK, FIN_ACK, RST_ACK = 0x02, 0x12, 0x10, 0x18, 0x11, 0x14
-MAY_CAPTURE = os.geteuid() == 0 and shutil.which("dumpcap") is not None
-for_real = pytest.mark.skipif(not MAY_CAPTURE, reason="needs dumpcap, and root to capture with it")
+for_real = pytest.mark.usefixtures("dumpcap")
 
 QUIET_SCENARIO = replace(
     SCENARIOS["echo"],
@@ -90,6 +89,7 @@ def check_echo(segments: Sequence[tuple[str, int, int]]) -> None:
     assert 9 <= len(segments) <= 11
 
 
+@pytest.mark.slow
 @for_real
 def test_a_recorded_echo_is_whole_twice_in_a_row(tmp_path: Path) -> None:
     port = free_port()
@@ -101,6 +101,7 @@ def test_a_recorded_echo_is_whole_twice_in_a_row(tmp_path: Path) -> None:
     assert open_descriptors() == before
 
 
+@pytest.mark.slow
 @for_real
 def test_a_recorded_half_close_is_a_pcapng_that_keeps_the_machine_to_itself(tmp_path: Path) -> None:
     port = free_port()
@@ -113,8 +114,8 @@ def test_a_recorded_half_close_is_a_pcapng_that_keeps_the_machine_to_itself(tmp_
     assert os.uname().release.encode() not in path.read_bytes()
 
 
-@for_real
-@pytest.mark.skipif(shutil.which("tshark") is None, reason="needs tshark")
+@pytest.mark.slow
+@pytest.mark.usefixtures("dumpcap", "tshark")
 def test_tshark_serves_where_the_others_are_missing(tmp_path: Path) -> None:
     def find(program: str) -> str | None:
         return shutil.which(program) if program == "tshark" else None
@@ -134,6 +135,7 @@ def test_the_stand_in_is_recorded(stand_ins: StandIns, tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path / "out")) == ["quiet.json", "quiet.pcap"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "sentence"),
     [
@@ -185,6 +187,7 @@ def test_who_reads_the_frames_and_fails_ends_the_capture(stand_ins: StandIns) ->
         fail()
 
 
+@pytest.mark.slow
 def test_a_recording_that_cannot_be_written(stand_ins: StandIns, tmp_path: Path) -> None:
     find = stand_ins.install("frame")
     in_the_way = tmp_path / "out" / "quiet.pcap"
@@ -208,6 +211,7 @@ def test_only_a_port_can_be_recorded(tmp_path: Path, port: int) -> None:
         record(QUIET_SCENARIO, tmp_path, port=port)
 
 
+@pytest.mark.slow
 @for_real
 @pytest.mark.parametrize("step", ["keep_promise", "write_document"])
 def test_killed_while_it_records_it_leaves_nothing(tmp_path: Path, step: str) -> None:
@@ -227,6 +231,7 @@ def test_killed_while_it_records_it_leaves_nothing(tmp_path: Path, step: str) ->
     assert [path.name for path in kept.glob("*")] == (["echo.pcap"] if step == "write_document" else [])
 
 
+@pytest.mark.slow
 @for_real
 def test_killed_between_writing_and_naming_it_leaves_nothing(tmp_path: Path) -> None:
     code = (

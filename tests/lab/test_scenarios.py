@@ -41,6 +41,7 @@ def test_each_says_what_it_shows_and_what_to_look_at(scenario: Scenario) -> None
     assert scenario.look.endswith(".")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
 def test_captured_live_each_shows_what_it_promises(live_scenario: Scenario, tmp_path: Path) -> None:
     descriptors, threads = len(os.listdir("/dev/fd")), threading.active_count()
@@ -53,6 +54,7 @@ def test_captured_live_each_shows_what_it_promises(live_scenario: Scenario, tmp_
     assert threading.active_count() == threads
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", QUICK, ids=lambda scenario: scenario.name)
 def test_each_runs_twice_on_one_port(scenario: Scenario) -> None:
     threads = threading.active_count()

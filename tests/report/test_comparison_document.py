@@ -13,9 +13,11 @@ import pytest
 from analyzer.compare.both_captures import Comparison, compare_captures
 from analyzer.compare.clocks import TROUBLES
 from analyzer.compare.differences import DIFFERENCES
-from analyzer.report.comparison_document import SCHEMA_NAME, comparison_schema, write_comparison
+from analyzer.report.comparison_document import SCHEMA_NAME, write_comparison
 
-CAPTURES = Path(__file__).resolve().parent.parent.parent / "captures"
+ROOT = Path(__file__).resolve().parent.parent.parent
+CAPTURES = ROOT / "captures"
+SCHEMA = json.loads((ROOT / "analyzer" / "report" / "tcpanalyze-diff-1.schema.json").read_text("utf-8"))
 
 
 def document(comparison: Comparison) -> dict[str, Any]:
@@ -43,7 +45,7 @@ def document(comparison: Comparison) -> dict[str, Any]:
 def test_it_is_valid(a: str, b: str) -> None:
     found = document(compare_captures(CAPTURES / a, CAPTURES / b))
     assert found["schema"] == SCHEMA_NAME
-    jsonschema.Draft202012Validator(comparison_schema()).validate(found)
+    jsonschema.Draft202012Validator(SCHEMA).validate(found)
 
 
 def test_what_it_says() -> None:
@@ -72,16 +74,14 @@ def test_connections_without_a_counterpart() -> None:
 
 
 def test_the_schema_knows_every_name() -> None:
-    schema = comparison_schema()
-    jsonschema.Draft202012Validator.check_schema(schema)
-    assert schema["$defs"]["difference"]["enum"] == [difference.name for difference in DIFFERENCES]
-    assert set(schema["$defs"]["clocks"]["properties"]["trouble"]["enum"]) == {*TROUBLES, None}
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    assert SCHEMA["$defs"]["difference"]["enum"] == [difference.name for difference in DIFFERENCES]
+    assert set(SCHEMA["$defs"]["clocks"]["properties"]["trouble"]["enum"]) == {*TROUBLES, None}
 
 
 def test_a_connection_without_segments_in_both_is_valid_too() -> None:
-    schema = comparison_schema()
     found = document(compare_captures(CAPTURES / "echo.pcap", CAPTURES / "echo.pcap"))
     found["pairs"][0]["rows"] = []
     found["pairs"][0]["unknown"] = 1
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.Draft202012Validator(schema).validate(found)
+        jsonschema.Draft202012Validator(SCHEMA).validate(found)

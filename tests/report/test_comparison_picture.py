@@ -12,7 +12,8 @@ from analyzer.compare.differences import PairComparison
 from analyzer.diagram.paired_ladder import lay_out_comparison
 from analyzer.errors import OutputError
 from analyzer.report import comparison_picture
-from analyzer.report.comparison_picture import _Sheet, draw_comparison, save_comparison
+from analyzer.report.comparison_picture import _Sheet, save_comparison
+from analyzer.report.ink import own_style
 from tests.compare.builders import ANOTHER_RUN, MS, TALK, compared, moved, seen, without
 from tests.compare.test_alignment import LOSSY
 from tests.report.test_comparison_text import diagram
@@ -25,9 +26,9 @@ def two_places() -> PairComparison:
 
 
 def words(comparison: PairComparison) -> list[Text]:
-    return [
-        artist for artist in draw_comparison(diagram(comparison)).get_children() if isinstance(artist, Text)
-    ]
+    with own_style():
+        figure = _Sheet(diagram(comparison)).figure()
+    return [artist for artist in figure.get_children() if isinstance(artist, Text)]
 
 
 def test_it_says_what_the_ladder_says() -> None:
@@ -72,6 +73,7 @@ def test_folds_and_repetitions_are_drawn() -> None:
     assert "segments changed" in texts
 
 
+@pytest.mark.slow
 def test_files_are_the_same_each_time(tmp_path: Path) -> None:
     laid_out = diagram(two_places())
     paths = save_comparison(laid_out, tmp_path / "new", "diff-0-0", ("svg", "png"))

@@ -330,6 +330,7 @@ def test_colours_tell_what_is_missing_and_what_is_changed() -> None:
     assert "\x1b[31monly in A: lost on the way" in text
 
 
+@pytest.mark.slow
 @given(
     st.sets(st.integers(1, 10), max_size=9),
     st.sets(st.integers(1, 10), max_size=9),

@@ -317,6 +317,7 @@ segments = st.tuples(
 addresses = st.sampled_from(["127.0.0.1", "2001:db8:85a3:1234:5678:8a2e:370:7334", "::1"])
 
 
+@pytest.mark.slow
 @given(st.lists(segments, max_size=12), addresses, st.integers(1, 200), st.booleans(), st.booleans())
 def test_no_line_is_wider_and_none_acts(
     sent: list[tuple[Side, str, int, int | None, list[str], bytes, list[str], str, str, int]],

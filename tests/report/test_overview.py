@@ -23,6 +23,7 @@ def test_what_is_in_doubt_has_a_question_mark() -> None:
     assert "three segments  " in shown
 
 
+@pytest.mark.slow
 def test_a_table_of_the_worst() -> None:
     trace = crowd(5000)
     lines = list(overview_lines(trace.connections, Style(90)))

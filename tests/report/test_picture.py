@@ -34,6 +34,7 @@ def test_a_verdict_cannot_break_out_of_the_document() -> None:
     assert document.find(".//{*}script") is None
 
 
+@pytest.mark.slow
 def test_files_of_every_format(tmp_path: Path) -> None:
     diagram = lay_out(builders.echo().connection())
     paths = save_pictures(diagram, tmp_path / "reports" / "echo", "connection-0", ("svg", "png", "pdf"))
@@ -48,6 +49,7 @@ def test_files_of_every_format(tmp_path: Path) -> None:
         assert image.width >= 1600
 
 
+@pytest.mark.slow
 def test_a_png_taller_than_viewers_open_comes_in_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,6 +120,7 @@ def drawn(folder: Path, stages: str, **environment: str) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
+@pytest.mark.slow
 def test_the_same_bytes_in_every_process_and_under_every_configuration(tmp_path: Path) -> None:
     rc = tmp_path / "matplotlibrc"
     rc.write_text(
@@ -166,6 +169,7 @@ analyzer.cli.main()
 """
 
 
+@pytest.mark.slow
 def test_no_extension_module_of_a_picture_loads_otherwise(tmp_path: Path) -> None:
     """Interrupted in one of them, Python would end in "initialization failed" and an abort."""
     done = subprocess.run(

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from analyzer.diagram.layout import lay_out
-from analyzer.report.picture import A4_HEIGHT, draw, draw_pages
+from analyzer.diagram.rows import Diagram
+from analyzer.report.ink import own_style
+from analyzer.report.picture import A4_HEIGHT
+from analyzer.report.sheet import Sheet
 from analyzer.tcp.labels import LABELS
 from tests.diagram import builders
 from tests.diagram.builders import Stage
@@ -131,12 +134,26 @@ def lines(figure: Figure) -> list[Corners]:
     return found
 
 
+def draw(diagram: Diagram) -> Figure:
+    """All of it on one sheet."""
+    with own_style():
+        return Sheet(diagram).pages(None)[0]
+
+
+def draw_pages(diagram: Diagram) -> list[Figure]:
+    """On pages of A4."""
+    with own_style():
+        return Sheet(diagram).pages(A4_HEIGHT)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STAGES)
 def test_no_text_overlaps_another_or_leaves_the_sheet(name: str) -> None:
     diagram = lay_out(STAGES[name]().connection())
     assert faults(draw(diagram)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["crowded", "many losses", "long verdict"])
 def test_pages_are_as_tidy(name: str) -> None:
     diagram = lay_out(STAGES[name]().connection(), fold=name != "many losses")
@@ -189,6 +206,7 @@ def test_what_losses_show() -> None:
         assert part in shown
 
 
+@pytest.mark.slow
 def test_a_long_diagram_has_pages_of_a4() -> None:
     diagram = lay_out(builders.long_run(40).connection(), fold=False)
     pages = draw_pages(diagram)

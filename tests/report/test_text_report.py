@@ -333,6 +333,7 @@ def test_thousands_of_connections_take_no_time() -> None:
     assert len(lines) < 60
 
 
+@pytest.mark.slow
 @given(st.integers(1, 200), st.booleans(), st.text(max_size=60), st.text(max_size=30))
 def test_no_line_is_wider_and_none_acts(width: int, ascii_only: bool, path: str, reason: str) -> None:
     capture = replace(CAPTURE, path=path, skipped={reason: 1, "ARP": 2})

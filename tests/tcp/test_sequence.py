@@ -29,6 +29,7 @@ def test_a_difference_is_the_way_back(number: int, distance: int) -> None:
     assert difference(advance(number, distance), number) == distance
 
 
+@pytest.mark.slow
 @given(NUMBERS, NUMBERS)
 def test_order_is_antisymmetric(left: int, right: int) -> None:
     distance = difference(left, right)

@@ -141,6 +141,7 @@ def test_regular_pairs_are_spread_over_the_slots(name: str, seed: int) -> None:
     assert max(slots.values()) <= 16
 
 
+@pytest.mark.slow
 def test_pairs_that_collide_for_one_seed_do_not_for_another() -> None:
     known, secret = ConnectionTable(0, 1), ConnectionTable(0, 2)
     headers = [segment(("10.0.0.1", port), ("10.0.0.2", 80)) for port in range(60000)]

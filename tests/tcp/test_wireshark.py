@@ -157,6 +157,7 @@ def test_without_a_handshake(world: World) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_random_traffic_frame_by_frame(tmp_path: Path, tshark: str) -> None:
     """Whatever a capture may hold; `python -m tests.tcp.random_traffic` goes on from here."""
     found: list[Finding] = []
@@ -168,6 +169,7 @@ def test_random_traffic_frame_by_frame(tmp_path: Path, tshark: str) -> None:
     assert frames > 15_000
 
 
+@pytest.mark.slow
 def test_a_finding_would_be_found(tmp_path: Path, tshark: str, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = analysed_frames
 
@@ -183,6 +185,7 @@ def test_a_finding_would_be_found(tmp_path: Path, tshark: str, monkeypatch: pyte
     assert total > 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("segments", [9_998, 9_999, 12_000])
 def test_the_list_of_unacknowledged_segments_is_full(segments: int, tmp_path: Path, tshark: str) -> None:
     """From the 10,000th on a FIN does not count as an octet, so that its acknowledgement is one of nothing seen."""

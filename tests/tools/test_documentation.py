@@ -98,6 +98,7 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_one_command_makes_everything(checkout: Path) -> None:
     run = CliRunner().invoke(main, ["--directory", str(checkout)])
     assert run.exit_code == 0, run.output
@@ -107,6 +108,7 @@ def test_one_command_makes_everything(checkout: Path) -> None:
     assert all((checkout / name).is_file() for name in made)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_or_written_is_told(checkout: Path) -> None:
     (checkout / "README.md").unlink()
     run = CliRunner().invoke(main, ["--directory", str(checkout)])

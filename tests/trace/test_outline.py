@@ -112,6 +112,7 @@ def test_data_that_was_lost() -> None:
     assert (short.data_lost, short.octets) == (True, 8)
 
 
+@pytest.mark.slow
 def test_the_short_way_and_the_long_way_agree_on_foreign_captures(corpus_capture: Path) -> None:
     from analyzer.errors import CaptureFormatError
 

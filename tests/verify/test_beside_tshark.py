@@ -24,6 +24,7 @@ def test_the_version_is_the_one_that_the_definitions_follow(tshark: str) -> None
     assert not set(BEYOND_NOTES) & {*WIRESHARK_NAMES, *(rule.name for rule in CORRECTIONS)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.name)
 def test_every_recording(tshark: str, capture: Path) -> None:
     verification = verify(capture)
@@ -36,6 +37,7 @@ def test_every_recording(tshark: str, capture: Path) -> None:
     assert strict.agreeing == strict.frames == verification.frames
 
 
+@pytest.mark.slow
 def test_a_deliberate_difference_has_its_rule(tshark: str) -> None:
     found = list(verify(ROOT / "captures" / "simultaneous-open.pcap"))
     assert [item.frame for item in found] == [3, 4]
@@ -62,6 +64,7 @@ def test_more_connections_than_are_held_cannot_be_verified(
         list(verify(ROOT / "captures" / "clients.pcap"))
 
 
+@pytest.mark.slow
 def test_a_capture_that_breaks_off_is_compared_as_far_as_it_goes(tmp_path: Path, tshark: str) -> None:
     whole = (ROOT / "captures" / "echo.pcap").read_bytes()
     (tmp_path / "cut.pcap").write_bytes(whole[:-10])
@@ -98,6 +101,7 @@ def written(path: Path, *packets: bytes) -> Path:
 OPENING = (segment(SYN, 100, 0), segment(SYN_ACK, 900, 101), segment(ACK, 101, 901))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wireshark", [False, True])
 def test_a_connection_that_was_only_quoted_is_passed_over(
     tmp_path: Path, tshark: str, wireshark: bool
@@ -109,6 +113,7 @@ def test_a_connection_that_was_only_quoted_is_passed_over(
     assert (verification.frames, verification.agreeing, verification.unexplained) == (3, 2, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wireshark", [False, True])
 def test_a_quoted_syn_divides_a_connection(tmp_path: Path, tshark: str, wireshark: bool) -> None:
     path = written(
@@ -126,6 +131,7 @@ def test_a_quoted_syn_divides_a_connection(tmp_path: Path, tshark: str, wireshar
     assert verification.unexplained == 0
 
 
+@pytest.mark.slow
 def test_a_number_that_a_frame_unread_by_us_bears_is_not_passed_over(tmp_path: Path, tshark: str) -> None:
     # Of a version that RFC 8926 3.4 has dropped; tshark reads on.
     geneve = ip4(17, udp(6081, b"\x40\0\x65\x58\0\0\5\0" + FRAME_4))
@@ -138,6 +144,7 @@ def test_a_number_that_a_frame_unread_by_us_bears_is_not_passed_over(tmp_path: P
     assert verification.unexplained == len(found)
 
 
+@pytest.mark.slow
 def test_a_packet_that_does_not_say_how_long_it_is(tmp_path: Path, tshark: str) -> None:
     packet = ip_packet(
         "2001:db8::1", "2001:db8::2", tcp_segment(("2001:db8::1", 1), ("2001:db8::2", 2), 1, 1, ACK, 500)
@@ -151,6 +158,7 @@ def test_a_packet_that_does_not_say_how_long_it_is(tmp_path: Path, tshark: str) 
     assert [item.rules for item in found] == [("without-length",)] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wireshark", [False, True])
 def test_of_samples_nothing_was_lost_or_sent_again(tmp_path: Path, tshark: str, wireshark: bool) -> None:
     packets = [segment(ACK, seq, 901) + bytes(1000) for seq in (101, 50101, 101, 9101)]

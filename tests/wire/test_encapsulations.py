@@ -25,6 +25,7 @@ def test_the_segment_is_found(name: str) -> None:
     assert_is_the_segment(header, version)
 
 
+@pytest.mark.slow
 def test_tshark_finds_the_same(tshark: str, tmp_path: Path) -> None:
     common = {name: wrapped for name, wrapped in WRAPPED.items() if wrapped.tshark}
     links = sorted({wrapped.link_type for wrapped in common.values()})

@@ -165,6 +165,7 @@ def test_whatever_fragments_come(pieces: list[tuple[int, int, bool, bool, int]])
     assert fragments._cost >= 0
 
 
+@pytest.mark.slow
 def test_overlaps_are_resolved_as_tshark_does(tshark: str, tmp_path: Path) -> None:
     """Segments in fragments that overlap with other octets, in any order: whose octets stand in the payload."""
     choice = random.Random(9293)

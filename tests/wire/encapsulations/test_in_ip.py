@@ -91,6 +91,7 @@ def test_a_compressed_packet(following: int, key_inside: int, transform: int) ->
     assert (found.key, found.block) == (key_inside, PACKET)
 
 
+@pytest.mark.slow
 def test_a_compressed_bomb_is_cut() -> None:
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     bomb = packer.compress(bytes(50_000_000)) + packer.flush()

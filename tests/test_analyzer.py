@@ -1,0 +1,72 @@
+"""What the package itself offers: everything on first use, and the command as `python -m analyzer`."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import analyzer
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_what_is_offered_is_what_its_module_defines() -> None:
+    for name in analyzer.__all__:
+        offered = getattr(analyzer, name)
+        assert offered.__name__ == name
+        assert offered.__module__.startswith("analyzer.")
+    assert set(analyzer.__all__) < set(dir(analyzer))
+
+
+def test_what_is_not_offered_is_told_as_python_tells_it() -> None:
+    with pytest.raises(AttributeError, match="module 'analyzer' has no attribute 'analyse'"):
+        analyzer.analyse  # noqa: B018
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    from analyzer import __version__
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert __version__ == project["version"]
+    assert "__version__" in dir(analyzer)
+
+
+def test_sources_that_are_not_installed_have_a_version_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    assert analyzer.__version__ == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "begins"),
+    [
+        (["--help"], "Usage: tcpanalyze [OPTIONS] CAPTURE"),
+        (["explain", "--help"], "Usage: tcpanalyze explain "),
+        (["--version"], f"tcpanalyze {analyzer.__version__}, "),
+    ],
+)
+def test_python_runs_it_as_a_module(arguments: list[str], begins: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "analyzer", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(begins)
+
+
+def test_its_status_is_that_of_the_command(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "analyzer", str(tmp_path / "missing.pcap")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("tcpanalyze: ")
