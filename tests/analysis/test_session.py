@@ -194,7 +194,7 @@ def test_a_marker_that_never_comes_is_said(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.slow
 def test_what_goes_wrong_while_it_reads_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("analyzer.analysis.stored.Row", lambda *_: 1 / 0)
+    monkeypatch.setattr("analyzer.analysis.growing.Sighting", lambda *_: 1 / 0)
     with server() as listening, pytest.raises(ZeroDivisionError), session(listening):
         exchange(listening)
 
