@@ -50,7 +50,7 @@ def test_what_segments_have_in_common_is_theirs_alone() -> None:
     found = play(
         """
         > S 0:0(0)                  ; handshake-1
-        > S 0:0(0) isn +70000       ; handshake-1
+        > S 0:0(0) isn +70000       ; handshake-1 (reused_ports)
         """
     )
     first, second = found.segments(0), found.segments(1)
