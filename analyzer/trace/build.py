@@ -11,7 +11,7 @@ from analyzer.tcp import states, verdict
 from analyzer.tcp.endpoint import Endpoint
 from analyzer.tcp.labels import label_names
 from analyzer.tcp.machine import HeardError, Machine
-from analyzer.tcp.notes import NOTES, REUSED_PORTS, note_names
+from analyzer.tcp.notes import NOTES, REUSED_PORTS, NoteName, note_names
 from analyzer.tcp.sequence import difference
 from analyzer.text import say
 from analyzer.trace.confidence import doubts
@@ -357,7 +357,7 @@ def _close(machine: Machine, client: int) -> Close:
     )
 
 
-def _count_notes(machine: Machine, wireshark: bool) -> dict[str, int]:
+def _count_notes(machine: Machine, wireshark: bool) -> dict[NoteName, int]:
     counts: Counter[int] = Counter()
     place = 1 if wireshark else 0
     triples = machine.note_counts or []

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from analyzer.tcp.verdict import CLOSE_OUTCOMES, HANDSHAKE_OUTCOMES
-from analyzer.trace.sentences import CLOSE_WORDS, HANDSHAKE_WORDS, error_sentence, losses, verdict
+from analyzer.trace.sentences import error_sentence, losses, verdict
 from analyzer.trace.values import EndpointAddress
 from tests.diagram.builders import unreachable
 from tests.report.builders import CAPTURE
@@ -18,11 +17,6 @@ OPENING = """
     < S. 0:0(0) ack 1   ; handshake-2
     > . 1:1(0) ack 1    ; handshake-3
 """
-
-
-def test_every_outcome_has_its_words() -> None:
-    assert tuple(HANDSHAKE_WORDS) == HANDSHAKE_OUTCOMES
-    assert (*CLOSE_WORDS, "none") == CLOSE_OUTCOMES
 
 
 @pytest.mark.parametrize(
