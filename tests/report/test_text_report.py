@@ -24,6 +24,13 @@ from analyzer.tcp.outcomes import CLOSES, FAST_OPENS, HANDSHAKES, ROLES
 from analyzer.trace.values import Connection, EndpointAddress, Folded
 from tests.diagram.builders import long_run, narrow, unreachable
 from tests.report.builders import CAPTURE, OFFER, crowd, echo_connection, text_of, trace_of
+from tests.tcp.transcript import FIRST_WRAPS, Player
+
+OPENING = """
+    > S 0:0(0)          ; handshake-1
+    < S. 0:0(0) ack 1   ; handshake-2
+    > . 1:1(0) ack 1    ; handshake-3
+"""
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -171,6 +178,30 @@ def test_every_outcome_has_its_words() -> None:
     for closing in CLOSES:
         connection.close = replace(connection.close, outcome=closing.name)
         assert f"close      {closing.shown}" in described(connection)
+
+
+@pytest.mark.parametrize(
+    ("transcript", "detail"),
+    [
+        ("> S 0:0(0) ; handshake-1\n> R 1:1(0) ; reset", "a RST came before the opening was complete"),
+        (
+            "> S 0:0(0) ; handshake-1\n< S 0:0(0) ; handshake-1 (simultaneous_open)",
+            "two SYNs crossed, and not both were acknowledged",
+        ),
+        ("< S. 0:0(0) ack 1 ; handshake-2", "only some of its segments were captured"),
+    ],
+)
+def test_nothing_is_said_of_a_syn_ack_that_was_not_there(transcript: str, detail: str) -> None:
+    told = described(Player(FIRST_WRAPS)(transcript).built())
+    assert detail in told
+    assert "the SYN-ACK was" not in told
+    assert "between the SYN-ACK" not in told
+
+
+def test_a_reset_that_was_not_believed_closed_nothing() -> None:
+    told = described(Player(FIRST_WRAPS)(OPENING + "< R 90000:90000(0) ; reset (unacceptable_reset)").built())
+    assert "nothing closed or reset it before the capture ends" in told
+    assert "RST" not in told.replace("RST not believed", "")
 
 
 Change = Callable[[Connection], None]
