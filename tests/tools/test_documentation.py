@@ -126,28 +126,27 @@ def test_what_cannot_be_read_or_written_is_told(checkout: Path) -> None:
 
 
 ADDED = (
-    # The file of a table, a line of it, and what stands before that line once a row is there.
-    ("notes", "WIRESHARK_NOTES: Final", "ADDED: Final = 1 << 35\n"),
-    ("notes", '    "bad_header",\n]', '    "added_note",\n'),
+    # The file of a table, a place in it, and what comes there: before it where the place ends a table, else after it.
+    ("notes", "NoteName = Literal[\n", '    "added_note",\n'),
     (
         "notes",
         ")\n\nNOTE: Final",
-        '    Note(ADDED, "added_note", "note added", "a note was added", "calm", "header"),\n',
+        '    Note(1 << 60, "added_note", "note added", "a note was added", "calm", "header"),\n',
     ),
-    ("labels", '    "stray",\n]', '    "added-label",\n'),
+    ("labels", "LabelName = Literal[\n", '    "added-label",\n'),
     (
         "labels",
         ")\n\nLABEL: Final",
-        '    Label(8192, "added-label", "ADDED", "a label was added", "a label was added to {me}"),\n',
+        '    Label(1 << 60, "added-label", "ADDED", "a label was added", "a label was added to {me}"),\n',
     ),
-    ("outcomes", '    "not-captured",\n]', '    "added-opening",\n'),
+    ("outcomes", "HandshakeOutcome = Literal[\n", '    "added-opening",\n'),
     (
         "outcomes",
         ")\n\nCLOSES: Final",
         '    Outcome("added-opening", meaning="an opening was added", shown="opening added", '
         'verdict="opened anew", opened=False, doubtful=True),\n',
     ),
-    ("outcomes", '    "none",\n]', '    "added-close",\n'),
+    ("outcomes", "CloseOutcome = Literal[\n", '    "added-close",\n'),
     (
         "outcomes",
         ")\n\nHANDSHAKE: Final",
@@ -212,11 +211,11 @@ def test_a_row_that_is_added_to_a_table_is_everywhere(tmp_path: Path) -> None:
     for folder in ("analyzer", "tools", "tests"):
         ignored = shutil.ignore_patterns("__pycache__", "cases", "*.so", "published", "explained")
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
-    for table, before, row in ADDED:
+    for table, place, row in ADDED:
         file = tmp_path / "analyzer" / "tcp" / f"{table}.py"
         text = file.read_text("utf-8")
-        assert text.count(before) == 1, before
-        file.write_text(text.replace(before, row + before), "utf-8")
+        assert text.count(place) == 1, place
+        file.write_text(text.replace(place, row + place if place.startswith(")") else place + row), "utf-8")
     run = subprocess.run(
         [sys.executable, "-c", WHERE_THEY_ARE],
         cwd=tmp_path,
