@@ -7,7 +7,8 @@
 
 `analyze` reads a stored capture and answers with a `Trace`; its `Connection`s hold labelled
 `Segment`s. `capturing` captures what happens inside a `with` block, `expect` compares a trace with expectations.
-Everything is imported when it is first used.
+Everything is imported when it is first used. The types of names (`HandshakeOutcome`, `NoteName`, ...) are Literals: a
+type checker finds an outcome that cannot be.
 """
 
 from __future__ import annotations
@@ -20,17 +21,30 @@ if TYPE_CHECKING:
     from analyzer.analysis.stored import analyze
     from analyzer.check.captures import ExpectationError, expect, findings
     from analyzer.errors import AnalyzerError
-    from analyzer.trace.values import Connection, Segment, Trace
+    from analyzer.tcp.labels import LabelName
+    from analyzer.tcp.notes import NoteName
+    from analyzer.tcp.outcomes import CloseOutcome, FastOpen, HandshakeOutcome, RolesRule
+    from analyzer.tcp.states import State
+    from analyzer.trace.values import Confidence, Connection, Segment, Side, Trace
 
     __version__: str
 
 __all__ = [
     "AnalyzerError",
+    "CloseOutcome",
+    "Confidence",
     "Connection",
     "ExpectationError",
+    "FastOpen",
+    "HandshakeOutcome",
+    "LabelName",
+    "NoteName",
     "Reading",
+    "RolesRule",
     "Segment",
     "Session",
+    "Side",
+    "State",
     "Trace",
     "analyze",
     "capturing",
@@ -40,11 +54,20 @@ __all__ = [
 
 _HOMES = {
     "AnalyzerError": "analyzer.errors",
+    "CloseOutcome": "analyzer.tcp.outcomes",
+    "Confidence": "analyzer.trace.values",
     "Connection": "analyzer.trace.values",
     "ExpectationError": "analyzer.check.captures",
+    "FastOpen": "analyzer.tcp.outcomes",
+    "HandshakeOutcome": "analyzer.tcp.outcomes",
+    "LabelName": "analyzer.tcp.labels",
+    "NoteName": "analyzer.tcp.notes",
     "Reading": "analyzer.analysis.reading",
+    "RolesRule": "analyzer.tcp.outcomes",
     "Segment": "analyzer.trace.values",
     "Session": "analyzer.analysis.session",
+    "Side": "analyzer.trace.values",
+    "State": "analyzer.tcp.states",
     "Trace": "analyzer.trace.values",
     "analyze": "analyzer.analysis.stored",
     "capturing": "analyzer.analysis.session",

@@ -8,6 +8,7 @@ come from running the tool on the sample captures.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -28,11 +29,12 @@ from analyzer.diagram.layout import lay_out
 from analyzer.diagram.paired_ladder import ComparedDiagram, lay_out_comparison
 from analyzer.errors import AnalyzerError, InputError, OutputError
 from analyzer.report.comparison_picture import save_comparison
-from analyzer.report.document import schema
+from analyzer.report.document import SCHEMA_FILE, schema_text
 from analyzer.report.picture import save_pictures
 from analyzer.text import inert, say
 from tools.check_reference import check_page
 from tools.reference import encapsulations_page, names_page, states_page
+from tools.schema_names import with_names
 from tools.state_diagram import state_diagram
 
 __all__ = [
@@ -47,12 +49,18 @@ __all__ = [
     "write",
 ]
 
+
+def _keys() -> Keys:
+    return Keys(json.loads(with_names(schema_text())))
+
+
 DOCUMENTS: Final[Mapping[str, Callable[[], str]]] = {
     "docs/states.svg": state_diagram,
     "docs/states.md": states_page,
     "docs/names.md": names_page,
-    "docs/check.md": lambda: check_page(Keys(schema())),
-    "analyzer/check/tcpanalyze-expect-1.schema.json": lambda: editor_schema_text(Keys(schema())),
+    f"analyzer/report/{SCHEMA_FILE}": lambda: with_names(schema_text()),
+    "docs/check.md": lambda: check_page(_keys()),
+    "analyzer/check/tcpanalyze-expect-1.schema.json": lambda: editor_schema_text(_keys()),
     "docs/encapsulations.md": encapsulations_page,
 }
 """File -> what makes its text. The same everywhere."""

@@ -8,9 +8,9 @@ from typing import Final
 from analyzer.compare.differences import DIFFERENCES
 from analyzer.tcp.corrections import CORRECTIONS
 from analyzer.tcp.labels import LABELS
-from analyzer.tcp.notes import NOTES, WIRESHARK_NOTES
+from analyzer.tcp.notes import NOTES, Note
+from analyzer.tcp.outcomes import CLOSES, HANDSHAKES, ROLES
 from analyzer.tcp.states import INPUTS, STATES, TRANSITIONS
-from analyzer.tcp.verdict import OUTCOME_MEANINGS, ROLE_MEANINGS
 from analyzer.trace.confidence import DOUBTS
 from analyzer.wire.encapsulations import ENCAPSULATIONS
 from analyzer.wire.icmp import ERROR_KINDS
@@ -72,8 +72,8 @@ def states_page() -> str:
 def names_page() -> str:
     """docs/names.md: every name that the text, the pictures and the JSON document use, with its meaning."""
     labels = [(f"`{label.name}`", label.shown, label.meaning) for label in LABELS]
-    ours = [note for note in NOTES if not note.bit & WIRESHARK_NOTES]
-    wiresharks = [note for note in NOTES if note.bit & WIRESHARK_NOTES]
+    ours = [note for note in NOTES if not note.wireshark]
+    wiresharks = [note for note in NOTES if note.wireshark]
     head = ("name", "shown as", "meaning")
     return _page(
         "Names",
@@ -84,23 +84,24 @@ def names_page() -> str:
         "repeated segment bears the label of the one it repeats, and a note that says so.",
         _table(head, labels),
         "## Notes",
-        "What is odd or notable about a segment. These bear the names and, but for what Wireshark is known "
+        "What is odd or notable about a segment. Pictures show the calm ones in a faint colour, and a long run of "
+        "segments that have no others is folded. These bear the names and, but for what Wireshark is known "
         "to get wrong, the definitions of Wireshark's `tcp.analysis.*`:",
-        _table(head, [(f"`{note.name}`", note.shown, note.meaning) for note in wiresharks]),
+        _notes(wiresharks),
         "`--wireshark` gives Wireshark's own answer. Without it, these are the deliberate differences:",
         _table(
             ("name", "Wireshark", "here", "because", "see"),
             [(rule.name, rule.wireshark, rule.ours, rule.why, rule.source) for rule in CORRECTIONS],
         ),
         "These say what Wireshark has no name for:",
-        _table(head, [(f"`{note.name}`", note.shown, note.meaning) for note in ours]),
+        _notes(ours),
         "## Outcomes of the handshake",
-        _named(OUTCOME_MEANINGS["handshake"].items()),
+        _named((row.name, row.meaning) for row in HANDSHAKES),
         "## Outcomes of the close",
-        _named(OUTCOME_MEANINGS["close"].items()),
+        _named((row.name, row.meaning) for row in CLOSES),
         "## Who is the client",
         "`roles` names the rule that decided:",
-        _named(ROLE_MEANINGS.items()),
+        _named((row.name, row.meaning) for row in ROLES),
         "## Doubts",
         "Where the capture itself has lost frames (`lost_frames`), `doubts` names the places of a connection "
         "that might read otherwise without that, and `confidence` is `lowered`:",
@@ -174,6 +175,13 @@ def encapsulations_page() -> str:
 
 def _page(title: str, *blocks: str) -> str:
     return "\n\n".join([f"# {title}", *blocks]) + "\n"
+
+
+def _notes(notes: Iterable[Note]) -> str:
+    return _table(
+        ("name", "shown as", "about", "kind", "meaning"),
+        [(f"`{note.name}`", note.shown, note.topic, note.kind, note.meaning) for note in notes],
+    )
 
 
 def _named(entries: Iterable[tuple[str, str]]) -> str:

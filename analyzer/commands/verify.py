@@ -120,7 +120,6 @@ def _reasons(found: Disagreement) -> list[str]:
     """Our reason, then Wireshark's."""
     from analyzer.tcp.corrections import CORRECTIONS
     from analyzer.tcp.notes import NOTES
-    from analyzer.tcp.wireshark import RULES
     from analyzer.verify.beside_tshark import BEYOND_NOTES
 
     reasons = []
@@ -130,14 +129,15 @@ def _reasons(found: Disagreement) -> list[str]:
     reasons += [f"{name}: {say(why)}" for name, why in BEYOND_NOTES.items() if name in found.rules]
     if found.about == "notes":
         if not found.rules:
-            meanings = {note.name: note.meaning for note in NOTES}
             reasons += [
-                f"{name}: {say(meanings[name])}" for name in found.ours if name not in found.wireshark
+                f"{note.name}: {say(note.meaning)}"
+                for note in NOTES
+                if note.name in found.ours and note.name not in found.wireshark
             ]
         reasons += [
-            say("Wireshark's {name}: {rule}", name=name, rule=say(RULES[name]))
-            for name in found.wireshark
-            if name not in found.ours
+            say("Wireshark's {name}: {rule}", name=note.name, rule=say(note.wireshark))
+            for note in NOTES
+            if note.name in found.wireshark and note.name not in found.ours
         ]
     return reasons
 

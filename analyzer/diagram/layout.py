@@ -16,9 +16,9 @@ from operator import attrgetter
 from typing import Final, NamedTuple
 
 from analyzer.diagram.rows import Arrow, Band, Diagram, Fold, Lifeline, Notice, Phase, Row
-from analyzer.tcp.labels import LABELS
-from analyzer.tcp.notes import NOTES, RETRANSMISSIONS
-from analyzer.tcp.verdict import NEVER_OPEN
+from analyzer.tcp.labels import LABEL
+from analyzer.tcp.notes import NOTE, names_about
+from analyzer.tcp.outcomes import NEVER_OPEN
 from analyzer.text import inert, say
 from analyzer.trace.values import Connection, EndpointAddress, IcmpError, Segment
 
@@ -35,13 +35,7 @@ SUMMARY_COLUMNS: Final = 48
 EXCERPT_OCTETS: Final = 8
 
 ORDINARY_LABELS: Final = frozenset({"data", "ack"})
-# They say something about the capture or about flow control as it should be: nothing to be seen each time.
-HARMLESS_NOTES: Final = frozenset({"window_update", "offload", "snapped"})
-RETRANSMISSION_NOTES: Final = frozenset(note.name for note in NOTES if note.bit & RETRANSMISSIONS)
-
-SHOWN_LABELS: Final = {label.name: label.shown for label in LABELS}
-SHOWN_NOTES: Final = {note.name: note.shown for note in NOTES}
-ORDER_OF_NOTES: Final = {note.name: place for place, note in enumerate(NOTES)}
+RETRANSMISSION_NOTES: Final = names_about("retransmission")
 
 # How much a segment matters to somebody who reads the diagram.
 ORDINARY: Final = 0
@@ -216,8 +210,8 @@ def importance(segments: Iterable[Segment], beside_errors: frozenset[int] = froz
         if segment.frame in beside_errors or any(before != after for before, after in states):
             matters.append(TURNING_POINT)
             continue
-        kinds = [name for name in segment.labels if name not in ORDINARY_LABELS]
-        kinds += [name for name in segment.notes if name not in HARMLESS_NOTES]
+        kinds: list[str] = [name for name in segment.labels if name not in ORDINARY_LABELS]
+        kinds += [name for name in segment.notes if NOTE[name].kind == "trouble"]
         rank = NOTED if kinds else ORDINARY
         for kind in kinds:
             seen[kind] += 1
@@ -286,8 +280,8 @@ def arrow(segment: Segment, start_ns: int, phase: Phase, summaries: Mapping[int,
         length=segment.length,
         window=segment.window,
         text=excerpt(segment.payload, segment.length) if summary is None else shortened(summary),
-        labels=tuple(say(SHOWN_LABELS[name]) for name in segment.labels),
-        notes=tuple(say(SHOWN_NOTES[name]) for name in segment.notes),
+        labels=tuple(say(LABEL[name].shown) for name in segment.labels),
+        notes=tuple(say(NOTE[name].shown) for name in segment.notes),
         label_names=segment.labels,
         note_names=segment.notes,
         left_state=client_after if client_after != client_before else None,
@@ -321,7 +315,7 @@ def folded(run: Sequence[Segment], start_ns: int, phase: Phase) -> Fold:
         octets_to_left=sum(segment.length for segment in run if segment.sender == "server"),
         phase=phase,
         retransmissions=sum(not RETRANSMISSION_NOTES.isdisjoint(segment.notes) for segment in run),
-        noted=tuple((name, notes[name]) for name in sorted(notes, key=ORDER_OF_NOTES.__getitem__)),
+        noted=tuple((name, notes[name]) for name in sorted(notes, key=lambda name: NOTE[name].bit)),
     )
 
 

@@ -64,10 +64,11 @@ class ComparedArrow:
 
 @dataclass(frozen=True, slots=True)
 class ComparedFold:
-    """A run of segments shown as one row."""
+    """A run of segments shown as one row. differences: how often each was found, in the order of their table."""
 
     fold: Fold
     times: tuple[int | None, int | None]
+    differences: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,9 +285,7 @@ def _folded(
             octets_to_right=sum(one.length for one in right),
             octets_to_left=sum(one.length for one in left),
             phase="data",
-            noted=tuple(
-                (kind.name, differences[kind.name]) for kind in DIFFERENCES if differences[kind.name]
-            ),
         ),
         times[0],
+        tuple((kind.name, differences[kind.name]) for kind in DIFFERENCES if differences[kind.name]),
     )

@@ -10,6 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from analyzer.tcp.labels import LabelName
+from analyzer.tcp.notes import NoteName
+
 __all__ = ["Arrow", "Band", "Diagram", "Fold", "Lifeline", "Notice", "Phase", "Row"]
 
 Phase = Literal["handshake", "data", "close"]
@@ -47,8 +50,8 @@ class Arrow:
     text: str
     labels: tuple[str, ...]
     notes: tuple[str, ...]
-    label_names: tuple[str, ...]
-    note_names: tuple[str, ...]
+    label_names: tuple[LabelName, ...]
+    note_names: tuple[NoteName, ...]
     left_state: str | None
     right_state: str | None
     why: str
@@ -75,7 +78,7 @@ class Fold:
     octets_to_left: int
     phase: Phase
     retransmissions: int = 0
-    noted: tuple[tuple[str, int], ...] = ()
+    noted: tuple[tuple[NoteName, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

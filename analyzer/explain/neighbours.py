@@ -6,15 +6,13 @@ Here the whole connection is known, so this is hindsight, which no label uses.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from analyzer.tcp.notes import NOTE
 from analyzer.tcp.sequence import difference
 from analyzer.trace.values import Segment
 
 __all__ = ["Neighbours", "asks", "neighbours", "octets_of_sequence"]
-
-# Note of a question -> note of its answer. Neither needs a sequence number: RFC 9293 3.8.4, 3.8.6.1.
-ANSWERS: Final = {"keep_alive": "keep_alive_ack", "zero_window_probe": "zero_window_probe_ack"}
 
 
 class Neighbours(NamedTuple):
@@ -58,7 +56,7 @@ def octets_of_sequence(segment: Segment) -> int:
 
 def asks(segment: Segment) -> bool:
     """Whether the segment wants an answer though it may take no sequence number."""
-    return any(note in ANSWERS for note in segment.notes)
+    return any(NOTE[name].answer for name in segment.notes)
 
 
 def _end(segment: Segment) -> int:
@@ -86,7 +84,7 @@ def _acknowledged(segments: Sequence[Segment], place: int) -> tuple[Segment, ...
 
 def _answer(segments: Sequence[Segment], place: int) -> Segment | None:
     segment = segments[place]
-    answers = {ANSWERS[note] for note in segment.notes if note in ANSWERS}
+    answers = {NOTE[name].answer for name in segment.notes if NOTE[name].answer}
     if answers:
         for later in segments[place + 1 :]:
             if later.sender == segment.sender:

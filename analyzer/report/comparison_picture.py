@@ -313,7 +313,7 @@ class _Sheet:
     def _paint_fold(self, ink: Ink, row: ComparedFold, y: float) -> float:
         width = self.rails[1] - self.rails[0] - 40
         texts = [next(fold_forms(row.fold, WORDS_OF_FOLD))]
-        texts += [counted(count, *DIFFERENCE_WORDS[name]) for name, count in row.fold.noted]
+        texts += [counted(count, *DIFFERENCE_WORDS[name]) for name, count in row.differences]
         lines = self.small.gathered([self.small.shown(text) for text in texts], width)
         top, bottom = y + 2, y + 10 + FOLD_LINE * len(lines)
         left, right = self.rails[0] + 16, self.rails[1] - 16

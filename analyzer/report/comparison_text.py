@@ -347,7 +347,7 @@ def _arrow(row: ComparedArrow, plan: _Plan, style: Style) -> Iterator[list[Span]
 def _fold(row: ComparedFold, plan: _Plan, style: Style) -> Iterator[list[Span]]:
     forms = (own(form, style) for form in fold_forms(row.fold, style))
     texts = [next((form for form in forms if columns(form) <= plan.middle), "")]
-    noted = [counted(count, *DIFFERENCE_WORDS[name]) for name, count in row.fold.noted]
+    noted = [counted(count, *DIFFERENCE_WORDS[name]) for name, count in row.differences]
     texts += flow(noted, plan.middle, style) if noted else []
     for number, text in enumerate(texts):
         times = (
@@ -363,7 +363,7 @@ def _fold(row: ComparedFold, plan: _Plan, style: Style) -> Iterator[list[Span]]:
 def _compact(row: ComparedArrow | ComparedFold, clock: Clock, style: Style) -> Iterator[str]:
     """A row where there is no room for lifelines: what it is, then when and where, then what is marked."""
     if isinstance(row, ComparedFold):
-        noted = [counted(count, *DIFFERENCE_WORDS[name]) for name, count in row.fold.noted]
+        noted = [counted(count, *DIFFERENCE_WORDS[name]) for name, count in row.differences]
         for line in flow([next(fold_forms(row.fold, style)), *noted], max(style.width, 1), style):
             yield finish([(line, "faint")], style)
         return

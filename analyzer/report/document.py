@@ -26,9 +26,19 @@ from analyzer.trace.values import (
     Trace,
 )
 
-__all__ = ["SCHEMA_NAME", "capture_line", "connection_line", "document", "schema", "write_document"]
+__all__ = [
+    "SCHEMA_FILE",
+    "SCHEMA_NAME",
+    "capture_line",
+    "connection_line",
+    "document",
+    "schema",
+    "schema_text",
+    "write_document",
+]
 
 SCHEMA_NAME: Final = "tcpanalyze/1"
+SCHEMA_FILE: Final = "tcpanalyze-1.schema.json"
 
 # ASCII only, so that neither a terminal nor a decoder has anything to misread.
 _encode = json.JSONEncoder(ensure_ascii=True, check_circular=False, allow_nan=False).encode
@@ -85,10 +95,15 @@ def schema() -> dict[str, Any]:
 
     That of a line of `--stream` is in it: `$defs/line`.
     """
-    # importlib.resources would take longer to load than `check` takes for a small capture.
-    with open(os.path.join(os.path.dirname(__file__), "tcpanalyze-1.schema.json"), encoding="utf-8") as file:
-        loaded: dict[str, Any] = json.load(file)
+    loaded: dict[str, Any] = json.loads(schema_text())
     return loaded
+
+
+def schema_text() -> str:
+    """The file that holds it."""
+    # importlib.resources would take longer to load than `check` takes for a small capture.
+    with open(os.path.join(os.path.dirname(__file__), SCHEMA_FILE), encoding="utf-8") as file:
+        return file.read()
 
 
 def _parts(connection: Connection, segments: bool) -> Iterator[str]:

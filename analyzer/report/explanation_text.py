@@ -14,8 +14,8 @@ from analyzer.explain.explanation import Explanation
 from analyzer.explain.neighbours import asks, octets_of_sequence
 from analyzer.report.terminal import READABLE_WIDTH, Span, Style, columns, finish, flow, foreign, own, tail
 from analyzer.report.wording import counted, duration, grouped
-from analyzer.tcp.labels import LABELS
-from analyzer.tcp.notes import NOTES
+from analyzer.tcp.labels import LABEL
+from analyzer.tcp.notes import NOTE
 from analyzer.text import say
 from analyzer.trace.sentences import error_sentence, label_reason
 from analyzer.trace.values import Segment, Side
@@ -25,9 +25,7 @@ from analyzer.wire.option_list import Option
 
 __all__ = ["dissection_lines", "explanation_lines"]
 
-LABELS_BY_NAME: Final = {label.name: label for label in LABELS}
 KIND_MEANINGS: Final = {(version, kind.name): kind.meaning for (version, _, _), kind in ERROR_KINDS.items()}
-NOTES_BY_NAME: Final = {note.name: note for note in NOTES}
 
 OCTETS_IN_ROW: Final = 16
 HEXDUMP_COLUMNS: Final = 4 + 2 + 3 * OCTETS_IN_ROW + 2 + OCTETS_IN_ROW + 2
@@ -103,7 +101,7 @@ def _title(explanation: Explanation, style: Style) -> Iterator[str]:
     connection, segment = explanation.connection, explanation.segment
     since = segment.time_ns - connection.first_time_ns
     what = say("frame {frame}", frame=segment.frame)
-    labels = " + ".join(LABELS_BY_NAME[name].shown for name in segment.labels)
+    labels = " + ".join(LABEL[name].shown for name in segment.labels)
     path = tail(
         foreign(explanation.capture.path, style),
         max(style.width - columns(what) - columns(labels) - 6, 8),
@@ -172,11 +170,11 @@ def _error(explanation: Explanation, style: Style) -> Iterator[str]:
 
 def _doing(explanation: Explanation, style: Style) -> Iterator[str]:
     segment = explanation.segment
-    rows = [(LABELS_BY_NAME[name].shown, [label_reason(name, segment)]) for name in segment.labels]
+    rows = [(LABEL[name].shown, [label_reason(name, segment)]) for name in segment.labels]
     rows += [
         (
-            NOTES_BY_NAME[name].shown,
-            [say("note {name}: {meaning}", name=name, meaning=say(NOTES_BY_NAME[name].meaning))],
+            NOTE[name].shown,
+            [say("note {name}: {meaning}", name=name, meaning=say(NOTE[name].meaning))],
         )
         for name in segment.notes
     ]
@@ -236,7 +234,7 @@ def _mention(segment: Segment, distance: int, direction: str) -> str:
         parts.append(say("ack {ack}", ack=segment.ack))
     if segment.length:
         parts.append(say("len {length}", length=segment.length))
-    labels = " + ".join(LABELS_BY_NAME[name].shown for name in segment.labels)
+    labels = " + ".join(LABEL[name].shown for name in segment.labels)
     sentence = "frame {frame}, {time} before: {labels} ({what})"
     if direction == "after":
         sentence = "frame {frame}, {time} later: {labels} ({what})"

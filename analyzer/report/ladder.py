@@ -26,7 +26,7 @@ from analyzer.report.terminal import (
     own,
 )
 from analyzer.report.wording import Clock, clock_for, counted, grouped
-from analyzer.tcp.notes import NOTES
+from analyzer.tcp.notes import NOTE, names_about
 from analyzer.text import say
 
 __all__ = [
@@ -51,10 +51,7 @@ LEAST_MIDDLE: Final = 28  # columns between the lifelines: two states side by si
 LEAST_EXCERPT: Final = 8  # columns: less of a payload says nothing
 SPARE: Final = 6  # columns of shaft beyond what the longest arrow needs, so that it looks like one
 
-SHOWN_NOTES: Final = {note.name: note.shown for note in NOTES}
-WINDOW_NOTES: Final = frozenset(
-    {"zero_window", "zero_window_probe", "zero_window_probe_ack", "window_update", "window_full"}
-)
+WINDOW_NOTES: Final = names_about("window")
 
 
 class _Layout(NamedTuple):
@@ -501,9 +498,7 @@ def fold_forms(row: Fold, style: Style) -> Iterator[str]:
 
 def _noted(row: Fold, style: Style) -> str:
     """The notes of a folded run, counted."""
-    return own(
-        " · ".join(f"{grouped(count)} {say(SHOWN_NOTES.get(name, name))}" for name, count in row.noted), style
-    )
+    return own(" · ".join(f"{grouped(count)} {say(NOTE[name].shown)}" for name, count in row.noted), style)
 
 
 def compact_head(diagram: Diagram, style: Style) -> Iterator[list[Span]]:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from analyzer.report.terminal import READABLE_WIDTH, Span, Style, columns, cut, finish, flow, own, tail
-from analyzer.report.wording import CLOSE_WORDS, HANDSHAKE_WORDS, counted, duration, grouped
-from analyzer.tcp.notes import NOTES
+from analyzer.report.wording import counted, duration, grouped
+from analyzer.tcp.notes import NOTE
+from analyzer.tcp.outcomes import CLOSE, HANDSHAKE
 from analyzer.text import say
 from analyzer.trace.build import survey
 from analyzer.trace.outline import RANKS, Ranking
@@ -17,8 +18,6 @@ __all__ = ["ROWS", "overview_lines"]
 
 ROWS: Final = 40
 """How many rows of the table are shown: one screen."""
-
-SHOWN_NOTES: Final = {note.name: note.shown for note in NOTES}
 
 ENDPOINT: Final = 21
 """Columns of the longest IPv4 address with the longest port: an address of IPv6 may be cut down to them."""
@@ -39,8 +38,8 @@ class _Column(NamedTuple):
 
 def _outcome(connection: Connection, style: Style) -> str:
     handshake, close = connection.handshake.outcome, connection.close.outcome
-    opened = say(HANDSHAKE_WORDS.get(handshake, handshake))
-    closed = say(CLOSE_WORDS.get(close, close))
+    opened = say(HANDSHAKE[handshake].shown)
+    closed = say(CLOSE[close].shown)
     outcome = closed if handshake == "complete" else f"{opened}, {closed}"
     if close == "none":
         outcome = opened
@@ -49,9 +48,7 @@ def _outcome(connection: Connection, style: Style) -> str:
 
 def _noted(connection: Connection, style: Style) -> str:
     notes = sorted(connection.notes.items(), key=lambda entry: -entry[1])
-    return own(
-        " · ".join(f"{grouped(count)} {say(SHOWN_NOTES.get(name, name))}" for name, count in notes), style
-    )
+    return own(" · ".join(f"{grouped(count)} {say(NOTE[name].shown)}" for name, count in notes), style)
 
 
 # In the order of the line.
@@ -74,8 +71,10 @@ def overview_lines(
     """How the connections fared, and a table of the worst `ROWS` of them, of all with `everything`."""
     style = style.at_most(READABLE_WIDTH)
     found = survey(connections, len(connections) if everything else ROWS)
-    yield from _tally(say("handshakes"), found.handshakes(), HANDSHAKE_WORDS, style)
-    yield from _tally(say("closes"), found.closes(), CLOSE_WORDS, style)
+    opened = {HANDSHAKE[name].shown: count for name, count in found.handshakes().items()}
+    closed = {CLOSE[name].shown: count for name, count in found.closes().items()}
+    yield from _tally(say("handshakes"), opened, style)
+    yield from _tally(say("closes"), closed, style)
     order = ", ".join(say(rank) for rank in RANKS[:-1])
     sentence = say("Worst first: {ranks}; then by octets.", ranks=order)
     yield ""
@@ -95,10 +94,10 @@ def overview_lines(
         yield finish([(line, "")], style)
 
 
-def _tally(name: str, counts: Mapping[str, int], words: Mapping[str, str], style: Style) -> Iterator[str]:
+def _tally(name: str, counts: Mapping[str, int], style: Style) -> Iterator[str]:
     """How often each outcome came, the most frequent first."""
     ordered = sorted(counts.items(), key=lambda entry: -entry[1])
-    items = [f"{grouped(count)} {say(words.get(outcome, outcome))}" for outcome, count in ordered]
+    items = [f"{grouped(count)} {say(shown)}" for shown, count in ordered]
     head = f"{name:<10}  "
     for line in flow(items, max(style.width - len(head), 1), style):
         yield finish([(head, "faint"), (line, "")], style)

@@ -43,8 +43,9 @@ from analyzer.report.tones import (
     state_tone,
 )
 from analyzer.report.typeface import Typeface, typeface
-from analyzer.report.wording import CLOSE_WORDS, HANDSHAKE_WORDS, clock_for, counted, duration, grouped
-from analyzer.tcp.notes import NOTES
+from analyzer.report.wording import clock_for, counted, duration, grouped
+from analyzer.tcp.notes import NOTE
+from analyzer.tcp.outcomes import CLOSES, HANDSHAKES
 from analyzer.text import say
 
 if TYPE_CHECKING:
@@ -77,11 +78,11 @@ START: Final = 21.0
 """The height of the row above the first segment, with the states at the beginning."""
 
 PHASE_NAMES: Final[Mapping[Phase, str]] = {"handshake": "HANDSHAKE", "data": "DATA", "close": "CLOSE"}
-SHOWN_NOTES: Final = {note.name: note.shown for note in NOTES}
-# Notes on the capture or on flow control as it should be: said, but not in the colour of trouble.
-CALM_NOTES: Final = frozenset(
-    {"window_update", "offload", "snapped", "captured_twice", "fast_open", "half_close"}
-)
+OUTCOME_WORDS: Final[Mapping[Phase, Mapping[str, str]]] = {
+    "handshake": {row.name: row.shown for row in HANDSHAKES},
+    "data": {},
+    "close": {row.name: row.shown for row in CLOSES},
+}
 
 
 class Block(NamedTuple):
@@ -307,7 +308,7 @@ class Sheet:
 
     def _heading(self, phase: Phase, *, continued: bool = False) -> Block:
         outcome = next((band.outcome for band in self.diagram.bands if band.phase == phase), "")
-        words = {"handshake": HANDSHAKE_WORDS, "data": {}, "close": CLOSE_WORDS}[phase]
+        words = OUTCOME_WORDS[phase]
         outcome = say(words[outcome]) if outcome in words else outcome
         if continued:
             outcome = say("continued")
@@ -404,7 +405,7 @@ class Sheet:
         if row.text:
             yield self.fitted(row.text, self.mono, PAYLOAD_TEXT, room)
         for text, name in zip(row.notes, row.note_names, strict=True):
-            calm = name in CALM_NOTES
+            calm = NOTE[name].kind == "calm"
             yield self.fitted(text, self.plain if calm else self.strong, FAINT if calm else AGAIN_TEXT, room)
 
     def _fold(self, row: Fold) -> Block:
@@ -545,7 +546,7 @@ def fold_sentences(fold: Fold) -> tuple[list[str], list[str], list[str]]:
             held = counted(octets, "{count} octet", "{count} octets")
             ways.append(say("{arrow} {count} with {octets}", arrow=arrow, count=grouped(count), octets=held))
     noted = [
-        say("{count} × {note}", count=grouped(count), note=say(SHOWN_NOTES[name]))
+        say("{count} × {note}", count=grouped(count), note=say(NOTE[name].shown))
         for name, count in fold.noted
     ]
     return run, ways, noted

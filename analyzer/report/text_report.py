@@ -14,18 +14,16 @@ from analyzer.report.overview import overview_lines
 from analyzer.report.selection import chosen
 from analyzer.report.terminal import READABLE_WIDTH, Style, columns, finish, flow, foreign, own, tail
 from analyzer.report.wording import (
-    CLOSE_WORDS,
-    HANDSHAKE_WORDS,
     counted,
     delays,
     duration,
     grouped,
     sum_of,
 )
-from analyzer.tcp.notes import NOTES
-from analyzer.tcp.verdict import NEVER_OPEN
+from analyzer.tcp.notes import NOTE
+from analyzer.tcp.outcomes import CLOSE, CLOSES, FAST_OPEN, HANDSHAKE, HANDSHAKES, ROLE
 from analyzer.text import say
-from analyzer.trace.sentences import error_sentence, losses
+from analyzer.trace.sentences import error_sentence, handshake_words, losses
 from analyzer.trace.values import (
     OURSELVES,
     Capture,
@@ -48,49 +46,6 @@ PORTS_SHOWN: Final = 3  # of the servers of connections that were folded
 DETAILS_ROOM: Final = 32  # columns that the details of a phase need beside its outcome
 
 ERRORS_SHOWN: Final = 3  # sentences about ICMP errors above the ladder
-
-SHOWN_NOTES: Final = {note.name: note.shown for note in NOTES}
-
-# What the name of an outcome leaves open, for the outcomes that need it.
-HANDSHAKE_MEANINGS: Final[Mapping[str, str]] = {
-    "simultaneous": "both sides sent a SYN before seeing the other's",
-    "refused": "a RST answers the SYN",
-    "unanswered": "nothing answers the SYN",
-    "half-open": "the SYN-ACK was never acknowledged",
-    "aborted": "a RST came between the SYN-ACK and its acknowledgement",
-    "partial": "only some of its segments were captured",
-    "not-captured": "the capture begins later",
-}
-CLOSE_MEANINGS: Final[Mapping[str, str]] = {
-    "three-segment": "the {other}'s ACK and FIN travel together",
-    "simultaneous": "the two FINs crossed",
-    "half-closed": "the {other}'s FIN never came",
-    "unacknowledged": "a FIN was never acknowledged",
-    "reset-after-fin": "a RST ended it",
-    "open": "neither FIN nor RST before the capture ends",
-    "none": "there was no connection to close",
-}
-# Of connections that are counted only: whether they were closed, not how.
-FOLDED_WORDS: Final[Mapping[str, str]] = {
-    "four-segment": "closed",
-    "three-segment": "closed",
-    "simultaneous": "closed",
-    "half-closed": "half-closed",
-    "unacknowledged": "half-closed",
-    "reset": "reset",
-    "reset-after-fin": "reset",
-    "open": "still open",
-}
-ROLES: Final[Mapping[str, str]] = {
-    "syn-ack": "client and server known from the SYN-ACK",
-    "port": "client and server guessed from the ports",
-    "first-segment": "whoever sent the first segment is taken for the client",
-}
-FAST_OPEN: Final[Mapping[str, str]] = {
-    "requested": "Fast Open requested",
-    "accepted": "Fast Open, its data accepted",
-    "ignored": "Fast Open, its data ignored",
-}
 
 
 def report_lines(
@@ -218,10 +173,12 @@ def capture_lines(capture: Capture, connections: int, style: Style) -> Iterator[
 def _folded(folded: Folded) -> str:
     """How many connections are told as counts only, and what became of them."""
     outcomes: Counter[str] = Counter()
-    for outcome in NEVER_OPEN:
-        outcomes[HANDSHAKE_WORDS[outcome]] += folded.handshakes.get(outcome, 0)
-    for outcome, words in FOLDED_WORDS.items():
-        outcomes[words] += folded.closes.get(outcome, 0)
+    for opening in HANDSHAKES:
+        if not opening.opened:
+            outcomes[opening.shown] += folded.handshakes.get(opening.name, 0)
+    for closing in CLOSES:
+        if closing.folded:
+            outcomes[closing.folded] += folded.closes.get(closing.name, 0)
     ports = [
         counted(count, "{count} to port {port}", "{count} to port {port}", port=port)
         for port, count in list(folded.server_ports.items())[:PORTS_SHOWN]
@@ -265,9 +222,7 @@ def connection_lines(connection: Connection, style: Style) -> Iterator[str]:
         yield from _paragraph([verdict], style)
     phases = [_handshake(connection), _data(connection), _close(connection)]
     yield from _phases(phases, narrow)
-    counts = [
-        f"{grouped(count)} {say(SHOWN_NOTES.get(name, name))}" for name, count in connection.notes.items()
-    ]
+    counts = [f"{grouped(count)} {say(NOTE[name].shown)}" for name, count in connection.notes.items()]
     width = max(columns(say(phase.name)) for phase in phases)
     room = max(narrow.width - width - 6, 1)
     for name, items in ((say("notes"), counts), (say("ICMP"), _errors(connection))):
@@ -326,7 +281,9 @@ def _phases(phases: Sequence[_Phase], style: Style) -> Iterator[str]:
 
 def _handshake(connection: Connection) -> _Phase:
     handshake = connection.handshake
-    details = _explained(HANDSHAKE_MEANINGS.get(handshake.outcome))
+    row = HANDSHAKE[handshake.outcome]
+    _, detail = handshake_words(connection)
+    details = _explained(detail)
     if handshake.syn_rtt_ns is not None and handshake.ack_rtt_ns is not None:
         details.append(say("round trip {times}", times=sum_of(handshake.syn_rtt_ns, handshake.ack_rtt_ns)))
     elif handshake.syn_rtt_ns is not None:
@@ -336,18 +293,18 @@ def _handshake(connection: Connection) -> _Phase:
     details += _repeated("SYN", handshake.syn_retries, handshake.syn_retry_delays_ns)
     details += _repeated("SYN-ACK", handshake.syn_ack_retries, handshake.syn_ack_retry_delays_ns)
     details += _agreed(handshake)
-    details += _explained(ROLES.get(connection.roles))
+    details += _explained(ROLE[connection.roles].detail)
     frames = (handshake.syn_frame, handshake.syn_ack_frame, handshake.ack_frame)
     return _Phase(
         "handshake",
-        say(HANDSHAKE_WORDS.get(handshake.outcome, handshake.outcome)),
+        say(row.shown),
         _frames(frames),
         details,
-        handshake.outcome in {"complete", "simultaneous", "partial", "not-captured"},
+        row.good,
     )
 
 
-def _explained(sentence: str | None) -> list[str]:
+def _explained(sentence: str) -> list[str]:
     return [say(sentence)] if sentence else []
 
 
@@ -401,7 +358,7 @@ def _agreed(handshake: Handshake) -> list[str]:
     if handshake.ecn:
         agreed.append(say("ECN"))
     if handshake.fast_open is not None:
-        agreed += _explained(FAST_OPEN.get(handshake.fast_open, handshake.fast_open))
+        agreed += _explained(FAST_OPEN[handshake.fast_open].shown)
     return agreed
 
 
@@ -465,6 +422,7 @@ def _trouble(sent: Direction, side: str) -> list[str]:
 
 def _close(connection: Connection) -> _Phase:
     close = connection.close
+    row = CLOSE[close.outcome]
     details = []
     if close.outcome == "reset" and close.active in {"client", "server"}:
         details.append(say("by the {side}", side=say(str(close.active))))
@@ -473,17 +431,17 @@ def _close(connection: Connection) -> _Phase:
             say("both at once") if close.active == "both" else say("{side} first", side=say(close.active))
         )
     other = {"client": "server", "server": "client"}.get(close.active or "", "other side")
-    if close.outcome in CLOSE_MEANINGS:
-        details.append(say(CLOSE_MEANINGS[close.outcome], other=say(other)))
+    if row.detail:
+        details.append(say(row.detail, other=say(other)))
     details += _left(close)
     if close.data_lost:
         details.append(say("data was lost"))
     return _Phase(
         "close",
-        say(CLOSE_WORDS.get(close.outcome, close.outcome)),
+        say(row.shown),
         _frames(close.frames),
         details,
-        close.outcome not in {"reset", "reset-after-fin", "unacknowledged"} and not close.data_lost,
+        row.good and not close.data_lost,
     )
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from analyzer.text import say
 
 __all__ = [
-    "CLOSE_WORDS",
-    "HANDSHAKE_WORDS",
     "Clock",
     "clock_for",
     "counted",
@@ -18,31 +16,6 @@ __all__ = [
     "grouped",
     "sum_of",
 ]
-
-HANDSHAKE_WORDS: Final[Mapping[str, str]] = {
-    "complete": "complete",
-    "simultaneous": "simultaneous",
-    "refused": "refused",
-    "unanswered": "unanswered",
-    "half-open": "half-open",
-    "aborted": "aborted",
-    "partial": "partial",
-    "not-captured": "not captured",
-}
-"""The outcome of a handshake in a column of a table."""
-
-CLOSE_WORDS: Final[Mapping[str, str]] = {
-    "four-segment": "four segments",
-    "three-segment": "three segments",
-    "simultaneous": "simultaneous",
-    "half-closed": "half-closed",
-    "unacknowledged": "unacknowledged",
-    "reset": "reset",
-    "reset-after-fin": "reset after FIN",
-    "open": "still open",
-    "none": "none",
-}
-"""The outcome of a close in a column of a table."""
 
 MICROSECOND: Final = 1_000
 MILLISECOND: Final = 1_000_000

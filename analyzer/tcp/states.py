@@ -20,9 +20,9 @@ is not on the wire.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
-__all__ = ["INPUTS", "STATES", "TRANSITIONS", "Transition", "state_name"]
+__all__ = ["INPUTS", "STATES", "TRANSITIONS", "State", "Transition", "state_name"]
 
 UNKNOWN: Final = 0
 CLOSED: Final = 1
@@ -37,7 +37,7 @@ CLOSING: Final = 9
 LAST_ACK: Final = 10
 TIME_WAIT: Final = 11
 
-STATES: Final = (
+State = Literal[
     "UNKNOWN",
     "CLOSED",
     "LISTEN",
@@ -50,7 +50,9 @@ STATES: Final = (
     "CLOSING",
     "LAST-ACK",
     "TIME-WAIT",
-)
+]
+
+STATES: Final[tuple[State, ...]] = get_args(State)
 
 SEND_SYN: Final = 0
 SEND_SYN_ACK: Final = 1
@@ -337,6 +339,6 @@ TARGETS: Final[bytes] = bytes([0, *(transition.target for transition in TRANSITI
 """The target of each row, by that number."""
 
 
-def state_name(state: int) -> str:
+def state_name(state: int) -> State:
     """The name as the RFC prints it."""
     return STATES[state]

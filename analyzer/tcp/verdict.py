@@ -1,12 +1,11 @@
 """What became of a connection, in hindsight: roles, outcomes, what was lost.
 
 Labels look backwards only; a verdict is made when the capture has ended and may use all of it. The names are
-the outcomes of the documentation.
+those of the tables in `outcomes.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from mypy_extensions import i64
@@ -15,16 +14,11 @@ from analyzer.tcp import states
 from analyzer.tcp.completeness import RST, SYN
 from analyzer.tcp.endpoint import Endpoint
 from analyzer.tcp.machine import Machine
+from analyzer.tcp.outcomes import NEVER_OPEN, CloseOutcome, FastOpen, HandshakeOutcome, RolesRule
 from analyzer.tcp.sequence import difference, is_after
 from analyzer.wire import header as flag
 
 __all__ = [
-    "CLOSE_OUTCOMES",
-    "HANDSHAKE_OUTCOMES",
-    "NEVER_OPEN",
-    "OUTCOME_MEANINGS",
-    "ROLES",
-    "ROLE_MEANINGS",
     "close_active",
     "close_frames",
     "close_outcome",
@@ -41,69 +35,8 @@ __all__ = [
     "unacknowledged_octets",
 ]
 
-HANDSHAKE_OUTCOMES: Final = (
-    "complete",
-    "simultaneous",
-    "refused",
-    "unanswered",
-    "half-open",
-    "aborted",
-    "partial",
-    "not-captured",
-)
-
-CLOSE_OUTCOMES: Final = (
-    "four-segment",
-    "three-segment",
-    "simultaneous",
-    "half-closed",
-    "unacknowledged",
-    "reset",
-    "reset-after-fin",
-    "open",
-    "none",
-)
-
-OUTCOME_MEANINGS: Final[Mapping[str, Mapping[str, str]]] = {
-    "handshake": {
-        "complete": "SYN, SYN-ACK and the ACK that completes the opening were captured",
-        "simultaneous": "both sides sent a SYN, and both SYNs were acknowledged",
-        "refused": "a RST answers the SYN",
-        "unanswered": "SYNs and no answer to them",
-        "half-open": "SYN and SYN-ACK, never acknowledged before the capture ends",
-        "aborted": "a RST came after the opening began and before it was complete, other than a refusal",
-        "partial": "only some of its segments were captured, and the connection then carries on",
-        "not-captured": "the capture begins later",
-    },
-    "close": {
-        "four-segment": "FIN, ACK, FIN, ACK: each FIN is acknowledged by a segment of its own",
-        "three-segment": "FIN, FIN, ACK: the second FIN also acknowledges the first",
-        "simultaneous": "the two FINs crossed, and both were acknowledged",
-        "half-closed": "one FIN was acknowledged, the other never came",
-        "unacknowledged": "a FIN was never acknowledged",
-        "reset": "a RST with no FIN before it",
-        "reset-after-fin": "a FIN was seen, then a RST ended the connection",
-        "open": "neither FIN nor RST before the capture ends",
-        "none": "there was never a connection to close",
-    },
-}
-"""Phase -> outcome -> what it means, for the documentation."""
-
-ROLES: Final = ("syn", "syn-ack", "port", "first-segment")
-"""What decided who is the client: a SYN, a SYN-ACK, the ports, or only who was seen first."""
-
-ROLE_MEANINGS: Final[Mapping[str, str]] = {
-    "syn": "the client sent the first SYN",
-    "syn-ack": "the SYN was not captured; the client is the one that the SYN-ACK answers",
-    "port": "no handshake was captured; the server is the one with the port of a service",
-    "first-segment": "nothing else decides; the client is the one that was seen first",
-}
-"""Rule -> what it means, for the documentation."""
-
-NEVER_OPEN: Final[tuple[str, ...]] = ("refused", "unanswered", "half-open", "aborted")
-"""Handshakes after which there was no connection to close."""
-_NEVER_OPEN: Final[frozenset[str]] = frozenset(NEVER_OPEN)
-"""The same for each of a million connections: a tuple is compared with one after the other."""
+_NEVER_OPEN: Final[frozenset[str]] = NEVER_OPEN
+"""One of this compiled module: each of a million connections is looked up in it."""
 
 SYSTEM_PORTS: Final = 1024
 """Below it, servers (RFC 6335 6)."""
@@ -112,7 +45,7 @@ EPHEMERAL_PORTS: Final = 32768
 """From here on clients get their ports on Linux; RFC 6335 6 begins at 49152, which lies within."""
 
 
-def roles(connection: Machine) -> tuple[int, str]:
+def roles(connection: Machine) -> tuple[int, RolesRule]:
     """Which endpoint is the client (0: the one that sent the first segment), and the rule that decided."""
     if connection.opener >= 0:
         opener = connection.first if connection.opener == 0 else connection.second
@@ -126,8 +59,8 @@ def roles(connection: Machine) -> tuple[int, str]:
     return 0, "first-segment"
 
 
-def handshake_outcome(connection: Machine) -> str:
-    """One of `HANDSHAKE_OUTCOMES`."""
+def handshake_outcome(connection: Machine) -> HandshakeOutcome:
+    """One of `HANDSHAKES`."""
     if connection.opener < 0:
         return "not-captured"
     opener, answerer = _opener_first(connection)
@@ -139,13 +72,13 @@ def handshake_outcome(connection: Machine) -> str:
     if not opener.syn_frame:
         return "partial"
     if not answerer.syn_ack_frame:
-        if acknowledged:
+        # Who sends data or a FIN has opened, so the SYN-ACK and its acknowledgement were not captured.
+        if acknowledged or answerer.data_segments > 0 or answerer.fin_frame:
             return "partial"
         if connection.resetter >= 0:
             return "refused" if connection.resetter != connection.opener else "aborted"
         # Only a reset that must not be believed: to the opener that is no answer.
-        silent = answerer.data_segments == 0 and answerer.highest_ack < 0 and not answerer.fin_frame
-        return "unanswered" if silent else "partial"
+        return "unanswered" if answerer.highest_ack < 0 else "partial"
     if acknowledged:
         return "complete"
     if connection.resetter >= 0:
@@ -155,18 +88,18 @@ def handshake_outcome(connection: Machine) -> str:
     return "partial" if answered_early else "half-open"
 
 
-def close_outcome(connection: Machine) -> str:
-    """One of `CLOSE_OUTCOMES`."""
+def close_outcome(connection: Machine) -> CloseOutcome:
+    """One of `CLOSES`."""
     return outcomes(connection)[1]
 
 
-def outcomes(connection: Machine) -> tuple[str, str]:
+def outcomes(connection: Machine) -> tuple[HandshakeOutcome, CloseOutcome]:
     """Of the handshake, and of the close that depends on it."""
     handshake = handshake_outcome(connection)
     return handshake, "none" if handshake in _NEVER_OPEN else _outcome_of_closing(connection)
 
 
-def _outcome_of_closing(connection: Machine) -> str:
+def _outcome_of_closing(connection: Machine) -> CloseOutcome:
     first, second = connection.first, connection.second
     one, other = i64(first.fin_frame), i64(second.fin_frame)
     if connection.resetter >= 0 and not connection.reset_after_close:
@@ -286,8 +219,8 @@ def ecn_agreed(connection: Machine) -> bool | None:
     return opener.syn_flags & both == both and answerer.syn_flags & both == flag.ECE
 
 
-def fast_open(connection: Machine) -> str | None:
-    """None where Fast Open was not tried, else "requested", "accepted" or "ignored" (RFC 7413)."""
+def fast_open(connection: Machine) -> FastOpen | None:
+    """One of `FAST_OPENS`; None where Fast Open was not tried."""
     if connection.opener < 0:
         return None
     opener, answerer = _opener_first(connection)

@@ -8,7 +8,6 @@ stand in Wireshark's order: a step may hide those after it. What Wireshark is kn
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from mypy_extensions import i16, i32, i64, mypyc_attr
@@ -21,7 +20,7 @@ from analyzer.wire import header as flag
 from analyzer.wire.header import Header
 from analyzer.wire.options import Options
 
-__all__ = ["RULES", "WiresharkView"]
+__all__ = ["WiresharkView"]
 
 NOT_PLAIN: Final = flag.SYN | flag.FIN | flag.RST
 
@@ -37,27 +36,6 @@ UNACKED_KEPT: Final = 10_000
 HEAP: Final = 1_000
 """They are counted in heaps of so many, each forgotten when all of it is acknowledged: enough to know of a
 capture of one direction, and a few numbers instead of a list."""
-
-
-RULES: Final[Mapping[str, str]] = {
-    "retransmission": "it begins below the highest number sent, and none of the three particular names fits",
-    "fast_retransmission": "it begins where two or more duplicate ACKs point, within 20 ms of the last of them",
-    "spurious_retransmission": "all of its payload lies below the last acknowledgement number",
-    "out_of_order": "it begins below the highest number sent, ends elsewhere, and that number was reached less than "
-    "the initial round trip ago (3 ms where unknown)",
-    "duplicate_ack": "no payload, and sequence number, acknowledgement number and window all as before",
-    "lost_segment": "it begins beyond the highest number sent",
-    "ack_lost_segment": "it acknowledges more than what was captured without a gap",
-    "zero_window": "the window field is 0, without SYN, FIN or RST",
-    "zero_window_probe": "one octet at the next sequence number while the other side's window is 0",
-    "zero_window_probe_ack": "it repeats the last ACK with a window of 0 right after a zero_window_probe",
-    "window_update": "no payload, and nothing but the window changed",
-    "window_full": "it ends exactly at the edge of the window that the other side announced",
-    "keep_alive": "no more than one octet, one below the next sequence number, without SYN, FIN or RST",
-    "keep_alive_ack": "it repeats the last ACK right after a keep_alive",
-    "reused_ports": "a SYN or SYN-ACK with another sequence number than the one known for these ports",
-}
-"""Note -> Wireshark's rule in one sentence."""
 
 
 @mypyc_attr(acyclic=True)

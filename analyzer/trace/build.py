@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 from analyzer.tcp import states, verdict
 from analyzer.tcp.endpoint import Endpoint
 from analyzer.tcp.machine import HeardError, Machine
-from analyzer.tcp.notes import NOTES, REUSED_PORTS
+from analyzer.tcp.notes import NOTES, REUSED_PORTS, NoteName
 from analyzer.tcp.sequence import difference
 from analyzer.text import say
 from analyzer.trace.confidence import doubts
@@ -268,7 +268,7 @@ def _close(machine: Machine, client: int) -> Close:
     )
 
 
-def _count_notes(machine: Machine, wireshark: bool) -> dict[str, int]:
+def _count_notes(machine: Machine, wireshark: bool) -> dict[NoteName, int]:
     counts: Counter[int] = Counter()
     place = 1 if wireshark else 0
     triples = machine.note_counts or []

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from analyzer.tcp import verdict
 from analyzer.tcp.machine import Machine
+from analyzer.tcp.outcomes import CloseOutcome, HandshakeOutcome
 from analyzer.trace.values import Folded
 
 __all__ = ["PORTS_TOLD", "Folding"]
@@ -22,8 +23,8 @@ class Folding:
         self._connections = 0
         self._segments = 0
         self._octets = 0
-        self._handshakes: Counter[str] = Counter()
-        self._closes: Counter[str] = Counter()
+        self._handshakes: Counter[HandshakeOutcome] = Counter()
+        self._closes: Counter[CloseOutcome] = Counter()
         self._ports: Counter[int] = Counter()
 
     def add(self, machines: Iterable[Machine]) -> None:

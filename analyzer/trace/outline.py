@@ -6,21 +6,25 @@ numbers, without the values of `model.py`.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeVar, get_args
 
 from mypy_extensions import i64, mypyc_attr
 
 from analyzer.tcp import notes, verdict
 from analyzer.tcp.machine import Machine
+from analyzer.tcp.outcomes import CLOSES, CloseOutcome, HandshakeOutcome, Rank
 
 __all__ = ["RANKS", "Outline", "Ranking", "Survey", "outline_of"]
+
+Name = TypeVar("Name")
 
 Ranking = tuple[int, float, int, int]
 """What connections are sorted by, the worst first; the last is the place among those surveyed."""
 
 
-RANKS: Final = ("data lost", "reset", "not opened", "repeated", "window closed", "the others")
+RANKS: Final[tuple[Rank, ...]] = get_args(Rank)
 """Worst first; `Outline.rank` says which connections are on which."""
+_RANK_OF_CLOSE: Final[dict[str, int]] = {row.name: RANKS.index(row.rank) for row in CLOSES if row.rank}
 
 
 @mypyc_attr(acyclic=True)
@@ -33,16 +37,16 @@ class Outline:
 
     def __init__(
         self,
-        handshake: str,
-        close: str,
+        handshake: HandshakeOutcome,
+        close: CloseOutcome,
         data_lost: bool,
         window_closed: bool,
         segments: i64,
         repeated: i64,
         octets: i64,
     ) -> None:
-        self.handshake: str = handshake
-        self.close: str = close
+        self.handshake: HandshakeOutcome = handshake
+        self.close: CloseOutcome = close
         self.data_lost: bool = data_lost
         self.window_closed: bool = window_closed
         self.segments: i64 = segments
@@ -53,10 +57,9 @@ class Outline:
         """The position in `RANKS`: the first one whose condition holds."""
         if self.data_lost:
             return 0
-        if self.close == "reset":
-            return 1
-        if self.close == "none":
-            return 2
+        decided = _RANK_OF_CLOSE.get(self.close)
+        if decided is not None:
+            return decided
         if self.repeated > 0:
             return 3
         return 4 if self.window_closed else 5
@@ -96,9 +99,9 @@ def outline_of(machine: Machine, wireshark: bool = False) -> Outline:
 class _Fate:
     """How often connections had these two outcomes."""
 
-    def __init__(self, handshake: str, close: str) -> None:
-        self.handshake: str = handshake
-        self.close: str = close
+    def __init__(self, handshake: HandshakeOutcome, close: CloseOutcome) -> None:
+        self.handshake: HandshakeOutcome = handshake
+        self.close: CloseOutcome = close
         self.count: i64 = 0
 
 
@@ -135,15 +138,15 @@ class Survey:
         self.worst.sort()
         del self.worst[self._most :]
 
-    def handshakes(self) -> dict[str, int]:
+    def handshakes(self) -> dict[HandshakeOutcome, int]:
         """How many connections opened how, by outcome."""
         return _totals([(fate.handshake, int(fate.count)) for fate in self._fates])
 
-    def closes(self) -> dict[str, int]:
+    def closes(self) -> dict[CloseOutcome, int]:
         """How many connections closed how, by outcome."""
         return _totals([(fate.close, int(fate.count)) for fate in self._fates])
 
-    def _fate(self, handshake: str, close: str) -> _Fate:
+    def _fate(self, handshake: HandshakeOutcome, close: CloseOutcome) -> _Fate:
         # There are few, and strings are compared by identity first: a dict would take longer.
         for fate in self._fates:
             if fate.handshake == handshake and fate.close == close:
@@ -153,8 +156,8 @@ class Survey:
         return fate
 
 
-def _totals(counts: list[tuple[str, int]]) -> dict[str, int]:
-    totals: dict[str, int] = {}
+def _totals(counts: list[tuple[Name, int]]) -> dict[Name, int]:
+    totals: dict[Name, int] = {}
     for outcome, count in counts:
         totals[outcome] = totals.get(outcome, 0) + count
     return totals

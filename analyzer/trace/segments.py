@@ -8,7 +8,7 @@ from typing import Final, overload
 from analyzer.tcp import states, verdict
 from analyzer.tcp.labels import label_names
 from analyzer.tcp.machine import Machine
-from analyzer.tcp.notes import REUSED_PORTS, note_names
+from analyzer.tcp.notes import NOTES, REUSED_PORTS, NoteName, note_names
 from analyzer.text import say
 from analyzer.trace.columns import Columns, Kind
 from analyzer.trace.values import Segment, Side
@@ -143,11 +143,9 @@ class _Common:
         return "; ".join(sentences)
 
 
-def _with_reused_ports(names: Sequence[str]) -> tuple[str, ...]:
+def _with_reused_ports(names: Sequence[NoteName]) -> tuple[NoteName, ...]:
     """The notes with the one that Wireshark adds once it has seen the whole capture, in the order of the table."""
-    (reused,) = note_names(REUSED_PORTS)
-    mask_order = note_names(-1)
-    return tuple(name for name in mask_order if name in names or name == reused)
+    return tuple(note.name for note in NOTES if note.name in names or note.bit == REUSED_PORTS)
 
 
 def flag_names(flags: int) -> str:

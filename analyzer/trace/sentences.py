@@ -2,76 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from analyzer.tcp.labels import LABEL, LabelName
+from analyzer.tcp.outcomes import CLOSE, HANDSHAKE
 from analyzer.text import say
 from analyzer.trace.values import Capture, Connection, IcmpError, Segment
 
 __all__ = [
-    "CLOSE_WORDS",
-    "HANDSHAKE_WORDS",
-    "LABEL_REASONS",
     "error_sentence",
+    "handshake_words",
     "label_reason",
     "losses",
     "verdict",
 ]
 
-HANDSHAKE_WORDS: Final = {
-    "complete": "opened",
-    "simultaneous": "opened by both sides at once",
-    "refused": "refused: nobody listens on port {port}",
-    "unanswered": "no answer to its SYN",
-    "half-open": "half open: the SYN-ACK was never acknowledged",
-    "aborted": "given up before it was open",
-    "partial": "opened, but not all of the handshake was captured",
-    "not-captured": "already open when the capture began",
-}
-"""The outcome of a handshake in the words of a verdict."""
 
-CLOSE_WORDS: Final = {
-    "four-segment": "closed by the {active}",
-    "three-segment": "closed by the {active}",
-    "simultaneous": "closed by both sides at once",
-    "half-closed": "half closed: only the {active} has closed",
-    "unacknowledged": "closing: a FIN was never acknowledged",
-    "reset": "reset by the {resetter}",
-    "reset-after-fin": "reset while closing",
-    "open": "still open",
-}
-"""The outcome of a close in the words of a verdict; `none` has none."""
-
-LABEL_REASONS: Final = {
-    "handshake-1": "SYN is set and ACK is not: the {me} asks for a connection and names its first "
-    "sequence number",
-    "handshake-2": "SYN and ACK are set: ack {ack} covers the {peer}'s SYN, and the {me} names its own first "
-    "sequence number",
-    "handshake-3": "ack {ack} covers the {peer}'s SYN, which completes the opening",
-    "data": "there is payload: {length}, the sequence numbers {seq} to {last}",
-    "close-1": "FIN is set, the first FIN of the connection: the {me} will send nothing after sequence "
-    "number {fin}",
-    "close-2": "ack {ack} covers the {peer}'s FIN, the first one of the connection",
-    "close-3": "FIN is set, the second FIN of the connection: the {me} will send nothing after sequence "
-    "number {fin}",
-    "close-4": "ack {ack} covers the {peer}'s FIN, the second one of the connection",
-    "reset": "RST is set: the {me} refuses the connection or ends it at once",
-    "keep-alive": "no new octet: the {me} asks whether the {peer} is still there, or answers such a question",
-    "probe": "the receiver's window is closed: the {me} asks whether it has opened, or answers that question",
-    "ack": "ACK is set and there is neither payload nor SYN, FIN or RST: it only acknowledges",
-    "stray": "it belongs to the two endpoints but fits no phase: after the end, before any opening, or "
-    "without ACK",
-}
-"""Why a segment bears a label. `{me}` sent the segment, `{peer}` is the other side; numbers are relative."""
-
-
-def label_reason(label: str, segment: Segment) -> str:
+def label_reason(label: LabelName, segment: Segment) -> str:
     """The sentence why `segment` bears `label`."""
     me, peer = ("client", "server") if segment.sender == "client" else ("server", "client")
     # A SYN takes the sequence number before the first octet of the payload.
     first = segment.seq + ("SYN" in segment.flags.split(","))
     octets = say("1 octet") if segment.length == 1 else say("{count:,} octets", count=segment.length)
     return say(
-        LABEL_REASONS[label],
+        LABEL[label].reason,
         me=say(me),
         peer=say(peer),
         ack=segment.ack,
@@ -82,17 +34,25 @@ def label_reason(label: str, segment: Segment) -> str:
     )
 
 
+def handshake_words(connection: Connection) -> tuple[str, str]:
+    """How its handshake is worded in a verdict, and what the name of the outcome leaves open."""
+    handshake = connection.handshake
+    proof = handshake.ack_frame is not None or connection.server_data.data_segments > 0
+    return HANDSHAKE[handshake.outcome].words(handshake.syn_ack_frame is not None, proof)
+
+
 def verdict(connection: Connection) -> str:
     """One sentence: how it opened, what it carried, how it ended, and whether that is certain."""
     handshake = connection.handshake
-    parts = [say(HANDSHAKE_WORDS[handshake.outcome], port=connection.server.port)]
+    opened, _ = handshake_words(connection)
+    parts = [say(opened, port=connection.server.port)]
     if handshake.outcome == "unanswered" and handshake.syn_retries:
         parts.append(say("sent {times} times", times=handshake.syn_retries + 1))
     close = connection.close
     if close.outcome != "none":
         parts.append(_data(connection))
         active = say(close.active) if close.active else ""
-        parts.append(say(CLOSE_WORDS[close.outcome], active=active, resetter=active))
+        parts.append(say(CLOSE[close.outcome].verdict, active=active, resetter=active))
         if close.data_lost:
             parts.append(say("data was lost"))
     if connection.doubts:

@@ -12,6 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
+from analyzer.tcp.labels import LabelName
+from analyzer.tcp.notes import NoteName
+from analyzer.tcp.outcomes import CloseOutcome, FastOpen, HandshakeOutcome, RolesRule
+from analyzer.tcp.states import State
+
 __all__ = [
     "OURSELVES",
     "WIRESHARK",
@@ -73,7 +78,7 @@ class Handshake:
     are None where its SYN was not captured; `effective` holds what both together agreed on.
     """
 
-    outcome: str
+    outcome: HandshakeOutcome
     syn_frame: int | None
     syn_ack_frame: int | None
     ack_frame: int | None
@@ -90,8 +95,8 @@ class Handshake:
     timestamps: bool | None
     window_scaling: bool | None
     ecn: bool | None
-    fast_open: str | None
-    """None, "requested", "accepted" (data in the SYN was acknowledged) or "ignored"."""
+    fast_open: FastOpen | None
+    """None where it was not tried; accepted: data in the SYN was acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,7 @@ class Close:
     """How the connection was closed. `frames` are those of the labels close-1 to close-4 and of the first
     acceptable RST, in the order of the wire; `active` is who closed first."""
 
-    outcome: str
+    outcome: CloseOutcome
     active: Literal["client", "server", "both"] | None
     frames: tuple[int, ...]
     time_wait: tuple[Side, ...]
@@ -141,11 +146,11 @@ class Segment:
     """Payload octets, from the IP header."""
     window: int
     """Octets, scaled where the scale is known."""
-    labels: tuple[str, ...]
-    notes: tuple[str, ...]
-    client_state: tuple[str, str]
+    labels: tuple[LabelName, ...]
+    notes: tuple[NoteName, ...]
+    client_state: tuple[State, State]
     """Before and after this segment."""
-    server_state: tuple[str, str]
+    server_state: tuple[State, State]
     why: str
     """The reason for each change of state, one sentence each; empty where no state changed."""
     payload: bytes = field(repr=False, default=b"")
@@ -170,8 +175,8 @@ class Folded:
     connections: int
     segments: int
     octets: int
-    handshakes: Mapping[str, int]
-    closes: Mapping[str, int]
+    handshakes: Mapping[HandshakeOutcome, int]
+    closes: Mapping[CloseOutcome, int]
     server_ports: Mapping[int, int]
 
 
@@ -245,7 +250,7 @@ class Connection:
     id: int
     client: EndpointAddress
     server: EndpointAddress
-    roles: str
+    roles: RolesRule
     first_frame: int
     last_frame: int
     first_time_ns: int
@@ -254,12 +259,12 @@ class Connection:
     client_data: Direction
     server_data: Direction
     close: Close
-    client_state: str
-    server_state: str
+    client_state: State
+    server_state: State
     completeness: int
     conn_state: str
     history: str
-    notes: Mapping[str, int]
+    notes: Mapping[NoteName, int]
     segment_count: int
     source: Source = field(repr=False)
     doubts: tuple[str, ...] = ()

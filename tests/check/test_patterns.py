@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from analyzer.analysis.stored import analyze
 from analyzer.check.patterns import MOST_ITEMS, Mismatch, Pattern, pattern_of
 from analyzer.errors import UsageError
+from analyzer.tcp.labels import LABELS, LabelName
 from analyzer.trace.values import Segment, Side
 from tests.commands.running import ROOT
 
@@ -19,8 +20,9 @@ ECHO = analyze(ROOT / "captures" / "echo.pcap")[0].segments
 
 
 def segment(labels: str, sender: Side = "client") -> Segment:
+    named: tuple[LabelName, ...] = tuple(label.name for label in LABELS if label.name in labels.split("+"))
     return Segment(
-        1, 0, sender, "ACK", 1, 1, 0, 1, tuple(labels.split("+")), (), ("OPEN", "OPEN"), ("OPEN", "OPEN"), ""
+        1, 0, sender, "ACK", 1, 1, 0, 1, named, (), ("LISTEN", "LISTEN"), ("LISTEN", "LISTEN"), ""
     )  # fmt: skip
 
 

@@ -8,7 +8,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal, cast
 
+from analyzer.tcp.labels import LabelName
+from analyzer.tcp.notes import NoteName
+from analyzer.tcp.outcomes import CloseOutcome, HandshakeOutcome
+from analyzer.tcp.states import State
 from analyzer.trace.values import (
     Close,
     Connection,
@@ -19,6 +24,9 @@ from analyzer.trace.values import (
     Segment,
     Side,
 )
+
+NextState = State | Literal[""]
+"""The state that a segment leads to; empty where it leads to none."""
 
 HANDSHAKE = Handshake(
     outcome="complete",
@@ -58,11 +66,11 @@ class Stage:
 
     client: EndpointAddress = field(default_factory=lambda: EndpointAddress("127.0.0.1", 42014))
     server: EndpointAddress = field(default_factory=lambda: EndpointAddress("127.0.0.1", 20000))
-    opened: str = "complete"
-    closed: str = "open"
+    opened: HandshakeOutcome = "complete"
+    closed: CloseOutcome = "open"
     verdict: str = "opened, 2 octets out and 2 back, closed by the client"
-    client_state: str = "CLOSED"
-    server_state: str = "LISTEN"
+    client_state: State = "CLOSED"
+    server_state: State = "LISTEN"
     now_ns: int = 1_700_000_000_000_000_000
     sent: list[Segment] = field(default_factory=list)
     errors: list[IcmpError] = field(default_factory=list)
@@ -78,8 +86,8 @@ class Stage:
         payload: bytes = b"",
         length: int | None = None,
         notes: str = "",
-        client: str = "",
-        server: str = "",
+        client: NextState = "",
+        server: NextState = "",
         after_us: int = 15,
     ) -> Stage:
         """One segment; labels and notes separated by spaces, `client` and `server` the states it leads to."""
@@ -97,8 +105,8 @@ class Stage:
                 ack=ack,
                 length=len(payload) if length is None else length,
                 window=65536,
-                labels=tuple(labels.split()),
-                notes=tuple(notes.split()),
+                labels=cast("tuple[LabelName, ...]", tuple(labels.split())),
+                notes=cast("tuple[NoteName, ...]", tuple(notes.split())),
                 client_state=(before[0], self.client_state),
                 server_state=(before[1], self.server_state),
                 why="",

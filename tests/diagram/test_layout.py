@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from analyzer.diagram.layout import ROW_LIMIT, excerpt, lay_out
 from analyzer.diagram.rows import Arrow, Diagram, Fold, Notice
 from analyzer.tcp.notes import NOTES
+from analyzer.tcp.states import State
 from tests.diagram.builders import (
+    NextState,
     Stage,
     crowded,
     echo,
@@ -254,7 +256,8 @@ def test_no_segment_is_lost_and_bands_cover_the_rows(runs: list[tuple[str, int]]
     for kind, times in runs:
         for number in range(times):
             labels = {"retransmission": "data", "turn": "ack"}.get(kind, kind)
-            state = ("CLOSE-WAIT", "ESTABLISHED")[number % 2] if kind == "turn" else ""
+            states: tuple[State, State] = ("CLOSE-WAIT", "ESTABLISHED")
+            state: NextState = states[number % 2] if kind == "turn" else ""
             notes = "retransmission" if kind == "retransmission" else ""
             stage.send("client", "ACK", 1, 1, labels, notes=notes, server=state, length=1)
     diagram = lay_out(stage.connection(), fold=fold)

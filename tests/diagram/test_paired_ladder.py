@@ -98,7 +98,7 @@ def test_long_runs_are_folded() -> None:
         388,
     )
     assert fold.times[0] == fold.times[1]
-    assert fold.fold.noted == ()
+    assert fold.differences == ()
     assert len(laid_out(compared(a, a), fold=False).rows) == len(a.segments)
 
 

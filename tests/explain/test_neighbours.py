@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from analyzer.explain.neighbours import asks, neighbours, octets_of_sequence
+from analyzer.tcp.notes import NoteName
 from analyzer.trace.values import Segment, Side
 
 
@@ -84,7 +85,7 @@ def test_numbers_wrap() -> None:
     ("question", "answer"),
     [("keep_alive", "keep_alive_ack"), ("zero_window_probe", "zero_window_probe_ack")],
 )
-def test_a_question_without_a_sequence_number_is_answered_too(question: str, answer: str) -> None:
+def test_a_question_without_a_sequence_number_is_answered_too(question: NoteName, answer: NoteName) -> None:
     asking = replace(segment(1, "client", "ACK", 9, 1), notes=(question,))
     again = replace(asking, frame=2)
     between = segment(3, "server", "PSH,ACK", 1, 10, 5)

@@ -18,9 +18,9 @@ from analyzer.report.document import (
     schema,
     write_document,
 )
-from analyzer.report.wording import CLOSE_WORDS, HANDSHAKE_WORDS
 from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import NOTES
+from analyzer.tcp.outcomes import CLOSES, FAST_OPENS, HANDSHAKES, ROLES
 from analyzer.tcp.states import STATES
 from analyzer.trace.confidence import DOUBTS
 from analyzer.trace.values import Folded, Trace
@@ -187,8 +187,11 @@ def test_the_names_in_the_schema_are_those_of_the_tables() -> None:
     assert defined["label"]["enum"] == [label.name for label in LABELS]
     assert defined["note"]["enum"] == [note.name for note in NOTES]
     assert defined["state"]["enum"] == list(STATES)
-    assert defined["handshake"]["properties"]["outcome"]["enum"] == list(HANDSHAKE_WORDS)
-    assert defined["close"]["properties"]["outcome"]["enum"] == list(CLOSE_WORDS)
+    assert defined["handshake"]["properties"]["outcome"]["enum"] == [row.name for row in HANDSHAKES]
+    assert defined["close"]["properties"]["outcome"]["enum"] == [row.name for row in CLOSES]
+    assert defined["connection"]["properties"]["roles"]["enum"] == [row.name for row in ROLES]
+    options = defined["handshake"]["properties"]["options"]["properties"]
+    assert options["fast_open"]["enum"] == [*(row.name for row in FAST_OPENS), None]
 
 
 def test_the_icmp_errors_in_the_schema_are_those_of_the_table() -> None:

@@ -11,7 +11,7 @@ from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import NOTES
 from analyzer.tcp.states import STATES
 from analyzer.trace.values import Connection, EndpointAddress, Side
-from tests.diagram.builders import Stage, echo, long_run, narrow, reset, unreachable
+from tests.diagram.builders import NextState, Stage, echo, long_run, narrow, reset, unreachable
 
 ECHO_60 = """\
  #  µs  client :42014                        server :20000
@@ -320,7 +320,7 @@ addresses = st.sampled_from(["127.0.0.1", "2001:db8:85a3:1234:5678:8a2e:370:7334
 @pytest.mark.slow
 @given(st.lists(segments, max_size=12), addresses, st.integers(1, 200), st.booleans(), st.booleans())
 def test_no_line_is_wider_and_none_acts(
-    sent: list[tuple[Side, str, int, int | None, list[str], bytes, list[str], str, str, int]],
+    sent: list[tuple[Side, str, int, int | None, list[str], bytes, list[str], NextState, NextState, int]],
     address: str,
     width: int,
     ascii_only: bool,

@@ -15,20 +15,22 @@ from hypothesis import strategies as st
 from analyzer.errors import UsageError
 from analyzer.report.terminal import Style, columns
 from analyzer.report.text_report import (
-    CLOSE_MEANINGS,
-    FAST_OPEN,
-    FOLDED_WORDS,
-    HANDSHAKE_MEANINGS,
     MANY,
-    ROLES,
     capture_lines,
     connection_lines,
     report_lines,
 )
-from analyzer.report.wording import CLOSE_WORDS, HANDSHAKE_WORDS
+from analyzer.tcp.outcomes import CLOSES, FAST_OPENS, HANDSHAKES, ROLES
 from analyzer.trace.values import Connection, EndpointAddress, Folded
 from tests.diagram.builders import long_run, narrow, unreachable
 from tests.report.builders import CAPTURE, OFFER, crowd, echo_connection, text_of, trace_of
+from tests.tcp.transcript import FIRST_WRAPS, Player
+
+OPENING = """
+    > S 0:0(0)          ; handshake-1
+    < S. 0:0(0) ack 1   ; handshake-2
+    > . 1:1(0) ack 1    ; handshake-3
+"""
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -168,17 +170,38 @@ def test_a_hostile_path_does_nothing() -> None:
 
 
 def test_every_outcome_has_its_words() -> None:
-    assert set(HANDSHAKE_MEANINGS) <= set(HANDSHAKE_WORDS)
-    assert set(CLOSE_MEANINGS) <= set(CLOSE_WORDS)
-    assert set(FOLDED_WORDS) == set(CLOSE_WORDS) - {"none"}
     connection = echo_connection()
-    for outcome, words in HANDSHAKE_WORDS.items():
-        connection.handshake = replace(connection.handshake, outcome=outcome)
-        assert f"handshake  {words}" in described(connection)
-        assert HANDSHAKE_MEANINGS.get(outcome, "") in described(connection)
-    for outcome, words in CLOSE_WORDS.items():
-        connection.close = replace(connection.close, outcome=outcome)
-        assert f"close      {words}" in described(connection)
+    for opening in HANDSHAKES:
+        connection.handshake = replace(connection.handshake, outcome=opening.name)
+        assert f"handshake  {opening.shown}" in described(connection)
+        assert opening.detail in described(connection)
+    for closing in CLOSES:
+        connection.close = replace(connection.close, outcome=closing.name)
+        assert f"close      {closing.shown}" in described(connection)
+
+
+@pytest.mark.parametrize(
+    ("transcript", "detail"),
+    [
+        ("> S 0:0(0) ; handshake-1\n> R 1:1(0) ; reset", "a RST came before the opening was complete"),
+        (
+            "> S 0:0(0) ; handshake-1\n< S 0:0(0) ; handshake-1 (simultaneous_open)",
+            "two SYNs crossed, and not both were acknowledged",
+        ),
+        ("< S. 0:0(0) ack 1 ; handshake-2", "only some of its segments were captured"),
+    ],
+)
+def test_nothing_is_said_of_a_syn_ack_that_was_not_there(transcript: str, detail: str) -> None:
+    told = described(Player(FIRST_WRAPS)(transcript).built())
+    assert detail in told
+    assert "the SYN-ACK was" not in told
+    assert "between the SYN-ACK" not in told
+
+
+def test_a_reset_that_was_not_believed_closed_nothing() -> None:
+    told = described(Player(FIRST_WRAPS)(OPENING + "< R 90000:90000(0) ; reset (unacceptable_reset)").built())
+    assert "nothing closed or reset it before the capture ends" in told
+    assert "RST" not in told.replace("RST not believed", "")
 
 
 Change = Callable[[Connection], None]
@@ -274,12 +297,12 @@ def test_nothing_carried() -> None:
 
 def test_every_word_for_roles_and_fast_open_is_used() -> None:
     connection = echo_connection()
-    for roles, words in ROLES.items():
-        connection.roles = roles
-        assert words in described(connection)
-    for name, words in FAST_OPEN.items():
-        connection.handshake = replace(connection.handshake, fast_open=name)
-        assert words in described(connection)
+    for role in ROLES:
+        connection.roles = role.name
+        assert role.detail in described(connection)
+    for row in FAST_OPENS:
+        connection.handshake = replace(connection.handshake, fast_open=row.name)
+        assert row.shown in described(connection)
 
 
 def test_ipv6_endpoints() -> None:

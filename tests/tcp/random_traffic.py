@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 
 from analyzer.capture import open_capture
 from analyzer.capture.dissection import analysed_frames
-from analyzer.tcp.notes import NOTES, REUSED_PORTS, WIRESHARK_NOTES, note_names
+from analyzer.tcp.notes import NOTES, REUSED_PORTS, WIRESHARK_NOTES, NoteName, note_names
 from analyzer.tcp.table import ConnectionTable
 from analyzer.tcp.verdict import completeness, reused_in_hindsight
 from analyzer.wire.header import Header
@@ -270,7 +270,7 @@ def _packet(sent: Sent, turn: int) -> bytes:
 WIRESHARKS_NAMES: Final = tuple(note.name for note in NOTES if note.bit & WIRESHARK_NOTES)
 
 
-def masks_of(path: Path) -> list[list[str]]:
+def masks_of(path: Path) -> list[list[NoteName]]:
     """The names of Wireshark's notes on each frame of a capture, as we compute them."""
     return [note_names(mask) for mask, _ in _observed(path)[0]]
 

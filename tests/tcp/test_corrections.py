@@ -7,7 +7,14 @@ import re
 import pytest
 
 from analyzer.tcp.corrections import CORRECTIONS, correct, correction_names, explains
-from analyzer.tcp.notes import DUPLICATE_ACK, FAST_RETRANSMISSION, NOTES, WIRESHARK_NOTES, note_names
+from analyzer.tcp.notes import (
+    DUPLICATE_ACK,
+    FAST_RETRANSMISSION,
+    NOTES,
+    WIRESHARK_NOTES,
+    NoteName,
+    note_names,
+)
 from analyzer.tcp.step import Step
 from analyzer.tcp.verdict import newly_reused_in_hindsight, reused_in_hindsight
 from analyzer.trace.columns import Columns
@@ -113,7 +120,9 @@ CASES: dict[str, tuple[list[str], list[str], str]] = {
 }  # fmt: skip
 
 
-def last_of(transcript: str, world: World, opening: str = OPENING) -> tuple[list[str], list[str], list[str]]:
+def last_of(
+    transcript: str, world: World, opening: str = OPENING
+) -> tuple[list[NoteName], list[NoteName], list[str]]:
     # The edges of SACK blocks stand there relative to the first ISN, as everything else.
     absolute = re.sub(
         r"<sack (\d+) (\d+)>",

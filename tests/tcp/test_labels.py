@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from typing import get_args
+
 from analyzer.tcp import labels
-from analyzer.tcp.labels import LABELS, label_names
+from analyzer.tcp.labels import LABEL, LABELS, LabelName, label_names
 
 
 def test_the_labels_are_those_of_the_documentation_in_their_order() -> None:
@@ -21,7 +23,8 @@ def test_the_labels_are_those_of_the_documentation_in_their_order() -> None:
         ("stray", "?"),
     ]
     assert [label.bit for label in LABELS] == [1 << place for place in range(len(LABELS))]
-    assert all(label.meaning for label in LABELS)
+    assert all(label.meaning and label.reason for label in LABELS)
+    assert get_args(LabelName) == tuple(label.name for label in LABELS) == tuple(LABEL)
 
 
 def test_names_come_in_the_order_of_the_table() -> None:

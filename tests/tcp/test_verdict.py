@@ -9,6 +9,8 @@ import pytest
 from analyzer.tcp import states, verdict
 from tests.tcp.transcript import Player
 
+SYN = "> S 0:0(0) ; handshake-1"
+
 OPENING = """
     > S 0:0(0)          ; handshake-1
     < S. 0:0(0) ack 1   ; handshake-2
@@ -124,8 +126,14 @@ def test_final_state_of_an_opener_that_never_acknowledged(play: Player) -> None:
     assert verdict.final_state(connection, connection.second) == states.SYN_RECEIVED
 
 
-def test_every_outcome_and_rule_has_its_meaning() -> None:
-    assert tuple(verdict.OUTCOME_MEANINGS["handshake"]) == verdict.HANDSHAKE_OUTCOMES
-    assert tuple(verdict.OUTCOME_MEANINGS["close"]) == verdict.CLOSE_OUTCOMES
-    assert tuple(verdict.ROLE_MEANINGS) == verdict.ROLES
-    assert set(verdict.NEVER_OPEN) < set(verdict.HANDSHAKE_OUTCOMES)
+@pytest.mark.parametrize(("by", "outcome"), [("<", "refused"), (">", "aborted")])
+@pytest.mark.parametrize(
+    ("sent", "after"), [("< P. 1:3(2) ack 1 ; data", 3), ("< F. 1:1(0) ack 1 ; close-1", 2)]
+)
+def test_who_has_sent_data_or_a_fin_had_opened(
+    play: Player, by: str, outcome: str, sent: str, after: int
+) -> None:
+    resets = {"<": "< R. {0}:{0}(0) ack 1 ; reset", ">": "> R 1:1(0) ; reset"}
+    assert verdict.handshake_outcome(play(f"{SYN}\n{resets[by].format(1)}").connection) == outcome
+    spoke = play(f"{SYN}\n{sent}\n{resets[by].format(after)}").connection
+    assert verdict.handshake_outcome(spoke) == "partial"

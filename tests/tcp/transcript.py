@@ -24,6 +24,8 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import NamedTuple
@@ -163,7 +165,7 @@ def _read_line(text: str) -> Line:
     )
 
 
-def _names(joined: str, known: set[str], text: str) -> list[str]:
+def _names(joined: str, known: AbstractSet[str], text: str) -> list[str]:
     names = [name.strip() for name in joined.split(",") if name.strip()]
     if strange := set(names) - known:
         raise ValueError(f"no such name: {', '.join(sorted(strange))}: {text}")
@@ -434,9 +436,9 @@ def _written(
     line: Line,
     forward: bool,
     numbers: tuple[int, int, int | None],
-    labels: list[str],
-    notes: list[str],
-    wireshark: list[str] | None,
+    labels: Sequence[str],
+    notes: Sequence[str],
+    wireshark: Sequence[str] | None,
     states: tuple[str, str] | None,
 ) -> str:
     start, length, ack = numbers

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -121,3 +125,105 @@ def test_what_cannot_be_read_or_written_is_told(checkout: Path) -> None:
     run = CliRunner().invoke(main, ["--directory", str(checkout)])
     assert run.exit_code == 2
     assert run.output == f"cannot write {checkout / 'docs' / 'states.svg'}: Is a directory\n"
+
+
+ADDED = (
+    # The file of a table, a place in it, and what comes there: before it where the place ends a table, else after it.
+    ("notes", "NoteName = Literal[\n", '    "added_note",\n'),
+    (
+        "notes",
+        ")\n\nNOTE: Final",
+        '    Note(1 << 60, "added_note", "note added", "a note was added", "calm", "header"),\n',
+    ),
+    ("labels", "LabelName = Literal[\n", '    "added-label",\n'),
+    (
+        "labels",
+        ")\n\nLABEL: Final",
+        '    Label(1 << 60, "added-label", "ADDED", "a label was added", "a label was added to {me}"),\n',
+    ),
+    ("outcomes", "HandshakeOutcome = Literal[\n", '    "added-opening",\n'),
+    (
+        "outcomes",
+        ")\n\nCLOSES: Final",
+        '    Outcome("added-opening", meaning="an opening was added", shown="opening added", '
+        'verdict="opened anew", opened=False, doubtful=True),\n',
+    ),
+    ("outcomes", "CloseOutcome = Literal[\n", '    "added-close",\n'),
+    (
+        "outcomes",
+        ")\n\nHANDSHAKE: Final",
+        '    Outcome("added-close", meaning="a close was added", shown="close added", '
+        'verdict="closed anew", folded="folded anew"),\n',
+    ),
+)
+
+WHERE_THEY_ARE = """
+from dataclasses import replace
+from analyzer.check.keys import Keys
+from analyzer.check.patterns import Pattern
+from analyzer.diagram.layout import lay_out
+from analyzer.report.document import document
+from analyzer.report.explanation_text import label_reason
+from analyzer.report.ladder import ladder_lines
+from analyzer.report.overview import overview_lines
+from analyzer.report.terminal import Style
+from analyzer.report.text_report import capture_lines, report_lines
+from analyzer.trace.confidence import doubts
+from analyzer.trace.values import Folded
+from jsonschema import Draft202012Validator
+from tests.diagram.builders import Stage, HANDSHAKE
+from tests.report.builders import CAPTURE, trace_of
+from tools.documentation import DOCUMENTS
+import json
+
+made = {name: make() for name, make in DOCUMENTS.items() if name.endswith((".json", "names.md", "check.md"))}
+schema = json.loads(made["analyzer/report/tcpanalyze-1.schema.json"])
+keys = Keys(schema)
+for name in ("added_note", "added-label", "added-opening", "added-close"):
+    missing = [file for file, text in made.items() if name not in text]
+    assert not missing, (name, missing)
+assert "added_note" in keys.all["segments.notes"].words and "notes.added_note" in keys.all
+assert "added-label" in keys.all["segments.labels"].words
+assert "added-opening" in keys.all["handshake.outcome"].words
+assert "added-close" in keys.all["close.outcome"].words
+assert Pattern("added-label any")
+
+stage = Stage().send("client", "SYN", 0, None, "handshake-1")
+stage.send("server", "ACK", 1, 1, "added-label", notes="added_note")
+stage.opened, stage.closed = "added-opening", "added-close"
+connection = stage.connection()
+connection.chosen_verdict = super(type(connection), connection).verdict
+folded = Folded(2, 4, 0, {"added-opening": 1, "added-close": 1}, {"added-close": 1}, {80: 2})
+trace = trace_of(connection)
+told = "\\n".join([
+    *report_lines(trace, Style(160), fold=False),
+    *overview_lines(trace.connections, Style(160)),
+    *capture_lines(replace(CAPTURE, folded=folded), 3, Style(160)),
+    label_reason("added-label", stage.sent[1]),
+])
+for words in ("opening added", "opened anew", "close added", "closed anew", "folded anew", "note added", "ADDED",
+              "a label was added to server"):
+    assert words in told, (words, told)
+Draft202012Validator(schema).validate(document(trace))
+assert "handshake.outcome" in doubts(1, connection.handshake, (connection.client_data,) * 2, connection.close, ())
+"""
+
+
+def test_a_row_that_is_added_to_a_table_is_everywhere(tmp_path: Path) -> None:
+    for folder in ("analyzer", "tools", "tests"):
+        ignored = shutil.ignore_patterns("__pycache__", "cases", "*.so", "published", "explained")
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
+    for table, place, row in ADDED:
+        file = tmp_path / "analyzer" / "tcp" / f"{table}.py"
+        text = file.read_text("utf-8")
+        assert text.count(place) == 1, place
+        file.write_text(text.replace(place, row + place if place.startswith(")") else place + row), "utf-8")
+    run = subprocess.run(
+        [sys.executable, "-c", WHERE_THEY_ARE],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr

@@ -7,8 +7,8 @@ import pytest
 from analyzer.compare.differences import DIFFERENCES
 from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import NOTES
+from analyzer.tcp.outcomes import CLOSES, HANDSHAKES, ROLES
 from analyzer.tcp.states import INPUTS, STATES, TRANSITIONS
-from analyzer.tcp.verdict import CLOSE_OUTCOMES, HANDSHAKE_OUTCOMES, OUTCOME_MEANINGS, ROLE_MEANINGS, ROLES
 from analyzer.wire.encapsulations import ENCAPSULATIONS
 from analyzer.wire.skips import OTHER, UDP_PORT
 from tools.reference import STATE_MEANINGS, encapsulations_page, names_page, states_page
@@ -37,8 +37,9 @@ def test_no_placeholder_is_left_in_a_reason() -> None:
     [
         *(f"`{label.name}`" for label in LABELS),
         *(f"`{note.name}`" for note in NOTES),
-        *(f"`{outcome}`" for outcome in HANDSHAKE_OUTCOMES + CLOSE_OUTCOMES),
-        *(f"`{role}`" for role in ROLES),
+        *(f"`{outcome.name}`" for outcome in HANDSHAKES),
+        *(f"`{outcome.name}`" for outcome in CLOSES),
+        *(f"`{role.name}`" for role in ROLES),
         *STATES,
         *(f"`{difference.name}`" for difference in DIFFERENCES),
     ],
@@ -62,10 +63,7 @@ def test_every_layer_is_listed_by_what_it_is_recognised_by() -> None:
     ]
 
 
-def test_the_meanings_are_those_of_the_names_and_of_no_others() -> None:
-    assert tuple(OUTCOME_MEANINGS["handshake"]) == HANDSHAKE_OUTCOMES
-    assert tuple(OUTCOME_MEANINGS["close"]) == CLOSE_OUTCOMES
-    assert tuple(ROLE_MEANINGS) == ROLES
+def test_the_meanings_are_those_of_the_states_and_of_no_others() -> None:
     assert tuple(STATE_MEANINGS) == STATES
 
 

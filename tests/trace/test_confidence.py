@@ -2,10 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.tcp.notes import NOTES
-from analyzer.tcp.verdict import CLOSE_OUTCOMES, HANDSHAKE_OUTCOMES
 from analyzer.trace.build import build_connection
-from analyzer.trace.confidence import DOUBTFUL_CLOSES, DOUBTFUL_HANDSHAKES, DOUBTFUL_NOTES, DOUBTS
 from analyzer.trace.values import Connection
 from tests.tcp.transcript import FIRST_WRAPS, Player
 
@@ -30,13 +27,6 @@ def judged(transcript: str, lost_frames: int | None) -> Connection:
 
 def closed(seq: int) -> str:
     return CLOSE.format(seq=seq, after=seq + 1)
-
-
-def test_the_names_are_those_of_the_machine() -> None:
-    assert set(HANDSHAKE_OUTCOMES) >= DOUBTFUL_HANDSHAKES
-    assert set(CLOSE_OUTCOMES) >= DOUBTFUL_CLOSES
-    assert {note.name for note in NOTES} >= DOUBTFUL_NOTES
-    assert set(DOUBTS) >= {f"notes.{note}" for note in DOUBTFUL_NOTES}
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from analyzer.tcp.states import State
 from analyzer.trace.errors_heard import with_answers
 from analyzer.trace.values import IcmpError, Segment, Side
 
 
 def segment(frame: int, sender: Side, seq: int) -> Segment:
-    state = ("ESTABLISHED", "ESTABLISHED")
+    state: tuple[State, State] = ("ESTABLISHED", "ESTABLISHED")
     return Segment(frame, frame, sender, "ACK", seq, 1, 10, 100, ("data",), (), state, state, "")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.analysis.stored import analyze
+from analyzer.tcp.outcomes import CloseOutcome, HandshakeOutcome
 from analyzer.trace.build import Judged, survey
 from analyzer.trace.outline import RANKS, Outline, Survey, outline_of
 from analyzer.trace.values import Connection
@@ -16,8 +17,8 @@ CAPTURES = sorted(path for path in (ROOT / "captures").iterdir() if path.suffix 
 
 
 def outline(
-    handshake: str = "complete",
-    close: str = "three-segment",
+    handshake: HandshakeOutcome = "complete",
+    close: CloseOutcome = "three-segment",
     data_lost: bool = False,
     window_closed: bool = False,
     segments: int = 10,

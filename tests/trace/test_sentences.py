@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from analyzer.tcp.verdict import CLOSE_OUTCOMES, HANDSHAKE_OUTCOMES
-from analyzer.trace.sentences import CLOSE_WORDS, HANDSHAKE_WORDS, error_sentence, losses, verdict
+from analyzer.trace.sentences import error_sentence, losses, verdict
 from analyzer.trace.values import EndpointAddress
 from tests.diagram.builders import unreachable
 from tests.report.builders import CAPTURE
@@ -19,10 +18,10 @@ OPENING = """
     > . 1:1(0) ack 1    ; handshake-3
 """
 
-
-def test_every_outcome_has_its_words() -> None:
-    assert tuple(HANDSHAKE_WORDS) == HANDSHAKE_OUTCOMES
-    assert (*CLOSE_WORDS, "none") == CLOSE_OUTCOMES
+CROSSING = """
+    > S 0:0(0)          ; handshake-1
+    < S 0:0(0)          ; handshake-1 (simultaneous_open)
+"""
 
 
 @pytest.mark.parametrize(
@@ -36,6 +35,38 @@ def test_every_outcome_has_its_words() -> None:
         (
             "> S 0:0(0) ; handshake-1\n< R. 1:1(0) ack 1 ; reset",
             "refused: nobody listens on port 80",
+        ),
+        # The opener takes its SYN back: there is no SYN-ACK to speak of.
+        ("> S 0:0(0) ; handshake-1\n> R 1:1(0) ; reset", "given up before it was open"),
+        (CROSSING, "half open: two SYNs crossed, and not both were acknowledged"),
+        (
+            CROSSING + "> . 1:1(0) ack 1 ; handshake-3",
+            "half open: two SYNs crossed, and not both were acknowledged",
+        ),
+        (
+            CROSSING + "< S. 0:0(0) ack 1 ; handshake-2 (simultaneous_open)",
+            "half open: the SYN-ACK was never acknowledged",
+        ),
+        (
+            "> S 0:0(0) ; handshake-1\n< S. 0:0(0) ack 1 ; handshake-2",
+            "half open: the SYN-ACK was never acknowledged",
+        ),
+        # What answers a SYN with a forged address, or holds an older connection, has opened nothing.
+        (
+            "< S. 0:0(0) ack 1 ; handshake-2\n> R 1:1(0) ; reset",
+            "not all of the handshake was captured, no data, reset by the client",
+        ),
+        (
+            "> S 0:0(0) ; handshake-1\n< . 1:1(0) ack -900 ; ack (challenge_ack)",
+            "not all of the handshake was captured, no data, still open",
+        ),
+        (
+            "> S 0:0(0) ; handshake-1\n> . 1:1(0) ack 1 ; handshake-3",
+            "opened, but not all of the handshake was captured, no data, still open",
+        ),
+        (
+            "> S 0:0(0) ; handshake-1\n< P. 1:3(2) ack 1 ; data\n< R. 3:3(0) ack 1 ; reset",
+            "opened, but not all of the handshake was captured, 2 octets back, reset by the server",
         ),
         (OPENING, "opened, no data, still open"),
         (OPENING + "> P. 1:2(1) ack 1 ; data", "opened, 1 octet out, still open"),

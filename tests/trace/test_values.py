@@ -1,10 +1,22 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from typing import get_type_hints
 
 import pytest
 
-from analyzer.trace.values import Capture, EndpointAddress, Segment, Trace
+import analyzer
+from analyzer.trace.values import (
+    Capture,
+    Close,
+    Connection,
+    EndpointAddress,
+    Folded,
+    Handshake,
+    Segment,
+    Trace,
+)
 from tests.tcp.transcript import FIRST_WRAPS, Player
 
 play = Player(FIRST_WRAPS)
@@ -61,3 +73,27 @@ def test_values_do_not_change() -> None:
     assert dataclasses.replace(segment, payload=b"\x1b[2J") != segment
     assert "1b" not in repr(dataclasses.replace(segment, payload=b"\x1b[2J"))
     assert isinstance(segment, Segment)
+
+
+@pytest.mark.parametrize(
+    ("value", "field", "type_"),
+    [
+        (Handshake, "outcome", analyzer.HandshakeOutcome),
+        (Handshake, "fast_open", analyzer.FastOpen | None),
+        (Close, "outcome", analyzer.CloseOutcome),
+        (Connection, "roles", analyzer.RolesRule),
+        (Connection, "client_state", analyzer.State),
+        (Connection, "server_state", analyzer.State),
+        (Connection, "notes", Mapping[analyzer.NoteName, int]),
+        (Segment, "labels", tuple[analyzer.LabelName, ...]),
+        (Segment, "notes", tuple[analyzer.NoteName, ...]),
+        (Segment, "sender", analyzer.Side),
+        (Segment, "client_state", tuple[analyzer.State, analyzer.State]),
+        (Segment, "server_state", tuple[analyzer.State, analyzer.State]),
+        (Folded, "handshakes", Mapping[analyzer.HandshakeOutcome, int]),
+        (Folded, "closes", Mapping[analyzer.CloseOutcome, int]),
+    ],
+)
+def test_a_type_checker_knows_every_name_that_there_can_be(value: type, field: str, type_: object) -> None:
+    # mypy --strict then refuses `connection.handshake.outcome == "three-segement"`.
+    assert get_type_hints(value)[field] == type_
