@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from analyzer.check.captures import ExpectationError, expect, findings
     from analyzer.errors import AnalyzerError
     from analyzer.trace.values import Connection, Segment, Trace
+    from analyzer.wire.flags import Flags
 
 __all__ = [
     "AnalyzerError",
     "Connection",
     "ExpectationError",
+    "Flags",
     "Segment",
     "Session",
     "Trace",
@@ -38,6 +40,7 @@ _HOMES = {
     "AnalyzerError": "analyzer.errors",
     "Connection": "analyzer.trace.values",
     "ExpectationError": "analyzer.check.captures",
+    "Flags": "analyzer.wire.flags",
     "Segment": "analyzer.trace.values",
     "Session": "analyzer.analysis.session",
     "Trace": "analyzer.trace.values",
@@ -54,6 +57,10 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
+    from analyzer.report.presenter import ReportPresenter
+    from analyzer.trace.values import present_with
+
+    present_with(ReportPresenter())
     return getattr(import_module(home), name)
 
 

@@ -24,7 +24,7 @@ from analyzer.capture.live_capture import Live, open_live
 from analyzer.capture.pcap_writer import PcapWriter
 from analyzer.capture.pcapng_writer import PcapngWriter
 from analyzer.errors import InputError, UsageError
-from analyzer.text import say
+from analyzer.text import Message, say
 from analyzer.trace.values import Trace
 
 __all__ = ["SETTLE", "Session", "capturing"]
@@ -149,7 +149,7 @@ class Session:
         except InputError as error:
             return [str(error)]
         if not caught_up and not live.over:
-            return [say("the capture did not keep up: the last frames may be missing")]
+            return [Message("the capture did not keep up: the last frames may be missing")]
         return []
 
     def _read(self, following: Following) -> None:

@@ -437,12 +437,6 @@ class _StoredSegments:
     def _count(self, machine: Machine) -> int:
         return int(machine.first.segments + machine.second.segments)
 
-    def picture(self, connection: Connection) -> str:
-        from analyzer.diagram.layout import lay_out
-        from analyzer.report.picture import svg
-
-        return svg(lay_out(connection))
-
 
 def _differ(before: Machine, now: Machine | None) -> bool:
     """Whether a second reading has found another connection than the first."""

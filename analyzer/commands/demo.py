@@ -20,7 +20,7 @@ from analyzer.commands.base import Command, Number, WholeNumber, warn
 from analyzer.commands.output import write_text
 from analyzer.errors import AnalyzerError, UsageError
 from analyzer.report.terminal import Style, finish, flow, style_of
-from analyzer.text import inert, say
+from analyzer.text import inert, said, say
 
 if TYPE_CHECKING:
     from analyzer.analysis.stored import Following
@@ -214,7 +214,7 @@ def _perform(scenario: Scenario, port: int | None, ascii_only: bool) -> None:
         _show(following, ascii_only)
     trace = following.trace()
     for warning in trace.capture.warnings:
-        warn(warning)
+        warn(said(warning))
     _conclude(trace, ascii_only)
     keep_promise(scenario.promise, trace)
     click.echo(say("The capture shows what the scenario promises."))

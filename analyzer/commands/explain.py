@@ -9,6 +9,7 @@ import click
 
 from analyzer.commands.base import Command, WholeNumber, decompress_limit, warn
 from analyzer.errors import DissectionError
+from analyzer.text import said
 
 __all__ = ["command"]
 
@@ -41,7 +42,7 @@ def command(
 
     explanation = explain(capture, frame, wireshark=wireshark, decompress_limit=decompress_limit)
     for warning in explanation.capture.warnings:
-        warn(warning)
+        warn(said(warning))
     style = style_of(sys.stdout, os.environ, ascii_only=ascii_only)
     for line in explanation_lines(explanation, style):
         sys.stdout.write(line + "\n")

@@ -17,7 +17,7 @@ from analyzer.capture.dissection import Dissection, disabled_protocols, dissecti
 from analyzer.errors import InputError, UsageError
 from analyzer.explain.explanation import Explanation
 from analyzer.explain.neighbours import neighbours
-from analyzer.text import inert, say
+from analyzer.text import inert, said, say
 from analyzer.trace.values import Capture, Connection, Segment, Trace
 from analyzer.wire.checksum import computed_checksum, judge_checksum
 from analyzer.wire.encapsulations import Span
@@ -105,7 +105,7 @@ def _explain_error(path: str, frame: int, message: ErrorMessage, trace: Trace) -
             "frame {frame} is an ICMP error ({what}) about a TCP segment with sequence number {seq} from port "
             "{source} to port {destination}, and there is no such segment before it",
             frame=frame,
-            what=say(error_text(message.kind, message.number)),
+            what=said(error_text(message.kind, message.number)),
             seq=message.quoted.seq,
             source=message.quoted.source_port,
             destination=message.quoted.destination_port,

@@ -12,14 +12,15 @@ from typing import Final
 
 from analyzer.explain.explanation import Explanation
 from analyzer.explain.neighbours import asks, octets_of_sequence
+from analyzer.report.sentences import error_sentence, label_reason, reason_sentence, verdict
 from analyzer.report.terminal import READABLE_WIDTH, Span, Style, columns, finish, flow, foreign, own, tail
 from analyzer.report.wording import counted, duration, grouped
 from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import NOTES
 from analyzer.text import say
-from analyzer.trace.sentences import error_sentence, label_reason
 from analyzer.trace.values import Segment, Side
 from analyzer.wire.fields import FLAGS, TCP_FIELDS, Field
+from analyzer.wire.flags import Flags
 from analyzer.wire.icmp import ERROR_KINDS
 from analyzer.wire.option_list import Option
 
@@ -119,7 +120,7 @@ def _title(explanation: Explanation, style: Style) -> Iterator[str]:
                     client=foreign(str(connection.client), style),
                     server=foreign(str(connection.server), style),
                 ),
-                connection.verdict,
+                verdict(connection),
             ],
         ),
         (
@@ -190,7 +191,7 @@ def _states(explanation: Explanation, style: Style) -> Iterator[str]:
         text = say("{state}, unchanged", state=before) if before == after else f"{before} → {after}"
         rows.append((say(side), [text]))
     if segment.why:
-        rows.append((say("why"), [segment.why]))
+        rows.append((say("why"), ["; ".join(map(reason_sentence, segment.why))]))
     return _table(rows, style)
 
 
@@ -231,7 +232,7 @@ def _around(explanation: Explanation, style: Style) -> Iterator[str]:
 
 def _mention(segment: Segment, distance: int, direction: str) -> str:
     """A segment of the neighbourhood in a few words. distance: nanoseconds."""
-    parts = [segment.flags or say("no flags"), say("seq {seq}", seq=segment.seq)]
+    parts = [str(segment.flags) or say("no flags"), say("seq {seq}", seq=segment.seq)]
     if segment.ack is not None:
         parts.append(say("ack {ack}", ack=segment.ack))
     if segment.length:
@@ -300,11 +301,10 @@ def _header(explanation: Explanation, style: Style) -> Iterator[str]:
 def _meaning(field: Field, value: int, explanation: Explanation) -> list[str]:
     """What a field of the fixed header says, value first."""
     segment = explanation.segment
-    set_flags = segment.flags.split(",")
     match field.name:
         case "sequence number":
             sentence = "{value}, relative {relative}"
-            if "SYN" in set_flags:
+            if Flags.SYN in segment.flags:
                 sentence = "{value}: the initial sequence number, relative {relative}"
             return [say(sentence, value=value, relative=segment.seq)]
         case "acknowledgement number":
@@ -316,7 +316,7 @@ def _meaning(field: Field, value: int, explanation: Explanation) -> list[str]:
         case "reserved":
             return [str(value) if not value else say("{value}: should be 0", value=value)]
         case "flags":
-            return [segment.flags or say("none")]
+            return [str(segment.flags) or say("none")]
         case "window":
             return [_window(value, explanation)]
         case "checksum":
@@ -325,7 +325,7 @@ def _meaning(field: Field, value: int, explanation: Explanation) -> list[str]:
             computed = f"0x{explanation.computed_checksum or 0:04x}"
             return [f"0x{value:04x}", say(CHECKSUMS[explanation.checksum], computed=computed)]
         case "urgent pointer":
-            if "URG" in set_flags:
+            if Flags.URG in segment.flags:
                 end = (segment.seq + value) & 0xFFFFFFFF
                 return [say("{value}: urgent data ends before sequence number {end}", value=value, end=end)]
             return [str(value) if not value else say("{value}: without meaning, URG is not set", value=value)]
@@ -335,7 +335,7 @@ def _meaning(field: Field, value: int, explanation: Explanation) -> list[str]:
 
 def _window(value: int, explanation: Explanation) -> str:
     segment, handshake = explanation.segment, explanation.connection.handshake
-    if "SYN" in segment.flags.split(","):
+    if Flags.SYN in segment.flags:
         return say("{value}: room for so many octets; in a SYN the window is never scaled", value=value)
     if handshake.window_scaling is None:
         return say("{value}: whether it is scaled was agreed in segments that were not captured", value=value)

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from analyzer.report.overview import overview_lines
 from analyzer.report.selection import chosen
+from analyzer.report.sentences import error_sentence, losses, verdict
 from analyzer.report.terminal import READABLE_WIDTH, Style, columns, finish, flow, foreign, own, tail
 from analyzer.report.wording import (
     CLOSE_WORDS,
@@ -25,7 +26,6 @@ from analyzer.report.wording import (
 from analyzer.tcp.notes import NOTES
 from analyzer.tcp.verdict import NEVER_OPEN
 from analyzer.text import say
-from analyzer.trace.sentences import error_sentence, losses
 from analyzer.trace.values import (
     OURSELVES,
     Capture,
@@ -253,16 +253,16 @@ def connection_lines(connection: Connection, style: Style) -> Iterator[str]:
     narrow = style.at_most(READABLE_WIDTH)
     number = f"#{connection.id}"
     pair = own(f"{connection.client} → {connection.server}", style)
-    verdict = own(connection.verdict, style)
-    if columns(number) + columns(pair) + columns(verdict) + 5 <= narrow.width:
-        yield finish([(f"{number}  {pair}", "title"), ("   ", ""), (verdict, "")], narrow)
+    sentence = own(verdict(connection), style)
+    if columns(number) + columns(pair) + columns(sentence) + 5 <= narrow.width:
+        yield finish([(f"{number}  {pair}", "title"), ("   ", ""), (sentence, "")], narrow)
     else:
         ends = [own(f"{connection.client} →", style), str(connection.server)]
         head = f"{number}  "
         for line in flow(ends, max(narrow.width - len(head), 1), narrow, separator=" "):
             yield finish([(head, "title"), (line, "title")], narrow)
             head = " " * len(head)
-        yield from _paragraph([verdict], style)
+        yield from _paragraph([sentence], style)
     phases = [_handshake(connection), _data(connection), _close(connection)]
     yield from _phases(phases, narrow)
     counts = [

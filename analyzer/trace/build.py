@@ -1,4 +1,4 @@
-"""From the machine's numbers to the values of `model.py`."""
+"""From the machine's numbers to the values of `values.py`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from analyzer.tcp.labels import label_names
 from analyzer.tcp.machine import HeardError, Machine
 from analyzer.tcp.notes import NOTES, REUSED_PORTS, note_names
 from analyzer.tcp.sequence import difference
-from analyzer.text import say
 from analyzer.trace.confidence import doubts
 from analyzer.trace.outline import Outline, Survey
 from analyzer.trace.row import Row
@@ -25,26 +24,15 @@ from analyzer.trace.values import (
     EndpointOptions,
     Handshake,
     IcmpError,
+    Reason,
     Segment,
     Side,
     Source,
 )
 from analyzer.wire import header as flag
-from analyzer.wire.icmp import MTU, error_text
+from analyzer.wire.flags import Flags
 
-__all__ = ["Judged", "build_connection", "build_segments", "flag_names", "last_error", "survey"]
-
-_FLAGS = (
-    (flag.SYN, "SYN"),
-    (flag.FIN, "FIN"),
-    (flag.RST, "RST"),
-    (flag.PSH, "PSH"),
-    (flag.ACK, "ACK"),
-    (flag.URG, "URG"),
-    (flag.ECE, "ECE"),
-    (flag.CWR, "CWR"),
-    (flag.AE, "AE"),
-)
+__all__ = ["Judged", "build_connection", "build_segments", "last_error", "survey"]
 
 
 class Judged(Sequence[Connection]):
@@ -181,12 +169,11 @@ def _error(machine: Machine, heard: HeardError, client: int) -> IcmpError:
         frame=heard.frame,
         time_ns=heard.time_ns,
         sender=_address(machine.ip_version, heard.sender_high, heard.sender_low),
-        kind=heard.kind.name,
-        text=say(error_text(heard.kind, heard.number)),
+        error=heard.kind,
+        number=heard.number,
         about=_side(heard.direction, client),
         seq=None if base < 0 else int(difference(heard.seq, base)) & 0xFFFFFFFF,
         answers=heard.answers or None,
-        mtu=heard.number or None if heard.kind.detail == MTU else None,
     )
 
 
@@ -208,7 +195,7 @@ def _segment(row: Row, client: int, more_notes: int = 0) -> Segment:
         frame=row.frame,
         time_ns=row.time_ns,
         sender=_side(row.direction, client),
-        flags=flag_names(row.flags),
+        flags=Flags(row.flags),
         seq=row.seq,
         ack=row.ack if row.flags & flag.ACK else None,
         length=row.length,
@@ -222,18 +209,13 @@ def _segment(row: Row, client: int, more_notes: int = 0) -> Segment:
     )
 
 
-def flag_names(flags: int) -> str:
-    """The flags of a header by name: "SYN,ACK"."""
-    return ",".join(name for bit, name in _FLAGS if flags & bit)
-
-
 def _side(endpoint: int, client: int) -> Side:
     return "client" if endpoint == client else "server"
 
 
-def _why(row: Row, client: int) -> str:
-    """A sentence for each change of state, the sender's first."""
-    sentences = []
+def _why(row: Row, client: int) -> tuple[Reason, ...]:
+    """A reason for each change of state, the sender's first."""
+    reasons = []
     # The sequence number of a FIN in this segment is that of its last octet.
     fin = row.seq + row.length
     for endpoint in (row.direction, 1 - row.direction):
@@ -241,27 +223,8 @@ def _why(row: Row, client: int) -> str:
         while path:
             transition = states.TRANSITIONS[(path & 0xFF) - 1]
             path >>= 8
-            me, peer = _side(endpoint, client), _side(1 - endpoint, client)
-            reason = say(
-                transition.why,
-                me=say(me),
-                peer=say(peer),
-                seq=row.seq,
-                ack=row.ack,
-                before_ack=row.ack - 1,
-                fin=fin,
-            )
-            sentences.append(
-                say(
-                    "{reason}: the {me} moves from {before} to {after} [RFC 9293 {section}]",
-                    reason=reason,
-                    me=say(me),
-                    before=states.STATES[transition.state],
-                    after=states.STATES[transition.target],
-                    section=transition.section,
-                )
-            )
-    return "; ".join(sentences)
+            reasons.append(Reason(transition, _side(endpoint, client), row.seq, row.ack, fin))
+    return tuple(reasons)
 
 
 def _handshake(machine: Machine, client: Endpoint, server: Endpoint) -> Handshake:
