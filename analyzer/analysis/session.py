@@ -113,7 +113,7 @@ class Session:
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
             self._path = os.path.join(folder, "session.pcapng")
         self._live = open_live(self.interface, self.capture_filter, self._backend, self._path, marked=True)
-        name = say("live on {interface}", interface=self._live.interface)
+        name = Message("live on {interface}", interface=self._live.interface)
         self._following = follow(self._live.records, name, stored=self._path)
         self._reader = threading.Thread(
             target=self._read, args=(self._following,), name="captured segments", daemon=True

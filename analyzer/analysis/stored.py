@@ -360,9 +360,6 @@ class _NoSegments:
     def at_hand(self, number: int) -> bool:
         return False
 
-    def picture(self, connection: Connection) -> str:
-        raise UsageError(say("connection {number} has not ended yet", number=connection.id))
-
 
 class _StoredSegments:
     """The segments of a stored capture: those kept by the pass, or read from the file once more."""

@@ -20,7 +20,7 @@ from analyzer.commands.base import Command, Number, WholeNumber, warn
 from analyzer.commands.output import write_text
 from analyzer.errors import AnalyzerError, UsageError
 from analyzer.report.terminal import Style, finish, flow, style_of
-from analyzer.text import inert, said, say
+from analyzer.text import Message, inert, said, say
 
 if TYPE_CHECKING:
     from analyzer.analysis.stored import Following
@@ -209,7 +209,7 @@ def _perform(scenario: Scenario, port: int | None, ascii_only: bool) -> None:
     way_out = say("play the recording with --replay")
     with performing(scenario, port, _teller(ascii_only), way_out=way_out) as live:
         following = follow(
-            live.records, say("{name}, live on {interface}", name=scenario.name, interface=live.interface)
+            live.records, Message("{name}, live on {interface}", name=scenario.name, interface=live.interface)
         )
         _show(following, ascii_only)
     trace = following.trace()

@@ -7,7 +7,7 @@ names and numbers. Every string is safe to show: text of the capture is escaped 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from analyzer.trace.values import Connection, IcmpError, Reason
@@ -109,7 +109,7 @@ class Band:
 class Diagram:
     """One connection."""
 
-    connection: Connection
+    connection: Connection = field(compare=False)
     left: Lifeline
     right: Lifeline
     rows: tuple[Row, ...]

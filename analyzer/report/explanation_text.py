@@ -17,7 +17,7 @@ from analyzer.report.terminal import READABLE_WIDTH, Span, Style, columns, finis
 from analyzer.report.wording import counted, duration, grouped
 from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import NOTES
-from analyzer.text import say
+from analyzer.text import said, say
 from analyzer.trace.values import Segment, Side
 from analyzer.wire.fields import FLAGS, TCP_FIELDS, Field
 from analyzer.wire.flags import Flags
@@ -106,7 +106,7 @@ def _title(explanation: Explanation, style: Style) -> Iterator[str]:
     what = say("frame {frame}", frame=segment.frame)
     labels = " + ".join(LABELS_BY_NAME[name].shown for name in segment.labels)
     path = tail(
-        foreign(explanation.capture.path, style),
+        foreign(said(explanation.capture.path), style),
         max(style.width - columns(what) - columns(labels) - 6, 8),
         style,
     )
@@ -269,7 +269,7 @@ def _frame(explanation: Explanation, style: Style) -> Iterator[str]:
     if explanation.others:
         more = counted(explanation.others, "{count} more TCP segment", "{count} more TCP segments")
         rows.append((say("holds"), [say("the segment explained here, its first"), more]))
-    rows += [(layer.name, layer.facts) for layer in explanation.layers]
+    rows += [(said(layer.name), [said(fact) for fact in layer.facts]) for layer in explanation.layers]
     return _table(rows, style)
 
 
@@ -364,15 +364,15 @@ def _options(explanation: Explanation, style: Style) -> Iterator[str]:
             option.octets[at : at + OPTION_OCTETS].hex(" ")
             for at in range(0, len(option.octets), OPTION_OCTETS)
         ]
-        rows.append((str(option.offset), lines, option.name, _option_value(option)))
+        rows.append((str(option.offset), lines, said(option.name), _option_value(option)))
     if not rows:
         rows.append(("20", [""], "", [say("not captured")]))
     return _octet_table(rows, style)
 
 
 def _option_value(option: Option) -> list[str]:
-    value = [option.value] if option.value else []
-    return [*value, say("malformed: {fault}", fault=option.fault)] if option.fault else value
+    value = [said(option.value)] if option.value else []
+    return [*value, say("malformed: {fault}", fault=said(option.fault))] if option.fault else value
 
 
 def _payload_heading(explanation: Explanation) -> str:

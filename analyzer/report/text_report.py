@@ -25,7 +25,7 @@ from analyzer.report.wording import (
 )
 from analyzer.tcp.notes import NOTES
 from analyzer.tcp.verdict import NEVER_OPEN
-from analyzer.text import say
+from analyzer.text import said, say
 from analyzer.trace.values import (
     OURSELVES,
     Capture,
@@ -185,7 +185,7 @@ def capture_lines(capture: Capture, connections: int, style: Style) -> Iterator[
         facts.append(say("only frames that match {filter}", filter=foreign(capture.display_filter, style)))
     if capture.notes_by != OURSELVES:
         facts.append(say("notes as {program} gives them", program=capture.notes_by))
-    path = foreign(capture.path, style)
+    path = foreign(said(capture.path), style)
     facts = [own(fact, style) for fact in facts]
     line = own(" · ", style).join(facts)
     if columns(path) + 3 + columns(line) <= narrow.width:

@@ -162,10 +162,6 @@ def test_what_is_no_capture(tmp_path: Path) -> None:
         analyze(tmp_path / "missing.pcap")
 
 
-def test_the_picture_of_a_connection(stored: Path) -> None:
-    assert analyze(stored)[0]._repr_svg_().lstrip().startswith(("<?xml", "<svg"))
-
-
 # A capture that grows.
 
 CAPTURES = Path(__file__).parents[2] / "captures"
@@ -232,8 +228,6 @@ def test_a_connection_can_be_looked_at_before_its_end() -> None:
         sighting = next(iter(follow(records, "live")))
         assert sighting.connection.server.port == 20000
         assert list(sighting.connection.segments) == []
-        with pytest.raises(UsageError):
-            sighting.connection.source.picture(sighting.connection)
 
 
 def test_what_an_error_answers_is_found_without_reading_a_file_for_it(

@@ -13,6 +13,7 @@ from analyzer.analysis.stored import analyze
 from analyzer.check.patterns import MOST_ITEMS, Mismatch, Pattern, pattern_of
 from analyzer.errors import UsageError
 from analyzer.trace.values import Segment, Side
+from analyzer.wire.flags import Flags
 from tests.commands.running import ROOT
 
 ECHO = analyze(ROOT / "captures" / "echo.pcap")[0].segments
@@ -20,7 +21,7 @@ ECHO = analyze(ROOT / "captures" / "echo.pcap")[0].segments
 
 def segment(labels: str, sender: Side = "client") -> Segment:
     return Segment(
-        1, 0, sender, "ACK", 1, 1, 0, 1, tuple(labels.split("+")), (), ("OPEN", "OPEN"), ("OPEN", "OPEN"), ""
+        1, 0, sender, Flags.ACK, 1, 1, 0, 1, tuple(labels.split("+")), (), ("OPEN", "OPEN"), ("OPEN", "OPEN"), ()
     )  # fmt: skip
 
 

@@ -19,10 +19,10 @@ import pytest
 
 from analyzer.explain.one_frame import explain
 from analyzer.report.explanation_text import dissection_lines, explanation_lines
+from analyzer.report.sentences import LABEL_REASONS
 from analyzer.report.terminal import Style, columns
 from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import NOTES
-from analyzer.trace.sentences import LABEL_REASONS
 from tests.report.builders import text_of
 
 ROOT = Path(__file__).resolve().parent.parent.parent
