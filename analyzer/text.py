@@ -28,10 +28,14 @@ def install_catalogue(catalogue: Mapping[str, str]) -> None:
 def say(sentence: str, /, **values: object) -> str:
     """The sentence in the user's language, its `{placeholders}` filled from `values`.
 
-    Values are inserted as they are: pass text from outside through `inert` first.
+    Values are inserted as they are, but a `Message` is said too: pass text from outside through `inert` first.
     """
     translated = _catalogue.get(sentence, sentence)
-    return translated.format(**values) if values else translated
+    if not values:
+        return translated
+    return translated.format(
+        **{name: said(value) if isinstance(value, Message) else value for name, value in values.items()}
+    )
 
 
 class Say(Protocol):
@@ -58,7 +62,7 @@ class Message(str):
     values: Mapping[str, object]
 
     def __new__(cls, sentence: str, /, **values: object) -> Message:
-        """See `say`. A value that is a message is said too."""
+        """See `say`."""
         message = super().__new__(cls, in_english(sentence, **values))
         message.sentence = sentence
         message.values = values
@@ -67,12 +71,7 @@ class Message(str):
 
 def said(text: str, say: Say = say) -> str:
     """A text of a value in the user's language: that of a `Message`, and anything else as it is."""
-    if not isinstance(text, Message):
-        return text
-    values = {
-        name: said(value, say) if isinstance(value, str) else value for name, value in text.values.items()
-    }
-    return say(text.sentence, **values)
+    return say(text.sentence, **text.values) if isinstance(text, Message) else text
 
 
 def inert(text: str) -> str:

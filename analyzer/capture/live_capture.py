@@ -224,17 +224,17 @@ def _failure(
             )
         )
     what = (
-        say("{program} ended before it was ready", program=backend.name)
+        Message("{program} ended before it was ready", program=backend.name)
         if ended
-        else say("{program} was not ready in time", program=backend.name)
+        else Message("{program} was not ready in time", program=backend.name)
     )
     if own_words := _complaint(backend, words):
-        what = say("{what}; it said: {words}", what=what, words=own_words)
+        what = Message("{what}; it said: {words}", what=what, words=own_words.rstrip("."))
     return InputError(
         say(
             "the capture on {interface} failed: {what}; try another --backend",
             interface=inert(interface),
-            what=what.rstrip("."),
+            what=what,
         )
     )
 

@@ -14,7 +14,7 @@ from typing import BinaryIO, Final
 
 from analyzer.capture.stored_file import StoredFile
 from analyzer.errors import InputError
-from analyzer.text import Message, inert, say
+from analyzer.text import Message, inert, said, say
 
 __all__ = [
     "BLOCK_OCTETS",
@@ -140,18 +140,18 @@ def octets_of_path(path: str | os.PathLike[str]) -> Octets:
         raise InputError(say("{path} does not exist: check its name and folder", path=name)) from error
     except (OSError, ValueError) as error:
         if isinstance(error, IsADirectoryError) or (isinstance(error, OSError) and os.path.isdir(path)):
-            sentence = say("{path} is a directory: give the capture file inside it", path=name)
+            sentence = Message("{path} is a directory: give the capture file inside it", path=name)
         elif isinstance(error, PermissionError):
-            sentence = say("{path} may not be read: ask its owner for read permission", path=name)
+            sentence = Message("{path} may not be read: ask its owner for read permission", path=name)
         else:
             reason = reason_of(error)
-            sentence = say("{path} cannot be opened ({reason}): check its name", path=name, reason=reason)
-        raise InputError(sentence) from error
+            sentence = Message("{path} cannot be opened ({reason}): check its name", path=name, reason=reason)
+        raise InputError(said(sentence)) from error
 
 
 def octets_of_standard_input() -> Octets:
     """The octets of standard input. Raises InputError where there is none, or a person is typing into it."""
-    name = say("standard input")
+    name = Message("standard input")
     if sys.stdin is None or sys.stdin.closed:
         raise InputError(say("standard input is closed: give the path of a capture instead of -"))
     if sys.stdin.isatty():
