@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from analyzer.tcp.outcomes import CloseOutcome, FastOpen, HandshakeOutcome, RolesRule
     from analyzer.tcp.states import State
     from analyzer.trace.values import Confidence, Connection, Segment, Side, Trace
+    from analyzer.wire.flags import Flags
 
     __version__: str
 
@@ -36,6 +37,7 @@ __all__ = [
     "Connection",
     "ExpectationError",
     "FastOpen",
+    "Flags",
     "HandshakeOutcome",
     "LabelName",
     "NoteName",
@@ -59,6 +61,7 @@ _HOMES = {
     "Connection": "analyzer.trace.values",
     "ExpectationError": "analyzer.check.captures",
     "FastOpen": "analyzer.tcp.outcomes",
+    "Flags": "analyzer.wire.flags",
     "HandshakeOutcome": "analyzer.tcp.outcomes",
     "LabelName": "analyzer.tcp.labels",
     "NoteName": "analyzer.tcp.notes",
@@ -84,6 +87,10 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
+    from analyzer.report.presenter import ReportPresenter
+    from analyzer.trace.values import present_with
+
+    present_with(ReportPresenter())
     return getattr(import_module(home), name)
 
 

@@ -62,7 +62,10 @@ def tcp_capture(request: pytest.FixtureRequest) -> Generator[Callable[..., Sessi
 
     def begin(interface: str = "lo", capture_filter: str = "", **others: object) -> Session:
         from analyzer.analysis.session import capturing
+        from analyzer.report.presenter import ReportPresenter
+        from analyzer.trace.values import present_with
 
+        present_with(ReportPresenter())
         sessions.append(capturing(interface, capture_filter, **others))  # type: ignore[arg-type]
         return sessions[-1]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import subprocess
 import sys
@@ -11,8 +12,10 @@ from pathlib import Path
 import pytest
 
 import analyzer
+from analyzer.trace import values
 
 ROOT = Path(__file__).resolve().parent.parent
+ECHO = ROOT / "captures" / "echo.pcap"
 
 
 def test_what_is_offered_is_what_its_module_defines() -> None:
@@ -70,3 +73,16 @@ def test_its_status_is_that_of_the_command(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert done.stderr.startswith("tcpanalyze: ")
+
+
+def test_flags_of_a_segment_are_those_offered() -> None:
+    segment = analyzer.analyze(ECHO)[0].segments[1]
+    assert segment.flags == analyzer.Flags.SYN | analyzer.Flags.ACK
+
+
+def test_values_speak_for_whoever_comes_by_the_front_door(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(values, "_presenters", [])
+    connection = analyzer.analyze(ECHO)[0]
+    assert connection.verdict.startswith("opened, ")
+    assert repr(connection).endswith(f"{connection.verdict}>")
+    assert str(connection.segments[0].why[0]).startswith("the client opens the connection with a SYN: ")

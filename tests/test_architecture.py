@@ -9,7 +9,7 @@ import re
 import sys
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -63,6 +63,10 @@ MAY_EXIT = {"cli"}
 
 # The end of a process that was forked, which must not tidy up what is its parent's.
 FORKS = {"analyzer.capture.decompress_ahead": "os._exit"}
+
+# Values carry keys and messages, so that a document is the same in every language: below these layers only an
+# error is said.
+MAY_SPEAK = {"text", "explain", "verify", "report", "check", "lab", "commands", "cli"}
 
 # Tests that look at the whole and so have no module of their own.
 WHOLE_TREE_TESTS = {
@@ -129,6 +133,8 @@ def violations(module: str, source: str) -> list[str]:
             for line, name in exits(tree)
             if name != FORKS.get(module)
         ]
+    if layer not in MAY_SPEAK:
+        found += [f"{module}:{line}: says what is no error" for line in sayings(tree)]
     if layer == "tcp":
         found += [f"{module}:{line}: does I/O: {name}()" for line, name in calls(tree, {"open", "input"})]
     return found
@@ -198,6 +204,57 @@ def exits(tree: ast.AST) -> Iterator[tuple[int, str]]:
     yield from calls(tree, {"exit", "quit", "sys.exit", "os._exit", "os.abort"})
 
 
+def sayings(node: ast.AST, failing: bool = False) -> Iterator[int]:
+    """The lines of calls of `say` and `said` outside of an error that is raised or made."""
+    if isinstance(node, ast.Raise):
+        failing = True
+    elif isinstance(node, ast.Call):
+        name = name_of(node.func)
+        failing = failing or name.endswith("Error")
+        if name in {"say", "said"} and not failing:
+            yield node.lineno
+    for child in ast.iter_child_nodes(node):
+        yield from sayings(child, failing)
+
+
+def circles(sources: dict[str, str]) -> list[str]:
+    """Modules that import each other, however far around and wherever in them: each circle as one line."""
+    found: list[list[str]] = []
+    graph = {
+        module: imported_modules(module, source, sources) - {module} for module, source in sources.items()
+    }
+    order: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    path: list[str] = []
+
+    # Tarjan: a module is the first of a circle where nothing below it leads further up than to itself.
+    def visit(module: str) -> None:
+        order[module] = lowest[module] = len(order)
+        path.append(module)
+        for other in sorted(graph[module]):
+            if other not in order:
+                visit(other)
+            if other in path:
+                lowest[module] = min(lowest[module], lowest[other])
+        if lowest[module] == order[module]:
+            found.append(path[path.index(module) :])
+            del path[path.index(module) :]
+
+    for module in sorted(graph):
+        if module not in order:
+            visit(module)
+    return [" <-> ".join(sorted(circle)) for circle in found if len(circle) > 1]
+
+
+def imported_modules(module: str, source: str, known: Collection[str]) -> set[str]:
+    """Those of the `known` modules that `source` imports; the package `analyzer.wire` for a name that it defines."""
+    found = set()
+    for _, imported, names in imports(module, ast.parse(source)):
+        for full in [f"{imported}.{name}" for name in names] or [imported]:
+            found |= {full if full in known else imported} & set(known)
+    return found
+
+
 def calls(tree: ast.AST, wanted: set[str]) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
@@ -226,6 +283,22 @@ def dotted(path: Path) -> str:
 def test_imports_run_one_way_and_only_the_command_exits() -> None:
     found = [fault for path in modules() for fault in violations(dotted(path), path.read_text("utf-8"))]
     assert not found, "\n".join(found)
+
+
+def test_no_modules_import_each_other() -> None:
+    assert circles({dotted(path): path.read_text("utf-8") for path in modules()}) == []
+
+
+def test_a_circle_is_found_wherever_the_import_stands() -> None:
+    sources = {
+        "analyzer.wire": "",
+        "analyzer.wire.a": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from analyzer.wire import b",
+        "analyzer.wire.b": "import analyzer.wire.c, analyzer.wire",
+        "analyzer.wire.c": "def f():\n    from analyzer.wire.a import X",
+        "analyzer.wire.d": "from analyzer.wire.a import X\nfrom analyzer.wire.d import Y",
+    }
+    assert circles(sources) == ["analyzer.wire.a <-> analyzer.wire.b <-> analyzer.wire.c"]
+    assert circles(sources | {"analyzer.wire.c": ""}) == []
 
 
 @pytest.mark.parametrize(
@@ -259,6 +332,12 @@ def test_imports_run_one_way_and_only_the_command_exits() -> None:
         ("analyzer.tcp.states", "def f(path):\n    return open(path)", ":2: does I/O"),
         ("analyzer.analysis.stored", "import sys\nsys.exit(2)", ":2: exits"),
         ("analyzer.analysis.stored", "from sys import exit", "exits"),
+        ("analyzer.trace.build", "from analyzer.text import say\nx = say('a')", ":2: says what is no error"),
+        (
+            "analyzer.diagram.layout",
+            "from analyzer import text\nx = text.said('a')",
+            ":2: says what is no error",
+        ),
         ("analyzer.analysis.stored", "raise SystemExit(2)", "exits"),
         ("analyzer.analysis.stored", "raise SystemExit", "exits"),
         ("analyzer.capture.open", "import os\nos._exit(0)", ":2: exits"),
@@ -290,6 +369,10 @@ def test_a_breach_is_found(module: str, source: str, fault: str) -> None:
         ),
         ("analyzer.tcp.states", "from __future__ import annotations\nfrom mypy_extensions import i64"),
         ("analyzer.tcp.states", "from analyzer.tcp import sequence\nfrom analyzer.text import say"),
+        ("analyzer.capture.open", "from analyzer.text import say\nraise InputError(say('a')) from error"),
+        ("analyzer.capture.open", "from analyzer.text import say\ndef f():\n    return InputError(say('a'))"),
+        ("analyzer.capture.open", "from analyzer.text import Message\nx = Message('a')"),
+        ("analyzer.report.ladder", "from analyzer.text import say\nx = say('a')"),
         ("analyzer.capture.decompress_ahead", "import os\nos._exit(0)"),
         ("analyzer.lab.echo", "try:\n    pass\nexcept SystemExit:\n    pass"),
     ],

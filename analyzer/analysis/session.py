@@ -24,7 +24,7 @@ from analyzer.capture.live_capture import Live, open_live
 from analyzer.capture.pcap_writer import PcapWriter
 from analyzer.capture.pcapng_writer import PcapngWriter
 from analyzer.errors import InputError, UsageError
-from analyzer.text import say
+from analyzer.text import Message, say
 from analyzer.trace.values import Trace
 
 __all__ = ["SETTLE", "Session", "capturing"]
@@ -113,7 +113,7 @@ class Session:
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
             self._path = os.path.join(folder, "session.pcapng")
         self._live = open_live(self.interface, self.capture_filter, self._backend, self._path, marked=True)
-        name = say("live on {interface}", interface=self._live.interface)
+        name = Message("live on {interface}", interface=self._live.interface)
         self._following = follow(self._live.records, name, stored=self._path)
         self._reader = threading.Thread(
             target=self._read, args=(self._following,), name="captured segments", daemon=True
@@ -149,7 +149,7 @@ class Session:
         except InputError as error:
             return [str(error)]
         if not caught_up and not live.over:
-            return [say("the capture did not keep up: the last frames may be missing")]
+            return [Message("the capture did not keep up: the last frames may be missing")]
         return []
 
     def _read(self, following: Following) -> None:

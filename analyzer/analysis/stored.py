@@ -167,9 +167,6 @@ class NoSegments:
     def at_hand(self, number: int) -> bool:
         return False
 
-    def picture(self, connection: Connection) -> str:
-        raise UsageError(say("connection {number} has not ended yet", number=connection.id))
-
 
 class StoredSegments:
     """The segments of a stored capture: those kept by the pass, or read from the file once more."""
@@ -234,12 +231,6 @@ class StoredSegments:
             )
         self._columns = again.columns
         self._kept = {int(machine.number): number for number, machine in enumerate(wanted)}
-
-    def picture(self, connection: Connection) -> str:
-        from analyzer.diagram.layout import lay_out
-        from analyzer.report.picture import svg
-
-        return svg(lay_out(connection))
 
 
 def _count(machine: Machine) -> int:

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Final, NamedTuple, Protocol
 
 from analyzer.capture.source import BLOCK_OCTETS, Octets, SourceFault, SourceRefusal, reason_of
-from analyzer.text import say
+from analyzer.text import Message
 
 __all__ = ["DECOMPRESS_FLOOR", "MAGIC_OCTETS", "CompressedOctets", "compression_of", "is_compressed"]
 
@@ -265,13 +265,13 @@ class CompressedOctets(Octets):
     def _beyond(self) -> SourceRefusal:
         if self._limit is not None:
             return SourceRefusal(
-                say(
+                Message(
                     "it expands to more than the {limit} octets allowed: --decompress-limit allows more",
                     limit=self._limit,
                 )
             )
         return SourceRefusal(
-            say(
+            Message(
                 "it expands to more than {most} MiB and to {times} times its size, as no usual capture does: "
                 "--decompress-limit none reads on, if you trust it",
                 most=self._allowed() >> 20,
@@ -299,7 +299,7 @@ class CompressedOctets(Octets):
                 return True
         self._over = True
         self.warnings.append(
-            say(
+            Message(
                 "octet {octet} of the file and what follows it is no {compression} data and was left out",
                 compression=self.compression,
                 octet=self._taken - len(self._pending),
@@ -327,7 +327,7 @@ class CompressedOctets(Octets):
             return row.decoder(self._memory, self._step == _SMALL_STEP_OCTETS)
         except ImportError as error:
             raise SourceRefusal(
-                say(
+                Message(
                     "what decompresses {compression} is missing ({reason}): install tcpanalyze again",
                     compression=row.name,
                     reason=reason_of(error),
@@ -348,7 +348,7 @@ class CompressedOctets(Octets):
                     break
                 if not self._refill():
                     self._stop(
-                        SourceFault(say("it ends inside its {compression} stream", compression=row.name))
+                        SourceFault(Message("it ends inside its {compression} stream", compression=row.name))
                     )
                     break
             given, self._pending = self._pending, b""
@@ -393,7 +393,7 @@ class CompressedOctets(Octets):
         if self._memory != _PLAIN or self._fed is None:
             self._stop(
                 SourceRefusal(
-                    say(
+                    Message(
                         "it needs more than {most} MiB of memory to be decompressed: "
                         "--decompress-limit none allows it, if you trust it",
                         most=_LARGE_WINDOW >> 20,

@@ -16,7 +16,7 @@ from analyzer.capture.compression import CompressedOctets
 from analyzer.capture.source import BLOCK_OCTETS, Octets, SourceFault
 from analyzer.capture.stored_file import StoredFile
 from analyzer.signals import undisturbed
-from analyzer.text import say
+from analyzer.text import Message
 
 if TYPE_CHECKING:
     import mmap
@@ -127,7 +127,7 @@ class _Process:
             self._warnings += warnings
         else:
             self._fault = SourceFault(
-                say(
+                Message(
                     "the process that decompressed it was ended from outside: run it again, with more memory free"
                 )
             )

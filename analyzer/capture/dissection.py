@@ -23,7 +23,7 @@ from ipaddress import ip_address
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from analyzer.errors import DissectionError, UsageError
-from analyzer.text import inert, say
+from analyzer.text import Message, inert, say
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -333,7 +333,7 @@ class _Child:
             said = line.strip()
             if said and not said.startswith("Running as user"):
                 return inert(said.removeprefix("tshark:").strip())
-        return say("tshark ended with status {status}", status=self._process.returncode)
+        return Message("tshark ended with status {status}", status=self._process.returncode)
 
 
 @contextmanager

@@ -13,13 +13,13 @@ from typing import Final, NamedTuple
 
 from analyzer.capture.backends import BACKENDS, FORBIDDEN
 from analyzer.errors import UsageError
-from analyzer.text import inert, say
+from analyzer.text import Message, inert, say
 
 __all__ = ["NO_PERMISSION", "Interface", "check_interface", "interfaces"]
 
 ANSWERS_WITHIN: Final = 5.0  # seconds
 
-NO_PERMISSION: Final = "no permission"
+NO_PERMISSION: Final = Message("no permission")
 
 # What libpcap knows beside the interfaces of the system. Others it takes for files, hosts or extensions.
 _SPECIAL: Final = re.compile(r"any|nflog(?::[0-9,]+)?" if sys.platform == "linux" else r"(?!)")
@@ -83,7 +83,7 @@ def _try(name: str, find_program: Callable[[str], str | None]) -> tuple[bool | N
             )
         except (OSError, subprocess.TimeoutExpired):
             allowed = False
-            reason = reason or say("{program} does not answer", program=backend.name)
+            reason = reason or Message("{program} does not answer", program=backend.name)
             continue
         if done.returncode == 0:
             return True, ""

@@ -22,11 +22,10 @@ import shutil
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import IO, Final
+from typing import Final
 
 from analyzer.capture.backends import (
     BACKENDS,
@@ -46,17 +45,14 @@ from analyzer.capture.live_records import LiveRecords
 from analyzer.capture.marker import Marker
 from analyzer.capture.pcap_writer import PcapWriter
 from analyzer.capture.pcapng_writer import PcapngWriter
+from analyzer.capture.waiting import Waiting
 from analyzer.errors import AnalyzerError, InputError, OutputError, UsageError
 from analyzer.signals import undisturbed
-from analyzer.text import inert, say
+from analyzer.text import Message, inert, say
 
-__all__ = ["Live", "Waiting", "open_live"]
+__all__ = ["Live", "open_live"]
 
 READY_WITHIN: Final = 10.0  # seconds
-MOST_WAITING: Final = 64 << 20
-"""Octets that wait in memory to be parsed."""
-PIPE_OCTETS: Final = 1 << 20
-"""Linux gives an ordinary user pipes of up to 1 MiB."""
 MARKED_WITHIN: Final = 5.0  # seconds
 MARKED_AGAIN: Final = 0.5  # seconds, after which another marker is sent: the kernel may drop one
 
@@ -228,17 +224,17 @@ def _failure(
             )
         )
     what = (
-        say("{program} ended before it was ready", program=backend.name)
+        Message("{program} ended before it was ready", program=backend.name)
         if ended
-        else say("{program} was not ready in time", program=backend.name)
+        else Message("{program} was not ready in time", program=backend.name)
     )
     if own_words := _complaint(backend, words):
-        what = say("{what}; it said: {words}", what=what, words=own_words)
+        what = Message("{what}; it said: {words}", what=what, words=own_words.rstrip("."))
     return InputError(
         say(
             "the capture on {interface} failed: {what}; try another --backend",
             interface=inert(interface),
-            what=what.rstrip("."),
+            what=what,
         )
     )
 
@@ -279,7 +275,9 @@ class Live:
         self._marker = marker
         self._met = 0
         self._meeting = threading.Condition()
-        self.records: LiveRecords = LiveRecords(self, self._waiting, writer, marker)
+        self.records: LiveRecords = LiveRecords(
+            self._waiting, self.interface, writer, marker, meet=self.meet, conclude=self.conclude
+        )
 
     def __enter__(self) -> Live:
         return self
@@ -352,7 +350,7 @@ class Live:
         try:
             status = self._child.end()
         finally:
-            self._waiting.join()
+            self._waiting.join(READY_WITHIN)
             self._child.output.close()
             self.losses = self.records.lost = self._told()
             if self._writer is not None:
@@ -361,15 +359,16 @@ class Live:
         sentences = self.records.warnings
         if not self._stopped or status:
             how = (
-                say("by signal {number}", number=-status)
+                Message("by signal {number}", number=-status)
                 if status < 0
-                else say("with status {number}", number=status)
+                else Message("with status {number}", number=status)
             )
-            sentences.append(say("{program} ended {how} while it captured", program=self.backend, how=how))
+            ended = Message("{program} ended {how} while it captured", program=self.backend, how=how)
             if own_words := _complaint(self._row, words):
-                sentences[-1] += say("; it said: {words}", words=own_words)
+                ended = Message("{what}; it said: {words}", what=ended, words=own_words)
+            sentences.append(ended)
         if self.losses is None:
-            sentences.append(say("how many frames the capture lost is not known"))
+            sentences.append(Message("how many frames the capture lost is not known"))
 
     def _told(self) -> int | None:
         """The losses in the program's closing words."""
@@ -384,70 +383,3 @@ class Live:
                 writer.lost(self.losses, int(self.records.time_ns))
         with suppress(OutputError):
             writer.close()
-
-
-class Waiting:
-    """What the program has written and nobody has asked for yet: a stream for `open_stream`.
-
-    octets: how many. seen: whether there were ever any. arrived_ns: when what was read last had come, by the
-    monotonic clock.
-    """
-
-    def __init__(self, output: IO[bytes]) -> None:
-        self.octets: int = 0
-        self.seen: bool = False
-        self.arrived_ns: int = time.monotonic_ns()
-        self._output = output
-        self._pieces: deque[tuple[int, bytes]] = deque()
-        self._changed = threading.Condition()
-        self._ended = False
-        self._discarding = False
-        with suppress(ImportError, OSError, AttributeError):
-            import fcntl
-
-            fcntl.fcntl(output.fileno(), fcntl.F_SETPIPE_SZ, PIPE_OCTETS)
-        self._reader = threading.Thread(target=self._take, name="captured octets", daemon=True)
-        self._reader.start()
-
-    def read(self, _most: int) -> bytes:
-        """All that is there, after waiting for some; nothing at the end."""
-        with self._changed:
-            while not self._pieces and not self._ended:
-                self._changed.wait()
-            if not self._pieces:
-                return b""
-            self.arrived_ns, piece = self._pieces.popleft()
-            self.octets -= len(piece)
-            self._changed.notify_all()
-        return piece
-
-    def discard(self) -> None:
-        """Nobody will ask any more: take what still comes, so that the program can end."""
-        with self._changed:
-            self._discarding = True
-            self._changed.notify_all()
-
-    def join(self) -> None:
-        """Wait for the reader thread, after the program's end."""
-        self._reader.join(READY_WITHIN)
-
-    def _take(self) -> None:
-        descriptor = self._output.fileno()
-        while True:
-            try:
-                piece = os.read(descriptor, PIPE_OCTETS)
-            except (OSError, ValueError):
-                piece = b""
-            with self._changed:
-                while self.octets > MOST_WAITING and not self._discarding:
-                    self._changed.wait()
-                if piece:
-                    self.seen = True
-                    if not self._discarding:
-                        self._pieces.append((time.monotonic_ns(), piece))
-                        self.octets += len(piece)
-                else:
-                    self._ended = True
-                self._changed.notify_all()
-            if not piece:
-                return

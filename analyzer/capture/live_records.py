@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO, cast
+from collections.abc import Callable
+from typing import BinaryIO, cast
 
 from analyzer.capture.frame_writer import FrameWriter
 from analyzer.capture.marker import Marker
@@ -10,11 +11,9 @@ from analyzer.capture.open import open_stream
 from analyzer.capture.pcap_writer import PcapWriter
 from analyzer.capture.records import Records
 from analyzer.capture.source import Octets
+from analyzer.capture.waiting import Waiting
 from analyzer.errors import CaptureFormatError, OutputError
-from analyzer.text import say
-
-if TYPE_CHECKING:
-    from analyzer.capture.live_capture import Live, Waiting
+from analyzer.text import Message
 
 __all__ = ["LiveRecords"]
 
@@ -23,14 +22,24 @@ class LiveRecords(Records):
     """The frames of a running capture, numbered from 1; each is kept before it is given."""
 
     def __init__(
-        self, live: Live, waiting: Waiting, writer: FrameWriter | None, marker: Marker | None = None
+        self,
+        waiting: Waiting,
+        interface: str,
+        writer: FrameWriter | None,
+        marker: Marker | None = None,
+        *,
+        meet: Callable[[int], None],
+        conclude: Callable[[], None],
     ) -> None:
+        """meet: told the number of each marker that was captured. conclude: called when the frames have ended."""
         # The program sends a file header, at the latest with its first frame: what it is shows itself then.
         super().__init__(
-            Octets(cast(BinaryIO, waiting), live.interface, False),
+            Octets(cast(BinaryIO, waiting), interface, False),
             "pcap" if isinstance(writer, PcapWriter) else "pcapng",
         )
-        self._live = live
+        self._interface = interface
+        self._meet = meet
+        self._conclude = conclude
         self._waiting = waiting
         self._writer = writer
         self._marker = marker
@@ -49,7 +58,7 @@ class LiveRecords(Records):
             if self._marker is None or not (number := self._marker.number_in(inner)):
                 break
             if number > 0:
-                self._live.meet(number)
+                self._meet(number)
         self.block = inner.block
         self.offset = inner.offset
         self.captured = inner.captured
@@ -62,7 +71,7 @@ class LiveRecords(Records):
                 self._writer.add(inner)
             except OutputError as error:
                 self._writer = None
-                sentence = say(
+                sentence = Message(
                     "kept are {count} frames, because {reason}", count=self.frame - 1, reason=error
                 )
                 self._warn(sentence)
@@ -77,7 +86,7 @@ class LiveRecords(Records):
 
     def _open(self) -> bool:
         try:
-            self._inner = open_stream(cast(BinaryIO, self._waiting), self._live.interface)
+            self._inner = open_stream(cast(BinaryIO, self._waiting), self._interface)
         except CaptureFormatError as error:
             if self._waiting.seen:
                 self._stop(str(error))
@@ -93,6 +102,6 @@ class LiveRecords(Records):
             if self._inner is not None:
                 self.truncated = self._inner.truncated
                 self.warnings.extend(self._inner.warnings)
-            self._live.conclude()
+            self._conclude()
             self._drop()
         return False

@@ -23,7 +23,7 @@ from analyzer.capture.source import (
 from analyzer.capture.stored_file import StoredFile
 from analyzer.capture.unreadable import refusal
 from analyzer.errors import CaptureFormatError, InputError
-from analyzer.text import say
+from analyzer.text import said, say
 
 __all__ = ["open_capture", "open_stream"]
 
@@ -75,7 +75,7 @@ def _recognised(octets: Octets, decompress_limit: int | None, file: StoredFile |
         header = octets.peek(header_octets)
     except SourceRefusal as error:
         raise CaptureFormatError(
-            say("{path} cannot be read: {reason}", path=octets.name, reason=str(error))
+            say("{path} cannot be read: {reason}", path=octets.name, reason=said(error.reason))
         ) from error
     except SourceFault as error:
         raise CaptureFormatError(
@@ -83,7 +83,7 @@ def _recognised(octets: Octets, decompress_limit: int | None, file: StoredFile |
                 "{path} is a damaged {compression} file ({reason}): copy it again",
                 path=octets.name,
                 compression=compressed.compression if compressed else "",
-                reason=str(error),
+                reason=said(error.reason),
             )
         ) from error
     except OSError as error:

@@ -10,7 +10,7 @@ from mypy_extensions import i64
 from analyzer.capture.records import Records, most_captured
 from analyzer.capture.source import Octets
 from analyzer.errors import CaptureFormatError
-from analyzer.text import say
+from analyzer.text import Message, say
 
 __all__ = ["FILE_HEADER_OCTETS", "PCAP_MAGICS", "PcapRecords"]
 
@@ -101,7 +101,7 @@ class PcapRecords(Records):
         return True
 
     def _too_long(self, claimed: int) -> str:
-        return say(
+        return Message(
             "record {record} at octet {octet} claims {claimed} octets, more than the {most} one "
             "can hold: the file is damaged there, and the frames before it are all that was read",
             record=self.frame + 1,

@@ -17,7 +17,7 @@ from mypy_extensions import i64
 from analyzer.capture.records import Records
 from analyzer.capture.source import Octets
 from analyzer.errors import CaptureFormatError
-from analyzer.text import say
+from analyzer.text import Message, said, say
 
 __all__ = ["MOST_BLOCK_OCTETS", "PCAPNG_MAGIC", "SECTION_HEADER_OCTETS", "Interface", "PcapngRecords"]
 
@@ -130,7 +130,7 @@ class PcapngRecords(Records):
                 say(
                     "{path} is a pcapng file that cannot be read, because {fault}",
                     path=octets.name,
-                    fault=fault,
+                    fault=said(fault),
                 )
             )
 
@@ -257,7 +257,7 @@ class PcapngRecords(Records):
         elif byte_order == _BYTE_ORDER_BIG:
             order = ">"
         else:
-            return say(
+            return Message(
                 "the section header at octet {octet} has no byte-order magic: the file is damaged there",
                 octet=octet,
             )
@@ -276,7 +276,7 @@ class PcapngRecords(Records):
         length = (length + 3) & ~3
         (major, _minor) = self._option.unpack_from(self.block, position + 12)
         if major != 1:
-            return say(
+            return Message(
                 "the section at octet {octet} is of version {major}, and only version 1 can be read: "
                 "convert the file with editcap -F pcapng",
                 octet=octet,
@@ -295,7 +295,7 @@ class PcapngRecords(Records):
     def _describe(self, position: i64, length: i64) -> str:
         """Take in an interface description block; the sentence that says why not, or nothing."""
         if len(self._interfaces) >= MOST_INTERFACES:
-            return say(
+            return Message(
                 "the section declares more than {most} interfaces at octet {octet}: the file is damaged",
                 most=MOST_INTERFACES,
                 octet=self._octet(),
@@ -314,7 +314,7 @@ class PcapngRecords(Records):
                 break
             if size > end - at:
                 self._warn(
-                    say(
+                    Message(
                         "option {code} of the interface at octet {octet} is longer than its block: "
                         "the options from there on are left out",
                         code=code,
@@ -373,7 +373,7 @@ class PcapngRecords(Records):
         if _LEAST_TIME_NS <= time_ns <= _MOST_TIME_NS:
             return time_ns
         self._warn(
-            say(
+            Message(
                 "frame {frame} has a time beyond what 64 bits of nanoseconds can hold: "
                 "the nearest one is taken",
                 frame=self.frame,
@@ -383,7 +383,7 @@ class PcapngRecords(Records):
 
     def _warn_clamped(self, claimed: int, room: int) -> None:
         self._warn(
-            say(
+            Message(
                 "frame {frame} claims {claimed} octets, and its block holds {room}: those are taken",
                 frame=self.frame,
                 claimed=claimed,
@@ -392,7 +392,7 @@ class PcapngRecords(Records):
         )
 
     def _bad_length(self, length: int) -> str:
-        return say(
+        return Message(
             "the block at octet {octet} claims {claimed} octets, which none of its type can have: "
             "the file is damaged there",
             octet=self._octet(),
@@ -400,7 +400,7 @@ class PcapngRecords(Records):
         )
 
     def _bad_trailer(self, length: int, trailer: int, octet: int) -> str:
-        return say(
+        return Message(
             "the block at octet {octet} has {length} octets by its head and {trailer} by its tail: "
             "the file is damaged there",
             octet=octet,
@@ -409,7 +409,7 @@ class PcapngRecords(Records):
         )
 
     def _undeclared(self, number: int) -> str:
-        return say(
+        return Message(
             "the packet at octet {octet} is of interface {number}, which its section never declares: "
             "the file is damaged there",
             octet=self._octet(),

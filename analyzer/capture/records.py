@@ -10,7 +10,7 @@ from mypy_extensions import i64
 
 from analyzer.capture.source import BLOCK_OCTETS, Octets, SourceFault, reason_of
 from analyzer.capture.stored_file import StoredFile
-from analyzer.text import say
+from analyzer.text import Message
 
 __all__ = ["MOST_WARNINGS", "Records", "most_captured"]
 
@@ -173,7 +173,7 @@ class Records:
         try:
             piece = self._octets.read(BLOCK_OCTETS)
         except (OSError, SourceFault) as error:
-            self._failure = say("reading stopped: {reason}", reason=reason_of(error))
+            self._failure = Message("reading stopped: {reason}", reason=reason_of(error))
             piece = b""
         if not piece:
             self._ended = True
@@ -193,7 +193,7 @@ class Records:
     def _cut(self, octet: int) -> str:
         if self._failure:
             return self._failure
-        return say(
+        return Message(
             "the file ends inside the record that starts at octet {octet}: it was cut off there, "
             "and the frames before it are all there is",
             octet=octet,

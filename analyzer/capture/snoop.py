@@ -10,7 +10,7 @@ from mypy_extensions import i64
 from analyzer.capture.records import Records, most_captured
 from analyzer.capture.source import Octets
 from analyzer.errors import CaptureFormatError
-from analyzer.text import say
+from analyzer.text import Message, say
 
 __all__ = ["SNOOP_HEADER_OCTETS", "SNOOP_MAGIC", "SnoopRecords"]
 
@@ -83,7 +83,7 @@ class SnoopRecords(Records):
         padding: i64 = length - _RECORD_OCTETS - captured
         if captured > self._most_captured or padding < 0 or padding > _MOST_PADDING:
             return self._stop(
-                say(
+                Message(
                     "record {record} at octet {octet} claims a frame of {captured} octets in a record of "
                     "{length}: the file is damaged there, and the frames before it are all that was read",
                     record=self.frame + 1,

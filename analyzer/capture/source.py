@@ -14,7 +14,7 @@ from typing import BinaryIO, Final
 
 from analyzer.capture.stored_file import StoredFile
 from analyzer.errors import InputError
-from analyzer.text import inert, say
+from analyzer.text import Message, inert, said, say
 
 __all__ = [
     "BLOCK_OCTETS",
@@ -45,11 +45,17 @@ def keep_blocks() -> None:
 
 
 class SourceFault(Exception):
-    """The octets end too early or are damaged; it says why. It never leaves `capture`."""
+    """The octets end too early or are damaged, for a `reason`. It never leaves `capture`."""
+
+    @property
+    def reason(self) -> str:
+        """What it was made with; `str` would make English of a `Message`."""
+        reason: str = self.args[0]
+        return reason
 
 
 class SourceRefusal(SourceFault):
-    """The octets may be sound, and are not read on all the same; it says what to do."""
+    """The octets may be sound, and are not read on all the same; the reason says what to do."""
 
 
 class Octets:
@@ -120,7 +126,7 @@ class Octets:
     def _more(self, most: int) -> bytes:
         piece = self._read(most)
         if piece is None:
-            raise BlockingIOError(say("the stream has nothing to read yet and does not wait"))
+            raise BlockingIOError(Message("the stream has nothing to read yet and does not wait"))
         return piece
 
 
@@ -134,18 +140,18 @@ def octets_of_path(path: str | os.PathLike[str]) -> Octets:
         raise InputError(say("{path} does not exist: check its name and folder", path=name)) from error
     except (OSError, ValueError) as error:
         if isinstance(error, IsADirectoryError) or (isinstance(error, OSError) and os.path.isdir(path)):
-            sentence = say("{path} is a directory: give the capture file inside it", path=name)
+            sentence = Message("{path} is a directory: give the capture file inside it", path=name)
         elif isinstance(error, PermissionError):
-            sentence = say("{path} may not be read: ask its owner for read permission", path=name)
+            sentence = Message("{path} may not be read: ask its owner for read permission", path=name)
         else:
             reason = reason_of(error)
-            sentence = say("{path} cannot be opened ({reason}): check its name", path=name, reason=reason)
-        raise InputError(sentence) from error
+            sentence = Message("{path} cannot be opened ({reason}): check its name", path=name, reason=reason)
+        raise InputError(said(sentence)) from error
 
 
 def octets_of_standard_input() -> Octets:
     """The octets of standard input. Raises InputError where there is none, or a person is typing into it."""
-    name = say("standard input")
+    name = Message("standard input")
     if sys.stdin is None or sys.stdin.closed:
         raise InputError(say("standard input is closed: give the path of a capture instead of -"))
     if sys.stdin.isatty():
@@ -155,6 +161,8 @@ def octets_of_standard_input() -> Octets:
 
 def reason_of(error: BaseException) -> str:
     """What a foreign exception says, in a few words without its number and file name."""
+    if isinstance(error, SourceFault):
+        return error.reason
     if isinstance(error, OSError) and error.strerror:
         return inert(error.strerror)
     return inert(str(error)) or type(error).__name__

@@ -6,7 +6,7 @@ import os
 import stat
 from typing import BinaryIO
 
-from analyzer.text import say
+from analyzer.text import Message
 
 __all__ = ["StoredFile"]
 
@@ -39,7 +39,7 @@ class StoredFile:
             return None
         now = os.fstat(self._stream.fileno())
         if now.st_size < self.size:
-            return say(
+            return Message(
                 "{path} became shorter while it was read, from {before} to {after} octets: "
                 "what was read until then is reported; do not write to a capture that is being analysed",
                 path=name,
@@ -47,7 +47,7 @@ class StoredFile:
                 after=now.st_size,
             )
         if now.st_size > self.size:
-            return say(
+            return Message(
                 "{path} grew while it was read, from {before} to {after} octets: "
                 "what came too late is not in here; analyse it again when it is complete",
                 path=name,
@@ -55,7 +55,7 @@ class StoredFile:
                 after=now.st_size,
             )
         if now.st_mtime_ns != self._before.st_mtime_ns:
-            return say(
+            return Message(
                 "{path} was written to while it was read: what is reported may be a mixture; analyse it again",
                 path=name,
             )

@@ -11,8 +11,8 @@ from analyzer.check.findings import Check, Finding
 from analyzer.check.keys import Key
 from analyzer.check.values import shown
 from analyzer.errors import InputError
-from analyzer.text import inert, say
-from analyzer.trace.sentences import label_reason, losses
+from analyzer.report.sentences import label_reason, losses, reason_sentence, verdict
+from analyzer.text import inert, said, say
 from analyzer.trace.values import Connection, Segment, Trace
 
 __all__ = ["MOST_FINDINGS", "Describe", "evaluate"]
@@ -42,7 +42,7 @@ def evaluate(expectations: Sequence[Expectation], trace: Trace, describe: Descri
     for check in checks:
         if check.expectation.comparison.key.scope == "capture":
             for seen in _misfits(check.expectation, capture):
-                notes = (*trace.capture.warnings, _source(check.expectation))
+                notes = (*map(said, trace.capture.warnings), _source(check.expectation))
                 _add(check, _finding(check.expectation, path, None, None, seen, notes))
         else:
             of_connections.append(check)
@@ -181,7 +181,7 @@ def _nothing_chosen(expectation: Expectation, trace: Trace) -> Finding:
     compared = expectation.comparison
     return Finding(
         compared.key.name, message, trace.capture.path, None, None, compared.expected, say("no connection"),
-        (*trace.capture.warnings, _source(expectation)),
+        (*map(said, trace.capture.warnings), _source(expectation)),
     )  # fmt: skip
 
 
@@ -199,7 +199,7 @@ def _notes(
             number=connection.id,
             client=connection.client,
             server=connection.server,
-            verdict=connection.verdict,
+            verdict=verdict(connection),
         )
     ]
     if segment is not None:
@@ -207,13 +207,13 @@ def _notes(
             say(
                 "frame {frame}, {flags} from the {sender}: {labels}",
                 frame=segment.frame,
-                flags=segment.flags or say("no flag"),
+                flags=str(segment.flags) or say("no flag"),
                 sender=say(segment.sender),
                 labels="+".join(segment.labels),
             )
         )
         if segment.why:
-            notes += segment.why.split("; ")
+            notes += [reason_sentence(reason) for reason in segment.why]
         else:
             notes += [label_reason(label, segment) for label in segment.labels]
     if connection.doubts:

@@ -10,7 +10,7 @@ import click
 
 from analyzer.commands.base import Command, Number, WholeNumber, complain, decompress_limit, warn
 from analyzer.errors import AnalyzerError, OutputError, UsageError
-from analyzer.text import inert, say
+from analyzer.text import inert, said, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -254,7 +254,7 @@ def _live(
         status = _run(arguments)
     trace = session.trace
     for warning in trace.capture.warnings:
-        warn(warning)
+        warn(said(warning))
     checks = check_trace(trace, wanted, allow_truncated=allow_truncated)
     return Report([Checked(trace.capture.path, checks)]), status
 

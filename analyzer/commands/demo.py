@@ -20,7 +20,7 @@ from analyzer.commands.base import Command, Number, WholeNumber, warn
 from analyzer.commands.output import write_text
 from analyzer.errors import AnalyzerError, UsageError
 from analyzer.report.terminal import Style, finish, flow, style_of
-from analyzer.text import inert, say
+from analyzer.text import Message, inert, said, say
 
 if TYPE_CHECKING:
     from analyzer.analysis.growing import Following
@@ -209,12 +209,12 @@ def _perform(scenario: Scenario, port: int | None, ascii_only: bool) -> None:
     way_out = say("play the recording with --replay")
     with performing(scenario, port, _teller(ascii_only), way_out=way_out) as live:
         following = follow(
-            live.records, say("{name}, live on {interface}", name=scenario.name, interface=live.interface)
+            live.records, Message("{name}, live on {interface}", name=scenario.name, interface=live.interface)
         )
         _show(following, ascii_only)
     trace = following.trace()
     for warning in trace.capture.warnings:
-        warn(warning)
+        warn(said(warning))
     _conclude(trace, ascii_only)
     keep_promise(scenario.promise, trace)
     click.echo(say("The capture shows what the scenario promises."))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from analyzer.commands.base import Command, WholeNumber, warn
-from analyzer.text import inert, say
+from analyzer.text import inert, said, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,7 +144,7 @@ def command(
     )
     for trace in (comparison.a, comparison.b):
         for warning in trace.capture.warnings:
-            warn(say("{capture}: {warning}", capture=trace.capture.path, warning=warning))
+            warn(say("{capture}: {warning}", capture=trace.capture.path, warning=said(warning)))
     pictures = _Pictures(output, formats or ("svg", "png"), comparison, fold=not unfold)
     if as_json:
         counts = _write_document(comparison, pictures)

@@ -9,6 +9,7 @@ import click
 
 from analyzer.commands.base import Command, WholeNumber, decompress_limit, warn
 from analyzer.errors import DissectionError
+from analyzer.text import said
 
 __all__ = ["command"]
 
@@ -42,7 +43,7 @@ def command(
 
     explanation = explain(capture, frame, Reading(wireshark=wireshark, decompress_limit=decompress_limit))
     for warning in explanation.capture.warnings:
-        warn(warning)
+        warn(said(warning))
     style = style_of(sys.stdout, os.environ, ascii_only=ascii_only)
     for line in explanation_lines(explanation, style):
         sys.stdout.write(line + "\n")

@@ -9,7 +9,7 @@ import click
 
 from analyzer.commands.base import Command
 from analyzer.report.terminal import Style, columns, finish, flow, own, style_of
-from analyzer.text import say
+from analyzer.text import said, say
 
 __all__ = ["command"]
 
@@ -36,7 +36,7 @@ def command(ascii_only: bool) -> None:
         facts = [address + "," for address in one.addresses[:-1]] + list(one.addresses[-1:])
         facts = facts or [say("no address")]
         if one.reason:
-            facts.append(f" ({say(one.reason)})")
+            facts.append(f" ({said(one.reason)})")
         room = max(style.width - width - 7, 20)
         for line in map(str.strip, flow(facts, room, style, separator=" ")):
             click.echo(finish([*head, (line, "" if one.addresses else "faint")], style))

@@ -25,7 +25,7 @@ from analyzer.capture.backends import NAMED
 from analyzer.commands.base import Command, Number, ReaderGone, WholeNumber, complain, warn
 from analyzer.commands.output import PICTURES, draw, name_of, say_what_is_left, write_text
 from analyzer.errors import UsageError
-from analyzer.text import inert, say
+from analyzer.text import Message, inert, said, say
 
 if TYPE_CHECKING:
     from analyzer.analysis.growing import Following
@@ -119,7 +119,7 @@ def command(
                 program=live.backend,
             )
         )
-        name = write or say("live on {interface}", interface=interface)
+        name = write or Message("live on {interface}", interface=interface)
         following = follow(live.records, name, stored=write)
         _show(live, following, ladder, count=count, until_closed=until == "closed")
         live.stop()
@@ -127,7 +127,7 @@ def command(
         raise ReaderGone
     trace = following.trace()
     for warning in trace.capture.warnings:
-        warn(warning)
+        warn(said(warning))
     try:
         click.echo()
         write_text(trace, (), fold=True, segments=False, ascii_only=ascii_only)

@@ -18,7 +18,7 @@ from analyzer.commands.output import PICTURES, draw, name_of, say_what_is_left, 
 from analyzer.commands.progress import reading
 from analyzer.commands.version import show_version
 from analyzer.errors import DissectionError, UsageError
-from analyzer.text import say
+from analyzer.text import said, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,7 +144,7 @@ def command(
         trace = analyze(capture, options._replace(watch=watch))
     keep_to_the_end(trace)
     for warning in trace.capture.warnings:
-        warn(warning)
+        warn(said(warning))
     count = len(numbers) or len(trace)
     drawn: list[Connection] = []
     if not (no_report or summary) and _wants_pictures(output, as_json, images, formats, numbers, len(trace)):
@@ -194,7 +194,7 @@ def _write_lines(capture: str, options: Reading) -> None:
     if streaming.capture is not None:
         sys.stdout.write(capture_line(streaming.capture) + "\n")
         for warning in streaming.capture.warnings:
-            warn(warning)
+            warn(said(warning))
 
 
 def _wants_pictures(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from analyzer.commands.base import Command, warn
-from analyzer.text import inert, say
+from analyzer.text import inert, said, say
 
 if TYPE_CHECKING:
     from analyzer.report.terminal import Style
@@ -58,7 +58,7 @@ def command(captures: tuple[str, ...], wireshark: bool, as_json: bool, ascii_onl
         else:
             _write_text(verification, capture, style)
         for warning in verification.warnings:
-            warn(warning)
+            warn(said(warning))
         if verification.unexplained:
             status = UNEXPLAINED
     return status

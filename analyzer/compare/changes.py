@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 
 from analyzer.compare.differences import Change, Mode, Observation
 from analyzer.compare.observation import joined_content, options_by_kind, timestamps_of
-from analyzer.trace.segments import flag_names
 from analyzer.trace.values import Connection
 from analyzer.wire import options
+from analyzer.wire.flags import Flags
 from analyzer.wire.header import ACK, PSH, SYN
 
 __all__ = ["Numbering", "connection_changes", "segment_changes"]
@@ -52,7 +52,7 @@ def segment_changes(
     # Joining keeps the last PSH, cutting puts one on the last piece.
     ignored = PSH if joined else 0
     if one.flags & ~ignored != two.flags & ~ignored:
-        yield Change("changed", "flags", flag_names(one.flags), flag_names(two.flags))
+        yield Change("changed", "flags", str(Flags(one.flags)), str(Flags(two.flags)))
     if one.flags & two.flags & ACK and (two.ack - one.ack - numbering.shifts[1 - side]) % 2**32:
         base = numbering.bases[1 - side]
         yield Change(

@@ -10,17 +10,17 @@ import codecs
 import unicodedata
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from operator import attrgetter
 from typing import Final, NamedTuple
 
 from analyzer.diagram.rows import Arrow, Band, Diagram, Fold, Lifeline, Notice, Phase, Row
-from analyzer.tcp.labels import LABEL
 from analyzer.tcp.notes import NOTE, names_about
 from analyzer.tcp.outcomes import NEVER_OPEN
-from analyzer.text import inert, say
+from analyzer.text import inert
 from analyzer.trace.values import Connection, EndpointAddress, IcmpError, Segment
+from analyzer.wire.flags import Flags
 
 __all__ = ["ROW_LIMIT", "excerpt", "lay_out"]
 
@@ -112,13 +112,7 @@ def lay_out(
     client_before = segments[0].client_state[0] if segments else client_state
     server_before = segments[0].server_state[0] if segments else server_state
     return Diagram(
-        title=say(
-            "Connection {number}: {client} → {server}",
-            number=connection.id,
-            client=inert(str(connection.client)),
-            server=inert(str(connection.server)),
-        ),
-        verdict=connection.verdict,
+        connection=connection,
         left=lifeline("client", connection.client, client_before, client_state),
         right=lifeline("server", connection.server, server_before, server_state),
         rows=tuple(rows),
@@ -280,25 +274,20 @@ def arrow(segment: Segment, start_ns: int, phase: Phase, summaries: Mapping[int,
         length=segment.length,
         window=segment.window,
         text=excerpt(segment.payload, segment.length) if summary is None else shortened(summary),
-        labels=tuple(say(LABEL[name].shown) for name in segment.labels),
-        notes=tuple(say(NOTE[name].shown) for name in segment.notes),
-        label_names=segment.labels,
-        note_names=segment.notes,
+        labels=segment.labels,
+        notes=segment.notes,
         left_state=client_after if client_after != client_before else None,
         right_state=server_after if server_after != server_before else None,
         why=segment.why,
         phase=phase,
         retransmission=not RETRANSMISSION_NOTES.isdisjoint(segment.notes),
-        reset="RST" in segment.flags.split(","),
+        reset=Flags.RST in segment.flags,
     )
 
 
 def notice(error: IcmpError, start_ns: int, phase: Phase) -> Notice:
     """The row of an ICMP error."""
-    text = say("ICMP {sender}: {text}", sender=inert(error.sender), text=error.text)
-    if error.answers is not None:
-        text = say("{text} (about frame {frame})", text=text, frame=error.answers)
-    return Notice(error.frame, error.time_ns - start_ns, text, phase)
+    return Notice(error.frame, error.time_ns - start_ns, error, phase)
 
 
 def folded(run: Sequence[Segment], start_ns: int, phase: Phase) -> Fold:
@@ -321,26 +310,17 @@ def folded(run: Sequence[Segment], start_ns: int, phase: Phase) -> Fold:
 
 def bands(connection: Connection, rows: Sequence[Row]) -> list[Band]:
     """The phases that have rows, from top to bottom."""
-    outcomes: dict[Phase, Callable[[], str]] = {
-        "handshake": lambda: connection.handshake.outcome,
-        "data": lambda: carried(connection.client_data.octets, connection.server_data.octets),
-        "close": lambda: connection.close.outcome,
+    outcomes: dict[Phase, str] = {
+        "handshake": connection.handshake.outcome,
+        "data": "",
+        "close": connection.close.outcome,
     }
     found: list[Band] = []
     for phase, outcome in outcomes.items():
         places = [place for place, row in enumerate(rows) if row.phase == phase]
         if places:
-            found.append(Band(phase, places[0], places[-1], outcome()))
+            found.append(Band(phase, places[0], places[-1], outcome))
     return found
-
-
-def carried(octets_to_right: int, octets_to_left: int) -> str:
-    """What went to the server and what came back."""
-    if not octets_to_right and not octets_to_left:
-        return say("no data")
-    if octets_to_right == 1:
-        return say("1 octet out, {back} back", back=f"{octets_to_left:,}")
-    return say("{out} octets out, {back} back", out=f"{octets_to_right:,}", back=f"{octets_to_left:,}")
 
 
 def shortened(summary: str) -> str:

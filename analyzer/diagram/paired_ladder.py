@@ -23,17 +23,18 @@ from analyzer.diagram.layout import (
     fold_runs,
 )
 from analyzer.diagram.rows import Arrow, Fold
-from analyzer.tcp.labels import LABELS
+from analyzer.tcp.labels import LABELS, label_names
 from analyzer.tcp.notes import RETRANSMISSIONS
-from analyzer.text import inert, say
-from analyzer.trace.segments import flag_names
+from analyzer.text import Message, inert
+from analyzer.trace.values import Side
 from analyzer.wire import header as flag
+from analyzer.wire.flags import Flags
 
 __all__ = [
     "ComparedArrow",
     "ComparedDiagram",
     "ComparedFold",
-    "change_sentence",
+    "change_message",
     "lay_out_comparison",
     "span",
 ]
@@ -51,13 +52,13 @@ class ComparedArrow:
 
     frames: the numbers of its frames, empty where it is missing. times: since A's first segment, by A's clock as far
     as it is known, otherwise since the first segment of each; None where it is missing.
-    marks: what is to be said about it. lost: it set out and is not seen at the other end.
+    marks: what is to be said about it, the most important first. lost: it set out and is not seen at the other end.
     """
 
     arrow: Arrow
     frames: tuple[str, str]
     times: tuple[int | None, int | None]
-    marks: tuple[str, ...]
+    marks: tuple[Message, ...]
     differences: tuple[str, ...]
     lost: bool
 
@@ -73,11 +74,11 @@ class ComparedFold:
 
 @dataclass(frozen=True, slots=True)
 class ComparedDiagram:
-    """One pair. heads: what stands over the left and the right lifeline. sloping: the times of both sides are those of
+    """One pair. heads: whose the left and the right lifeline is. sloping: the times of both sides are those of
     one clock, so that an arrow may be drawn from one to the other."""
 
-    title: str
-    heads: tuple[str, str]
+    title: Message
+    heads: tuple[Side, Side]
     captures: tuple[str, str]
     rows: tuple[ComparedArrow | ComparedFold, ...]
     sloping: bool
@@ -103,18 +104,15 @@ def lay_out_comparison(
             drawn.append(_folded(run, comparison, starts, mirrored))
         else:
             drawn += [_arrow(row, comparison, starts, mirrored, tolerance_ns) for row in run]
-    heads = (say("client"), say("server"))
     return ComparedDiagram(
-        title=inert(
-            say(
-                "A #{a}, B #{b}: {client} → {server}",
-                a=comparison.pair.a,
-                b=comparison.pair.b,
-                client=comparison.a.client,
-                server=comparison.a.server,
-            )
+        title=Message(
+            "A #{a}, B #{b}: {client} → {server}",
+            a=comparison.pair.a,
+            b=comparison.pair.b,
+            client=inert(str(comparison.a.client)),
+            server=inert(str(comparison.a.server)),
         ),
-        heads=heads[::-1] if mirrored else heads,
+        heads=("server", "client") if mirrored else ("client", "server"),
         captures=(inert(captures[0]), inert(captures[1])),
         rows=tuple(drawn),
         sloping=clocks is not None and clocks.offset_ns is not None and not clocks.trouble,
@@ -160,25 +158,22 @@ def _arrow(
     segments = row.a if len(row.a) > len(row.b) else row.b
     length = one.length if row.a and len(row.a) == 1 else sum(piece.length for piece in segments)
     times = _times(row, starts, comparison.clocks)
-    labels = [label for label in LABELS if one.labels & label.bit]
     at_sender = bool(row.a) == (one.from_client != mirrored)
     arrow = Arrow(
         frame=one.frame,
         time_ns=times[0] if times[0] is not None else times[1] or 0,
         to_right=one.from_client != mirrored,
-        flags=flag_names(one.flags),
+        flags=Flags(one.flags),
         seq=seq,
         ack=ack if one.flags & flag.ACK else None,
         length=length,
         window=one.window,
         text=excerpt(one.payload, length),
-        labels=tuple(say(label.shown) for label in labels),
+        labels=tuple(label_names(one.labels)),
         notes=(),
-        label_names=tuple(label.name for label in labels),
-        note_names=(),
         left_state=None,
         right_state=None,
-        why="",
+        why=(),
         phase="data",
         retransmission=one.notes & RETRANSMISSIONS != 0,
         reset=one.flags & flag.RST != 0,
@@ -208,7 +203,7 @@ def _frames(segments: Sequence[Observation]) -> str:
     return "" if not numbers else str(numbers[0]) if len(numbers) == 1 else f"{min(numbers)}–{max(numbers)}"
 
 
-def _marks(row: Row, comparison: PairComparison, at_sender: bool, tolerance_ns: int) -> Iterator[str]:
+def _marks(row: Row, comparison: PairComparison, at_sender: bool, tolerance_ns: int) -> Iterator[Message]:
     """What is to be said about a row, the most important first."""
     side = "" if comparison.clocks is None else comparison.clocks.client_side
     known = side != ""
@@ -224,36 +219,37 @@ def _marks(row: Row, comparison: PairComparison, at_sender: bool, tolerance_ns: 
             )
         else:
             sentence = "only in {here}"
-        yield say(sentence, here=here, there=there)
+        yield Message(sentence, here=here, there=there)
     for change in row.changes:
         # In the order in which it happened: what travels towards A was B's before.
         towards_a = known and (side == "b") == row.shown.from_client
-        yield change_sentence(change._replace(in_a=change.in_b, in_b=change.in_a) if towards_a else change)
+        yield change_message(change._replace(in_a=change.in_b, in_b=change.in_a) if towards_a else change)
     if row.missing_octets:
-        yield say(
+        yield Message(
             "{octets} octets of it missing in {there}",
             octets=f"{row.missing_octets:,}",
             there="B" if len(row.a) == 1 else "A",
         )
     if "resegmented" in row.differences:
-        yield say("{a} in A, {b} in B", a=_segments(len(row.a)), b=_segments(len(row.b)))
+        yield Message("{a} in A, {b} in B", a=_segments(len(row.a)), b=_segments(len(row.b)))
     if "reordered" in row.differences:
-        yield say("overtaken on the way") if comparison.clocks is not None else say("in another order")
+        yield Message("overtaken on the way" if comparison.clocks is not None else "in another order")
     if row.late_ns is not None and row.late_ns > tolerance_ns:
-        yield f"+{span(row.late_ns)}"
+        yield Message("+{time}", time=span(row.late_ns))
     elif row.late_ns is not None and row.late_ns < -tolerance_ns:
-        yield say("{time} sooner", time=span(-row.late_ns))
+        yield Message("{time} sooner", time=span(-row.late_ns))
 
 
-def _segments(count: int) -> str:
-    return say("1 segment") if count == 1 else say("{count} segments", count=count)
+def _segments(count: int) -> Message:
+    return Message("1 segment") if count == 1 else Message("{count} segments", count=count)
 
 
-def change_sentence(change: Change) -> str:
+def change_message(change: Change) -> Message:
     """What was changed: from A to B."""
+    what = Message(change.what)
     if not change.in_a and not change.in_b:
-        return say("{what} changed", what=say(change.what))
-    return inert(f"{say(change.what)} {change.in_a} → {change.in_b}")
+        return Message("{what} changed", what=what)
+    return Message("{what} {a} → {b}", what=what, a=inert(change.in_a), b=inert(change.in_b))
 
 
 def span(nanoseconds: int) -> str:

@@ -1,17 +1,19 @@
 """What a sequence diagram is made of, before anybody draws it.
 
 Rows follow the capture, one unit apart from top to bottom. The client's lifeline is on the left, the server's
-on the right, also where both have the same address. Every string is safe to show: text of the capture is
-escaped where the diagram is laid out.
+on the right, also where both have the same address. What is said of them is for whoever draws them: here are
+names and numbers. Every string is safe to show: text of the capture is escaped where the diagram is laid out.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from analyzer.tcp.labels import LabelName
 from analyzer.tcp.notes import NoteName
+from analyzer.trace.values import Connection, IcmpError, Reason
+from analyzer.wire.flags import Flags
 
 __all__ = ["Arrow", "Band", "Diagram", "Fold", "Lifeline", "Notice", "Phase", "Row"]
 
@@ -35,26 +37,23 @@ class Arrow:
     """One segment. `time_ns` counts from the connection's first segment.
 
     `left_state` and `right_state` are the states reached with this segment, None where nothing changed.
-    `labels` and `notes` are the texts to show ("SYN 1/3", "repeated"), `label_names` and `note_names` the
-    names behind them. `text` is an excerpt of the payload in quotes, empty where there is none.
+    `text` is an excerpt of the payload in quotes, empty where there is none.
     """
 
     frame: int
     time_ns: int
     to_right: bool
-    flags: str
+    flags: Flags
     seq: int
     ack: int | None
     length: int
     window: int
     text: str
-    labels: tuple[str, ...]
-    notes: tuple[str, ...]
-    label_names: tuple[LabelName, ...]
-    note_names: tuple[NoteName, ...]
+    labels: tuple[LabelName, ...]
+    notes: tuple[NoteName, ...]
     left_state: str | None
     right_state: str | None
-    why: str
+    why: tuple[Reason, ...]
     phase: Phase
     retransmission: bool
     reset: bool
@@ -85,12 +84,12 @@ class Fold:
 class Notice:
     """What the network said about the connection, between two segments: no arrow, for neither end sent it.
 
-    `time_ns` counts from the connection's first segment. `text` says who says what about which frame.
+    `time_ns` counts from the connection's first segment.
     """
 
     frame: int
     time_ns: int
-    text: str
+    error: IcmpError
     phase: Phase
 
 
@@ -105,15 +104,14 @@ class Band:
     first: int
     last: int
     outcome: str
-    """The outcome of the handshake or the close, as a name; for data a short sentence on the octets."""
+    """The outcome of the handshake or the close, as a name; empty for data."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diagram:
-    """One connection: `title` names it, `verdict` says in one sentence what became of it."""
+    """One connection."""
 
-    title: str
-    verdict: str
+    connection: Connection = field(compare=False)
     left: Lifeline
     right: Lifeline
     rows: tuple[Row, ...]

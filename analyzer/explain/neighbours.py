@@ -11,6 +11,7 @@ from typing import NamedTuple
 from analyzer.tcp.notes import NOTE
 from analyzer.tcp.sequence import difference
 from analyzer.trace.values import Segment
+from analyzer.wire.flags import Flags
 
 __all__ = ["Neighbours", "asks", "neighbours", "octets_of_sequence"]
 
@@ -50,8 +51,7 @@ def neighbours(segments: Sequence[Segment], place: int) -> Neighbours:
 
 def octets_of_sequence(segment: Segment) -> int:
     """How many sequence numbers the segment takes: one for each octet, for SYN and for FIN."""
-    flags = segment.flags.split(",")
-    return segment.length + ("SYN" in flags) + ("FIN" in flags)
+    return segment.length + (Flags.SYN in segment.flags) + (Flags.FIN in segment.flags)
 
 
 def asks(segment: Segment) -> bool:

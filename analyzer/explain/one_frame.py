@@ -21,7 +21,7 @@ from analyzer.explain.explanation import Explanation
 from analyzer.explain.neighbours import neighbours
 from analyzer.tcp.machine import Machine
 from analyzer.tcp.step import Step
-from analyzer.text import inert, say
+from analyzer.text import inert, said, say
 from analyzer.trace.values import Capture, Connection, Trace
 from analyzer.wire.checksum import computed_checksum, judge_checksum
 from analyzer.wire.encapsulations import Span
@@ -112,7 +112,7 @@ def _explain_error(
             "frame {frame} is an ICMP error ({what}) about a TCP segment with sequence number {seq} from port "
             "{source} to port {destination}, and there is no such segment before it",
             frame=frame,
-            what=say(error_text(message.kind, message.number)),
+            what=said(error_text(message.kind, message.number)),
             seq=message.quoted.seq,
             source=message.quoted.source_port,
             destination=message.quoted.destination_port,

@@ -22,7 +22,7 @@ from analyzer.errors import AnalyzerError, InputError, OutputError, UsageError
 from analyzer.lab.promise import keep_promise
 from analyzer.lab.stage import Scenario, Stage, in_background
 from analyzer.report.document import write_document
-from analyzer.text import inert, say
+from analyzer.text import inert, said, say
 
 __all__ = ["find_recording", "performing", "record"]
 
@@ -69,7 +69,11 @@ def record(
             faults.append(say("it lost up to {count} frames", count=live.losses))
         if faults:
             raise InputError(
-                say("the capture on {interface} failed: {what}", interface=live.interface, what=faults[0])
+                say(
+                    "the capture on {interface} failed: {what}",
+                    interface=live.interface,
+                    what=said(faults[0]),
+                )
             )
         keep_promise(scenario.promise, analyze(trial))
         _write_whole(path, trial.read_bytes())

@@ -11,9 +11,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, TextIO
 
 from analyzer.compare.differences import Change, Clocks, Mode, Observation, PairComparison, Row
+from analyzer.report.sentences import verdict
 from analyzer.tcp.labels import label_names
-from analyzer.trace.segments import flag_names
+from analyzer.text import in_english
 from analyzer.trace.values import Capture, Connection, EndpointAddress
+from analyzer.wire.flags import Flags
 from analyzer.wire.header import ACK
 
 __all__ = ["SCHEMA_NAME", "write_comparison"]
@@ -64,7 +66,7 @@ def _connection(connection: Connection) -> dict[str, Any]:
         "id": connection.id,
         "client": _endpoint(connection.client),
         "server": _endpoint(connection.server),
-        "verdict": connection.verdict,
+        "verdict": verdict(connection, in_english),
     }
 
 
@@ -105,7 +107,7 @@ def _row(row: Row, pair: PairComparison) -> dict[str, Any]:
     own, other = bases if one.from_client else bases[::-1]
     return {
         "from": "client" if one.from_client else "server",
-        "flags": flag_names(one.flags),
+        "flags": str(Flags(one.flags)),
         "seq": (one.seq - own) % 2**32,
         "ack": (one.ack - other) % 2**32 if one.flags & ACK else None,
         "labels": label_names(one.labels),

@@ -34,7 +34,7 @@ from analyzer.report.terminal import Style
 from analyzer.report.tones import AGAIN_TEXT, FAINT, HAIRLINE, INK, PAPER, PAYLOAD_TEXT, RESET
 from analyzer.report.typeface import Typeface, typeface
 from analyzer.report.wording import clock_for, counted
-from analyzer.text import say
+from analyzer.text import said, say
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,10 +81,12 @@ def _render(diagram: ComparedDiagram, form: str) -> bytes:
             sheet.savefig(buffer, format="png", dpi=dpi, metadata={"Software": CREATOR})
             return buffer.getvalue()
         sheet.savefig(
-            buffer, format="svg", metadata={"Title": diagram.title, "Creator": CREATOR, "Date": None}
+            buffer, format="svg", metadata={"Title": said(diagram.title), "Creator": CREATOR, "Date": None}
         )
-    title = f"<title>{escape(diagram.title)}</title>".encode()
-    marks = sorted({mark for row in diagram.rows if isinstance(row, ComparedArrow) for mark in row.marks})
+    title = f"<title>{escape(said(diagram.title))}</title>".encode()
+    marks = sorted(
+        {said(mark) for row in diagram.rows if isinstance(row, ComparedArrow) for mark in row.marks}
+    )
     described = f"<desc>{escape('; '.join(marks) or say('no difference'))}</desc>".encode()
     return buffer.getvalue().replace(title, title + b"\n " + described, 1)
 
@@ -154,7 +156,7 @@ class _Sheet:
     def _paint_top(self, ink: Ink) -> float:
         width = A4_WIDTH - 2 * MARGIN
         y = MARGIN + 8
-        for line in self.title_face.wrapped(self.title_face.shown(self.diagram.title), width):
+        for line in self.title_face.wrapped(self.title_face.shown(said(self.diagram.title)), width):
             ink.text(MARGIN, y, Piece(line, self.title_face, INK))
             y += 17
         y += 4
@@ -165,7 +167,7 @@ class _Sheet:
             ink.text(x, y, self._piece(f"{letter}  {name}", self.strong, INK, half), anchor=anchor)
         y += 15
         for x, anchor, role in zip(self.rails, (0.0, 1.0), self.diagram.heads, strict=True):
-            ink.text(x, y, self._piece(role, self.plain), anchor=anchor)
+            ink.text(x, y, self._piece(say(role), self.plain), anchor=anchor)
         unit = self._piece(self.clock.unit, self.small, FAINT)
         ink.text(self.times[0], y, unit, anchor=1)
         ink.text(self.times[1], y, unit)
@@ -297,7 +299,7 @@ class _Sheet:
             pieces.append(self._piece(row.arrow.text, self.mono, PAYLOAD_TEXT, rest))
         lines = [(3.2, pieces)]
         lines += [
-            (-9.2 - MARK_LINE * place, [self._piece(mark, self.small, colour, room)])
+            (-9.2 - MARK_LINE * place, [self._piece(said(mark), self.small, colour, room)])
             for place, mark in enumerate(row.marks)
         ]
         for rise, line in lines:

@@ -11,11 +11,13 @@ from typing import Final, NamedTuple
 
 from analyzer.compare.clocks import TROUBLES
 from analyzer.compare.differences import Clocks, Mode, PairComparison
-from analyzer.diagram.paired_ladder import ComparedArrow, ComparedDiagram, ComparedFold, change_sentence
+from analyzer.diagram.paired_ladder import ComparedArrow, ComparedDiagram, ComparedFold, change_message
+from analyzer.report.diagram_words import label_words
 from analyzer.report.ladder import fold_forms, numbers_of, role_of, shaft_of
+from analyzer.report.sentences import verdict
 from analyzer.report.terminal import READABLE_WIDTH, Span, Style, columns, finish, flow, foreign, own, tail
 from analyzer.report.wording import Clock, clock_for, counted, duration, grouped
-from analyzer.text import say
+from analyzer.text import said, say
 from analyzer.trace.values import Capture, Connection
 
 __all__ = [
@@ -109,7 +111,7 @@ def unpaired_line(letter: str, connection: Connection, style: Style) -> str:
     head = say("only in {letter}: #{number}", letter=letter, number=connection.id)
     style = style.at_most(READABLE_WIDTH)
     return finish(
-        [(f"{head}  ", "bad"), (ends, "title"), ("  ", ""), (own(connection.verdict, style), "")], style
+        [(f"{head}  ", "bad"), (ends, "title"), ("  ", ""), (own(verdict(connection), style), "")], style
     )
 
 
@@ -140,7 +142,7 @@ def pair_lines(comparison: PairComparison, style: Style) -> Iterator[str]:
     rows = [
         ("found", count_sentences(counts) or [say("no difference")], "bad" if counts else "good"),
         ("paired by", [say(RULE_WORDS[comparison.pair.rule])], "faint"),
-        ("A to B", [change_sentence(fact) for fact in comparison.facts], ""),
+        ("A to B", [said(change_message(fact)) for fact in comparison.facts], ""),
         ("clocks", _clock_sentences(comparison.clocks) if comparison.clocks else [], ""),
     ]
     width = max(columns(say(name)) for name, _, _ in rows)
@@ -256,7 +258,7 @@ def _plan(diagram: ComparedDiagram, clock: Clock, style: Style) -> _Plan:
     core = max((len(" ".join(numbers_of(row.arrow))) for row in arrows), default=0)
     excerpts = max((columns(foreign(row.arrow.text, style)) for row in arrows), default=0)
     wanted = core + 5 + (excerpts and excerpts + 1) + SPARE
-    beside = max((columns(own(" · ".join(row.marks), style)) for row in arrows), default=0)
+    beside = max((columns(own(" · ".join(_marks(row)), style)) for row in arrows), default=0)
     labels = max((columns(own(_labels(row), style)) for row in arrows), default=0)
     room = style.width - sum(frames) - sum(times) - 8
     aside = min(max(beside, labels), MOST_ASIDE)
@@ -270,8 +272,12 @@ def _shown_time(time: int | None, clock: Clock) -> str:
     return "" if time is None else clock.show(time)
 
 
+def _marks(row: ComparedArrow) -> list[str]:
+    return [said(mark) for mark in row.marks]
+
+
 def _labels(row: ComparedArrow) -> str:
-    return " + ".join(row.arrow.labels)
+    return " + ".join(label_words(row.arrow.labels))
 
 
 def _head(diagram: ComparedDiagram, plan: _Plan, style: Style) -> Iterator[list[Span]]:
@@ -285,7 +291,7 @@ def _head(diagram: ComparedDiagram, plan: _Plan, style: Style) -> Iterator[list[
     yield [(left, "title"), (" " * max(width - columns(left) - columns(right), 2), ""), (right, "title")]
     unit = own(plan.clock.unit, style)
     numbers = f"{'#':>{plan.frames[0]}} {unit:>{plan.times[0]}} "
-    client, server = diagram.heads
+    client, server = (say(side) for side in diagram.heads)
     between = plan.middle + 4 - columns(client) - columns(server)
     yield [
         (numbers, "faint"),
@@ -324,7 +330,7 @@ def _arrow(row: ComparedArrow, plan: _Plan, style: Style) -> Iterator[list[Span]
     shaft, _, moved = shaft_of(row.arrow, "", plan.middle - short, 1, style)
     if row.lost:
         shaft = f"{shaft[:-1]}×  " if row.arrow.to_right else f"  ×{shaft[1:]}"
-    labels, marks = own(_labels(row), style), own(" · ".join(row.marks), style)
+    labels, marks = own(_labels(row), style), own(" · ".join(_marks(row)), style)
     aside: list[Span] = []
     # The acknowledgement is the first to go; the number of the segment is not given up.
     below = [moved] if "seq=" in moved else []
@@ -333,7 +339,7 @@ def _arrow(row: ComparedArrow, plan: _Plan, style: Style) -> Iterator[list[Span]
     else:
         if columns(labels) <= plan.aside:
             aside = [(labels, role)]
-        below += [own(mark, style) for mark in row.marks]
+        below += [own(mark, style) for mark in _marks(row)]
     frames = own(row.frames[0], style), own(row.frames[1], style)
     times = _shown_time(row.times[0], plan.clock), _shown_time(row.times[1], plan.clock)
     yield _line(plan, [(shaft, role)], frames, times, aside)
@@ -377,5 +383,5 @@ def _compact(row: ComparedArrow | ComparedFold, clock: Clock, style: Style) -> I
         for letter, frame, time in zip("AB", row.frames, row.times, strict=True)
         if frame
     ]
-    for line in flow([*seen, *row.marks], max(style.width - 3, 1), style):
+    for line in flow([*seen, *_marks(row)], max(style.width - 3, 1), style):
         yield finish([("   ", ""), (line, role if row.marks else "faint")], style)

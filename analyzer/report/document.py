@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterator
 from typing import Any, Final, TextIO
 
 from analyzer.report.selection import chosen
+from analyzer.report.sentences import reason_sentence, verdict
+from analyzer.text import in_english
 from analyzer.trace.values import (
     Capture,
     Close,
@@ -25,6 +27,7 @@ from analyzer.trace.values import (
     Segment,
     Trace,
 )
+from analyzer.wire.icmp import error_text
 
 __all__ = [
     "SCHEMA_FILE",
@@ -160,7 +163,7 @@ def _connection(connection: Connection, segments: bool) -> dict[str, Any]:
         "last_frame": connection.last_frame,
         "first_time_ns": connection.first_time_ns,
         "last_time_ns": connection.last_time_ns,
-        "verdict": connection.verdict,
+        "verdict": verdict(connection, in_english),
         "confidence": connection.confidence,
         "doubts": list(connection.doubts),
         "handshake": _handshake(connection.handshake),
@@ -251,7 +254,7 @@ def _error(error: IcmpError) -> dict[str, Any]:
         "time_ns": error.time_ns,
         "sender": error.sender,
         "kind": error.kind,
-        "text": error.text,
+        "text": error_text(error.error, error.number),
         "about": error.about,
         "seq": error.seq,
         "answers": error.answers,
@@ -264,7 +267,7 @@ def _segment(segment: Segment) -> dict[str, Any]:
         "frame": segment.frame,
         "time_ns": segment.time_ns,
         "from": segment.sender,
-        "flags": segment.flags,
+        "flags": str(segment.flags),
         "seq": segment.seq,
         "ack": segment.ack,
         "length": segment.length,
@@ -273,5 +276,5 @@ def _segment(segment: Segment) -> dict[str, Any]:
         "notes": list(segment.notes),
         "client_state": list(segment.client_state),
         "server_state": list(segment.server_state),
-        "why": segment.why,
+        "why": "; ".join([reason_sentence(reason, in_english) for reason in segment.why]),
     }

@@ -12,14 +12,15 @@ from typing import Final
 
 from analyzer.explain.explanation import Explanation
 from analyzer.explain.neighbours import asks, octets_of_sequence
+from analyzer.report.sentences import error_sentence, label_reason, reason_sentence, verdict
 from analyzer.report.terminal import READABLE_WIDTH, Span, Style, columns, finish, flow, foreign, own, tail
 from analyzer.report.wording import counted, duration, grouped
 from analyzer.tcp.labels import LABEL
 from analyzer.tcp.notes import NOTE
-from analyzer.text import say
-from analyzer.trace.sentences import error_sentence, label_reason
+from analyzer.text import said, say
 from analyzer.trace.values import Segment, Side
 from analyzer.wire.fields import FLAGS, TCP_FIELDS, Field
+from analyzer.wire.flags import Flags
 from analyzer.wire.icmp import ERROR_KINDS
 from analyzer.wire.option_list import Option
 
@@ -103,7 +104,7 @@ def _title(explanation: Explanation, style: Style) -> Iterator[str]:
     what = say("frame {frame}", frame=segment.frame)
     labels = " + ".join(LABEL[name].shown for name in segment.labels)
     path = tail(
-        foreign(explanation.capture.path, style),
+        foreign(said(explanation.capture.path), style),
         max(style.width - columns(what) - columns(labels) - 6, 8),
         style,
     )
@@ -117,7 +118,7 @@ def _title(explanation: Explanation, style: Style) -> Iterator[str]:
                     client=foreign(str(connection.client), style),
                     server=foreign(str(connection.server), style),
                 ),
-                connection.verdict,
+                verdict(connection),
             ],
         ),
         (
@@ -188,7 +189,7 @@ def _states(explanation: Explanation, style: Style) -> Iterator[str]:
         text = say("{state}, unchanged", state=before) if before == after else f"{before} → {after}"
         rows.append((say(side), [text]))
     if segment.why:
-        rows.append((say("why"), [segment.why]))
+        rows.append((say("why"), ["; ".join(map(reason_sentence, segment.why))]))
     return _table(rows, style)
 
 
@@ -229,7 +230,7 @@ def _around(explanation: Explanation, style: Style) -> Iterator[str]:
 
 def _mention(segment: Segment, distance: int, direction: str) -> str:
     """A segment of the neighbourhood in a few words. distance: nanoseconds."""
-    parts = [segment.flags or say("no flags"), say("seq {seq}", seq=segment.seq)]
+    parts = [str(segment.flags) or say("no flags"), say("seq {seq}", seq=segment.seq)]
     if segment.ack is not None:
         parts.append(say("ack {ack}", ack=segment.ack))
     if segment.length:
@@ -266,7 +267,7 @@ def _frame(explanation: Explanation, style: Style) -> Iterator[str]:
     if explanation.others:
         more = counted(explanation.others, "{count} more TCP segment", "{count} more TCP segments")
         rows.append((say("holds"), [say("the segment explained here, its first"), more]))
-    rows += [(layer.name, layer.facts) for layer in explanation.layers]
+    rows += [(said(layer.name), [said(fact) for fact in layer.facts]) for layer in explanation.layers]
     return _table(rows, style)
 
 
@@ -298,11 +299,10 @@ def _header(explanation: Explanation, style: Style) -> Iterator[str]:
 def _meaning(field: Field, value: int, explanation: Explanation) -> list[str]:
     """What a field of the fixed header says, value first."""
     segment = explanation.segment
-    set_flags = segment.flags.split(",")
     match field.name:
         case "sequence number":
             sentence = "{value}, relative {relative}"
-            if "SYN" in set_flags:
+            if Flags.SYN in segment.flags:
                 sentence = "{value}: the initial sequence number, relative {relative}"
             return [say(sentence, value=value, relative=segment.seq)]
         case "acknowledgement number":
@@ -314,7 +314,7 @@ def _meaning(field: Field, value: int, explanation: Explanation) -> list[str]:
         case "reserved":
             return [str(value) if not value else say("{value}: should be 0", value=value)]
         case "flags":
-            return [segment.flags or say("none")]
+            return [str(segment.flags) or say("none")]
         case "window":
             return [_window(value, explanation)]
         case "checksum":
@@ -323,7 +323,7 @@ def _meaning(field: Field, value: int, explanation: Explanation) -> list[str]:
             computed = f"0x{explanation.computed_checksum or 0:04x}"
             return [f"0x{value:04x}", say(CHECKSUMS[explanation.checksum], computed=computed)]
         case "urgent pointer":
-            if "URG" in set_flags:
+            if Flags.URG in segment.flags:
                 end = (segment.seq + value) & 0xFFFFFFFF
                 return [say("{value}: urgent data ends before sequence number {end}", value=value, end=end)]
             return [str(value) if not value else say("{value}: without meaning, URG is not set", value=value)]
@@ -333,7 +333,7 @@ def _meaning(field: Field, value: int, explanation: Explanation) -> list[str]:
 
 def _window(value: int, explanation: Explanation) -> str:
     segment, handshake = explanation.segment, explanation.connection.handshake
-    if "SYN" in segment.flags.split(","):
+    if Flags.SYN in segment.flags:
         return say("{value}: room for so many octets; in a SYN the window is never scaled", value=value)
     if handshake.window_scaling is None:
         return say("{value}: whether it is scaled was agreed in segments that were not captured", value=value)
@@ -362,15 +362,15 @@ def _options(explanation: Explanation, style: Style) -> Iterator[str]:
             option.octets[at : at + OPTION_OCTETS].hex(" ")
             for at in range(0, len(option.octets), OPTION_OCTETS)
         ]
-        rows.append((str(option.offset), lines, option.name, _option_value(option)))
+        rows.append((str(option.offset), lines, said(option.name), _option_value(option)))
     if not rows:
         rows.append(("20", [""], "", [say("not captured")]))
     return _octet_table(rows, style)
 
 
 def _option_value(option: Option) -> list[str]:
-    value = [option.value] if option.value else []
-    return [*value, say("malformed: {fault}", fault=option.fault)] if option.fault else value
+    value = [said(option.value)] if option.value else []
+    return [*value, say("malformed: {fault}", fault=said(option.fault))] if option.fault else value
 
 
 def _payload_heading(explanation: Explanation) -> str:

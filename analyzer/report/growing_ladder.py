@@ -7,10 +7,11 @@ be written again. Connections that run side by side are told apart by their numb
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from analyzer.diagram.layout import arrow, lifeline, notice
-from analyzer.diagram.rows import Arrow, Diagram, Lifeline, Row
+from analyzer.diagram.rows import Arrow, Row
 from analyzer.report.ladder import (
     COMPACT_BELOW,
     Plan,
@@ -20,10 +21,11 @@ from analyzer.report.ladder import (
     plan_for,
     row_lines,
 )
+from analyzer.report.sentences import reason_sentence
 from analyzer.report.terminal import READABLE_WIDTH, Span, Style, finish, flow
 from analyzer.report.wording import SECOND, Clock, counted
-from analyzer.text import say
 from analyzer.trace.values import Connection, IcmpError, Segment
+from analyzer.wire.flags import Flags
 
 __all__ = ["GrowingLadder"]
 
@@ -51,21 +53,20 @@ class GrowingLadder:
         self._lately: int | None = None
         self._plan: Plan | None = None
         if self._inner.width >= COMPACT_BELOW:
-            self._plan = plan_for(_sample(), CLOCK, self._inner)
+            self._plan = plan_for(_samples(), (_SAMPLE_STATE, _SAMPLE_STATE), CLOCK, self._inner)
 
     def connection_lines(self, connection: Connection, segment: Segment) -> Iterator[str]:
         """The head of a connection: its two ends, and the states before its first segment."""
         self._starts[connection.id] = connection.first_time_ns
         left = lifeline("client", connection.client, segment.client_state[0], segment.client_state[1])
         right = lifeline("server", connection.server, segment.server_state[0], segment.server_state[1])
-        diagram = Diagram(title="", verdict="", left=left, right=right, rows=(), bands=())
         if self._lately is not None:
             yield ""
         self._lately = connection.id
         lines = (
-            compact_head(diagram, self._inner)
+            compact_head(left, right, self._inner)
             if self._plan is None
-            else head_lines(diagram, self._plan, self._inner)
+            else head_lines(left, right, self._plan, self._inner)
         )
         for line in lines:
             yield self._finish(connection.id, line)
@@ -107,44 +108,34 @@ class GrowingLadder:
         margin = len(str(row.frame)) + 1
         if plan is not None:
             margin = plan.layout.indent + plan.frame + plan.layout.gap
-        for sentence in row.why.split("; "):
-            for line in flow([sentence], max(self._inner.width - margin, 1), self._inner):
+        for reason in row.why:
+            for line in flow([reason_sentence(reason)], max(self._inner.width - margin, 1), self._inner):
                 yield [(" " * margin, ""), (line, "faint")]
 
     def _finish(self, number: int, line: list[Span]) -> str:
         return finish([(f"#{number:<{NUMBER_COLUMNS - 1}}", "faint"), *line], self._style)
 
 
-def _sample() -> Diagram:
-    """A diagram of the widest rows that the columns are made for."""
+def _samples() -> tuple[Arrow, Arrow]:
+    """The widest rows that the columns are made for."""
     row = Arrow(
         frame=_SAMPLE_FRAME,
         time_ns=_SAMPLE_TIME_NS,
         to_right=True,
-        flags="PSH,ACK",
+        flags=Flags.PSH | Flags.ACK,
         seq=10_000,
         ack=10_000,
         length=1_000,
         window=65_535,
         text='"hello my name is"',
-        labels=(say("SYN-ACK 2/3"),),
+        labels=("handshake-2",),
         notes=(),
-        label_names=("handshake-2",),
-        note_names=(),
         left_state=_SAMPLE_STATE,
         right_state=_SAMPLE_STATE,
-        why="",
+        why=(),
         phase="data",
         retransmission=False,
         reset=False,
     )
-    both = row, _with_labels(row)
-    end = Lifeline("client", "", 0, _SAMPLE_STATE, _SAMPLE_STATE)
-    return Diagram(title="", verdict="", left=end, right=end, rows=both, bands=())
-
-
-def _with_labels(row: Arrow) -> Arrow:
-    from dataclasses import replace
-
-    labels = (say("ACK 2/4"), say("FIN 3/4"))
-    return replace(row, flags="FIN,ACK", length=0, text="", labels=labels, right_state="LAST-ACK")
+    flags, labels = Flags.FIN | Flags.ACK, ("close-2", "close-3")
+    return row, replace(row, flags=flags, length=0, text="", labels=labels, right_state="LAST-ACK")

@@ -13,6 +13,7 @@ from itertools import chain
 from typing import Final, NamedTuple
 
 from analyzer.diagram.rows import Arrow, Diagram, Fold, Lifeline, Notice, Row
+from analyzer.report.diagram_words import label_words, note_words, notice_text
 from analyzer.report.terminal import (
     READABLE_WIDTH,
     Span,
@@ -28,6 +29,7 @@ from analyzer.report.terminal import (
 from analyzer.report.wording import Clock, clock_for, counted, grouped
 from analyzer.tcp.notes import NOTE, names_about
 from analyzer.text import say
+from analyzer.wire.flags import Flags
 
 __all__ = [
     "COMPACT_BELOW",
@@ -115,11 +117,12 @@ def ladder_lines(diagram: Diagram, style: Style) -> Iterator[str]:
         frames = (row.last_frame if isinstance(row, Fold) else row.frame for row in diagram.rows)
         digits = len(str(max(frames, default=0)))
         rows = (compact_lines(row, digits, clock, style) for row in diagram.rows)
-        lines = chain(compact_head(diagram, style), chain.from_iterable(rows))
+        lines = chain(compact_head(diagram.left, diagram.right, style), chain.from_iterable(rows))
     else:
-        plan = plan_for(diagram, clock, style)
+        before = diagram.left.initial_state, diagram.right.initial_state
+        plan = plan_for(diagram.rows, before, clock, style)
         rows = (row_lines(row, plan, style) for row in diagram.rows)
-        lines = chain(head_lines(diagram, plan, style), chain.from_iterable(rows))
+        lines = chain(head_lines(diagram.left, diagram.right, plan, style), chain.from_iterable(rows))
     for line in lines:
         yield finish(line, style)
 
@@ -131,27 +134,23 @@ def row_lines(row: Row, plan: Plan, style: Style) -> Iterator[list[Span]]:
     return _arrow(row, plan, style) if isinstance(row, Arrow) else _fold(row, plan, style)
 
 
-def plan_for(diagram: Diagram, clock: Clock, style: Style) -> Plan:
-    """The first layout in which every row of the diagram fits; the last one takes whatever comes."""
-    arrows = [row for row in diagram.rows if isinstance(row, Arrow)]
+def plan_for(rows: Sequence[Row], before: tuple[str, str], clock: Clock, style: Style) -> Plan:
+    """The first layout in which every row fits, and the states before; the last one takes whatever comes."""
+    arrows = [row for row in rows if isinstance(row, Arrow)]
     core = max((len(" ".join(numbers_of(row))) for row in arrows), default=0)
-    said = max((columns(own(row.text, style)) for row in diagram.rows if isinstance(row, Notice)), default=0)
+    said = max(
+        (columns(own(notice_text(row.error), style)) for row in rows if isinstance(row, Notice)), default=0
+    )
     excerpts = max((columns(foreign(row.text, style)) for row in arrows), default=0)
-    left = max(
-        len(state) for state in (diagram.left.initial_state, *(row.left_state or "" for row in arrows))
-    )
-    right = max(
-        len(state) for state in (diagram.right.initial_state, *(row.right_state or "" for row in arrows))
-    )
+    left = max(len(state) for state in (before[0], *(row.left_state or "" for row in arrows)))
+    right = max(len(state) for state in (before[1], *(row.right_state or "" for row in arrows)))
     labels = max((columns(_labels(row, style)) for row in arrows), default=0)
     ragged = max(
         (_beside(len(row.right_state or ""), columns(_labels(row, style))) for row in arrows), default=0
     )
-    last_frame = max(
-        (row.last_frame if isinstance(row, Fold) else row.frame for row in diagram.rows), default=0
-    )
+    last_frame = max((row.last_frame if isinstance(row, Fold) else row.frame for row in rows), default=0)
     frame = len(str(last_frame))
-    time = max((len(clock.show(_time(row))) for row in diagram.rows), default=0)
+    time = max((len(clock.show(_time(row))) for row in rows), default=0)
     plan: Plan | None = None
     for layout in _LAYOUTS:
         roomy = layout.gap > 1
@@ -198,23 +197,23 @@ def _time(row: Row) -> int:
 
 
 def _labels(row: Arrow, style: Style) -> str:
-    return own(" + ".join(row.labels), style)
+    return own(" + ".join(label_words(row.labels)), style)
 
 
 def _notes(row: Arrow, style: Style) -> str:
     # The label KEEP-ALIVE and the note keep-alive say the same.
-    said = {label.casefold() for label in row.labels}
-    return own(" · ".join(note for note in row.notes if note.casefold() not in said), style)
+    said = {label.casefold() for label in label_words(row.labels)}
+    return own(" · ".join(note for note in note_words(row.notes) if note.casefold() not in said), style)
 
 
 def numbers_of(row: Arrow) -> list[str]:
     """What stands on the arrow before the payload."""
-    numbers = [row.flags or say("no flags"), f"seq={row.seq}"]
+    numbers = [str(row.flags) or say("no flags"), f"seq={row.seq}"]
     if row.ack is not None:
         numbers.append(f"ack={row.ack}")
     if row.length:
         numbers.append(f"len={row.length}")
-    if not WINDOW_NOTES.isdisjoint(row.note_names):
+    if not WINDOW_NOTES.isdisjoint(row.notes):
         numbers.append(f"win={row.window}")
     return numbers
 
@@ -225,22 +224,21 @@ def role_of(row: Arrow) -> str:
         return "reset"
     if row.retransmission:
         return "repeated"
-    flags = row.flags.split(",")
-    if "SYN" in flags:
+    if Flags.SYN in row.flags:
         return "syn"
-    if "FIN" in flags:
+    if Flags.FIN in row.flags:
         return "fin"
     return "data" if row.length else "ack"
 
 
-def head_lines(diagram: Diagram, plan: Plan, style: Style) -> Iterator[list[Span]]:
+def head_lines(client: Lifeline, server: Lifeline, plan: Plan, style: Style) -> Iterator[list[Span]]:
     """The names and addresses of both endpoints, and the states they begin in."""
     layout = plan.layout
     corner = (
         f"{'':{layout.indent}}{plan.frame_head:>{plan.frame}}{'':{layout.gap}}{plan.time_head:>{plan.time}}"
     )
-    names = [_endpoint(end) for end in (diagram.left, diagram.right)]
-    addresses = [foreign(end.address, style) for end in (diagram.left, diagram.right)]
+    names = [_endpoint(end) for end in (client, server)]
+    addresses = [foreign(end.address, style) for end in (client, server)]
     left_width, right_width = (max(map(len, pair)) for pair in zip(names, addresses, strict=True))
     left_start = max(plan.left_lifeline - left_width // 2, len(corner) + 2)
     right_start = min(plan.right_lifeline - right_width // 2, style.width - right_width)
@@ -260,7 +258,7 @@ def head_lines(diagram: Diagram, plan: Plan, style: Style) -> Iterator[list[Span
         yield [(f"{right:>{style.width}}", "title")]
         if corner:
             yield [(corner, "faint")]
-    left, right = diagram.left.initial_state, diagram.right.initial_state
+    left, right = client.initial_state, server.initial_state
     if layout.lanes:
         yield _line(plan, left=left, middle=[(" " * plan.middle, "")], right=[(right, "state")])
     else:
@@ -455,7 +453,7 @@ def _fold(row: Fold, plan: Plan, style: Style) -> Iterator[list[Span]]:
 def _notice(row: Notice, plan: Plan, style: Style) -> Iterator[list[Span]]:
     """What the network said, in the middle, on a line that reaches neither end."""
     frame, time = str(row.frame), plan.clock.show(row.time_ns)
-    lines = flow(own(row.text, style).split(" "), plan.middle - 8, style, separator=" ")
+    lines = flow(own(notice_text(row.error), style).split(" "), plan.middle - 8, style, separator=" ")
     for line in lines:
         spare = plan.middle - columns(line) - 2
         rule = "╌" if len(lines) == 1 else " "
@@ -501,10 +499,10 @@ def _noted(row: Fold, style: Style) -> str:
     return own(" · ".join(f"{grouped(count)} {say(NOTE[name].shown)}" for name, count in row.noted), style)
 
 
-def compact_head(diagram: Diagram, style: Style) -> Iterator[list[Span]]:
+def compact_head(client: Lifeline, server: Lifeline, style: Style) -> Iterator[list[Span]]:
     """Both endpoints, and the states they begin in, where there is no room for lifelines."""
-    yield [(own(f"→ {_endpoint(diagram.left)} {diagram.left.initial_state}", style), "title")]
-    yield [(own(f"← {_endpoint(diagram.right)} {diagram.right.initial_state}", style), "title")]
+    yield [(own(f"→ {_endpoint(client)} {client.initial_state}", style), "title")]
+    yield [(own(f"← {_endpoint(server)} {server.initial_state}", style), "title")]
 
 
 def compact_lines(row: Row, digits: int, clock: Clock, style: Style) -> Iterator[list[Span]]:
@@ -523,7 +521,7 @@ def compact_lines(row: Row, digits: int, clock: Clock, style: Style) -> Iterator
         ]
         rest = [time, _labels(row, style), _notes(row, style), *states]
     elif isinstance(row, Notice):
-        role, first, rest = "odd", own(row.text, style), [time]
+        role, first, rest = "odd", own(notice_text(row.error), style), [time]
     else:
         role = "faint"
         first = next(fold_forms(row, style))

@@ -16,7 +16,9 @@ from xml.sax.saxutils import escape
 
 from analyzer.diagram.rows import Diagram
 from analyzer.errors import OutputError, UsageError
+from analyzer.report.diagram_words import title
 from analyzer.report.ink import RESOLUTION, own_style
+from analyzer.report.sentences import verdict
 from analyzer.report.sheet import Sheet
 from analyzer.signals import undisturbed
 from analyzer.text import inert, say
@@ -113,11 +115,11 @@ def _svg(diagram: Diagram) -> bytes:
     buffer = BytesIO()
     with own_style():
         sheet = Sheet(diagram).pages(None)[0]
-        metadata = {"Title": diagram.title, "Creator": CREATOR, "Date": None}
+        metadata = {"Title": title(diagram), "Creator": CREATOR, "Date": None}
         sheet.savefig(buffer, format="svg", metadata=metadata)
-    title = f"<title>{escape(diagram.title)}</title>".encode()
-    description = f"<desc>{escape(diagram.verdict)}</desc>".encode()
-    return buffer.getvalue().replace(title, title + b"\n " + description, 1)
+    head = f"<title>{escape(title(diagram))}</title>".encode()
+    description = f"<desc>{escape(verdict(diagram.connection))}</desc>".encode()
+    return buffer.getvalue().replace(head, head + b"\n " + description, 1)
 
 
 def _png(diagram: Diagram) -> Iterator[tuple[str, bytes]]:
@@ -140,7 +142,7 @@ def _pdf(diagram: Diagram) -> bytes:
         from matplotlib.backends.backend_pdf import PdfPages
 
     buffer = BytesIO()
-    metadata = {"Title": diagram.title, "Creator": CREATOR, "Producer": CREATOR, "CreationDate": None}
+    metadata = {"Title": title(diagram), "Creator": CREATOR, "Producer": CREATOR, "CreationDate": None}
     with own_style(), PdfPages(buffer, metadata=metadata) as document:
         for page in Sheet(diagram).pages(A4_HEIGHT):
             document.savefig(page)

@@ -11,6 +11,8 @@ from math import hypot
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from analyzer.diagram.rows import Arrow, Diagram, Fold, Lifeline, Notice, Phase, Row
+from analyzer.report.diagram_words import carried, label_words, note_words, notice_text
+from analyzer.report.diagram_words import title as diagram_title
 from analyzer.report.ink import (
     A4_WIDTH,
     Ink,
@@ -26,6 +28,7 @@ from analyzer.report.ink import (
     write,
     write_along,
 )
+from analyzer.report.sentences import verdict
 from analyzer.report.tones import (
     AGAIN,
     AGAIN_TEXT,
@@ -47,6 +50,7 @@ from analyzer.report.wording import clock_for, counted, duration, grouped
 from analyzer.tcp.notes import NOTE
 from analyzer.tcp.outcomes import CLOSES, HANDSHAKES
 from analyzer.text import say
+from analyzer.wire.flags import Flags
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -236,12 +240,12 @@ class Sheet:
         """Title, verdict and the heads of the lifelines; returns where the lifelines begin."""
         width = A4_WIDTH - 2 * MARGIN
         y = MARGIN + 6
-        title = self.title_face.wrapped(self.title_face.shown(self.diagram.title), width)
+        title = self.title_face.wrapped(self.title_face.shown(diagram_title(self.diagram)), width)
         for line in title if first else [self.title_face.cut(title[0], width)] if title else []:
             ink.text(MARGIN, y + 4, Piece(line, self.title_face, INK))
             y += 17
         if first:
-            for line in self.text_face.wrapped(self.text_face.shown(self.diagram.verdict), width):
+            for line in self.text_face.wrapped(self.text_face.shown(verdict(self.diagram.connection)), width):
                 ink.text(MARGIN, y + 3, Piece(line, self.text_face, FAINT))
                 y += 14
         y += 5
@@ -309,7 +313,7 @@ class Sheet:
     def _heading(self, phase: Phase, *, continued: bool = False) -> Block:
         outcome = next((band.outcome for band in self.diagram.bands if band.phase == phase), "")
         words = OUTCOME_WORDS[phase]
-        outcome = say(words[outcome]) if outcome in words else outcome
+        outcome = carried(self.diagram.connection) if phase == "data" else say(words[outcome])
         if continued:
             outcome = say("continued")
         dark = PHASE_TONES[phase].dark
@@ -383,9 +387,10 @@ class Sheet:
 
     def _chips(self, row: Arrow, room: float) -> list[tuple[Piece, Tone, float]]:
         """The labels as boxes: words, colours, width."""
-        chips = [self._chip(text, name, room) for text, name in zip(row.labels, row.label_names, strict=True)]
+        words = label_words(row.labels)
+        chips = [self._chip(text, name, room) for text, name in zip(words, row.labels, strict=True)]
         if len(chips) > 1 and sum(width + 3 for _, _, width in chips) > room:
-            return [self._chip(" + ".join(row.labels), row.label_names[0], room)]
+            return [self._chip(" + ".join(words), row.labels[0], room)]
         return chips
 
     def _chip(self, text: str, name: str, room: float) -> tuple[Piece, Tone, float]:
@@ -396,7 +401,7 @@ class Sheet:
     def _pieces(self, row: Arrow, room: float) -> Iterator[Piece]:
         """What is written on an arrow, in the order of its importance."""
         strong = RESET if row.reset else INK
-        yield self.fitted(row.flags or say("no flags"), self.strong, strong, room)
+        yield self.fitted(str(row.flags) or say("no flags"), self.strong, strong, room)
         yield self.fitted(f"seq={row.seq}", self.plain, INK, room)
         if row.ack is not None:
             yield self.fitted(f"ack={row.ack}", self.plain, INK, room)
@@ -404,7 +409,7 @@ class Sheet:
             yield self.fitted(f"len={row.length}", self.plain, INK, room)
         if row.text:
             yield self.fitted(row.text, self.mono, PAYLOAD_TEXT, room)
-        for text, name in zip(row.notes, row.note_names, strict=True):
+        for text, name in zip(note_words(row.notes), row.notes, strict=True):
             calm = NOTE[name].kind == "calm"
             yield self.fitted(text, self.plain if calm else self.strong, FAINT if calm else AGAIN_TEXT, room)
 
@@ -441,7 +446,7 @@ class Sheet:
     def _notice(self, row: Notice) -> Block:
         """A flag between the lifelines that touches neither: somebody on the way said it."""
         most = self.right - self.left - 56
-        lines = self.chip_face.wrapped(self.chip_face.shown(row.text), most)
+        lines = self.chip_face.wrapped(self.chip_face.shown(notice_text(row.error)), most)
         width = max(map(self.chip_face.width, lines)) + 14
         inner = LINE * len(lines) + 5
         frame = self.piece(str(row.frame), self.small, FAINT)
@@ -522,9 +527,9 @@ class Sheet:
             ink.strokes.append(Stroke((slope.point(0, 0), slope.point(width, 0)), HAIRLINE, 1.1, (1.2, 2.2)))
         else:
             sample = Arrow(
-                frame=0, time_ns=0, to_right=True, flags="", seq=0, ack=None, length=0, window=0, text="",
-                labels=(), notes=(), label_names=(), note_names=(), left_state=None, right_state=None, why="",
-                phase="data", retransmission=kind == "again", reset=kind == "reset",
+                frame=0, time_ns=0, to_right=True, flags=Flags(0), seq=0, ack=None, length=0, window=0,
+                text="", labels=(), notes=(), left_state=None, right_state=None, why=(), phase="data",
+                retransmission=kind == "again", reset=kind == "reset",
             )  # fmt: skip
             self._paint_arrow(ink, sample, slope)
 

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from analyzer.report.overview import overview_lines
 from analyzer.report.selection import chosen
+from analyzer.report.sentences import error_sentence, handshake_words, losses, verdict
 from analyzer.report.terminal import READABLE_WIDTH, Style, columns, finish, flow, foreign, own, tail
 from analyzer.report.wording import (
     counted,
@@ -22,8 +23,7 @@ from analyzer.report.wording import (
 )
 from analyzer.tcp.notes import NOTE
 from analyzer.tcp.outcomes import CLOSE, CLOSES, FAST_OPEN, HANDSHAKE, HANDSHAKES, ROLE
-from analyzer.text import say
-from analyzer.trace.sentences import error_sentence, handshake_words, losses
+from analyzer.text import said, say
 from analyzer.trace.values import (
     OURSELVES,
     Capture,
@@ -140,7 +140,7 @@ def capture_lines(capture: Capture, connections: int, style: Style) -> Iterator[
         facts.append(say("only frames that match {filter}", filter=foreign(capture.display_filter, style)))
     if capture.notes_by != OURSELVES:
         facts.append(say("notes as {program} gives them", program=capture.notes_by))
-    path = foreign(capture.path, style)
+    path = foreign(said(capture.path), style)
     facts = [own(fact, style) for fact in facts]
     line = own(" · ", style).join(facts)
     if columns(path) + 3 + columns(line) <= narrow.width:
@@ -210,16 +210,16 @@ def connection_lines(connection: Connection, style: Style) -> Iterator[str]:
     narrow = style.at_most(READABLE_WIDTH)
     number = f"#{connection.id}"
     pair = own(f"{connection.client} → {connection.server}", style)
-    verdict = own(connection.verdict, style)
-    if columns(number) + columns(pair) + columns(verdict) + 5 <= narrow.width:
-        yield finish([(f"{number}  {pair}", "title"), ("   ", ""), (verdict, "")], narrow)
+    sentence = own(verdict(connection), style)
+    if columns(number) + columns(pair) + columns(sentence) + 5 <= narrow.width:
+        yield finish([(f"{number}  {pair}", "title"), ("   ", ""), (sentence, "")], narrow)
     else:
         ends = [own(f"{connection.client} →", style), str(connection.server)]
         head = f"{number}  "
         for line in flow(ends, max(narrow.width - len(head), 1), narrow, separator=" "):
             yield finish([(head, "title"), (line, "title")], narrow)
             head = " " * len(head)
-        yield from _paragraph([verdict], style)
+        yield from _paragraph([sentence], style)
     phases = [_handshake(connection), _data(connection), _close(connection)]
     yield from _phases(phases, narrow)
     counts = [f"{grouped(count)} {say(NOTE[name].shown)}" for name, count in connection.notes.items()]

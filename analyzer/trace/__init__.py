@@ -1,2 +1,1 @@
-"""The result of an analysis, as plain values (`model`), how it is made from the machine (`build`), and the
-sentences about it (`sentences`)."""
+"""The result of an analysis, as plain values (`values`), and how it is made from the machine (`build`)."""

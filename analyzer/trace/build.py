@@ -1,4 +1,4 @@
-"""From the machine's numbers to the values of `model.py`."""
+"""From the machine's numbers to the values of `values.py`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from analyzer.tcp.endpoint import Endpoint
 from analyzer.tcp.machine import HeardError, Machine
 from analyzer.tcp.notes import NOTES, REUSED_PORTS, NoteName
 from analyzer.tcp.sequence import difference
-from analyzer.text import say
 from analyzer.trace.confidence import doubts
 from analyzer.trace.outline import Outline, Survey
 from analyzer.trace.segments import side
@@ -27,7 +26,6 @@ from analyzer.trace.values import (
     Source,
 )
 from analyzer.wire import header as flag
-from analyzer.wire.icmp import MTU, error_text
 
 __all__ = ["Judged", "build_connection", "last_error", "survey"]
 
@@ -166,12 +164,11 @@ def _error(machine: Machine, heard: HeardError, client: int) -> IcmpError:
         frame=heard.frame,
         time_ns=heard.time_ns,
         sender=_address(machine.ip_version, heard.sender_high, heard.sender_low),
-        kind=heard.kind.name,
-        text=say(error_text(heard.kind, heard.number)),
+        error=heard.kind,
+        number=heard.number,
         about=side(heard.direction, client),
         seq=None if base < 0 else int(difference(heard.seq, base)) & 0xFFFFFFFF,
         answers=heard.answers or None,
-        mtu=heard.number or None if heard.kind.detail == MTU else None,
     )
 
 

@@ -9,27 +9,14 @@ from analyzer.tcp import states, verdict
 from analyzer.tcp.labels import label_names
 from analyzer.tcp.machine import Machine
 from analyzer.tcp.notes import NOTES, REUSED_PORTS, NoteName, note_names
-from analyzer.text import say
 from analyzer.trace.columns import Columns, Kind
-from analyzer.trace.values import Segment, Side
-from analyzer.wire import header as flag
+from analyzer.trace.values import Reason, Segment, Side
+from analyzer.wire.flags import Flags
 
-__all__ = ["Segments", "flag_names"]
+__all__ = ["Segments", "side"]
 
 MADE_KEPT: Final = 1_000
 """A short connection is walked several times for one diagram: its segments stay once they are made."""
-
-_FLAGS = (
-    (flag.SYN, "SYN"),
-    (flag.FIN, "FIN"),
-    (flag.RST, "RST"),
-    (flag.PSH, "PSH"),
-    (flag.ACK, "ACK"),
-    (flag.URG, "URG"),
-    (flag.ECE, "ECE"),
-    (flag.CWR, "CWR"),
-    (flag.AE, "AE"),
-)
 
 
 class Segments(Sequence[Segment]):
@@ -102,16 +89,16 @@ class _Common:
         self._kind = kind
         self._client = client
         self.sender = side(int(kind.direction), client)
-        self.flags = flag_names(int(kind.flags))
-        self.acknowledges = bool(kind.flags & flag.ACK)
+        self.flags = Flags(int(kind.flags))
+        self.acknowledges = Flags.ACK in self.flags
         self.labels = tuple(label_names(int(kind.labels)))
         self.notes = tuple(note_names(int(kind.notes)))
         self.client_state = states.STATES[kind.before[client]], states.STATES[kind.after[client]]
         self.server_state = states.STATES[kind.before[server]], states.STATES[kind.after[server]]
 
-    def why(self, seq: int, ack: int, length: int) -> str:
-        """A sentence for each change of state, the sender's first."""
-        sentences = []
+    def why(self, seq: int, ack: int, length: int) -> tuple[Reason, ...]:
+        """A reason for each change of state, the sender's first."""
+        reasons = []
         # The sequence number of a FIN in this segment is that of its last byte.
         fin = seq + length
         direction = int(self._kind.direction)
@@ -120,37 +107,13 @@ class _Common:
             while path:
                 transition = states.TRANSITIONS[(path & 0xFF) - 1]
                 path >>= 8
-                me, peer = side(endpoint, self._client), side(1 - endpoint, self._client)
-                reason = say(
-                    transition.why,
-                    me=say(me),
-                    peer=say(peer),
-                    seq=seq,
-                    ack=ack,
-                    before_ack=ack - 1,
-                    fin=fin,
-                )
-                sentences.append(
-                    say(
-                        "{reason}: the {me} moves from {before} to {after} [RFC 9293 {section}]",
-                        reason=reason,
-                        me=say(me),
-                        before=states.STATES[transition.state],
-                        after=states.STATES[transition.target],
-                        section=transition.section,
-                    )
-                )
-        return "; ".join(sentences)
+                reasons.append(Reason(transition, side(endpoint, self._client), seq, ack, fin))
+        return tuple(reasons)
 
 
 def _with_reused_ports(names: Sequence[NoteName]) -> tuple[NoteName, ...]:
     """The notes with the one that Wireshark adds once it has seen the whole capture, in the order of the table."""
     return tuple(note.name for note in NOTES if note.name in names or note.bit == REUSED_PORTS)
-
-
-def flag_names(flags: int) -> str:
-    """The flags of a header by name: "SYN,ACK"."""
-    return ",".join(name for bit, name in _FLAGS if flags & bit)
 
 
 def side(endpoint: int, client: int) -> Side:

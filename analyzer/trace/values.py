@@ -3,19 +3,23 @@
 Numbers: times are integer nanoseconds since the epoch, durations integer nanoseconds, lengths octets,
 `seq` and `ack` relative to the first sequence number of their endpoint. Sides are the strings
 "client" and "server"; states, labels, notes and outcomes are the names of the documentation.
+
+No value holds a sentence of its own: a `Presenter` makes it when it is asked for (`present_with`).
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal, NamedTuple, Protocol
 
 from analyzer.tcp.labels import LabelName
 from analyzer.tcp.notes import NoteName
 from analyzer.tcp.outcomes import CloseOutcome, FastOpen, HandshakeOutcome, RolesRule
-from analyzer.tcp.states import State
+from analyzer.tcp.states import STATES, State, Transition
+from analyzer.wire.flags import Flags
+from analyzer.wire.icmp import MTU, ErrorKind
 
 __all__ = [
     "OURSELVES",
@@ -30,10 +34,13 @@ __all__ = [
     "Folded",
     "Handshake",
     "IcmpError",
+    "Presenter",
+    "Reason",
     "Segment",
     "Side",
     "Source",
     "Trace",
+    "present_with",
 ]
 
 OURSELVES: Final = "tcpanalyze"
@@ -130,6 +137,38 @@ class Close:
     """Octets were unacknowledged when a reset ended the connection, or data was sent after it had ended."""
 
 
+class Reason(NamedTuple):
+    """Why an endpoint changed its state: the row of `tcp.states.TRANSITIONS` that it took, and what fills its sentence.
+
+    `me` is the side that moved. `seq`, `ack` and `fin` (the number of a FIN in it) are those of the segment, relative.
+    As text it is the sentence.
+    """
+
+    transition: Transition
+    me: Side
+    seq: int
+    ack: int
+    fin: int
+
+    @property
+    def peer(self) -> Side:
+        """The other side."""
+        return "server" if self.me == "client" else "client"
+
+    @property
+    def states(self) -> tuple[str, str]:
+        """Before and after, by name."""
+        return STATES[self.transition.state], STATES[self.transition.target]
+
+    def __str__(self) -> str:
+        return _presenters[0].reason(self) if _presenters else " → ".join(self.states)
+
+    def __repr__(self) -> str:
+        before, after = self.states
+        section = self.transition.section
+        return f"<Reason {self.me} {before} → {after} seq={self.seq} ack={self.ack} [RFC 9293 {section}]>"
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """One TCP segment of a connection, labelled."""
@@ -137,8 +176,8 @@ class Segment:
     frame: int
     time_ns: int
     sender: Side
-    flags: str
-    """Names joined by commas in the order SYN, FIN, RST, PSH, ACK, URG, ECE, CWR, AE ("SYN,ACK", "FIN,ACK")."""
+    flags: Flags
+    """As text their names in the order SYN, FIN, RST, PSH, ACK, URG, ECE, CWR, AE ("SYN,ACK", "FIN,ACK")."""
     seq: int
     ack: int | None
     """None where the ACK flag is not set."""
@@ -151,8 +190,8 @@ class Segment:
     client_state: tuple[State, State]
     """Before and after this segment."""
     server_state: tuple[State, State]
-    why: str
-    """The reason for each change of state, one sentence each; empty where no state changed."""
+    why: tuple[Reason, ...]
+    """The reason for each change of state, the sender's first; empty where no state changed."""
     payload: bytes = field(repr=False, default=b"")
     """The first octets of the payload as captured (at most 64). Hostile: escape before showing."""
 
@@ -184,23 +223,31 @@ class Folded:
 class IcmpError:
     """An ICMP error about a segment of the connection. It is no segment, and changes no state.
 
-    `sender` is the address that the error comes from, `kind` its name ("port-unreachable") and `text` what it says
-    with its number ("fragmentation needed, next hop MTU 1400"). `about` is the side that sent the segment,
-    `seq` that segment's relative number, None where the capture shows nothing that it could be relative to.
+    `sender` is the address that the error comes from, `error` its row of `wire.icmp.ERROR_KINDS` and `number` what
+    that one's `detail` names, as the MTU of the next link; 0 where it names nothing. `about` is the side that sent the
+    segment, `seq` that segment's relative number, None where the capture shows nothing that it could be relative to.
     """
 
     frame: int
     time_ns: int
     sender: str
-    kind: str
-    text: str
+    error: ErrorKind
+    number: int
     about: Side
     seq: int | None
     answers: int | None
     """The frame of the segment: the latest one before it with that number. None where it was not captured;
     where the segments of a large capture have not been read, also where it was not the last one sent."""
-    mtu: int | None
-    """What the next link takes, in octets, where the error says so."""
+
+    @property
+    def kind(self) -> str:
+        """Its name ("port-unreachable")."""
+        return self.error.name
+
+    @property
+    def mtu(self) -> int | None:
+        """What the next link takes, in octets, where the error says so."""
+        return self.number or None if self.error.detail == MTU else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +286,27 @@ class Source(Protocol):
     def at_hand(self, number: int) -> bool:
         """Whether the segments of a connection can be had without reading a file."""
 
-    def picture(self, connection: Connection) -> str:
+
+class Presenter(Protocol):
+    """Makes words and pictures of values."""
+
+    def verdict(self, connection: Connection, /) -> str:
+        """What became of the connection, in one sentence."""
+
+    def picture(self, connection: Connection, /) -> str:
         """The connection's diagram as an SVG document."""
+
+    def reason(self, reason: Reason, /) -> str:
+        """Why an endpoint changed its state, in one sentence."""
+
+
+_presenters: Final[list[Presenter]] = []
+"""The one that speaks; none before the first `present_with`."""
+
+
+def present_with(presenter: Presenter | None) -> None:
+    """Let `presenter` speak for values from now on; without one they show their keys."""
+    _presenters[:] = [] if presenter is None else [presenter]
 
 
 @dataclass(eq=False, slots=True, weakref_slot=True)
@@ -279,9 +345,8 @@ class Connection:
         """The ICMP errors about segments of this connection, in the order of the capture."""
         errors = self.errors_heard
         if any(error.answers is None for error in errors) and self.source.at_hand(self.id):
-            from analyzer.trace.errors_heard import with_answers
-
-            return with_answers(errors, self.segments)
+            segments = self.segments
+            return tuple(_with_answer(error, segments) for error in errors)
         return errors
 
     @property
@@ -306,16 +371,26 @@ class Connection:
     @property
     def verdict(self) -> str:
         """One sentence: how it opened, what it carried, how it ended."""
-        from analyzer.trace.sentences import verdict
+        if _presenters:
+            return _presenters[0].verdict(self)
+        return f"{self.handshake.outcome}, {self.close.outcome}"
 
-        return verdict(self)
-
-    def _repr_svg_(self) -> str:
+    def _repr_svg_(self) -> str | None:
         """What Jupyter shows: the sequence diagram."""
-        return self.source.picture(self)
+        return _presenters[0].picture(self) if _presenters else None
 
     def __repr__(self) -> str:
         return f"<Connection {self.id} {self.client} → {self.server}: {self.verdict}>"
+
+
+def _with_answer(error: IcmpError, segments: Sequence[Segment]) -> IcmpError:
+    """The error with the frame of the latest segment before it that has the quoted sequence number."""
+    if error.answers is not None:
+        return error
+    for segment in reversed(segments):
+        if segment.frame < error.frame and segment.sender == error.about and segment.seq == error.seq:
+            return replace(error, answers=segment.frame)
+    return error
 
 
 class Trace:

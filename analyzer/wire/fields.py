@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from analyzer.wire import header
+from analyzer.wire.flags import Flags
 
 __all__ = ["FLAGS", "TCP_FIELDS", "Field", "Flag"]
 
@@ -39,11 +39,15 @@ class Field(NamedTuple):
 
 
 class Flag(NamedTuple):
-    """One control bit: its value in `Header.flags`, its name, and what it says where it is set."""
+    """One control bit, and what it says where it is set."""
 
-    bit: int
-    name: str
+    bit: Flags
     meaning: str
+
+    @property
+    def name(self) -> str:
+        """The bit's name."""
+        return str(self.bit)
 
 
 TCP_FIELDS: Final = (
@@ -61,18 +65,17 @@ TCP_FIELDS: Final = (
 """In the order of the wire."""
 
 FLAGS: Final = (
-    Flag(header.AE, "AE", "accurate ECN: part of a counter of congestion marks (RFC 9768)"),
-    Flag(header.CWR, "CWR", "congestion window reduced: the sender has slowed down (RFC 3168)"),
+    Flag(Flags.AE, "accurate ECN: part of a counter of congestion marks (RFC 9768)"),
+    Flag(Flags.CWR, "congestion window reduced: the sender has slowed down (RFC 3168)"),
     Flag(
-        header.ECE,
-        "ECE",
+        Flags.ECE,
         "ECN echo: a packet came in marked for congestion; in a SYN: ECN is wanted (RFC 3168)",
     ),
-    Flag(header.URG, "URG", "the urgent pointer counts"),
-    Flag(header.ACK, "ACK", "the acknowledgement number counts"),
-    Flag(header.PSH, "PSH", "hand the data to the application without waiting for more"),
-    Flag(header.RST, "RST", "the connection ends at once, or is refused"),
-    Flag(header.SYN, "SYN", "synchronize: the sequence number is the initial one"),
-    Flag(header.FIN, "FIN", "the sender will send no more data"),
+    Flag(Flags.URG, "the urgent pointer counts"),
+    Flag(Flags.ACK, "the acknowledgement number counts"),
+    Flag(Flags.PSH, "hand the data to the application without waiting for more"),
+    Flag(Flags.RST, "the connection ends at once, or is refused"),
+    Flag(Flags.SYN, "synchronize: the sequence number is the initial one"),
+    Flag(Flags.FIN, "the sender will send no more data"),
 )
 """In the order of the wire, the most significant bit first."""

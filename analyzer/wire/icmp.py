@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from analyzer.text import Message
 from analyzer.wire.header import PROTOCOL_TCP, Header
 
 __all__ = ["ERROR_KINDS", "ErrorKind", "ErrorMessage", "error_text", "read_error"]
@@ -124,14 +125,16 @@ class ErrorMessage(NamedTuple):
     quoted: Header
 
 
-def error_text(kind: ErrorKind, number: int) -> str:
-    """What the error says, with its number. Not yet translated, and harmless."""
+def error_text(kind: ErrorKind, number: int) -> Message:
+    """What the error says, with its number. Harmless."""
+    if not kind.detail:
+        return Message(kind.shown)
     if kind.detail == GATEWAY:
-        return kind.shown.format(detail=".".join(str(octet) for octet in number.to_bytes(4, "big")))
+        return Message(kind.shown, detail=".".join(str(octet) for octet in number.to_bytes(4, "big")))
     if kind.detail == MTU and not number:
         # RFC 1191 4: routers older than it leave the field empty.
-        return kind.shown.partition(",")[0]
-    return kind.shown.format(detail=number)
+        return Message(kind.shown.partition(",")[0])
+    return Message(kind.shown, detail=number)
 
 
 def read_error(block: bytes, at: int, end: int) -> ErrorMessage | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Final, NamedTuple
 
-from analyzer.text import say
+from analyzer.text import Message
 from analyzer.wire.encapsulations import ENCAPSULATIONS, Span
 from analyzer.wire.header import (
     ETHERTYPE_IPV4,
@@ -83,9 +83,9 @@ def layers_of(frame: bytes, link_type: int, found: Span | None) -> Layers:
         if span.decoded:
             addresses = _plain(octets, span.link_type, layers)
         elif span.key == FRAGMENT:
-            layers.append(Layer(say("fragments"), (say("put together with those of other frames"),)))
+            layers.append(Layer(Message("fragments"), (Message("put together with those of other frames"),)))
         else:
-            layers.append(Layer(say(skip_name(span.key)), ENCAPSULATIONS[span.key].facts(span)))
+            layers.append(Layer(Message(skip_name(span.key)), ENCAPSULATIONS[span.key].facts(span)))
     return Layers(tuple(layers), *addresses)
 
 
@@ -103,18 +103,18 @@ def _link(frame: bytes, link_type: int, found: list[Layer]) -> int:
     """Append the link layer and its VLAN tags; where the IP header begins, -1 where that is not known."""
     name = link_type_name(link_type)
     if link_type == ETHERNET and len(frame) >= 14:
-        addresses = say(
+        addresses = Message(
             "{source} → {destination}", source=frame[6:12].hex(":"), destination=frame[:6].hex(":")
         )
         return _tags(frame, 12, 14, name, (addresses,), found)
     if link_type == LINUX_SLL and len(frame) >= 16:
         return _tags(frame, 14, 16, name, _cooked(frame[0:2], frame[6:14], frame[4:6]), found)
     if link_type == LINUX_SLL2 and len(frame) >= 20:
-        interface = say("interface {number}", number=_number(frame[4:8]))
+        interface = Message("interface {number}", number=_number(frame[4:8]))
         facts = (interface, *_cooked(frame[10:11], frame[12:20], frame[11:12]))
         return _tags(frame, 0, 20, name, facts, found)
     if link_type in (NULL, LOOP) and len(frame) >= 4:
-        found.append(Layer(name, (say("address family {octets}", octets=frame[:4].hex(" ")),)))
+        found.append(Layer(name, (Message("address family {octets}", octets=frame[:4].hex(" ")),)))
         return 4
     if link_type in (RAW, IPV4, IPV6) and found:
         return 0
@@ -127,10 +127,14 @@ def _link(frame: bytes, link_type: int, found: list[Layer]) -> int:
 
 def _cooked(kind: bytes, address: bytes, length: bytes) -> tuple[str, ...]:
     number = _number(kind)
-    facts = [say(PACKET_TYPES[number]) if number < len(PACKET_TYPES) else say("type {number}", number=number)]
+    facts = [
+        Message(PACKET_TYPES[number])
+        if number < len(PACKET_TYPES)
+        else Message("type {number}", number=number)
+    ]
     octets = min(_number(length), 8)
     if octets:
-        facts.append(say("from {source}", source=address[:octets].hex(":")))
+        facts.append(Message("from {source}", source=address[:octets].hex(":")))
     return tuple(facts)
 
 
@@ -140,13 +144,16 @@ def _tags(frame: bytes, kind_at: int, at: int, name: str, facts: tuple[str, ...]
     outer = kind
     while kind in VLAN_ETHERTYPES and at + 4 <= len(frame):
         tag = _number(frame[at : at + 2])
-        said = [say("number {number}", number=tag & 0x0FFF), say("priority {number}", number=tag >> 13)]
+        facts_of_tag = [
+            Message("number {number}", number=tag & 0x0FFF),
+            Message("priority {number}", number=tag >> 13),
+        ]
         if tag & 0x1000:
-            said.append(say("may be dropped"))
-        tags.append(Layer("VLAN", tuple(said)))
+            facts_of_tag.append(Message("may be dropped"))
+        tags.append(Layer("VLAN", tuple(facts_of_tag)))
         kind = _number(frame[at + 2 : at + 4])
         at += 4
-    found.append(Layer(name, (*facts, say("type 0x{kind}", kind=f"{outer:04x}"))))
+    found.append(Layer(name, (*facts, Message("type 0x{kind}", kind=f"{outer:04x}"))))
     found.extend(tags)
     return at if kind in (ETHERTYPE_IPV4, ETHERTYPE_IPV6) else -1
 
@@ -168,7 +175,9 @@ def _extensions(frame: bytes, at: int, following: int) -> list[int]:
 
 
 def _named_extensions(numbers: list[int]) -> list[str]:
-    return [say("extension header: {name}", name=say(EXTENSION_HEADERS[number])) for number in numbers]
+    return [
+        Message("extension header: {name}", name=Message(EXTENSION_HEADERS[number])) for number in numbers
+    ]
 
 
 def _ipv4(frame: bytes, at: int, found: list[Layer]) -> tuple[bytes, bytes]:
@@ -176,21 +185,21 @@ def _ipv4(frame: bytes, at: int, found: list[Layer]) -> tuple[bytes, bytes]:
     source, destination = header[12:16], header[16:20]
     length = _number(header[2:4])
     number = _number(header[6:8])
-    facts = [
+    facts: list[str] = [
         _addresses(source, destination),
-        say("TTL {hops}", hops=header[8]),
-        say("ID 0x{number}", number=f"{_number(header[4:6]):04x}"),
-        say("fragment from octet {offset} on", offset=(number & 0x1FFF) << 3)
+        Message("TTL {hops}", hops=header[8]),
+        Message("ID 0x{number}", number=f"{_number(header[4:6]):04x}"),
+        Message("fragment from octet {offset} on", offset=(number & 0x1FFF) << 3)
         if number & 0x3FFF
-        else say("may not be fragmented (DF)")
+        else Message("may not be fragmented (DF)")
         if number & 0x4000
-        else say("may be fragmented"),
+        else Message("may be fragmented"),
         *_traffic(header[1]),
-        say("{count} octets", count=length) if length else say("length 0 (segmentation offload)"),
+        Message("{count} octets", count=length) if length else Message("length 0 (segmentation offload)"),
     ]
     options = ((header[0] & 0x0F) << 2) - 20
     if options:
-        facts.append(say("{count} octets of IP options", count=options))
+        facts.append(Message("{count} octets of IP options", count=options))
     if header[9] == PROTOCOL_AH:
         facts += _named_extensions(_extensions(frame, at + 20 + options, PROTOCOL_AH))
     found.append(Layer("IPv4", tuple(facts)))
@@ -202,14 +211,14 @@ def _ipv6(frame: bytes, at: int, found: list[Layer]) -> tuple[bytes, bytes]:
     source, destination = header[8:24], header[24:40]
     first = _number(header[:4])
     length = _number(header[4:6])
-    facts = [
+    facts: list[str] = [
         _addresses(source, destination),
-        say("hop limit {hops}", hops=header[7]),
-        say("flow label 0x{number}", number=f"{first & 0xFFFFF:05x}"),
+        Message("hop limit {hops}", hops=header[7]),
+        Message("flow label 0x{number}", number=f"{first & 0xFFFFF:05x}"),
         *_traffic(first >> 20 & 0xFF),
-        say("{count} octets after the header", count=length)
+        Message("{count} octets after the header", count=length)
         if length
-        else say("length 0 (segmentation offload)"),
+        else Message("length 0 (segmentation offload)"),
     ]
     facts += _named_extensions(_extensions(frame, at + 40, header[6]))
     found.append(Layer("IPv6", tuple(facts)))
@@ -217,13 +226,13 @@ def _ipv6(frame: bytes, at: int, found: list[Layer]) -> tuple[bytes, bytes]:
 
 
 def _addresses(source: bytes, destination: bytes) -> str:
-    return say("{source} → {destination}", source=ip_address(source), destination=ip_address(destination))
+    return Message("{source} → {destination}", source=ip_address(source), destination=ip_address(destination))
 
 
 def _traffic(octet: int) -> tuple[str, ...]:
     """DSCP where it is not the default, and ECN."""
-    ecn = say("ECN: {meaning}", meaning=say(ECN[octet & 3]))
-    return (say("DSCP {number}", number=octet >> 2), ecn) if octet >> 2 else (ecn,)
+    ecn = Message("ECN: {meaning}", meaning=Message(ECN[octet & 3]))
+    return (Message("DSCP {number}", number=octet >> 2), ecn) if octet >> 2 else (ecn,)
 
 
 def _number(octets: bytes) -> int:

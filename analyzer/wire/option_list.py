@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from analyzer.text import say
+from analyzer.text import Message
 from analyzer.wire import options
 
 __all__ = ["OPTION_NAMES", "Option", "list_options"]
@@ -78,18 +78,18 @@ def list_options(octets: bytes, *, complete: bool, base: int | None) -> list[Opt
     at = 0
     while at < len(octets):
         kind = octets[at]
-        name = say(OPTION_NAMES[kind]) if kind in OPTION_NAMES else say("kind {kind}", kind=kind)
+        name = Message(OPTION_NAMES[kind]) if kind in OPTION_NAMES else Message("kind {kind}", kind=kind)
         if kind == options.END:
             rest = octets[at + 1 :]
             value = fault = ""
             if any(rest):
-                fault = say("octets that are not 0 follow the end")
+                fault = Message("octets that are not 0 follow the end")
             elif rest:
-                value = say("the rest is padding")
+                value = Message("the rest is padding")
             found.append(Option(kind, 20 + at, octets[at:], name, value, fault))
             break
         if kind == options.NO_OPERATION:
-            found.append(Option(kind, 20 + at, octets[at : at + 1], name, say("padding"), ""))
+            found.append(Option(kind, 20 + at, octets[at : at + 1], name, Message("padding"), ""))
             at += 1
             continue
         size = octets[at + 1] if at + 1 < len(octets) else None
@@ -99,7 +99,7 @@ def list_options(octets: bytes, *, complete: bool, base: int | None) -> list[Opt
         body = octets[at + 2 : at + size]
         reader = _READERS.get(kind, _unread)
         read = reader(body, base)
-        fault = "" if read is not None else say("a length of {size} does not fit this kind", size=size)
+        fault = "" if read is not None else Message("a length of {size} does not fit this kind", size=size)
         found.append(Option(kind, 20 + at, octets[at : at + size], name, read or "", fault))
         at += size
     return found
@@ -107,12 +107,12 @@ def list_options(octets: bytes, *, complete: bool, base: int | None) -> list[Opt
 
 def _length_fault(size: int | None, complete: bool) -> str:
     if size is not None and size < 2:
-        return say("a length of {size} is impossible: nothing after it can be read", size=size)
+        return Message("a length of {size} is impossible: nothing after it can be read", size=size)
     if not complete:
-        return say("the capture cut it off")
+        return Message("the capture cut it off")
     if size is None:
-        return say("its length is missing")
-    return say("its length, {size}, runs past the header", size=size)
+        return Message("its length is missing")
+    return Message("its length, {size}, runs past the header", size=size)
 
 
 # Each reader gives the value as text, None where the length does not fit the kind.
@@ -125,23 +125,23 @@ def _unread(body: bytes, base: int | None) -> str | None:
 def _maximum_segment_size(body: bytes, base: int | None) -> str | None:
     if len(body) != 2:
         return None
-    return say("{octets} octets of payload at most", octets=_number(body))
+    return Message("{octets} octets of payload at most", octets=_number(body))
 
 
 def _window_scale(body: bytes, base: int | None) -> str | None:
     if len(body) != 1:
         return None
     if body[0] > options.WINDOW_SCALE_LIMIT:
-        return say(
+        return Message(
             "shift {shift}, to be read as 14: windows count ×{factor}",
             shift=body[0],
             factor=1 << options.WINDOW_SCALE_LIMIT,
         )
-    return say("shift {shift}: windows count ×{factor}", shift=body[0], factor=1 << body[0])
+    return Message("shift {shift}: windows count ×{factor}", shift=body[0], factor=1 << body[0])
 
 
 def _sack_permitted(body: bytes, base: int | None) -> str | None:
-    return None if body else say("selective acknowledgements are welcome")
+    return None if body else Message("selective acknowledgements are welcome")
 
 
 def _sack(body: bytes, base: int | None) -> str | None:
@@ -152,14 +152,14 @@ def _sack(body: bytes, base: int | None) -> str | None:
         numbers = [(number - base) & 0xFFFFFFFF for number in numbers]
     blocks = ", ".join(f"{left}–{right}" for left, right in zip(numbers[::2], numbers[1::2], strict=True))
     if base is None:
-        return say("has received {blocks} (absolute)", blocks=blocks)
-    return say("has received {blocks}", blocks=blocks)
+        return Message("has received {blocks} (absolute)", blocks=blocks)
+    return Message("has received {blocks}", blocks=blocks)
 
 
 def _timestamps(body: bytes, base: int | None) -> str | None:
     if len(body) != 8:
         return None
-    return say("value {value}, echo {echo}", value=_number(body[:4]), echo=_number(body[4:]))
+    return Message("value {value}, echo {echo}", value=_number(body[:4]), echo=_number(body[4:]))
 
 
 def _user_timeout(body: bytes, base: int | None) -> str | None:
@@ -167,8 +167,8 @@ def _user_timeout(body: bytes, base: int | None) -> str | None:
         return None
     number = _number(body)
     if number & 0x8000:
-        return say("{count} minutes", count=number & 0x7FFF)
-    return say("{count} seconds", count=number)
+        return Message("{count} minutes", count=number & 0x7FFF)
+    return Message("{count} seconds", count=number)
 
 
 def _multipath(body: bytes, base: int | None) -> str | None:
@@ -179,13 +179,13 @@ def _multipath(body: bytes, base: int | None) -> str | None:
         return MULTIPATH_SUBTYPES[subtype]
     if subtype == MULTIPATH_EXPERIMENT:
         return "MP_EXPERIMENTAL"
-    return say("subtype {subtype}", subtype=subtype)
+    return Message("subtype {subtype}", subtype=subtype)
 
 
 def _fast_open(body: bytes, base: int | None) -> str | None:
     if not body:
-        return say("asks for a cookie")
-    return say("cookie {cookie}", cookie=body.hex())
+        return Message("asks for a cookie")
+    return Message("cookie {cookie}", cookie=body.hex())
 
 
 def _experiment(body: bytes, base: int | None) -> str | None:
@@ -193,8 +193,8 @@ def _experiment(body: bytes, base: int | None) -> str | None:
         return ""
     identifier = _number(body[:2])
     if identifier == options.FAST_OPEN_MAGIC:
-        return say("Fast Open before it had a kind of its own: {value}", value=_fast_open(body[2:], base))
-    return say("experiment 0x{identifier}", identifier=f"{identifier:04x}")
+        return Message("Fast Open before it had a kind of its own: {value}", value=_fast_open(body[2:], base))
+    return Message("experiment 0x{identifier}", identifier=f"{identifier:04x}")
 
 
 def _number(octets: bytes) -> int:

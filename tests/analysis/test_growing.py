@@ -9,7 +9,7 @@ from analyzer.analysis.growing import follow
 from analyzer.analysis.reading import Reading
 from analyzer.analysis.stored import analyze
 from analyzer.capture import open_capture
-from analyzer.errors import InputError, UsageError
+from analyzer.errors import InputError
 from tests.analysis.test_loop import answer
 from tests.analysis.test_stored import SEGMENTS, numbered
 from tests.capture.builders import pcap
@@ -67,8 +67,6 @@ def test_a_connection_can_be_looked_at_before_its_end() -> None:
         sighting = next(iter(follow(records, "live")))
         assert sighting.connection.server.port == 20000
         assert list(sighting.connection.segments) == []
-        with pytest.raises(UsageError):
-            sighting.connection.source.picture(sighting.connection)
 
 
 def test_errors_are_told_when_they_come(tmp_path: Path) -> None:

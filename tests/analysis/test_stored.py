@@ -164,11 +164,6 @@ def test_what_is_no_capture(tmp_path: Path) -> None:
         analyze(tmp_path / "missing.pcap")
 
 
-@pytest.mark.slow
-def test_the_picture_of_a_connection(stored: Path) -> None:
-    assert analyze(stored)[0]._repr_svg_().lstrip().startswith(("<?xml", "<svg"))
-
-
 def test_standard_input_keeps_what_cannot_be_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from analyzer.analysis.stored import analyze
 from analyzer.capture import live_capture as module
-from analyzer.capture import open_capture
+from analyzer.capture import open_capture, waiting
 from analyzer.capture.backends import NAMED, PYSHARK
 from analyzer.capture.live_capture import Live, open_live
 from analyzer.errors import AnalyzerError, InputError, OutputError, UsageError
@@ -203,7 +203,7 @@ def test_what_is_no_capture_is_told(tmp_path: Path) -> None:
 def test_what_nobody_asks_for_waits_in_bounded_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MOST_WAITING", 1 << 20)
+    monkeypatch.setattr(waiting, "MOST_WAITING", 1 << 20)
     before = open_files(), threading.active_count()
     with open_live("lo", find_program=StandIns(tmp_path).install("flood")) as live:
         assert live.records.advance()

@@ -7,19 +7,17 @@ from pathlib import Path
 from typing import cast
 
 from analyzer.capture import open_capture
-from analyzer.capture.live_capture import Live, Waiting
 from analyzer.capture.live_records import LiveRecords
 from analyzer.capture.marker import Marker
 from analyzer.capture.pcap_writer import PcapWriter
 from analyzer.capture.records import Records
+from analyzer.capture.waiting import Waiting
 from tests.capture.builders import LOOPBACK, pcap
 
 MARK, MARK_OF_ANOTHER = b"mark", b"mark of another"
 
 
 class Session:
-    interface = "lo"
-
     def __init__(self) -> None:
         self.told: list[int | str] = []
 
@@ -44,8 +42,14 @@ class Marks:
 
 
 def live_records(session: Session, octets: bytes, writer: PcapWriter | None = None) -> LiveRecords:
+    marker = cast(Marker, Marks()) if octets else None
     return LiveRecords(
-        cast(Live, session), cast(Waiting, Stream(octets)), writer, cast(Marker, Marks()) if octets else None
+        cast(Waiting, Stream(octets)),
+        "lo",
+        writer,
+        marker,
+        meet=session.meet,
+        conclude=session.conclude,
     )
 
 

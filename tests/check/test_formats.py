@@ -17,6 +17,7 @@ from analyzer.check.captures import check_captures, keys, options
 from analyzer.check.expectations import expectation
 from analyzer.check.findings import Check, Checked, Finding, Report
 from analyzer.check.formats import FORMATS, github, json_report, junit, sarif, tap, text
+from analyzer.text import install_catalogue
 from tests.commands.running import ROOT
 
 PUBLISHED = Path(__file__).parent / "published"
@@ -63,6 +64,36 @@ def test_text(monkeypatch: pytest.MonkeyPatch) -> None:
     assert f"{HOSTILE}: error: 2 more like these [verdict]" in said
     two = Report([Checked("a", problem="x")] * 2)
     assert text(two).endswith("2 captures were not checked\n")
+
+
+class EveryString(dict[str, str]):
+    """A catalogue in which each string is another one."""
+
+    def get(self, sentence: str, default: Any = None) -> Any:
+        return f"⟦{sentence}⟧"
+
+
+def shape(value: Any) -> Any:
+    """A document without its texts."""
+    if isinstance(value, dict):
+        return {key: shape(inside) for key, inside in value.items()}
+    if isinstance(value, list):
+        return [shape(inside) for inside in value]
+    return str if isinstance(value, str) else value
+
+
+def test_json_has_the_same_keys_and_rules_in_every_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    english = json.loads(json_report(real(monkeypatch)))
+    install_catalogue(EveryString())
+    try:
+        other = json.loads(json_report(real(monkeypatch)))
+    finally:
+        install_catalogue({})
+    assert shape(other) == shape(english)
+    found, other_found = (told["captures"][0]["checks"][0]["findings"][0] for told in (english, other))
+    for key in ("rule", "connection", "frame", "expected", "seen"):
+        assert other_found[key] == found[key]
+    assert other_found["message"] != found["message"]
 
 
 def test_json() -> None:

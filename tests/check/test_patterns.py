@@ -14,6 +14,7 @@ from analyzer.check.patterns import MOST_ITEMS, Mismatch, Pattern, pattern_of
 from analyzer.errors import UsageError
 from analyzer.tcp.labels import LABELS, LabelName
 from analyzer.trace.values import Segment, Side
+from analyzer.wire.flags import Flags
 from tests.commands.running import ROOT
 
 ECHO = analyze(ROOT / "captures" / "echo.pcap")[0].segments
@@ -22,7 +23,7 @@ ECHO = analyze(ROOT / "captures" / "echo.pcap")[0].segments
 def segment(labels: str, sender: Side = "client") -> Segment:
     named: tuple[LabelName, ...] = tuple(label.name for label in LABELS if label.name in labels.split("+"))
     return Segment(
-        1, 0, sender, "ACK", 1, 1, 0, 1, named, (), ("LISTEN", "LISTEN"), ("LISTEN", "LISTEN"), ""
+        1, 0, sender, Flags.ACK, 1, 1, 0, 1, named, (), ("LISTEN", "LISTEN"), ("LISTEN", "LISTEN"), ()
     )  # fmt: skip
 
 

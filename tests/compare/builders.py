@@ -66,9 +66,6 @@ class _Nothing:
     def segments(self, number: int) -> list[Segment]:
         return []
 
-    def picture(self, connection: Connection) -> str:
-        return ""
-
 
 def seen(transcript: str, world: World = WORLD) -> Seen:
     """The only connection of a transcript; without an opening the second line's side is not the client."""

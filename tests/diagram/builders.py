@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import or_
 from typing import Literal, cast
 
 from analyzer.tcp.labels import LabelName
@@ -24,6 +26,8 @@ from analyzer.trace.values import (
     Segment,
     Side,
 )
+from analyzer.wire.flags import Flags
+from analyzer.wire.icmp import ERROR_KINDS
 
 NextState = State | Literal[""]
 """The state that a segment leads to; empty where it leads to none."""
@@ -50,14 +54,9 @@ HANDSHAKE = Handshake(
 )
 
 
-class StagedConnection(Connection):
-    """A connection whose verdict a test can choose."""
-
-    chosen_verdict = ""
-
-    @property
-    def verdict(self) -> str:
-        return self.chosen_verdict
+def flags_of(names: str) -> Flags:
+    """Flags by their names: "SYN,ACK"."""
+    return reduce(or_, (Flags[name] for name in names.split(",") if name), Flags(0))
 
 
 @dataclass
@@ -68,7 +67,6 @@ class Stage:
     server: EndpointAddress = field(default_factory=lambda: EndpointAddress("127.0.0.1", 20000))
     opened: HandshakeOutcome = "complete"
     closed: CloseOutcome = "open"
-    verdict: str = "opened, 2 octets out and 2 back, closed by the client"
     client_state: State = "CLOSED"
     server_state: State = "LISTEN"
     now_ns: int = 1_700_000_000_000_000_000
@@ -100,7 +98,7 @@ class Stage:
                 frame=len(self.sent) + len(self.errors) + 1,
                 time_ns=self.now_ns,
                 sender=sender,
-                flags=flags,
+                flags=flags_of(flags),
                 seq=seq,
                 ack=ack,
                 length=len(payload) if length is None else length,
@@ -109,20 +107,20 @@ class Stage:
                 notes=cast("tuple[NoteName, ...]", tuple(notes.split())),
                 client_state=(before[0], self.client_state),
                 server_state=(before[1], self.server_state),
-                why="",
+                why=(),
                 payload=payload[:64],
             )
         )
         return self
 
     def hear(
-        self, answers: int | None, text: str = "host unreachable", sender: str = "10.0.0.254", seq: int = 1
+        self, answers: int | None, sender: str = "10.0.0.254", seq: int = 1, mtu: int | None = None
     ) -> Stage:
         """A router speaks."""
         self.now_ns += 15_000
         frame = len(self.sent) + len(self.errors) + 1
-        kind = "host-unreachable"
-        self.errors.append(IcmpError(frame, self.now_ns, sender, kind, text, "client", seq, answers, None))
+        kind = ERROR_KINDS[(4, 3, 1 if mtu is None else 4)]
+        self.errors.append(IcmpError(frame, self.now_ns, sender, kind, mtu or 0, "client", seq, answers))
         return self
 
     def open(self) -> Stage:
@@ -154,10 +152,6 @@ class Stage:
         """What the connection reads."""
         return self.sent
 
-    def picture(self, connection: Connection) -> str:
-        """Never asked for here."""
-        raise NotImplementedError
-
     def connection(self, *, close_frames: tuple[int, ...] | None = None) -> Connection:
         """All that was sent, as one connection."""
         if close_frames is None:
@@ -166,7 +160,7 @@ class Stage:
                 for segment in self.sent
                 if any(label.startswith("close") for label in segment.labels)
             )
-        made = StagedConnection(
+        return Connection(
             id=0,
             client=self.client,
             server=self.server,
@@ -190,8 +184,6 @@ class Stage:
             errors_heard=tuple(self.errors),
             icmp_error_count=len(self.errors),
         )
-        made.chosen_verdict = self.verdict
-        return made
 
     def _direction(self, sender: Side) -> Direction:
         sent = [segment for segment in self.sent if segment.sender == sender]
@@ -219,14 +211,14 @@ def echo() -> Stage:
 
 
 def refused() -> Stage:
-    stage = Stage(opened="refused", closed="none", verdict="refused: nobody listens on port 20000")
+    stage = Stage(opened="refused", closed="none")
     stage.send("client", "SYN", 0, None, "handshake-1", client="SYN-SENT")
     return stage.send("server", "RST,ACK", 0, 1, "reset", client="CLOSED", server="CLOSED")
 
 
 def unreachable(times: int = 1) -> Stage:
     """A SYN that a router answers; by default once."""
-    stage = Stage(opened="unanswered", closed="none", verdict="no answer to its SYN")
+    stage = Stage(opened="unanswered", closed="none")
     stage.send("client", "SYN", 0, None, "handshake-1", client="SYN-SENT", server="SYN-RECEIVED")
     for _ in range(times):
         stage.hear(1)
@@ -236,8 +228,7 @@ def unreachable(times: int = 1) -> Stage:
 def narrow() -> Stage:
     """Errors with long texts and addresses, in the middle of what would be folded."""
     stage = Stage().open().exchange(b"x" * 100, 20)
-    text = "fragmentation needed, next hop MTU 1400"
-    stage.hear(24, text).hear(None, text, "2001:db8:1111:2222:3333:4444:5555:6666", seq=77)
+    stage.hear(24, mtu=1400).hear(None, "2001:db8:1111:2222:3333:4444:5555:6666", seq=77, mtu=1400)
     return stage.exchange(b"x" * 100, 20, start=2001).close(4001)
 
 
@@ -269,12 +260,10 @@ def lossy(times: int = 3) -> Stage:
 
 
 def crowded() -> Stage:
-    """The longest of everything: addresses, numbers, flags, labels, notes, verdict, payload."""
+    """The longest of everything: addresses, numbers, flags, labels, notes, payload."""
     stage = Stage(
         client=EndpointAddress("2001:0db8:85a3:1234:5678:8a2e:0370:7334", 65535),
         server=EndpointAddress("2001:0db8:85a3:1234:5678:8a2e:0370:7335", 64999),
-        verdict="opened by both sides at once, 4,294,967,295 octets out and 4,294,967,295 back, "
-        "closed by both sides at once, data was lost, " * 4,
     )
     stage.open()
     huge = 4_294_967_295

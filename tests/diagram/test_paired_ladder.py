@@ -9,7 +9,7 @@ from analyzer.diagram.paired_ladder import (
     ComparedArrow,
     ComparedDiagram,
     ComparedFold,
-    change_sentence,
+    change_message,
     lay_out_comparison,
     span,
 )
@@ -103,8 +103,8 @@ def test_long_runs_are_folded() -> None:
 
 
 def test_changes_in_words() -> None:
-    assert change_sentence(Change("changed", "MSS", "1460", "1400")) == "MSS 1460 → 1400"
-    assert change_sentence(Change("changed", "payload", "", "")) == "payload changed"
+    assert change_message(Change("changed", "MSS", "1460", "1400")) == "MSS 1460 → 1400"
+    assert change_message(Change("changed", "payload", "", "")) == "payload changed"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from analyzer.explain.neighbours import asks, neighbours, octets_of_sequence
 from analyzer.tcp.notes import NoteName
 from analyzer.trace.values import Segment, Side
+from tests.diagram.builders import flags_of
 
 
 def segment(frame: int, sender: Side, flags: str, seq: int, ack: int | None, length: int = 0) -> Segment:
@@ -16,7 +17,7 @@ def segment(frame: int, sender: Side, flags: str, seq: int, ack: int | None, len
         frame=frame,
         time_ns=frame,
         sender=sender,
-        flags=flags,
+        flags=flags_of(flags),
         seq=seq,
         ack=ack,
         length=length,
@@ -25,7 +26,7 @@ def segment(frame: int, sender: Side, flags: str, seq: int, ack: int | None, len
         notes=(),
         client_state=("ESTABLISHED", "ESTABLISHED"),
         server_state=("ESTABLISHED", "ESTABLISHED"),
-        why="",
+        why=(),
     )
 
 

@@ -15,6 +15,7 @@ from analyzer.errors import AnalyzerError, InputError, UsageError
 from analyzer.explain.one_frame import dissect, explain, summarize
 from analyzer.report.explanation_text import explanation_lines
 from analyzer.report.terminal import Style, columns
+from analyzer.wire.flags import Flags
 from tests.wire.frames import PACKET_4, PACKET_6
 from tests.wire.wrappings import WRAPPED, ip4, netlink, nflog
 
@@ -53,7 +54,7 @@ UNREACHABLE = ROOT / "captures" / "unreachable.pcap"
 
 def test_an_icmp_error_is_explained_with_the_segment_that_it_is_about() -> None:
     explanation = explain(UNREACHABLE, 2)
-    assert (explanation.segment.frame, explanation.segment.flags) == (1, "SYN")
+    assert (explanation.segment.frame, explanation.segment.flags) == (1, Flags.SYN)
     assert explanation.error is not None
     assert (explanation.error.frame, explanation.error.kind) == (2, "host-unreachable")
     text = "\n".join(explanation_lines(explanation, Style(160)))

@@ -32,6 +32,7 @@ from analyzer.explain.one_frame import explain
 from analyzer.report.document import schema, write_document
 from analyzer.report.explanation_text import explanation_lines
 from analyzer.report.picture import svg
+from analyzer.report.sentences import reason_sentence
 from analyzer.report.terminal import Style
 from analyzer.report.text_report import report_lines
 from analyzer.tcp.labels import LABELS
@@ -242,7 +243,7 @@ def _check(trace: Trace) -> None:
             assert LABEL_NAMES.issuperset(segment.labels)
             assert NOTE_NAMES.issuperset(segment.notes)
             assert STATE_NAMES.issuperset((*segment.client_state, *segment.server_state))
-            assert segment.why.isprintable()
+            assert all(reason_sentence(reason).isprintable() for reason in segment.why)
             assert segment.length >= 0
     assert count == trace.capture.tcp_segments
 

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
+from analyzer.analysis.stored import analyze
 from analyzer.errors import UsageError
 from analyzer.report.document import (
     SCHEMA_NAME,
@@ -18,16 +20,20 @@ from analyzer.report.document import (
     schema,
     write_document,
 )
+from analyzer.report.terminal import Style
+from analyzer.report.text_report import report_lines
 from analyzer.tcp.labels import LABELS
 from analyzer.tcp.notes import NOTES
 from analyzer.tcp.outcomes import CLOSES, FAST_OPENS, HANDSHAKES, ROLES
 from analyzer.tcp.states import STATES
+from analyzer.text import install_catalogue
 from analyzer.trace.confidence import DOUBTS
 from analyzer.trace.values import Folded, Trace
 from analyzer.wire.icmp import ERROR_KINDS
 from tests.diagram.builders import Stage, refused, unreachable
 from tests.report.builders import CAPTURE, OFFER, crowd, echo_connection, trace_of
 
+CAPTURES = Path(__file__).resolve().parents[2] / "captures"
 VALIDATOR = Draft202012Validator(schema())
 
 
@@ -44,6 +50,44 @@ def noted() -> Trace:
     for note in NOTES:
         stage.send("server", "ACK", 1, None, "ack", notes=note.name)
     return trace_of(echo_connection(), stage.close().connection(), refused().connection())
+
+
+class EveryString(dict[str, str]):
+    """A catalogue in which each string is another one."""
+
+    def get(self, sentence: str, default: Any = None) -> Any:
+        return f"⟦{sentence}⟧"
+
+
+@pytest.fixture
+def other_language() -> Iterator[Callable[[], None]]:
+    """Changes to a language in which no string is as it was; afterwards it is English again."""
+    yield lambda: install_catalogue(EveryString())
+    install_catalogue({})
+
+
+def outputs(path: Path) -> tuple[str, list[str], str]:
+    trace = analyze(path)
+    return (
+        written(trace),
+        [connection_line(connection) for connection in trace],
+        capture_line(trace.capture),
+    )
+
+
+@pytest.mark.parametrize("name", ["echo", "unreachable", "loss", "reset", "cut"])
+def test_the_document_is_the_same_in_every_language(
+    tmp_path: Path, name: str, other_language: Callable[[], None]
+) -> None:
+    path = CAPTURES / f"{name}.pcap"
+    if name == "cut":
+        path = tmp_path / "cut.pcap"
+        path.write_bytes((CAPTURES / "echo.pcap").read_bytes()[:-1])
+    english = outputs(path)
+    other_language()
+    assert outputs(path) == english
+    shown = "".join(report_lines(analyze(path), Style(80)))
+    assert "⟦" in shown
 
 
 @pytest.mark.parametrize("trace", [trace_of(), trace_of(echo_connection()), noted(), crowd(30)])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -14,7 +13,9 @@ import pytest
 from analyzer.diagram.layout import lay_out
 from analyzer.errors import OutputError, UsageError
 from analyzer.report import picture
+from analyzer.report.diagram_words import title
 from analyzer.report.picture import save_pictures, svg
+from analyzer.report.sentences import verdict
 from tests.diagram import builders
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,13 +25,14 @@ def test_svg_is_a_document_with_title_and_description() -> None:
     diagram = lay_out(builders.echo().connection())
     document = ElementTree.fromstring(svg(diagram))
     space = "{http://www.w3.org/2000/svg}"
-    assert document.findtext(f"{space}title") == diagram.title
-    assert document.findtext(f"{space}desc") == diagram.verdict
+    assert document.findtext(f"{space}title") == title(diagram)
+    assert document.findtext(f"{space}desc") == verdict(diagram.connection)
 
 
-def test_a_verdict_cannot_break_out_of_the_document() -> None:
-    diagram = replace(lay_out(builders.echo().connection()), verdict="</desc><script>", title="<&>")
-    document = ElementTree.fromstring(svg(diagram))
+def test_a_verdict_cannot_break_out_of_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture, "verdict", lambda connection: "</desc><script>")
+    monkeypatch.setattr(picture, "title", lambda diagram: "<&>")
+    document = ElementTree.fromstring(svg(lay_out(builders.echo().connection())))
     assert document.find(".//{*}script") is None
 
 

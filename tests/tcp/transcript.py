@@ -263,9 +263,6 @@ class _Segments(Source):
     def segments(self, number: int) -> list[Segment]:
         return self._played.segments(number)
 
-    def picture(self, connection: Connection) -> str:
-        return f"<svg>{connection.id}</svg>"
-
 
 class Player:
     """Plays transcripts in one world."""

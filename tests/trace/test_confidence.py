@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from analyzer.report.sentences import verdict
 from analyzer.trace.build import build_connection
 from analyzer.trace.values import Connection
 from tests.tcp.transcript import FIRST_WRAPS, Player
@@ -65,5 +66,5 @@ def test_what_seems_missing_is_in_doubt_where_frames_were_lost(
     connection = judged(transcript, 1)
     assert connection.doubts == doubts
     assert connection.confidence == ("lowered" if doubts else "full")
-    certain = judged(transcript, None).verdict
-    assert connection.verdict == certain + (", if the capture lost nothing of it" if doubts else "")
+    certain = verdict(judged(transcript, None))
+    assert verdict(connection) == certain + (", if the capture lost nothing of it" if doubts else "")

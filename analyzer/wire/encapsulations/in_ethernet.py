@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from analyzer.text import say
+from analyzer.text import Message
 from analyzer.wire.encapsulations.encapsulation import (
     ETHERNET_FRAME,
     MPLS,
@@ -56,17 +56,17 @@ def mpls_facts(span: Span) -> tuple[str, ...]:
     while True:
         labels.append(str(span.number(at, 4) >> 12))
         if span.number(at + 2, 1) & 1:
-            return (say("label {labels}", labels=", ".join(labels)),)
+            return (Message("label {labels}", labels=", ".join(labels)),)
         at += 4
 
 
 def _vlan_facts(span: Span) -> tuple[str, ...]:
     tag = span.number(0, 2)
-    return (say("number {number}", number=tag & 0x0FFF), say("priority {number}", number=tag >> 13))
+    return (Message("number {number}", number=tag & 0x0FFF), Message("priority {number}", number=tag >> 13))
 
 
 def _backbone_facts(span: Span) -> tuple[str, ...]:
-    return (say("service {number}", number=span.number(1, 3)),)
+    return (Message("service {number}", number=span.number(1, 3)),)
 
 
 def _macsec(span: Span) -> Inside:
@@ -106,7 +106,7 @@ def _nsh(span: Span) -> Inside:
 
 
 def _nsh_facts(span: Span) -> tuple[str, ...]:
-    return (say("service path {number}", number=span.number(4, 3)),)
+    return (Message("service path {number}", number=span.number(4, 3)),)
 
 
 ROWS: Final[Sequence[Encapsulation]] = (

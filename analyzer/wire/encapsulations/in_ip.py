@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from analyzer.text import say
+from analyzer.text import Message
 from analyzer.wire.encapsulations.encapsulation import (
     ETHERNET_FRAME,
     NOTHING,
@@ -103,10 +103,10 @@ ARUBA: Final = (0x8200, 0x8370)
 def gre_facts(span: Span) -> tuple[str, ...]:
     """The type of what follows, and the key."""
     flags, kind = span.number(0, 2), span.number(2, 2)
-    facts = [say("type 0x{kind}", kind=f"{kind:04x}")]
+    facts = [Message("type 0x{kind}", kind=f"{kind:04x}")]
     if flags & 0x2000:
         at = 8 if flags & 0xC000 else 4
-        facts.append(say("key {number}", number=span.number(at + 2 * (flags & 1), 4 - 2 * (flags & 1))))
+        facts.append(Message("key {number}", number=span.number(at + 2 * (flags & 1), 4 - 2 * (flags & 1))))
     return tuple(facts)
 
 
@@ -129,7 +129,7 @@ def _erspan_3(span: Span) -> Inside:
 
 
 def _erspan_facts(span: Span) -> tuple[str, ...]:
-    return (say("session {number}", number=span.number(2, 2) & 0x3FF),)
+    return (Message("session {number}", number=span.number(2, 2) & 0x3FF),)
 
 
 ROWS: Final[Sequence[Encapsulation]] = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from analyzer.text import say
+from analyzer.text import Message
 from analyzer.wire.encapsulations.encapsulation import (
     ETHERNET_FRAME,
     MPLS,
@@ -37,7 +37,9 @@ def _udp(span: Span) -> Inside:
 
 def _udp_facts(span: Span) -> tuple[str, ...]:
     return (
-        say("port {source} → port {destination}", source=span.number(0, 2), destination=span.number(2, 2)),
+        Message(
+            "port {source} → port {destination}", source=span.number(0, 2), destination=span.number(2, 2)
+        ),
     )
 
 
@@ -64,7 +66,7 @@ def _vxlan_gpe(span: Span) -> Inside:
 
 
 def _network_facts(span: Span) -> tuple[str, ...]:
-    return (say("network {number}", number=span.number(4, 3)),)
+    return (Message("network {number}", number=span.number(4, 3)),)
 
 
 def _geneve(span: Span) -> Inside:
@@ -95,7 +97,7 @@ def _gtp(span: Span) -> Inside:
 
 
 def _gtp_facts(span: Span) -> tuple[str, ...]:
-    return (say("tunnel 0x{number}", number=f"{span.number(4, 4):08x}"),)
+    return (Message("tunnel 0x{number}", number=f"{span.number(4, 4):08x}"),)
 
 
 def _teredo(span: Span) -> Inside:
@@ -131,8 +133,8 @@ def _l2tp(span: Span) -> Inside:
 def _l2tp_facts(span: Span) -> tuple[str, ...]:
     at = 4 if span.number(0, 2) & 0x4000 else 2
     return (
-        say("tunnel {number}", number=span.number(at, 2)),
-        say("session {number}", number=span.number(at + 2, 2)),
+        Message("tunnel {number}", number=span.number(at, 2)),
+        Message("session {number}", number=span.number(at + 2, 2)),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from analyzer.text import say
+from analyzer.text import Message
 from analyzer.wire.encapsulations.encapsulation import (
     ETHERNET_FRAME,
     MPLS,
@@ -158,7 +158,7 @@ def _pppoe(span: Span) -> Inside:
 
 
 def _pppoe_facts(span: Span) -> tuple[str, ...]:
-    return (say("session {number}", number=span.number(2, 2)),)
+    return (Message("session {number}", number=span.number(2, 2)),)
 
 
 def _ax25(span: Span) -> Inside:

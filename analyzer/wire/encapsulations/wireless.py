@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from analyzer.text import say
+from analyzer.text import Message
 from analyzer.wire.encapsulations.encapsulation import NOTHING, WIRELESS, Encapsulation, Inside
 from analyzer.wire.encapsulations.span import CutError, Span
 from analyzer.wire.skips import ENCRYPTED_WIRELESS, LINK_TYPE, LLC, PADDED_WIRELESS, WIRELESS_FRAGMENT
@@ -43,7 +43,7 @@ def _wireless(span: Span, alignment: int = 1) -> Inside:
 
 def _wireless_facts(span: Span) -> tuple[str, ...]:
     facts = [
-        say(
+        Message(
             "{transmitter} → {receiver}",
             transmitter=_address(span, 10),
             receiver=_address(span, 4),
@@ -52,7 +52,7 @@ def _wireless_facts(span: Span) -> tuple[str, ...]:
     if span.number(0, 1) & 0x80:
         at = 30 if span.number(1, 1) & 3 == 3 else 24
         if span.number(at, 1) & 0x80:
-            facts.append(say("several packets in one frame (A-MSDU)"))
+            facts.append(Message("several packets in one frame (A-MSDU)"))
     return tuple(facts)
 
 

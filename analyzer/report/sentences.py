@@ -1,17 +1,23 @@
-"""Sentences about a connection, for people: the same ones in every report."""
+"""Sentences about a connection, for people: the same ones in every report.
+
+What a document has to be the same in every language takes them with `in_english` for `say`.
+"""
 
 from __future__ import annotations
 
 from analyzer.tcp.labels import LABEL, LabelName
 from analyzer.tcp.outcomes import CLOSE, HANDSHAKE
-from analyzer.text import say
-from analyzer.trace.values import Capture, Connection, IcmpError, Segment
+from analyzer.text import Say, said, say
+from analyzer.trace.values import Capture, Connection, IcmpError, Reason, Segment
+from analyzer.wire.flags import Flags
+from analyzer.wire.icmp import error_text
 
 __all__ = [
     "error_sentence",
     "handshake_words",
     "label_reason",
     "losses",
+    "reason_sentence",
     "verdict",
 ]
 
@@ -20,7 +26,7 @@ def label_reason(label: LabelName, segment: Segment) -> str:
     """The sentence why `segment` bears `label`."""
     me, peer = ("client", "server") if segment.sender == "client" else ("server", "client")
     # A SYN takes the sequence number before the first octet of the payload.
-    first = segment.seq + ("SYN" in segment.flags.split(","))
+    first = segment.seq + (Flags.SYN in segment.flags)
     octets = say("1 octet") if segment.length == 1 else say("{count:,} octets", count=segment.length)
     return say(
         LABEL[label].reason,
@@ -41,7 +47,30 @@ def handshake_words(connection: Connection) -> tuple[str, str]:
     return HANDSHAKE[handshake.outcome].words(handshake.syn_ack_frame is not None, proof)
 
 
-def verdict(connection: Connection) -> str:
+def reason_sentence(reason: Reason, say: Say = say) -> str:
+    """Why an endpoint changed its state: "…: the client moves from A to B [RFC 9293 3.10.1]"."""
+    before, after = reason.states
+    me = say(reason.me)
+    why = say(
+        reason.transition.why,
+        me=me,
+        peer=say(reason.peer),
+        seq=reason.seq,
+        ack=reason.ack,
+        before_ack=reason.ack - 1,
+        fin=reason.fin,
+    )
+    return say(
+        "{reason}: the {me} moves from {before} to {after} [RFC 9293 {section}]",
+        reason=why,
+        me=me,
+        before=before,
+        after=after,
+        section=reason.transition.section,
+    )
+
+
+def verdict(connection: Connection, say: Say = say) -> str:
     """One sentence: how it opened, what it carried, how it ended, and whether that is certain."""
     handshake = connection.handshake
     opened, _ = handshake_words(connection)
@@ -50,7 +79,7 @@ def verdict(connection: Connection) -> str:
         parts.append(say("sent {times} times", times=handshake.syn_retries + 1))
     close = connection.close
     if close.outcome != "none":
-        parts.append(_data(connection))
+        parts.append(_data(connection, say))
         active = say(close.active) if close.active else ""
         parts.append(say(CLOSE[close.outcome].verdict, active=active, resetter=active))
         if close.data_lost:
@@ -60,12 +89,12 @@ def verdict(connection: Connection) -> str:
     sentence = ", ".join(parts)
     if close.outcome == "none" and connection.errors_heard:
         # As known when it came: nothing follows a SYN that is in vain, so no segment has to be looked for.
-        error = error_sentence(connection, connection.errors_heard[0])
+        error = error_sentence(connection, connection.errors_heard[0], say)
         return say("{sentence}; {error}", sentence=sentence, error=error)
     return sentence
 
 
-def error_sentence(connection: Connection, error: IcmpError) -> str:
+def error_sentence(connection: Connection, error: IcmpError, say: Say = say) -> str:
     """Who says what about which segment: "the router at 10.0.0.1 says: host unreachable, in answer to frame 7"."""
     peer = "server" if error.about == "client" else "client"
     addresses = {"client": connection.client.address, "server": connection.server.address}
@@ -79,7 +108,12 @@ def error_sentence(connection: Connection, error: IcmpError) -> str:
         about = say("about a segment of the {side} that was not captured", side=say(error.about))
     elif error.answers is None:
         about = say("about sequence number {seq} of the {side}", seq=error.seq, side=say(error.about))
-    return say("{who} says: {text}, {about}", who=who, text=error.text, about=about)
+    return say(
+        "{who} says: {text}, {about}",
+        who=who,
+        text=said(error_text(error.error, error.number), say),
+        about=about,
+    )
 
 
 def losses(capture: Capture) -> str:
@@ -97,7 +131,7 @@ def losses(capture: Capture) -> str:
     )
 
 
-def _data(connection: Connection) -> str:
+def _data(connection: Connection, say: Say) -> str:
     out, back = connection.client_data.octets, connection.server_data.octets
     if not out and not back:
         return say("no data")

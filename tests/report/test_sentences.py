@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from analyzer.trace.sentences import error_sentence, losses, verdict
+from analyzer.report.sentences import error_sentence, losses, reason_sentence, verdict
 from analyzer.trace.values import EndpointAddress
 from tests.diagram.builders import unreachable
 from tests.report.builders import CAPTURE
@@ -93,7 +93,35 @@ CROSSING = """
 )
 def test_verdicts(transcript: str, sentence: str) -> None:
     connection = play(transcript).built()
-    assert connection.verdict == sentence
+    assert verdict(connection) == sentence
+
+
+ECHO = """
+    > S 0:0(0)              ; handshake-1
+    < S. 0:0(0) ack 1       ; handshake-2
+    > . 1:1(0) ack 1        ; handshake-3
+    > P. 1:3(2) ack 1       ; data
+    < P. 1:101(100) ack 3   ; data
+    > F. 3:3(0) ack 101     ; close-1
+    < F. 101:101(0) ack 4   ; close-2+close-3
+"""
+
+
+def test_a_reason_names_the_sides_the_numbers_and_the_section() -> None:
+    segments = play(ECHO).segments()
+    assert [reason_sentence(reason) for reason in segments[0].why] == [
+        "the client opens the connection with a SYN: the client moves from CLOSED to SYN-SENT [RFC 9293 3.10.1]",
+        "the client's SYN arrives at the listening server: the server moves from LISTEN to SYN-RECEIVED "
+        "[RFC 9293 3.10.7.2]",
+    ]
+    assert [reason_sentence(reason) for reason in segments[6].why] == [
+        "the server closes its half too: its FIN has sequence number 101: the server moves from CLOSE-WAIT to "
+        "LAST-ACK [RFC 9293 3.10.4]",
+        "the server's ACK covers the client's FIN (ack 4 = FIN's sequence number 3 + 1): the client moves from "
+        "FIN-WAIT-1 to FIN-WAIT-2 [RFC 9293 3.10.7.4]",
+        "the server's FIN (sequence number 101) arrives: both halves are closed, and the client waits for twice the "
+        "maximum segment lifetime: the client moves from FIN-WAIT-2 to TIME-WAIT [RFC 9293 3.10.7.4]",
+    ]
 
 
 def test_who_says_what_about_which_segment() -> None:

@@ -1,0 +1,35 @@
+"""The control bits of a segment as one value."""
+
+from __future__ import annotations
+
+from enum import IntFlag
+from typing import Final
+
+from analyzer.wire import header
+
+__all__ = ["Flags"]
+
+
+class Flags(IntFlag):
+    """The control bits of a segment; as text their names: "SYN,ACK"."""
+
+    SYN = header.SYN
+    FIN = header.FIN
+    RST = header.RST
+    PSH = header.PSH
+    ACK = header.ACK
+    URG = header.URG
+    ECE = header.ECE
+    CWR = header.CWR
+    AE = header.AE
+
+    def __str__(self) -> str:
+        bits = int(self)
+        return ",".join(name for bit, name in _NAMES if bits & bit)
+
+    def __format__(self, form: str) -> str:
+        return format(str(self), form)
+
+
+_NAMES: Final = tuple((int(flag), name) for name, flag in Flags.__members__.items())
+"""In the order in which they are shown: what a segment is about comes first."""
