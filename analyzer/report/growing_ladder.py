@@ -137,5 +137,6 @@ def _samples() -> tuple[Arrow, Arrow]:
         retransmission=False,
         reset=False,
     )
-    flags, labels = Flags.FIN | Flags.ACK, ("close-2", "close-3")
+    labels: tuple[LabelName, ...] = ("close-2", "close-3")
+    flags = Flags.FIN | Flags.ACK
     return row, replace(row, flags=flags, length=0, text="", labels=labels, right_state="LAST-ACK")
