@@ -166,7 +166,7 @@ HANDSHAKES: Final[tuple[Outcome[HandshakeOutcome], ...]] = (
     ),
     Outcome(
         "partial",
-        meaning="only some of its segments were captured, and the connection then carries on",
+        meaning="at least one of its segments was captured, not all, and no other outcome fits",
         shown="partial",
         verdict="opened, but not all of the handshake was captured",
         detail="only some of its segments were captured",

@@ -1,7 +1,7 @@
 """The little that is wanted of every connection, however many there are: how they fared, and which fared worst.
 
 A capture may hold a million connections of which a report shows forty. An outline is made from the machine's
-numbers, without the values of `model.py`.
+numbers, without the values of `values.py`.
 """
 
 from __future__ import annotations
