@@ -31,7 +31,9 @@ def capture(server, tcp_capture):
     return session
 
 def test_passes(server, tcp_capture):
-    assert capture(server, tcp_capture).trace[0].close.outcome == "three-segment"
+    connection = capture(server, tcp_capture).trace[0]
+    assert connection.close.outcome == "three-segment"
+    assert connection.verdict.startswith("opened, ")
 
 @pytest.mark.parametrize("name", ["../../a b"])
 def test_fails(server, tcp_capture, name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntFlag
+from functools import cache
 from typing import Final
 
 from analyzer.wire import header
@@ -24,8 +25,7 @@ class Flags(IntFlag):
     AE = header.AE
 
     def __str__(self) -> str:
-        bits = int(self)
-        return ",".join(name for bit, name in _NAMES if bits & bit)
+        return _names(int(self))
 
     def __format__(self, form: str) -> str:
         return format(str(self), form)
@@ -33,3 +33,9 @@ class Flags(IntFlag):
 
 _NAMES: Final = tuple((int(flag), name) for name, flag in Flags.__members__.items())
 """In the order in which they are shown: what a segment is about comes first."""
+
+
+# Of nine bits there are 512 texts, and of a capture few.
+@cache
+def _names(bits: int) -> str:
+    return ",".join(name for bit, name in _NAMES if bits & bit)
