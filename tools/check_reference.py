@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from analyzer.check.comparisons import OPERATORS
 from analyzer.check.expectations import CHOICE_WORDS
 from analyzer.check.formats import FORMATS
-from analyzer.check.keys import ALIASES, KIND_MEANINGS, Key, Keys
 from analyzer.check.patterns import SYNTAX
 from analyzer.check.recording import RECORDED, RECORDED_OF_CAPTURE, SCHEMA_FILE
+from analyzer.filters.comparisons import OPERATORS
+from analyzer.filters.keys import ALIASES, KIND_MEANINGS, Key, Keys
 
 __all__ = ["CLOSES", "check_page"]
 

@@ -17,7 +17,6 @@ from analyzer.check.captures import (
     expect,
     expectations_of,
     findings,
-    keys,
     options,
     read_files,
     record_capture,
@@ -28,6 +27,7 @@ from analyzer.check.expectations import read_expectations
 from analyzer.check.recording import record, update
 from analyzer.errors import CaptureFormatError, InputError, OutputError, UsageError
 from analyzer.report.document import document
+from analyzer.report.selection import keys
 from tests.commands.running import ECHO, ROOT
 
 TRACE = analyzer.analyze(ECHO)
@@ -202,10 +202,6 @@ def test_a_file_that_cannot_be_written(folder: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("os.path.lexists", lambda path: False)
     with pytest.raises(OutputError, match=r"cannot write full\.expect\.toml"):
         record_capture("full.pcap")
-
-
-def test_the_keys_are_made_once() -> None:
-    assert keys() is keys()
 
 
 def test_what_is_recorded_of_any_capture_holds(corpus_capture: Path) -> None:

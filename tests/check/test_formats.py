@@ -12,10 +12,11 @@ import pytest
 from lxml import etree
 from ruamel.yaml import YAML
 
-from analyzer.check.captures import check_captures, keys, options
+from analyzer.check.captures import check_captures, options
 from analyzer.check.expectations import expectation
 from analyzer.check.findings import Check, Checked, Finding, Report
 from analyzer.check.formats import FORMATS, github, json_report, junit, sarif, tap, text
+from analyzer.report.selection import keys
 from tests.commands.running import ROOT
 
 PUBLISHED = Path(__file__).parent / "published"
