@@ -225,7 +225,7 @@ def _filter_of_lines(only: str | None) -> Filter | None:
         if key.needs_capture:
             raise UsageError(
                 say(
-                    "{key} is known when the whole capture has been read, and --stream writes each connection as "
+                    "{key} is known only when the whole capture has been read, and --stream writes each connection as "
                     "it ends: leave one of them out",
                     key=key.name,
                 )

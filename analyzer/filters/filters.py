@@ -105,8 +105,10 @@ class _Reader:
 
     def _comparison(self) -> Comparison:
         name, operator, value = self._take(), self._take(), self._take()
-        if operator not in OPERATORS or not value:
+        if operator not in OPERATORS:
             raise self._fault(operator)
+        if not value:
+            raise self._fault("")
         key = self._keys.of_connection(name)
         if self._peek() in UNITS.get(key.kind, ()):
             value += self._take()

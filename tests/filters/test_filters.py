@@ -159,7 +159,7 @@ def test_hostile_text_is_shown_harmless_and_in_short(text: str) -> None:
     [
         ("", "at its end"),
         ("server.port", "at its end"),
-        ("server.port ==", "at '='"),
+        ("server.port ==", "at its end"),
         ("server.port 20000", "at '20000'"),
         ("id == 0 and", "at its end"),
         ("(id == 0", "at its end"),
