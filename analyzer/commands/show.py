@@ -174,17 +174,18 @@ def command(
     if chosen_by is not None:
         _warn_of_folded(trace.capture)
     selection = select(trace, numbers, chosen_by, order)
+    connections = selection.connections
     drawn: Sequence[Connection] = ()
     if not (no_report or summary) and _wants_pictures(output, as_json, images, formats, selection):
-        drawn = selection[: PICTURES if images is None else images]
+        drawn = connections[: PICTURES if images is None else images]
     summaries: dict[int, str] = {}
     if dissect:
         from analyzer.report.text_report import MANY
 
-        ladders = not as_json and not summary and (selection.numbered or len(selection) <= MANY)
-        summaries = _summarize(selection if ladders else drawn, capture)
+        ladders = not as_json and not summary and (selection.numbered or len(connections) <= MANY)
+        summaries = _summarize(connections if ladders else drawn, capture)
     if as_json:
-        _write_document(trace, selection, segments=not summary)
+        _write_document(trace, connections, segments=not summary)
     else:
         write_text(
             trace,
@@ -206,7 +207,7 @@ def command(
             summaries=summaries,
         )
     if drawn and not as_json:
-        say_what_is_left(len(drawn), len(selection))
+        say_what_is_left(len(drawn), len(connections))
 
 
 def _filter(only: str | None) -> Filter | None:
@@ -303,13 +304,13 @@ def _wants_pictures(
     from analyzer.report.text_report import MANY
 
     # Beside a table, pictures of whichever connections came first would say little.
-    return len(selection) <= MANY
+    return len(selection.connections) <= MANY
 
 
-def _write_document(trace: Trace, selection: Selection, *, segments: bool) -> None:
+def _write_document(trace: Trace, connections: Sequence[Connection], *, segments: bool) -> None:
     from analyzer.report.document import write_document
 
-    write_document(trace, sys.stdout, connections=selection, segments=segments)
+    write_document(trace, sys.stdout, connections=connections, segments=segments)
 
 
 def _summarize(connections: Sequence[Connection], capture: str) -> dict[int, str]:

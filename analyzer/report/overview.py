@@ -73,19 +73,19 @@ def overview_lines(
     connections: Sequence[Connection],
     style: Style,
     *,
-    listed: Sequence[Connection] | None = None,
+    worst_first: bool = True,
     everything: bool = False,
 ) -> Iterator[str]:
     """How the connections fared, and a table of `ROWS` of them, of all with `everything`.
 
-    listed: the same connections in the order of the table; None for the worst first.
+    worst_first: whether they are sorted here; they come in their own order otherwise.
     """
     style = style.at_most(READABLE_WIDTH)
     most = len(connections) if everything else ROWS
-    found = survey(connections, most if listed is None else 0)
+    found = survey(connections, most if worst_first else 0)
     yield from _tally(say("handshakes"), found.handshakes(), HANDSHAKE_WORDS, style)
     yield from _tally(say("closes"), found.closes(), CLOSE_WORDS, style)
-    if listed is None:
+    if worst_first:
         order = ", ".join(say(rank) for rank in RANKS[:-1])
         sentence = say("Worst first: {ranks}; then by octets.", ranks=order)
         yield ""
@@ -95,7 +95,7 @@ def overview_lines(
             (connections[ranking[-1]], ranking[0]) for ranking in found.worst
         )
     else:
-        rows = ((connection, survey([connection], 1).worst[0][0]) for connection in islice(listed, most))
+        rows = ((connection, survey([connection], 1).worst[0][0]) for connection in islice(connections, most))
     yield ""
     yield from _table(rows, style)
     hidden = len(connections) - min(len(connections), most)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 from analyzer.errors import UsageError
 from analyzer.text import say
-from analyzer.trace.values import Connection, Trace
+from analyzer.trace.build import glance, picked
+from analyzer.trace.values import Capture, Connection, Trace
 
 if TYPE_CHECKING:
     from analyzer.filters.filters import Filter
@@ -31,44 +33,19 @@ def keys() -> Keys:
     return Keys(schema())
 
 
-class Selection(Sequence[Connection]):
+@dataclass(frozen=True, slots=True)
+class Selection:
     """Connections of a trace, each made when it is asked for.
 
     of: among how many they were looked for. numbered: by their numbers, too. only, order: by which filter, in which
     order; None where nobody asked for one.
     """
 
-    def __init__(
-        self,
-        connections: Sequence[Connection],
-        places: Sequence[int],
-        of: int,
-        *,
-        numbered: bool,
-        only: Filter | None,
-        order: Order | None,
-    ) -> None:
-        """places: where they stand among `connections`."""
-        self.of = of
-        self.numbered = numbered
-        self.only = only
-        self.order = order
-        self._connections = connections
-        self._places = places
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    @overload
-    def __getitem__(self, index: int) -> Connection: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Connection]: ...
-
-    def __getitem__(self, index: int | slice) -> Connection | list[Connection]:
-        if isinstance(index, slice):
-            return [self._connections[place] for place in self._places[index]]
-        return self._connections[self._places[index]]
+    connections: Sequence[Connection]
+    of: int
+    numbered: bool
+    only: Filter | None
+    order: Order | None
 
 
 def select(
@@ -79,21 +56,25 @@ def select(
 
     Raises UsageError for a number the trace does not have.
     """
-    places: Sequence[int] = _places(trace, numbers) if numbers else range(len(trace))
-    of = len(places)
+    connections = trace.connections
+    if numbers:
+        connections = picked(connections, _places(trace, numbers))
+    of = len(connections)
     if only is not None or order is not None:
-        places = _chosen(trace, places, only, order)
-    return Selection(trace.connections, places, of, numbered=bool(numbers), only=only, order=order)
+        connections = picked(connections, _chosen(connections, trace.capture, only, order))
+    return Selection(connections, of, bool(numbers), only, order)
 
 
-def _chosen(trace: Trace, places: Iterable[int], only: Filter | None, order: Order | None) -> Sequence[int]:
+def _chosen(
+    connections: Sequence[Connection], capture: Capture, only: Filter | None, order: Order | None
+) -> Sequence[int]:
     from analyzer.report.document import Described
 
     # What is kept of each connection is its place and what it is sorted by: there may be a million.
     kept: list[int] = []
     values: list[object] = []
-    for place in places:
-        described = Described(trace.connections[place], trace.capture)
+    for place in range(len(connections)):
+        described = Described(glance(connections, place), capture)
         if only is None or only.test(described):
             kept.append(place)
             if order is not None:

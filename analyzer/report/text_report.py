@@ -115,14 +115,12 @@ def report_lines(
     count = len(trace) + (folded.connections if folded else 0)
     yield from capture_lines(trace.capture, count, style)
     yield from _selection_lines(shown, style)
-    if not shown.numbered and len(shown) > MANY:
+    connections = shown.connections
+    if not shown.numbered and len(connections) > MANY:
         yield ""
-        # All of them are counted the short way.
-        counted_ones = trace.connections if shown.only is None else shown
-        listed = None if shown.order is None else shown
-        yield from overview_lines(counted_ones, style, listed=listed, everything=not fold)
+        yield from overview_lines(connections, style, worst_first=shown.order is None, everything=not fold)
         return
-    for connection in shown:
+    for connection in connections:
         yield ""
         yield from connection_lines(connection, style)
         if segments:
@@ -134,12 +132,12 @@ def _selection_lines(selection: Selection, style: Style) -> Iterator[str]:
     facts = []
     if selection.only is not None:
         text = foreign(in_short(selection.only.text), style)
-        if not selection:
+        if not selection.connections:
             facts.append(say("no connection matches {filter}", filter=text))
         else:
             facts.append(
                 counted(
-                    len(selection),
+                    len(selection.connections),
                     "{count} of {all} connections matches {filter}",
                     "{count} of {all} connections match {filter}",
                     all=grouped(selection.of),

@@ -1,16 +1,17 @@
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
+from analyzer.analysis.stored import analyze
 from analyzer.errors import UsageError
 from analyzer.filters.filters import parse_filter
 from analyzer.filters.order import parse_order
-from analyzer.report.selection import Selection, keys, select
+from analyzer.report.selection import keys, select
 from analyzer.trace.values import Connection, Folded, Trace
+from tests.commands.running import ROOT
 from tests.report.builders import CAPTURE, crowd
 
 
@@ -22,9 +23,7 @@ def chosen(trace: Trace, numbers: Sequence[int] = (), only: str = "", order: str
         parse_filter(keys(), only) if only else None,
         parse_order(keys(), order) if order else None,
     )
-    assert len(selection) == len(list(selection))
-    assert selection[:2] == list(selection)[:2]
-    return [connection.id for connection in selection]
+    return [connection.id for connection in selection.connections]
 
 
 def test_the_keys_are_made_once() -> None:
@@ -72,32 +71,18 @@ def test_what_is_remembered_of_a_selection() -> None:
     assert (select(crowd(9)).of, select(crowd(9)).numbered) == (9, False)
 
 
-def test_sorting_holds_no_connections() -> None:
-    class Made(Sequence[Connection]):
-        """Each is made when it is asked for, and none is in use twice."""
+def test_a_filter_and_an_order_need_no_whole_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    trace = analyze(ROOT / "captures" / "clients.pcap")
 
-        def __init__(self, connections: Sequence[Connection]) -> None:
-            self.connections = connections
-            self.alive = 0
-            self.most = 0
+    def refuse(*_arguments: object) -> Connection:
+        raise AssertionError("a connection was made")
 
-        def __len__(self) -> int:
-            return len(self.connections)
-
-        def __getitem__(self, index: int) -> Connection:  # type: ignore[override]
-            made, self.alive = replace(self.connections[index]), self.alive + 1
-            self.most = max(self.most, self.alive)
-            weakref.finalize(made, self.gone)
-            return made
-
-        def gone(self) -> None:
-            self.alive -= 1
-
-    made = Made(crowd(100).connections)
-    selection = select(Trace(CAPTURE, made), order=parse_order(keys(), "-bytes"))
-    assert isinstance(selection, Selection)
-    assert made.most <= 2
-    assert made.alive <= 1
+    with monkeypatch.context() as patched:
+        patched.setattr("analyzer.trace.build.build_connection", refuse)
+        only = parse_filter(keys(), "server.port == 20006 and rtt > 10us and bytes > 0 and notes = none")
+        selection = select(trace, (), only, parse_order(keys(), "-rtt"))
+        assert len(selection.connections) == 3
+    assert [connection.id for connection in selection.connections] == [0, 2, 1]
 
 
 FOLDED = Folded(
