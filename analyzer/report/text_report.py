@@ -131,7 +131,7 @@ def _selection_lines(selection: Selection, style: Style) -> Iterator[str]:
     """How many of how many connections a filter means, and what they are sorted by."""
     facts = []
     if selection.only is not None:
-        text = foreign(in_short(selection.only.text), style)
+        text = in_short(selection.only.text)
         if not selection.connections:
             facts.append(say("no connection matches {filter}", filter=text))
         else:

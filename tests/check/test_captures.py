@@ -213,3 +213,9 @@ def test_what_is_recorded_of_any_capture_holds(corpus_capture: Path) -> None:
     checks = check_trace(trace, read_expectations(keys(), text.encode(), "x"))
     assert [str(found) for check in checks for found in check.findings] == []
     assert update(keys(), text, trace, document) == text
+
+
+def test_an_expectation_may_be_about_the_start_of_a_connection() -> None:
+    trace = analyzer.analyze(ROOT / "captures" / "clients.pcap")
+    assert findings(trace, "start = 0", only="start < 1us") == []
+    assert findings(trace, "start < 1ns", connection=5) != []

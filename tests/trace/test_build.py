@@ -222,6 +222,16 @@ def test_a_glance_shows_what_the_connection_says(name: str, wireshark: bool) -> 
             assert getattr(seen, member) == getattr(connection, member), member
 
 
+def test_a_glance_knows_the_client_that_was_seen_second(tmp_path: Path) -> None:
+    recording = (ROOT / "captures" / "echo.pcap").read_bytes()
+    length = int.from_bytes(recording[32:36], "little")
+    (tmp_path / "late.pcap").write_bytes(recording[:24] + recording[40 + length :])
+    connections = analyze(tmp_path / "late.pcap").connections
+    assert connections[0].roles == "syn-ack"
+    for member in ("client", "server", "handshake", "client_data", "server_data", "close", "client_state"):
+        assert getattr(glance(connections, 0), member) == getattr(connections[0], member), member
+
+
 def test_a_glance_at_a_list_is_the_connection() -> None:
     connections = list(analyze(ROOT / "captures" / "clients.pcap"))
     assert glance(connections, 2) is connections[2]
