@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from analyzer.check.comparisons import OPERATORS
 from analyzer.check.expectations import CHOICE_WORDS
 from analyzer.check.formats import FORMATS
-from analyzer.check.keys import ALIASES, KIND_MEANINGS, Key, Keys
 from analyzer.check.patterns import SYNTAX
 from analyzer.check.recording import RECORDED, RECORDED_OF_CAPTURE, SCHEMA_FILE
+from analyzer.filters.comparisons import OPERATORS
+from analyzer.filters.keys import ALIASES, KIND_MEANINGS, Key, Keys
 
 __all__ = ["CLOSES", "check_page"]
 
@@ -89,7 +89,9 @@ def check_page(keys: Keys) -> str:
         "## Which connections",
         "`--connection N` chooses by number, `--only FILTER` by comparisons joined with `and`, `or`, `not` (or `&&`, "
         "`||`, `!`) and parentheses: `--only 'server.port == 20000 and not close in {reset, reset-after-fin}'`. "
-        "Both are about the expectations of the command line.",
+        "Both are about the expectations of the command line. Of a key with a value for each element of a list "
+        "(`icmp_errors.kind`) one has to be as the filter says. `tcpanalyze CAPTURE --only FILTER` shows these "
+        "connections alone, and `--sort KEY` sorts by a key with one value.",
         "## Order",
         "`labels = PATTERN` says which labels come in which sequence:",
         _table(("pattern", "stands for"), ((f"`{example}`", meaning) for example, meaning in SYNTAX.items())),

@@ -23,11 +23,11 @@ import click
 
 from analyzer.analysis.stored import analyze
 from analyzer.check.editor_schema import editor_schema_text
-from analyzer.check.keys import Keys
 from analyzer.compare.both_captures import compare_captures
 from analyzer.diagram.layout import lay_out
 from analyzer.diagram.paired_ladder import ComparedDiagram, lay_out_comparison
 from analyzer.errors import AnalyzerError, InputError, OutputError
+from analyzer.filters.keys import Keys
 from analyzer.report.comparison_picture import save_comparison
 from analyzer.report.document import SCHEMA_FILE, schema_text
 from analyzer.report.picture import save_pictures

@@ -1,1 +1,1 @@
-"""Expectations against what a capture shows -> findings. Reads and writes no capture; `checking` wires it."""
+"""Expectations against what a capture shows -> findings. Reads and writes no capture; `captures` wires it."""

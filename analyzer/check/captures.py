@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from typing import Final
 
 from analyzer.analysis.reading import ORDINARY, Reading, stored_file
@@ -17,10 +16,10 @@ from analyzer.analysis.stored import analyze_whole
 from analyzer.check.evaluation import evaluate
 from analyzer.check.expectations import ALL, Expectation, choice_of, expectation, read_expectations
 from analyzer.check.findings import Check, Checked, Finding, Report
-from analyzer.check.keys import Keys
 from analyzer.check.recording import record, update
 from analyzer.errors import AnalyzerError, InputError, OutputError, UsageError
-from analyzer.report.document import document, schema
+from analyzer.report.document import document
+from analyzer.report.selection import keys
 from analyzer.text import inert, say
 from analyzer.trace.values import Trace
 
@@ -32,7 +31,6 @@ __all__ = [
     "expect",
     "expectations_of",
     "findings",
-    "keys",
     "options",
     "read_files",
     "record_capture",
@@ -53,12 +51,6 @@ class ExpectationError(AssertionError):
     def __init__(self, found: Sequence[Finding]) -> None:
         super().__init__("\n".join(map(str, found)))
         self.findings = list(found)
-
-
-@lru_cache(maxsize=1)
-def keys() -> Keys:
-    """Every key that something can be expected of."""
-    return Keys(schema())
 
 
 def options(

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from analyzer.check.expectations import CHOICE_WORDS, OPENS_WITH_OPERATOR
-from analyzer.check.keys import KIND_MEANINGS, Key, Keys
 from analyzer.check.recording import SCHEMA_FILE
-from analyzer.check.values import TIMES
+from analyzer.filters.keys import KIND_MEANINGS, Key, Keys
+from analyzer.filters.written_values import TIMES
 
 __all__ = ["editor_schema", "editor_schema_text", "shipped"]
 

@@ -8,14 +8,14 @@ from typing import Any, Final, Protocol
 
 from analyzer.check.expectations import Expectation
 from analyzer.check.findings import Check, Finding
-from analyzer.check.keys import Key
-from analyzer.check.values import shown
 from analyzer.errors import InputError
+from analyzer.filters.keys import Key
+from analyzer.filters.written_values import shown
 from analyzer.report.sentences import label_reason, losses, reason_sentence, verdict
 from analyzer.text import inert, said, say
 from analyzer.trace.values import Connection, Segment, Trace
 
-__all__ = ["MOST_FINDINGS", "Describe", "evaluate"]
+__all__ = ["MOST_FINDINGS", "Describe", "described", "evaluate"]
 
 MOST_FINDINGS: Final = 20
 """So many findings of one expectation in one capture are listed; the rest is counted."""
@@ -24,8 +24,16 @@ MOST_FINDINGS: Final = 20
 class Describe(Protocol):
     """Makes the JSON document of a trace; the layer of the reports has it."""
 
-    def __call__(self, trace: Trace, *, segments: bool, selected: Sequence[int]) -> dict[str, Any]:
-        """The document with the connections of these numbers. segments: with their segments."""
+    def __call__(self, trace: Trace, *, segments: bool, connections: Sequence[Connection]) -> dict[str, Any]:
+        """The document with these connections. segments: with their segments."""
+
+
+def described(
+    describe: Describe, trace: Trace, connection: Connection, *, segments: bool = False
+) -> Mapping[str, Any]:
+    """A connection as the document has it, and in it as `capture` what the document says of the capture."""
+    whole = describe(trace, segments=segments, connections=(connection,))
+    return {**whole["connections"][0], "capture": whole["capture"]}
 
 
 def evaluate(expectations: Sequence[Expectation], trace: Trace, describe: Describe) -> list[Check]:
@@ -37,7 +45,7 @@ def evaluate(expectations: Sequence[Expectation], trace: Trace, describe: Descri
     """
     checks = [Check(expectation) for expectation in expectations]
     path = trace.capture.path
-    capture = describe(trace, segments=False, selected=())["capture"] | {"connections": len(trace)}
+    capture = describe(trace, segments=False, connections=())["capture"] | {"connections": len(trace)}
     of_connections = []
     for check in checks:
         if check.expectation.comparison.key.scope == "capture":
@@ -55,11 +63,11 @@ def evaluate(expectations: Sequence[Expectation], trace: Trace, describe: Descri
             of_number.setdefault(number, []).append(check)
     for number, asked in sorted(of_number.items()):
         connection = trace[number]
-        described = describe(trace, segments=with_segments, selected=(connection.id,))["connections"][0]
+        told = described(describe, trace, connection, segments=with_segments)
         for check in asked:
-            if check.expectation.choice.takes(described):
+            if check.expectation.choice.takes(told):
                 chosen[id(check)] += 1
-                for finding in _findings(check.expectation, trace, connection, described):
+                for finding in _findings(check.expectation, trace, connection, told):
                     _add(check, finding)
     for check in of_connections:
         if not chosen[id(check)] and not check.expectation.choice.allow_none:
@@ -83,13 +91,13 @@ def _misfits(expectation: Expectation, root: Mapping[str, Any]) -> Iterator[str]
 
 
 def _findings(
-    expectation: Expectation, trace: Trace, connection: Connection, described: Mapping[str, Any]
+    expectation: Expectation, trace: Trace, connection: Connection, told: Mapping[str, Any]
 ) -> Iterator[Finding]:
     compared = expectation.comparison
     if compared.key.kind == "labels":
         yield from _label_findings(expectation, trace, connection)
         return
-    for element, value in compared.key.values(described):
+    for element, value in compared.key.values(told):
         if compared.holds(value):
             continue
         segment = _segment(compared.key, connection, element)

@@ -23,11 +23,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from analyzer.check.comparisons import Comparison, comparison, parse_comparison
-from analyzer.check.filters import Filter, parse_filter
-from analyzer.check.keys import Key, Keys, nearest
-from analyzer.check.values import quoted
+from analyzer.check.patterns import Pattern
 from analyzer.errors import InputError, UsageError
+from analyzer.filters.comparisons import OPERATORS, Comparison, comparison, unfit
+from analyzer.filters.filters import Filter, parse_filter
+from analyzer.filters.keys import Key, Keys
+from analyzer.filters.spelling import in_short, nearest
+from analyzer.filters.written_values import quoted, unquoted
 from analyzer.text import inert, say
 
 __all__ = [
@@ -50,7 +52,9 @@ CHOICE_WORDS: Final[Mapping[str, str]] = {
 }
 """The members of a table of connections that are no keys -> what they say."""
 
-OPENS_WITH_OPERATOR: Final = re.compile(r"\s*(==|!=|<=|>=|=|<|>|in\b|contains\b)\s*(.*?)\s*", re.DOTALL)
+# What comes after a value is not looked at here: a pattern that did would take time by the square of the blanks.
+OPENS_WITH_OPERATOR: Final = re.compile(r"\s*(==|!=|<=|>=|=|<|>|in\b|contains\b)\s*(.*)", re.DOTALL)
+_EXPECTATION: Final = re.compile(r"\s*([\w.\-]+)\s*(==|!=|<=|>=|=|<|>|\bin\b|\bcontains\b)\s*(.*)", re.DOTALL)
 _RANGE: Final = re.compile(r"(\d+)\.\.(\d+)")
 
 
@@ -112,8 +116,29 @@ class Expectation:
 
 
 def expectation(keys: Keys, text: str, choice: Choice = ALL, source: str = "") -> Expectation:
-    """The expectation that `text` says. Raises UsageError where it says none."""
-    return Expectation(parse_comparison(keys, text), choice, source or inert(text))
+    """The expectation that `text` says: `KEY OPERATOR VALUE`. Raises UsageError where it says none."""
+    found = _EXPECTATION.fullmatch(text)
+    if found is None:
+        raise UsageError(
+            say(
+                "{text} is no expectation: write KEY OPERATOR VALUE, as in 'close = three-segment'; "
+                "the operators are {operators}",
+                text=in_short(repr(text)),
+                operators=", ".join(OPERATORS),
+            )
+        )
+    return Expectation(_compared(keys.lookup(found[1]), found[2], found[3]), choice, source or inert(text))
+
+
+def _compared(key: Key, operator: str, text: str) -> Comparison:
+    """The comparison of a key with what `text` says, which is a pattern where the key is `labels`."""
+    if key.kind != "labels":
+        return comparison(key, operator, text)
+    operator = "=" if operator == "==" else operator
+    if operator not in {"=", "!="}:
+        raise unfit(key, operator, say("a pattern either holds or does not: use = or !="))
+    pattern = Pattern(unquoted(text))
+    return Comparison(key, operator, pattern, pattern.text)
 
 
 def read_expectations(keys: Keys, octets: bytes, name: str) -> list[Expectation]:
@@ -237,14 +262,14 @@ def _comparison_with(key: Key, value: object) -> Comparison:
     """What a value of a file says of a key."""
     if isinstance(value, list):
         items = ", ".join(_as_text(one) for one in value)
-        return comparison(key, "=" if key.many else "in", items or '""' * (not key.many))
+        return _compared(key, "=" if key.many else "in", items or '""' * (not key.many))
     if isinstance(value, str):
         found = OPENS_WITH_OPERATOR.fullmatch(value)
         if found is not None:
-            return comparison(key, found[1], found[2])
+            return _compared(key, found[1], found[2])
         if key.kind == "labels" or (key.many and key.kind != "text"):
-            return comparison(key, "=", value)
-    return comparison(key, "=", _as_text(value))
+            return _compared(key, "=", value)
+    return _compared(key, "=", _as_text(value))
 
 
 def _as_text(value: object) -> str:

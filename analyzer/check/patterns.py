@@ -19,8 +19,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from analyzer.check.keys import nearest
 from analyzer.errors import UsageError
+from analyzer.filters.spelling import nearest
 from analyzer.tcp.labels import LABELS
 from analyzer.text import inert, say
 from analyzer.trace.values import Segment

@@ -10,11 +10,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from analyzer.check.evaluation import Describe
+from analyzer.check.evaluation import Describe, described
 from analyzer.check.expectations import OPENS_WITH_OPERATOR, Expectation, lines_of, read_expectations
-from analyzer.check.keys import Key, Keys
 from analyzer.check.patterns import pattern_of
-from analyzer.check.values import shown
+from analyzer.filters.keys import Key, Keys
+from analyzer.filters.written_values import shown
 from analyzer.trace.values import Connection, Trace
 
 __all__ = ["RECORDED", "RECORDED_OF_CAPTURE", "SCHEMA_FILE", "record", "update"]
@@ -83,15 +83,12 @@ def update(keys: Keys, text: str, trace: Trace, describe: Describe, name: str = 
     Raises what `read_expectations` raises.
     """
     expectations = read_expectations(keys, text.encode(), name)
-    described = {
-        connection.id: describe(trace, segments=False, selected=(connection.id,))["connections"][0]
-        for connection in trace
-    }
+    seen_of = {connection.id: described(describe, trace, connection) for connection in trace}
     replaced: dict[tuple[int, str], str] = {}
     unlike: set[int] = set()
     for expectation in expectations:
-        seen = set(_misfits(expectation, trace, described, describe))
-        if len(seen) == 1 and len(set(_seen(expectation, trace, described, describe))) == 1:
+        seen = set(_misfits(expectation, trace, seen_of, describe))
+        if len(seen) == 1 and len(set(_seen(expectation, trace, seen_of, describe))) == 1:
             replaced[expectation.table, expectation.written] = seen.pop()
         elif seen and expectation.comparison.operator == "=" and expectation.choice.numbers is not None:
             unlike.add(expectation.table)
@@ -129,12 +126,12 @@ def _rewritten(text: str, replaced: Mapping[tuple[int, str], str], gone: set[int
 
 
 def _capture(trace: Trace, describe: Describe) -> dict[str, Any]:
-    capture: dict[str, Any] = describe(trace, segments=False, selected=())["capture"]
+    capture: dict[str, Any] = describe(trace, segments=False, connections=())["capture"]
     return capture | {"connections": len(trace)}
 
 
 def _seen(
-    expectation: Expectation, trace: Trace, described: Mapping[int, Mapping[str, Any]], describe: Describe
+    expectation: Expectation, trace: Trace, seen_of: Mapping[int, Mapping[str, Any]], describe: Describe
 ) -> Iterator[str]:
     """What the expected value is for each connection, as it would be written."""
     key = expectation.comparison.key
@@ -143,17 +140,17 @@ def _seen(
             yield _literal(key, value)
         return
     for connection in map(trace.__getitem__, expectation.choice.candidates(len(trace))):
-        if not expectation.choice.takes(described[connection.id]):
+        if not expectation.choice.takes(seen_of[connection.id]):
             continue
         if key.kind == "labels":
             yield _string(pattern_of(connection.segments))
         elif not key.needs_segments:
-            for _, value in key.values(described[connection.id]):
+            for _, value in key.values(seen_of[connection.id]):
                 yield _literal(key, value)
 
 
 def _misfits(
-    expectation: Expectation, trace: Trace, described: Mapping[int, Mapping[str, Any]], describe: Describe
+    expectation: Expectation, trace: Trace, seen_of: Mapping[int, Mapping[str, Any]], describe: Describe
 ) -> Iterator[str]:
     """Those of them that are not as expected; nothing for what does not expect one value."""
     compared = expectation.comparison
@@ -162,10 +159,10 @@ def _misfits(
         return
     if key.kind != "labels":
         wanted = _literal(key, compared.operand)
-        yield from (one for one in _seen(expectation, trace, described, describe) if one != wanted)
+        yield from (one for one in _seen(expectation, trace, seen_of, describe) if one != wanted)
         return
     for connection in map(trace.__getitem__, expectation.choice.candidates(len(trace))):
-        if expectation.choice.takes(described[connection.id]) and compared.operand.mismatch(
+        if expectation.choice.takes(seen_of[connection.id]) and compared.operand.mismatch(
             connection.segments
         ):
             recorded = pattern_of(connection.segments)
@@ -184,14 +181,14 @@ def _tables(keys: Keys, trace: Trace, connections: Iterable[Connection], describ
 
 
 def _facts(keys: Keys, trace: Trace, connection: Connection, describe: Describe) -> Iterator[tuple[str, str]]:
-    described = describe(trace, segments=False, selected=(connection.id,))["connections"][0]
+    seen = described(describe, trace, connection)
     for name in RECORDED:
         key = keys.all[name]
         if key.kind == "labels":
             if pattern := pattern_of(connection.segments):
                 yield name, _string(pattern)
         else:
-            for _, value in key.values(described):
+            for _, value in key.values(seen):
                 yield name, _literal(key, value)
 
 

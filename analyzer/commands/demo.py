@@ -259,5 +259,5 @@ def _show(following: Following, ascii_only: bool, speed: float = 0.0) -> None:
 def _conclude(trace: Trace, ascii_only: bool) -> None:
     """The verdicts, as for a file."""
     click.echo()
-    write_text(trace, (), fold=True, segments=False, ascii_only=ascii_only)
+    write_text(trace, fold=True, segments=False, ascii_only=ascii_only)
     click.echo()

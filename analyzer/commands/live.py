@@ -130,7 +130,7 @@ def command(
         warn(said(warning))
     try:
         click.echo()
-        write_text(trace, (), fold=True, segments=False, ascii_only=ascii_only)
+        write_text(trace, fold=True, segments=False, ascii_only=ascii_only)
         sys.stdout.flush()
     except OSError:
         # The terminal has gone with SIGHUP.

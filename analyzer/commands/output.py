@@ -13,6 +13,7 @@ from analyzer.commands.progress import drawing
 from analyzer.text import inert, say
 
 if TYPE_CHECKING:
+    from analyzer.report.selection import Selection
     from analyzer.trace.values import Connection, Trace
 
 __all__ = ["PICTURES", "draw", "name_of", "say_what_is_left", "write_text"]
@@ -23,20 +24,20 @@ PICTURES: Final = 20
 
 def write_text(
     trace: Trace,
-    numbers: tuple[int, ...],
+    selection: Selection | None = None,
     *,
     fold: bool,
     segments: bool,
     ascii_only: bool,
     summaries: Mapping[int, str] | None = None,
 ) -> None:
-    """The text report on standard output. summaries: by frame, what a payload says."""
+    """The text report on standard output. selection: of `report_lines`. summaries: by frame, what a payload says."""
     from analyzer.report.terminal import style_of
     from analyzer.report.text_report import report_lines
 
     style = style_of(sys.stdout, os.environ, ascii_only=ascii_only)
     for line in report_lines(
-        trace, style, selected=numbers or None, fold=fold, segments=segments, summaries=summaries
+        trace, style, selection=selection, fold=fold, segments=segments, summaries=summaries
     ):
         sys.stdout.write(line + "\n")
 

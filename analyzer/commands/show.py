@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
@@ -24,7 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from analyzer.analysis.reading import Reading
-    from analyzer.trace.values import Connection, Trace
+    from analyzer.filters.filters import Filter
+    from analyzer.filters.order import Order
+    from analyzer.report.selection import Selection
+    from analyzer.trace.values import Capture, Connection, Trace
 
 __all__ = ["command"]
 
@@ -54,6 +56,17 @@ class _Show(Command):
     multiple=True,
     metavar="N",
     help="Only connection N, as Wireshark's tcp.stream numbers it; can be repeated.",
+)
+@click.option(
+    "--only",
+    metavar="FILTER",
+    help="Only the connections that FILTER means, as in 'server.port == 20000 and rtt > 50ms'. A key is the path of a "
+    "value in the JSON document, or a short name: duration, start, rtt, bytes, retransmissions, close.",
+)
+@click.option(
+    "--sort",
+    metavar="KEY",
+    help="In the order of KEY, as in duration; -KEY puts the greatest value first. Unknown values come last in both.",
 )
 @click.option("--summary", is_flag=True, help="Leave the segments out: no ladders, no pictures.")
 @click.option("--all", "unfold", is_flag=True, help="Show every segment, also of long runs of data.")
@@ -103,6 +116,8 @@ def command(
     no_report: bool,
     as_json: bool,
     numbers: tuple[int, ...],
+    only: str | None,
+    sort: str | None,
     summary: bool,
     unfold: bool,
     ascii_only: bool,
@@ -122,7 +137,7 @@ def command(
     """
     from analyzer.analysis.reading import Reading, stored_file
     from analyzer.analysis.stored import analyze
-    from analyzer.report.selection import chosen
+    from analyzer.report.selection import select
 
     options = Reading(
         display_filter=display_filter, wireshark=wireshark, decompress_limit=decompress_limit, hold=hold
@@ -132,35 +147,45 @@ def command(
     if dissect:
         stored_file(capture)
     if as_lines:
+        if sort is not None:
+            raise UsageError(
+                say(
+                    "--sort needs all connections, and --stream writes each as it ends: leave one of them out"
+                )
+            )
         if as_json or output is not None or numbers or dissect:
             raise UsageError(
                 say(
                     "--stream goes with no other form of output, no --connection and no --dissect: choose one"
                 )
             )
-        _write_lines(capture, options)
+        _write_lines(capture, _filter_of_lines(only), options)
         return
+    chosen_by, order = _filter(only), _order(sort)
     with reading() as watch:
         trace = analyze(capture, options._replace(watch=watch))
     keep_to_the_end(trace)
     for warning in trace.capture.warnings:
         warn(said(warning))
-    count = len(numbers) or len(trace)
-    drawn: list[Connection] = []
-    if not (no_report or summary) and _wants_pictures(output, as_json, images, formats, numbers, len(trace)):
-        drawn = list(islice(chosen(trace, numbers or None), PICTURES if images is None else images))
+    if chosen_by is not None:
+        _warn_of_folded(trace.capture)
+    selection = select(trace, numbers, chosen_by, order)
+    connections = selection.connections
+    drawn: Sequence[Connection] = ()
+    if not (no_report or summary) and _wants_pictures(output, as_json, images, formats, selection):
+        drawn = connections[: PICTURES if images is None else images]
     summaries: dict[int, str] = {}
     if dissect:
         from analyzer.report.text_report import MANY
 
-        ladders = not as_json and not summary and (bool(numbers) or count <= MANY)
-        summaries = _summarize(list(chosen(trace, numbers or None)) if ladders else drawn, capture)
+        ladders = not as_json and not summary and (selection.numbered or len(connections) <= MANY)
+        summaries = _summarize(connections if ladders else drawn, capture)
     if as_json:
-        _write_document(trace, numbers, segments=not summary)
+        _write_document(trace, connections, segments=not summary)
     else:
         write_text(
             trace,
-            numbers,
+            selection,
             fold=not unfold,
             segments=not summary,
             ascii_only=ascii_only,
@@ -178,17 +203,66 @@ def command(
             summaries=summaries,
         )
     if drawn and not as_json:
-        say_what_is_left(len(drawn), count)
+        say_what_is_left(len(drawn), len(connections))
 
 
-def _write_lines(capture: str, options: Reading) -> None:
+def _filter(only: str | None) -> Filter | None:
+    if only is None:
+        return None
+    from analyzer.filters.filters import parse_filter
+    from analyzer.report.selection import keys
+
+    return parse_filter(keys(), only)
+
+
+def _filter_of_lines(only: str | None) -> Filter | None:
+    """The filter of --stream, which knows each connection and not yet the capture."""
+    chosen_by = _filter(only)
+    for key in () if chosen_by is None else chosen_by.keys:
+        if key.needs_capture:
+            raise UsageError(
+                say(
+                    "{key} is known only when the whole capture has been read, and --stream writes each connection as "
+                    "it ends: leave one of them out",
+                    key=key.name,
+                )
+            )
+    return chosen_by
+
+
+def _order(sort: str | None) -> Order | None:
+    if sort is None:
+        return None
+    from analyzer.filters.order import parse_order
+    from analyzer.report.selection import keys
+
+    return parse_order(keys(), sort)
+
+
+def _warn_of_folded(capture: Capture) -> None:
+    """That a filter cannot be asked of connections of which there are only counts."""
+    from analyzer.report.wording import counted
+
+    if capture.folded is not None:
+        warn(
+            counted(
+                capture.folded.connections,
+                "--only cannot look at {count} connection that was folded: --hold COUNT keeps more of them",
+                "--only cannot look at {count} connections that were folded: --hold COUNT keeps more of them",
+            )
+        )
+
+
+def _write_lines(capture: str, chosen_by: Filter | None, options: Reading) -> None:
     """Each connection as soon as it has ended; what was written stays written, whatever comes after."""
     from analyzer.analysis.stored import stream
-    from analyzer.report.document import capture_line, connection_line
+    from analyzer.report.document import Described, capture_line, connection_line
 
     with reading() as watch:
         streaming = stream(capture, options._replace(watch=watch))
         for connection in streaming:
+            if chosen_by is not None and not chosen_by.test(Described(connection, None)):
+                continue
             sys.stdout.write(connection_line(connection) + "\n")
             sys.stdout.flush()
     if streaming.capture is not None:
@@ -202,24 +276,23 @@ def _wants_pictures(
     as_json: bool,
     images: int | None,
     formats: tuple[str, ...],
-    numbers: tuple[int, ...],
-    connections: int,
+    selection: Selection,
 ) -> bool:
     """Pictures are asked for in some way, or by nothing that stands against them."""
     if output is not None or as_json:
         return output is not None
-    if images is not None or formats or numbers:
+    if images is not None or formats or selection.numbered:
         return True
     from analyzer.report.text_report import MANY
 
     # Beside a table, pictures of whichever connections came first would say little.
-    return connections <= MANY
+    return len(selection.connections) <= MANY
 
 
-def _write_document(trace: Trace, numbers: tuple[int, ...], *, segments: bool) -> None:
+def _write_document(trace: Trace, connections: Sequence[Connection], *, segments: bool) -> None:
     from analyzer.report.document import write_document
 
-    write_document(trace, sys.stdout, selected=numbers or None, segments=segments)
+    write_document(trace, sys.stdout, connections=connections, segments=segments)
 
 
 def _summarize(connections: Sequence[Connection], capture: str) -> dict[int, str]:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TextIO
 
-from analyzer.report.selection import chosen
 from analyzer.report.sentences import reason_sentence, verdict
 from analyzer.text import in_english
 from analyzer.trace.values import (
@@ -32,6 +31,7 @@ from analyzer.wire.icmp import error_text
 __all__ = [
     "SCHEMA_FILE",
     "SCHEMA_NAME",
+    "Described",
     "capture_line",
     "connection_line",
     "document",
@@ -48,34 +48,34 @@ _encode = json.JSONEncoder(ensure_ascii=True, check_circular=False, allow_nan=Fa
 
 
 def document(
-    trace: Trace, *, segments: bool = True, selected: Collection[int] | None = None
+    trace: Trace, *, segments: bool = True, connections: Sequence[Connection] | None = None
 ) -> dict[str, Any]:
     """The document as one value. Times are integer nanoseconds, lengths octets, `seq` and `ack` relative.
 
     segments: whether each connection has its `segments`
-    selected: the numbers of the connections in it; None for all
-
-    Raises UsageError for a number the trace does not have.
+    connections: those of the trace that are in it; None for all
     """
     return {
         "schema": SCHEMA_NAME,
         "capture": _capture(trace.capture),
-        "connections": [_connection(connection, segments) for connection in chosen(trace, selected)],
+        "connections": [
+            _connection(connection, segments)
+            for connection in (trace if connections is None else connections)
+        ],
     }
 
 
 def write_document(
-    trace: Trace, stream: TextIO, *, segments: bool = True, selected: Collection[int] | None = None
+    trace: Trace, stream: TextIO, *, segments: bool = True, connections: Sequence[Connection] | None = None
 ) -> None:
     """Write the document to `stream`: one line for each part of a connection, one for each segment.
 
-    Equal traces give equal text. Raises UsageError for a number the trace does not have, before it writes.
+    connections: of `document`. Equal traces give equal text.
     """
-    connections = chosen(trace, selected)
     stream.write(f'{{"schema": {_encode(SCHEMA_NAME)},\n "capture": {_encode(_capture(trace.capture))},\n')
     stream.write(' "connections": [')
     separator = "\n  {"
-    for connection in connections:
+    for connection in trace if connections is None else connections:
         stream.write(separator)
         stream.write(",\n   ".join(_parts(connection, segments)))
         stream.write("}")
@@ -153,30 +153,63 @@ def _folded(folded: Folded) -> dict[str, Any]:
     }
 
 
+_MEMBERS: Final[Mapping[str, Callable[[Connection], Any]]] = {
+    "id": lambda connection: connection.id,
+    "client": lambda connection: _endpoint(connection.client),
+    "server": lambda connection: _endpoint(connection.server),
+    "roles": lambda connection: connection.roles,
+    "first_frame": lambda connection: connection.first_frame,
+    "last_frame": lambda connection: connection.last_frame,
+    "first_time_ns": lambda connection: connection.first_time_ns,
+    "last_time_ns": lambda connection: connection.last_time_ns,
+    "verdict": lambda connection: verdict(connection, in_english),
+    "confidence": lambda connection: connection.confidence,
+    "doubts": lambda connection: list(connection.doubts),
+    "handshake": lambda connection: _handshake(connection.handshake),
+    "data": lambda connection: {
+        "client": _direction(connection.client_data),
+        "server": _direction(connection.server_data),
+    },
+    "close": lambda connection: _close(connection.close),
+    "states": lambda connection: {"client": connection.client_state, "server": connection.server_state},
+    "completeness": lambda connection: connection.completeness,
+    "conn_state": lambda connection: connection.conn_state,
+    "history": lambda connection: connection.history,
+    "notes": lambda connection: dict(connection.notes),
+    "icmp_errors": lambda connection: [_error(error) for error in connection.icmp_errors],
+    "icmp_error_count": lambda connection: connection.icmp_error_count,
+}
+"""What the document has of a connection beside its segments."""
+
+
+class Described(Mapping[str, Any]):
+    """A connection as the document has it without its segments; each member is made when somebody asks for it.
+
+    `capture` is a member too: what the document has of the capture, or nothing where that is not known yet.
+    """
+
+    __slots__ = ("_capture", "_connection")
+
+    def __init__(self, connection: Connection, capture: Capture | None) -> None:
+        self._connection = connection
+        self._capture = capture
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "capture" and self._capture is not None:
+            return _capture(self._capture)
+        return _MEMBERS[name](self._connection)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from _MEMBERS
+        if self._capture is not None:
+            yield "capture"
+
+    def __len__(self) -> int:
+        return len(_MEMBERS) + (self._capture is not None)
+
+
 def _connection(connection: Connection, segments: bool) -> dict[str, Any]:
-    described: dict[str, Any] = {
-        "id": connection.id,
-        "client": _endpoint(connection.client),
-        "server": _endpoint(connection.server),
-        "roles": connection.roles,
-        "first_frame": connection.first_frame,
-        "last_frame": connection.last_frame,
-        "first_time_ns": connection.first_time_ns,
-        "last_time_ns": connection.last_time_ns,
-        "verdict": verdict(connection, in_english),
-        "confidence": connection.confidence,
-        "doubts": list(connection.doubts),
-        "handshake": _handshake(connection.handshake),
-        "data": {"client": _direction(connection.client_data), "server": _direction(connection.server_data)},
-        "close": _close(connection.close),
-        "states": {"client": connection.client_state, "server": connection.server_state},
-        "completeness": connection.completeness,
-        "conn_state": connection.conn_state,
-        "history": connection.history,
-        "notes": dict(connection.notes),
-        "icmp_errors": [_error(error) for error in connection.icmp_errors],
-        "icmp_error_count": connection.icmp_error_count,
-    }
+    described = {name: describe(connection) for name, describe in _MEMBERS.items()}
     if segments:
         described["segments"] = [_segment(segment) for segment in connection.segments]
     return described

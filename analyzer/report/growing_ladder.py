@@ -24,6 +24,7 @@ from analyzer.report.ladder import (
 from analyzer.report.sentences import reason_sentence
 from analyzer.report.terminal import READABLE_WIDTH, Span, Style, finish, flow
 from analyzer.report.wording import SECOND, Clock, counted
+from analyzer.tcp.labels import LabelName
 from analyzer.trace.values import Connection, IcmpError, Segment
 from analyzer.wire.flags import Flags
 

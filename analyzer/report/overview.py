@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 from analyzer.report.terminal import READABLE_WIDTH, Span, Style, columns, cut, finish, flow, own, tail
@@ -11,7 +12,7 @@ from analyzer.tcp.notes import NOTE
 from analyzer.tcp.outcomes import CLOSE, HANDSHAKE
 from analyzer.text import say
 from analyzer.trace.build import survey
-from analyzer.trace.outline import RANKS, Ranking
+from analyzer.trace.outline import RANKS
 from analyzer.trace.values import Connection
 
 __all__ = ["ROWS", "overview_lines"]
@@ -66,23 +67,37 @@ _DROPPED: Final = ("duration", "notes", "octets", "client", "server")
 
 
 def overview_lines(
-    connections: Sequence[Connection], style: Style, *, everything: bool = False
+    connections: Sequence[Connection],
+    style: Style,
+    *,
+    worst_first: bool = True,
+    everything: bool = False,
 ) -> Iterator[str]:
-    """How the connections fared, and a table of the worst `ROWS` of them, of all with `everything`."""
+    """How the connections fared, and a table of `ROWS` of them, of all with `everything`.
+
+    worst_first: whether they are sorted here; they come in their own order otherwise.
+    """
     style = style.at_most(READABLE_WIDTH)
-    found = survey(connections, len(connections) if everything else ROWS)
+    most = len(connections) if everything else ROWS
+    found = survey(connections, most if worst_first else 0)
     opened = {HANDSHAKE[name].shown: count for name, count in found.handshakes().items()}
     closed = {CLOSE[name].shown: count for name, count in found.closes().items()}
     yield from _tally(say("handshakes"), opened, style)
     yield from _tally(say("closes"), closed, style)
-    order = ", ".join(say(rank) for rank in RANKS[:-1])
-    sentence = say("Worst first: {ranks}; then by octets.", ranks=order)
+    if worst_first:
+        order = ", ".join(say(rank) for rank in RANKS[:-1])
+        sentence = say("Worst first: {ranks}; then by octets.", ranks=order)
+        yield ""
+        for line in flow([sentence], style.width, style):
+            yield finish([(line, "")], style)
+        rows: Iterable[tuple[Connection, int]] = (
+            (connections[ranking[-1]], ranking[0]) for ranking in found.worst
+        )
+    else:
+        rows = ((connection, survey([connection], 1).worst[0][0]) for connection in islice(connections, most))
     yield ""
-    for line in flow([sentence], style.width, style):
-        yield finish([(line, "")], style)
-    yield ""
-    yield from _table(connections, found.worst, style)
-    hidden = len(connections) - len(found.worst)
+    yield from _table(rows, style)
+    hidden = len(connections) - min(len(connections), most)
     closer = say("--connection N shows one of them as a ladder, --json has them all")
     yield ""
     if hidden:
@@ -104,14 +119,14 @@ def _tally(name: str, counts: Mapping[str, int], style: Style) -> Iterator[str]:
         head = " " * len(head)
 
 
-def _table(connections: Sequence[Connection], rankings: Sequence[Ranking], style: Style) -> Iterator[str]:
+def _table(shown: Iterable[tuple[Connection, int]], style: Style) -> Iterator[str]:
+    """A row for each connection, in the colour of its rank."""
     chosen = list(_COLUMNS)
     heads = [column.head for column in chosen]
     # Cells are kept instead of connections: a large capture judges each anew.
     rows: list[tuple[tuple[str, ...], str]] = []
-    for ranking in rankings:
-        connection = connections[ranking[-1]]
-        rows.append((tuple(column.cell(connection, style) for column in chosen), _role(ranking[0])))
+    for connection, rank in shown:
+        rows.append((tuple(column.cell(connection, style) for column in chosen), _role(rank)))
     widths = {
         head: max(columns(say(head)), 1, *(columns(cells[at]) for cells, _ in rows))
         for at, head in enumerate(heads)

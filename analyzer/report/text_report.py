@@ -7,11 +7,12 @@ read while it is made and stopped at any line.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from analyzer.filters.spelling import in_short
 from analyzer.report.overview import overview_lines
-from analyzer.report.selection import chosen
+from analyzer.report.selection import Selection, select
 from analyzer.report.sentences import error_sentence, handshake_words, losses, verdict
 from analyzer.report.terminal import READABLE_WIDTH, Style, columns, finish, flow, foreign, own, tail
 from analyzer.report.wording import (
@@ -52,46 +53,58 @@ def report_lines(
     trace: Trace,
     style: Style,
     *,
-    selected: Collection[int] | None = None,
+    selection: Selection | None = None,
     fold: bool = True,
     segments: bool = True,
     summaries: Mapping[int, str] | None = None,
 ) -> Iterator[str]:
     """The lines of the report on a trace, without their ends.
 
-    selected: the numbers of the connections to show; None shows all, as a table if they are more than `MANY`
+    selection: the connections to show, None for all; more than `MANY` that nobody named by number become a table
     fold:     long runs of ordinary segments in one line, and only the beginning of a long table
     segments: whether the ladders are shown
     summaries: by frame, what a payload says, to be shown instead of its beginning
-
-    Raises UsageError for a number the trace does not have, before the first line.
     """
-    connections = chosen(trace, selected)
-    table = selected is None and len(trace) > MANY
-    return _report(trace, connections, style, table, fold, segments, summaries)
-
-
-def _report(
-    trace: Trace,
-    connections: Iterator[Connection],
-    style: Style,
-    table: bool,
-    fold: bool,
-    segments: bool,
-    summaries: Mapping[int, str] | None,
-) -> Iterator[str]:
+    shown = select(trace) if selection is None else selection
     folded = trace.capture.folded
     count = len(trace) + (folded.connections if folded else 0)
     yield from capture_lines(trace.capture, count, style)
-    if table:
+    yield from _selection_lines(shown, style)
+    connections = shown.connections
+    if not shown.numbered and len(connections) > MANY:
         yield ""
-        yield from overview_lines(trace.connections, style, everything=not fold)
+        yield from overview_lines(connections, style, worst_first=shown.order is None, everything=not fold)
         return
     for connection in connections:
         yield ""
         yield from connection_lines(connection, style)
         if segments:
             yield from _ladder(connection, style, fold, summaries)
+
+
+def _selection_lines(selection: Selection, style: Style) -> Iterator[str]:
+    """How many of how many connections a filter means, and what they are sorted by."""
+    facts = []
+    if selection.only is not None:
+        text = in_short(selection.only.text)
+        if not selection.connections:
+            facts.append(say("no connection matches {filter}", filter=text))
+        else:
+            facts.append(
+                counted(
+                    len(selection.connections),
+                    "{count} of {all} connections matches {filter}",
+                    "{count} of {all} connections match {filter}",
+                    all=grouped(selection.of),
+                    filter=text,
+                )
+            )
+    if selection.order is not None:
+        name = selection.order.key.name
+        sentence = "sorted by {key}, the greatest first" if selection.order.descending else "sorted by {key}"
+        facts.append(say(sentence, key=name))
+    if facts:
+        yield from _paragraph([own(fact, style) for fact in facts], style, indent=0)
 
 
 def _ladder(

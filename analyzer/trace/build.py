@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import overload
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, cast, overload
 from weakref import WeakValueDictionary
 
 from analyzer.tcp import states, verdict
@@ -27,7 +27,7 @@ from analyzer.trace.values import (
 )
 from analyzer.wire import header as flag
 
-__all__ = ["Judged", "build_connection", "last_error", "survey"]
+__all__ = ["Judged", "build_connection", "glance", "last_error", "picked", "survey"]
 
 
 class Judged(Sequence[Connection]):
@@ -71,6 +71,16 @@ class Judged(Sequence[Connection]):
             self._held[number] = connection
         return connection
 
+    def glance(self, place: int) -> Connection:
+        """Of the function of that name."""
+        glance = _Glance(self._machines[place], self._wireshark, lambda: self[place])
+        return cast(Connection, glance)
+
+    def picked(self, places: Sequence[int]) -> Judged:
+        """Of the function of that name."""
+        machines = [self._machines[place] for place in places]
+        return Judged(machines, self._source, self._lost_frames, self._wireshark)
+
     def look_at_all(self, found: Survey) -> None:
         """Add each to a survey, without judging it."""
         found.look_at_all(self._machines, self._wireshark)
@@ -102,6 +112,53 @@ def _outline(connection: Connection) -> Outline:
     )
 
 
+_Make = Callable[[Machine, int, bool], Any]
+
+
+def _sides(machine: Machine, client: int) -> tuple[Endpoint, Endpoint]:
+    return (machine.first, machine.second) if client == 0 else (machine.second, machine.first)
+
+
+def _end(machine: Machine, endpoint: int) -> EndpointAddress:
+    if endpoint == 0:
+        high, low, port = machine.first_high, machine.first_low, machine.first_port
+    else:
+        high, low, port = machine.second_high, machine.second_low, machine.second_port
+    return EndpointAddress(_address(machine.ip_version, high, low), int(port))
+
+
+def _data(machine: Machine, sender: int) -> Direction:
+    return _direction(*_sides(machine, sender))
+
+
+def _state(machine: Machine, endpoint: int) -> str:
+    return states.state_name(verdict.final_state(machine, _sides(machine, endpoint)[0]))
+
+
+_MEMBERS: Final[Mapping[str, _Make]] = {
+    "id": lambda machine, client, wireshark: int(machine.number),
+    "client": lambda machine, client, wireshark: _end(machine, client),
+    "server": lambda machine, client, wireshark: _end(machine, 1 - client),
+    "first_frame": lambda machine, client, wireshark: int(machine.first_frame),
+    "last_frame": lambda machine, client, wireshark: int(machine.last_frame),
+    "first_time_ns": lambda machine, client, wireshark: int(machine.first_time),
+    "last_time_ns": lambda machine, client, wireshark: int(machine.last_time),
+    "handshake": lambda machine, client, wireshark: _handshake(machine, *_sides(machine, client)),
+    "client_data": lambda machine, client, wireshark: _data(machine, client),
+    "server_data": lambda machine, client, wireshark: _data(machine, 1 - client),
+    "close": lambda machine, client, wireshark: _close(machine, client),
+    "client_state": lambda machine, client, wireshark: _state(machine, client),
+    "server_state": lambda machine, client, wireshark: _state(machine, 1 - client),
+    "completeness": lambda machine, client, wireshark: verdict.completeness(machine),
+    "conn_state": lambda machine, client, wireshark: machine.conn_state(),
+    "history": lambda machine, client, wireshark: machine.history(),
+    "notes": lambda machine, client, wireshark: _count_notes(machine, wireshark),
+    "segment_count": lambda machine, client, wireshark: int(machine.first.segments + machine.second.segments),
+    "icmp_error_count": lambda machine, client, wireshark: int(machine.error_count),
+}
+"""Member of a connection -> what makes it: a machine, which endpoint is the client, whether notes are Wireshark's."""
+
+
 def build_connection(
     machine: Machine, source: Source, lost_frames: int | None = None, wireshark: bool = False
 ) -> Connection:
@@ -111,45 +168,42 @@ def build_connection(
     wireshark: count the notes that Wireshark gives.
     """
     client, rule = verdict.roles(machine)
-    addresses = (
-        EndpointAddress(
-            _address(machine.ip_version, machine.first_high, machine.first_low), int(machine.first_port)
-        ),
-        EndpointAddress(
-            _address(machine.ip_version, machine.second_high, machine.second_low), int(machine.second_port)
-        ),
-    )
-    ends = (machine.first, machine.second)
-    client_end, server_end = ends[client], ends[1 - client]
-    handshake = _handshake(machine, client_end, server_end)
-    data = _direction(client_end, server_end), _direction(server_end, client_end)
-    close = _close(machine, client)
-    notes = _count_notes(machine, wireshark)
+    made = {name: make(machine, client, wireshark) for name, make in _MEMBERS.items()}
+    data = made["client_data"], made["server_data"]
     return Connection(
-        id=int(machine.number),
-        client=addresses[client],
-        server=addresses[1 - client],
         roles=rule,
-        first_frame=int(machine.first_frame),
-        last_frame=int(machine.last_frame),
-        first_time_ns=int(machine.first_time),
-        last_time_ns=int(machine.last_time),
-        handshake=handshake,
-        client_data=data[0],
-        server_data=data[1],
-        close=close,
-        client_state=states.state_name(verdict.final_state(machine, client_end)),
-        server_state=states.state_name(verdict.final_state(machine, server_end)),
-        completeness=verdict.completeness(machine),
-        conn_state=machine.conn_state(),
-        history=machine.history(),
-        notes=notes,
-        segment_count=int(machine.first.segments + machine.second.segments),
         source=source,
-        doubts=doubts(lost_frames, handshake, data, close, notes),
+        doubts=doubts(lost_frames, made["handshake"], data, made["close"], made["notes"]),
         errors_heard=tuple(_error(machine, heard, client) for heard in machine.errors or ()),
-        icmp_error_count=int(machine.error_count),
+        **made,
     )
+
+
+class _Glance:
+    """What passes for a connection and makes a member when it is asked for: a whole one takes ten times as long."""
+
+    def __init__(self, machine: Machine, wireshark: bool, whole: Callable[[], Connection]) -> None:
+        self._machine = machine
+        self._wireshark = wireshark
+        self._whole = whole
+
+    def __getattr__(self, name: str) -> Any:
+        make = _MEMBERS.get(name)
+        if make is None:
+            return getattr(self._whole(), name)
+        return make(self._machine, verdict.roles(self._machine)[0], self._wireshark)
+
+
+def picked(connections: Sequence[Connection], places: Sequence[int]) -> Sequence[Connection]:
+    """Those at these places, in that order; `survey` counts them the short way where it does so with all."""
+    if isinstance(connections, Judged):
+        return connections.picked(places)
+    return [connections[place] for place in places]
+
+
+def glance(connections: Sequence[Connection], place: int) -> Connection:
+    """One of the connections for somebody who asks for few of its members; judged as far as these need it."""
+    return connections.glance(place) if isinstance(connections, Judged) else connections[place]
 
 
 def last_error(machine: Machine) -> IcmpError:

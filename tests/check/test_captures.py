@@ -18,7 +18,6 @@ from analyzer.check.captures import (
     expect,
     expectations_of,
     findings,
-    keys,
     options,
     read_files,
     record_capture,
@@ -29,6 +28,7 @@ from analyzer.check.expectations import read_expectations
 from analyzer.check.recording import record, update
 from analyzer.errors import CaptureFormatError, InputError, OutputError, UsageError
 from analyzer.report.document import document
+from analyzer.report.selection import keys
 from tests.commands.running import ECHO, ROOT
 
 TRACE = analyzer.analyze(ECHO)
@@ -205,10 +205,6 @@ def test_a_file_that_cannot_be_written(folder: Path, monkeypatch: pytest.MonkeyP
         record_capture("full.pcap")
 
 
-def test_the_keys_are_made_once() -> None:
-    assert keys() is keys()
-
-
 @pytest.mark.slow
 def test_what_is_recorded_of_any_capture_holds(corpus_capture: Path) -> None:
     try:
@@ -219,3 +215,9 @@ def test_what_is_recorded_of_any_capture_holds(corpus_capture: Path) -> None:
     checks = check_trace(trace, read_expectations(keys(), text.encode(), "x"))
     assert [str(found) for check in checks for found in check.findings] == []
     assert update(keys(), text, trace, document) == text
+
+
+def test_an_expectation_may_be_about_the_start_of_a_connection() -> None:
+    trace = analyzer.analyze(ROOT / "captures" / "clients.pcap")
+    assert findings(trace, "start = 0", only="start < 1us") == []
+    assert findings(trace, "start < 1ns", connection=5) != []

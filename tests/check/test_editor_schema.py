@@ -10,10 +10,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from analyzer.check.captures import keys
 from analyzer.check.editor_schema import editor_schema, editor_schema_text, shipped
 from analyzer.check.expectations import read_expectations
 from analyzer.errors import UsageError
+from analyzer.report.selection import keys
 from tests.commands.running import ROOT
 
 SCHEMA = editor_schema(keys())

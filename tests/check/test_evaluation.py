@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from analyzer.analysis.stored import analyze
-from analyzer.check.captures import keys
 from analyzer.check.evaluation import MOST_FINDINGS, evaluate
 from analyzer.check.expectations import ALL, Choice, choice_of, expectation
 from analyzer.check.findings import Check
 from analyzer.errors import InputError
 from analyzer.report.document import document
+from analyzer.report.selection import keys
 from analyzer.trace.values import Trace
 from tests.commands.running import ROOT
 

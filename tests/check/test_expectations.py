@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
+from time import process_time
 
 import pytest
 
-from analyzer.check.captures import keys
 from analyzer.check.expectations import (
     ALL,
     Line,
@@ -16,6 +17,7 @@ from analyzer.check.expectations import (
     read_expectations,
 )
 from analyzer.errors import InputError, UsageError
+from analyzer.report.selection import keys
 
 FILE = """\
 #:schema tcpanalyze-expect-1.schema.json
@@ -152,3 +154,43 @@ def test_the_recorded_files_of_the_project_are_read(tmp_path: Path) -> None:
     folder = Path(__file__).resolve().parents[2] / "captures"
     for file in folder.glob("*.expect.toml"):
         assert read_expectations(keys(), file.read_bytes(), file.name)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("close", "write KEY OPERATOR VALUE"),
+        ("close ~ reset", "the operators are =, !=, <, <=, >, >=, in, contains"),
+        ("labels < data", "a pattern either holds or does not"),
+        ("clos = reset", "there is no key clos: did you mean close"),
+    ],
+)
+def test_what_is_no_expectation(text: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        expectation(keys(), text)
+
+
+@pytest.mark.parametrize("text", ["labels  =  handshake-1   ...", "labels == handshake-1 ... "])
+def test_a_pattern_is_shown_with_single_blanks(text: str) -> None:
+    assert str(expectation(keys(), text).comparison) == "labels = handshake-1 ..."
+
+
+@pytest.mark.parametrize(
+    "text", ["close = {}x", "history contains x{}x", "{}x", "verdict ={}", 'close = "{}', "close in a,{}x"]
+)
+def test_twice_the_blanks_take_twice_the_time(text: str) -> None:
+    def seconds(blanks: int) -> float:
+        start = process_time()
+        with suppress(UsageError):
+            expectation(keys(), text.format(" " * blanks))
+        return process_time() - start
+
+    # Not the square: that would be four times, and minutes.
+    assert min(seconds(60_000) for _ in range(5)) < 3 * min(seconds(30_000) for _ in range(5)) + 0.1
+
+
+def test_blanks_in_a_file_take_no_time() -> None:
+    start = process_time()
+    with pytest.raises(UsageError, match="is never"):
+        read_expectations(keys(), f"[connections]\nclose = '= a{' ' * 60_000}b'".encode(), "x.toml")
+    assert process_time() - start < 1

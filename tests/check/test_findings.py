@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.check.captures import keys
 from analyzer.check.expectations import expectation
 from analyzer.check.findings import Check, Checked, Finding, Report
+from analyzer.report.selection import keys
 
 FOUND = Finding("close.outcome", "close is reset, expected open", "a.pcap", 0, 9, "open", "reset", ("why",))
 

@@ -13,10 +13,11 @@ from lxml import etree
 from ruamel.yaml import YAML
 
 import analyzer
-from analyzer.check.captures import check_captures, keys, options
+from analyzer.check.captures import check_captures, options
 from analyzer.check.expectations import expectation
 from analyzer.check.findings import Check, Checked, Finding, Report
 from analyzer.check.formats import FORMATS, github, json_report, junit, sarif, tap, text
+from analyzer.report.selection import keys
 from analyzer.text import install_catalogue
 from tests.commands.running import ROOT
 

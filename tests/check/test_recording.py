@@ -10,12 +10,12 @@ import pytest
 
 from analyzer.analysis.growing import follow
 from analyzer.analysis.stored import analyze
-from analyzer.check.captures import keys
 from analyzer.check.evaluation import evaluate
 from analyzer.check.expectations import read_expectations
 from analyzer.check.recording import RECORDED, RECORDED_OF_CAPTURE, record, update
 from analyzer.errors import UsageError
 from analyzer.report.document import document
+from analyzer.report.selection import keys
 from analyzer.trace.values import Trace
 from tests.commands.running import ECHO, ROOT, three_connections
 

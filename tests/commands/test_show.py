@@ -236,6 +236,113 @@ def test_what_is_folded_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str
     assert len(out.splitlines()) == 4
 
 
+# Which connections, in which order.
+
+CLIENTS = ECHO.parent / "clients.pcap"
+
+
+def test_only_chooses_connections_and_sort_puts_them_in_order(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    status, out, _ = inside([CLIENTS, "--only", "id in {1..4}", "--sort", "-id", "--no-report"], capfd)
+    assert status == 0
+    assert "4 of 6 connections match id in {1..4} · sorted by id, the greatest first" in out
+    assert [line.split()[0] for line in out.splitlines() if line.startswith("#")] == ["#4", "#3", "#2", "#1"]
+    folder = tmp_path / "o"
+    options: list[str | Path] = [
+        "--only",
+        "id > 2",
+        "--sort",
+        "-id",
+        "--images",
+        "2",
+        "--image-format",
+        "svg",
+        "-o",
+        folder,
+    ]
+    status, out, _ = inside([CLIENTS, *options], capfd)
+    assert sorted(os.listdir(folder)) == ["connection-4.svg", "connection-5.svg"]
+    assert "the first 2 of 3 connections" in out
+    status, out, _ = inside([CLIENTS, "--connection", "3", "--connection", "1", "--only", "id != 3"], capfd)
+    assert "1 of 2 connections matches" in out
+    assert "#1 " in out
+    assert "#3 " not in out
+
+
+def test_the_document_of_a_choice_has_the_connections_as_they_are(capfd: pytest.CaptureFixture[str]) -> None:
+    whole = json.loads(inside([CLIENTS, "--json"], capfd)[1])
+    chosen = json.loads(inside([CLIENTS, "--json", "--only", "id in {2,4}", "--sort", "-id"], capfd)[1])
+    assert chosen["capture"] == whole["capture"]
+    assert chosen["connections"] == [whole["connections"][4], whole["connections"][2]]
+    nothing = json.loads(inside([CLIENTS, "--json", "--only", "id > 5"], capfd)[1])
+    assert nothing == {**whole, "connections": []}
+
+
+def test_nothing_matches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, out, err = inside([CLIENTS, "--only", "server.port == 1"], capfd)
+    assert (status, err) == (0, "")
+    assert out.splitlines()[-1] == "no connection matches server.port == 1"
+    assert "#0" not in out
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_choice_of_few_is_drawn_and_has_ladders_and_one_of_many_is_a_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("analyzer.report.text_report.MANY", 2)
+    monkeypatch.chdir(tmp_path)
+    assert "Worst first" in inside([CLIENTS, "--only", "id > 1"], capfd)[1]
+    assert os.listdir(tmp_path) == []
+    _, out, _ = inside([CLIENTS, "--only", "id > 3", "--image-format", "svg"], capfd)
+    assert "SYN 1/3" in out
+    assert [path.name for path in sorted(tmp_path.rglob("*.svg"))] == ["connection-4.svg", "connection-5.svg"]
+
+
+def test_lines_of_a_choice(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = inside([CLIENTS, "--stream", "--only", "id in {1,5}"], capfd)
+    assert status == 0
+    assert [json.loads(line).get("id") for line in out.splitlines()] == [1, 5, None]
+    status, out, err = inside([CLIENTS, "--stream", "--sort", "id"], capfd)
+    assert (status, out) == (2, "")
+    assert "--sort needs all connections, and --stream writes each as it ends" in err
+    status, out, err = inside(["missing.pcap", "--stream", "--only", "id == 0 or start < 1s"], capfd)
+    assert (status, out) == (2, "")
+    assert "start is known only when the whole capture has been read" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--only", "sever.port == 1"], "there is no key sever.port: did you mean server.port?"),
+        (["--only", "server.port =="], "the filter 'server.port ==' is wrong at its end: write it as in"),
+        (["--only", ""], "the filter '' is wrong at its end"),
+        (["--only", "segments.length > 3"], "segments.length tells no connections apart"),
+        (["--only", "(" * 50_000], "the filter has more than 50 parentheses in each other"),
+        (["--sort", "-durtion"], "there is no key durtion: did you mean duration?"),
+        (["--sort", "labels"], "labels tells no connections apart"),
+        (["--stream", "--only", "durtion > 1s"], "there is no key durtion: did you mean duration?"),
+    ],
+)
+def test_a_wrong_filter_is_refused_before_the_capture_is_read(
+    options: list[str], sentence: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = inside(["missing.pcap", *options], capfd)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"tcpanalyze: {sentence}")
+    assert len(err.splitlines()) == 1
+
+
+def test_a_filter_says_that_it_cannot_look_at_what_was_folded(capfd: pytest.CaptureFixture[str]) -> None:
+    for form in (["--json"], ["--summary"]):
+        _, _, err = inside([CLIENTS, "--hold", "2", "--only", "id >= 0", *form], capfd)
+        assert "--only cannot look at 9 connections that were folded: --hold COUNT keeps more of them" in err
+    assert inside([CLIENTS, "--hold", "2", "--sort", "id", "--json"], capfd)[2] == ""
+
+
 # What tshark adds: a choice of frames, and what payloads mean.
 
 

@@ -11,9 +11,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from analyzer.analysis.stored import analyze
-from analyzer.errors import UsageError
 from analyzer.report.document import (
     SCHEMA_NAME,
+    Described,
     capture_line,
     connection_line,
     document,
@@ -28,7 +28,7 @@ from analyzer.tcp.outcomes import CLOSES, FAST_OPENS, HANDSHAKES, ROLES
 from analyzer.tcp.states import STATES
 from analyzer.text import install_catalogue
 from analyzer.trace.confidence import DOUBTS
-from analyzer.trace.values import Folded, Trace
+from analyzer.trace.values import Connection, Folded, Trace
 from analyzer.wire.icmp import ERROR_KINDS
 from tests.diagram.builders import Stage, refused, unreachable
 from tests.report.builders import CAPTURE, OFFER, crowd, echo_connection, trace_of
@@ -196,16 +196,34 @@ def test_a_connection_is_written_before_the_next_is_asked_for() -> None:
 
 
 def test_only_the_selected_ones() -> None:
-    text = written(crowd(5), selected=[4, 2])
+    trace = crowd(5)
+    text = written(trace, connections=[trace[4], trace[2]])
     assert [connection["id"] for connection in json.loads(text)["connections"]] == [4, 2]
-    assert [connection["id"] for connection in document(crowd(5), selected=[1])["connections"]] == [1]
+    assert [one["id"] for one in document(trace, connections=[trace[1]])["connections"]] == [1]
+    assert document(trace, connections=[])["connections"] == []
 
 
-def test_an_unknown_number_is_said_before_anything_is_written() -> None:
-    stream = io.StringIO()
-    with pytest.raises(UsageError):
-        write_document(crowd(2), stream, selected=[2])
-    assert stream.getvalue() == ""
+def test_a_described_connection_is_that_of_the_document() -> None:
+    trace = trace_of(noted()[0])
+    whole = document(trace, segments=False)
+    assert dict(Described(trace[0], None)) == whole["connections"][0]
+    assert len(Described(trace[0], None)) == len(whole["connections"][0])
+    assert dict(Described(trace[0], CAPTURE)) == {**whole["connections"][0], "capture": whole["capture"]}
+    assert len(Described(trace[0], CAPTURE)) == len(whole["connections"][0]) + 1
+    assert "capture" not in Described(trace[0], None)
+
+
+def test_of_a_described_connection_only_what_is_asked_for_is_made() -> None:
+    class Watched(Connection):
+        @property
+        def verdict(self) -> str:
+            raise AssertionError("nobody asked for it")
+
+    one = echo_connection()
+    watched = Watched(**{name: getattr(one, name) for name in Connection.__dataclass_fields__})
+    assert Described(watched, None)["server"] == {"address": str(one.server.address), "port": one.server.port}
+    with pytest.raises(AssertionError):
+        Described(watched, None)["verdict"]
 
 
 def test_no_payload_and_nothing_that_acts() -> None:

@@ -12,7 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.errors import UsageError
+from analyzer.filters.filters import Filter, parse_filter
+from analyzer.filters.order import parse_order
+from analyzer.report.overview import ROWS
+from analyzer.report.selection import keys, select
 from analyzer.report.terminal import Style, columns
 from analyzer.report.text_report import (
     MANY,
@@ -21,7 +24,7 @@ from analyzer.report.text_report import (
     report_lines,
 )
 from analyzer.tcp.outcomes import CLOSES, FAST_OPENS, HANDSHAKES, ROLES
-from analyzer.trace.values import Connection, EndpointAddress, Folded
+from analyzer.trace.values import Connection, EndpointAddress, Folded, Trace
 from tests.diagram.builders import long_run, narrow, unreachable
 from tests.report.builders import CAPTURE, OFFER, crowd, echo_connection, text_of, trace_of
 from tests.tcp.transcript import FIRST_WRAPS, Player
@@ -329,15 +332,71 @@ def test_a_fold_says_how_to_unfold() -> None:
 def test_many_connections_are_a_table_unless_selected() -> None:
     trace = crowd(MANY + 1)
     assert "Worst first" in text_of(list(report_lines(trace, Style(100))))
-    selected = text_of(list(report_lines(trace, Style(100), selected=[3], segments=False)))
+    selected = text_of(list(report_lines(trace, Style(100), selection=select(trace, [3]), segments=False)))
     assert "Worst first" not in selected
     assert "#3  10.0.0.3:40003" in selected
     assert "Worst first" not in text_of(list(report_lines(crowd(MANY), Style(100), segments=False)))
 
 
-def test_an_unknown_number_is_said_before_anything_is_written() -> None:
-    with pytest.raises(UsageError):
-        report_lines(crowd(3), Style(100), selected=[3])
+def only(text: str) -> Filter:
+    return parse_filter(keys(), text)
+
+
+def test_a_filter_says_how_many_it_means() -> None:
+    def head(trace: Trace, text: str, order: str | None = None, numbers: tuple[int, ...] = ()) -> str:
+        by = None if order is None else parse_order(keys(), order)
+        selection = select(trace, numbers, only(text) if text else None, by)
+        return list(report_lines(trace, Style(100), selection=selection, segments=False))[1]
+
+    trace = crowd(20)
+    assert head(trace, "id in 3..5") == "3 of 20 connections match id in 3..5"
+    assert head(trace, "id == 4") == "1 of 20 connections matches id == 4"
+    assert head(trace, "id == 20") == "no connection matches id == 20"
+    assert head(trace, "id in 3..5", numbers=(4, 9)) == "1 of 2 connections matches id in 3..5"
+    assert head(trace, "id > 17", "bytes") == "2 of 20 connections match id > 17 · sorted by bytes"
+    assert head(trace, "", "-rtt") == "sorted by handshake.rtt, the greatest first"
+    long = select(trace, only=only(" or ".join(["id == 40"] * 10_000)))
+    assert len(list(report_lines(trace, Style(100), selection=long))) == 3
+    assert "\x1b" not in head(trace, 'verdict == "\x1b[2J"')
+
+
+def test_nothing_that_matches_is_no_table() -> None:
+    trace = crowd(MANY + 1)
+    lines = list(report_lines(trace, Style(100), selection=select(trace, only=only("id == 900"))))
+    assert lines[1:] == ["no connection matches id == 900"]
+
+
+def test_a_table_lists_the_chosen_ones_and_counts_them_only() -> None:
+    trace = crowd(300)
+    shown = list(report_lines(trace, Style(100), selection=select(trace, only=only("id >= 200"))))
+    assert shown[1] == "100 of 300 connections match id >= 200"
+    assert shown[3] == "handshakes  90 complete · 10 refused"
+    assert sum("192.0.2.1:443" in line for line in shown) == ROWS
+    assert "Worst first" in text_of(shown)
+    assert shown[-2].startswith("60 more connections: --all lists them")
+    few = list(report_lines(trace, Style(100), selection=select(trace, only=only("id > 290"))))
+    assert "#291  10.0.1.35" in text_of(few)
+
+
+def test_a_table_is_in_the_order_asked_for() -> None:
+    trace = crowd(300)
+    for chosen, first in ((only("id < 100"), "99"), (None, "299")):
+        by = parse_order(keys(), "-id")
+        shown = list(report_lines(trace, Style(100), selection=select(trace, (), chosen, by)))
+        rows = [line.split()[0] for line in shown if "192.0.2.1:443" in line]
+        assert rows == [str(int(first) - place) for place in range(ROWS)]
+        assert "Worst first" not in text_of(shown)
+        assert f"{int(first) + 1 - ROWS} more connections" in shown[-2]
+        everything = report_lines(trace, Style(100), selection=select(trace, (), chosen, by), fold=False)
+        assert sum("192.0.2.1:443" in line for line in everything) == int(first) + 1
+
+
+def test_what_is_chosen_by_number_is_no_table() -> None:
+    trace = crowd(100)
+    selection = select(trace, range(60), only("id < 50"))
+    shown = text_of(list(report_lines(trace, Style(100), selection=selection, segments=False)))
+    assert "#49  " in shown
+    assert "#50  " not in shown
 
 
 def test_colours_and_no_colours() -> None:

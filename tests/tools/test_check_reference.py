@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from analyzer.check.captures import keys
-from analyzer.check.comparisons import OPERATORS
 from analyzer.check.expectations import expectation
 from analyzer.check.formats import FORMATS
-from analyzer.check.keys import ALIASES
 from analyzer.check.patterns import SYNTAX, Pattern
+from analyzer.filters.comparisons import OPERATORS
+from analyzer.filters.keys import ALIASES
+from analyzer.report.selection import keys
 from tools.check_reference import CLOSES, check_page
 
 

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from analyzer.analysis.reading import Reading
 from analyzer.analysis.stored import analyze
 from analyzer.tcp.states import TRANSITIONS
-from analyzer.trace.build import Judged
+from analyzer.trace.build import Judged, glance, picked, survey
 from analyzer.trace.columns import PAYLOAD_KEPT
-from analyzer.trace.values import Close, Direction, EndpointOptions, Handshake
+from analyzer.trace.values import Close, Connection, Direction, EndpointOptions, Handshake
 from analyzer.wire.flags import Flags
+from tests.commands.running import ROOT
 from tests.tcp.transcript import FIRST_WRAPS, SECOND_WRAPS, START_NS, Player
 
 CAPTURES = Path(__file__).resolve().parents[2] / "captures"
@@ -210,3 +212,39 @@ def test_the_connections_of_a_trace_are_a_sequence() -> None:
     assert [connection.id for connection in reversed(connections)] == numbers[::-1]
     with pytest.raises(IndexError):
         connections[len(connections)]
+
+
+@pytest.mark.parametrize("name", ["clients", "loss", "refused", "unreachable", "ipv6", "half-open"])
+@pytest.mark.parametrize("wireshark", [False, True])
+def test_a_glance_shows_what_the_connection_says(name: str, wireshark: bool) -> None:
+    trace = analyze(ROOT / "captures" / f"{name}.pcap", Reading(wireshark=wireshark))
+    members = [one for one in Connection.__dataclass_fields__ if one != "source"]
+    for place, connection in enumerate(trace):
+        seen = glance(trace.connections, place)
+        for member in [*members, "verdict", "confidence", "duration_ns", "icmp_errors"]:
+            assert getattr(seen, member) == getattr(connection, member), member
+
+
+def test_a_glance_knows_the_client_that_was_seen_second(tmp_path: Path) -> None:
+    recording = (ROOT / "captures" / "echo.pcap").read_bytes()
+    length = int.from_bytes(recording[32:36], "little")
+    (tmp_path / "late.pcap").write_bytes(recording[:24] + recording[40 + length :])
+    connections = analyze(tmp_path / "late.pcap").connections
+    assert connections[0].roles == "syn-ack"
+    for member in ("client", "server", "handshake", "client_data", "server_data", "close", "client_state"):
+        assert getattr(glance(connections, 0), member) == getattr(connections[0], member), member
+
+
+def test_a_glance_at_a_list_is_the_connection() -> None:
+    connections = list(analyze(ROOT / "captures" / "clients.pcap"))
+    assert glance(connections, 2) is connections[2]
+
+
+def test_those_picked_are_counted_as_all_are() -> None:
+    connections = analyze(ROOT / "captures" / "clients.pcap").connections
+    for known in (connections, list(connections)):
+        some = picked(known, [4, 0, 2])
+        assert [connection.id for connection in some] == [4, 0, 2]
+        assert survey(some, 9).handshakes() == {"complete": 3}
+    assert isinstance(picked(connections, [1]), Judged)
+    assert picked(connections, [3])[0].segments == connections[3].segments

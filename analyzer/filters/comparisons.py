@@ -3,23 +3,22 @@
     close = three-segment        handshake.rtt < 50ms       server.port in 20000..20010, 20050
     close in {three-segment, four-segment}                  history contains F
 
-The value goes to the end; how it is read depends on the kind of the key.
+How the value is read depends on the kind of the key.
 """
 
 from __future__ import annotations
 
 import operator as python
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from analyzer.check.keys import Key, Keys
-from analyzer.check.patterns import Pattern
-from analyzer.check.values import NOTHING, items_of, parse, shown, unquoted
 from analyzer.errors import UsageError
-from analyzer.text import inert, say
+from analyzer.filters.keys import Key
+from analyzer.filters.spelling import in_short
+from analyzer.filters.written_values import NOTHING, inside, items_of, parse, shown
+from analyzer.text import say
 
-__all__ = ["OPERATORS", "Comparison", "Operator", "comparison", "parse_comparison"]
+__all__ = ["OPERATORS", "Comparison", "Operator", "comparison", "unfit"]
 
 
 class Operator(NamedTuple):
@@ -49,10 +48,6 @@ _ORDERS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     ">": python.gt,
     ">=": python.ge,
 }
-
-_COMPARISON: Final = re.compile(
-    r"\s*([\w.\-]+)\s*(==|!=|<=|>=|=|<|>|\bin\b|\bcontains\b)\s*(.*?)\s*", re.DOTALL
-)
 
 
 class Comparison(NamedTuple):
@@ -101,55 +96,34 @@ def _is_in(value: Any, item: Any) -> bool:
     return ipaddress.ip_address(value) in item
 
 
-def parse_comparison(keys: Keys, text: str) -> Comparison:
-    """Read `KEY OPERATOR VALUE`. Raises UsageError where it is none, or one that no value could satisfy."""
-    found = _COMPARISON.fullmatch(text)
-    if found is None:
-        known = ", ".join(OPERATORS)
-        raise UsageError(
-            say(
-                "{text} is no expectation: write KEY OPERATOR VALUE, as in 'close = three-segment'; "
-                "the operators are {operators}",
-                text=inert(repr(text)),
-                operators=known,
-            )
-        )
-    return comparison(keys.lookup(found[1]), found[2], found[3])
-
-
 def comparison(key: Key, operator: str, text: str) -> Comparison:
     """The comparison of `key` with the value that `text` says. Raises UsageError where there is none such."""
     operator = "=" if operator == "==" else operator
-    if key.kind == "labels":
-        if operator not in {"=", "!="}:
-            raise _unfit(key, operator, say("a pattern either holds or does not: use = or !="))
-        pattern = Pattern(unquoted(text))
-        return Comparison(key, operator, pattern, pattern.text)
     if OPERATORS[operator].ordered and key.kind not in {"number", "time", "octets"}:
-        raise _unfit(key, operator, say("it has no order: use =, != or in"))
+        raise unfit(key, operator, say("it has no order: use =, != or in"))
     if operator == "in":
-        items = [_item(key, item) for item in items_of(re.sub(r"^\s*\{(.*)\}\s*$", r"\1", text))]
+        items = [_item(key, item) for item in items_of(inside(text, "{}"))]
         if not items:
-            raise _unfit(key, operator, say("name at least one value"))
+            raise unfit(key, operator, say("name at least one value"))
         return Comparison(key, operator, items, ", ".join(_shown_item(key, item) for item in items))
     if operator == "contains":
         if not key.many and key.kind != "text":
-            raise _unfit(key, operator, say("it is neither a list nor text: use = or in"))
+            raise unfit(key, operator, say("it is neither a list nor text: use = or in"))
         operand = _single(key, text)
     elif key.many and operator in {"=", "!="}:
-        inside = re.sub(r"^\s*\[(.*)\]\s*$", r"\1", text)
-        operand = [] if inside.strip() in {NOTHING, ""} else [_single(key, one) for one in items_of(inside)]
+        listed = inside(text, "[]")
+        operand = [] if listed in {NOTHING, ""} else [_single(key, one) for one in items_of(listed)]
     else:
         operand = _single(key, text)
     if operand is None and OPERATORS[operator].ordered:
-        raise _unfit(key, operator, say("nothing is more or less than what is not there"))
+        raise unfit(key, operator, say("nothing is more or less than what is not there"))
     return Comparison(key, operator, operand, shown(key, operand))
 
 
 def _single(key: Key, text: str) -> Any:
     value = parse(key, text)
     if key.kind == "address" and not isinstance(value, str | None):
-        raise _unfit(key, "=", say("a network has many addresses: use in"))
+        raise unfit(key, "=", say("a network has many addresses: use in"))
     return value
 
 
@@ -158,7 +132,7 @@ def _item(key: Key, text: str) -> Any:
     if dots and key.kind in {"number", "time", "octets"}:
         span = (parse(key, first), parse(key, last))
         if None in span or span[0] > span[1]:
-            raise _unfit(key, "in", say("the range {text} has no value in it", text=inert(text)))
+            raise unfit(key, "in", say("the range {text} has no value in it", text=in_short(text)))
         return span
     value = parse(key, text)
     return (value, value) if isinstance(value, str | int | None) else value
@@ -171,7 +145,8 @@ def _shown_item(key: Key, item: Any) -> str:
     return str(item)
 
 
-def _unfit(key: Key, operator: str, reason: str) -> UsageError:
+def unfit(key: Key, operator: str, reason: str) -> UsageError:
+    """That this operator says nothing about this key, and why."""
     return UsageError(
         say("{operator} says nothing about {key}: {reason}", operator=operator, key=key.name, reason=reason)
     )

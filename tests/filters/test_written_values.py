@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.check.keys import Key
-from analyzer.check.values import items_of, parse, quoted, shown, unquoted
 from analyzer.errors import UsageError
+from analyzer.filters.keys import Key
+from analyzer.filters.written_values import items_of, parse, quoted, shown, unquoted
 
 TIME = Key("t", "connection", "time", nullable=True)
 OCTETS = Key("o", "connection", "octets")

@@ -6,11 +6,22 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from analyzer.check.keys import KIND_MEANINGS, Key, nearest
 from analyzer.errors import UsageError
+from analyzer.filters.keys import KIND_MEANINGS, Key
+from analyzer.filters.spelling import in_short, nearest
 from analyzer.text import inert, say
 
-__all__ = ["NOTHING", "TIMES", "UNITS", "items_of", "parse", "quoted", "shown", "unquoted"]
+__all__ = [
+    "NOTHING",
+    "TIMES",
+    "UNITS",
+    "inside",
+    "items_of",
+    "parse",
+    "quoted",
+    "shown",
+    "unquoted",
+]
 
 TIMES: Final[Mapping[str, int]] = {
     "ns": 1,
@@ -59,10 +70,18 @@ def items_of(text: str) -> list[str]:
     while place < len(text):
         found = _ITEM.match(text, place)
         if found is None:
-            raise UsageError(say("{text} is no list: write it as in a, b, c", text=inert(text)))
+            raise UsageError(say("{text} is no list: write it as in a, b, c", text=in_short(text)))
         items.append(found[1])
         place = found.end()
     return items
+
+
+def inside(text: str, brackets: str) -> str:
+    """Without the brackets around it, where it has these two."""
+    text = text.strip()
+    if len(text) > 1 and text[0] == brackets[0] and text[-1] == brackets[1]:
+        return text[1:-1].strip()
+    return text
 
 
 def unquoted(text: str) -> str:
@@ -101,13 +120,15 @@ def parse(key: Key, text: str) -> Any:
 
 
 def _refused(key: Key, text: str, hint: str) -> UsageError:
-    return UsageError(say("{key} is never {value}{hint}", key=key.name, value=inert(text) or '""', hint=hint))
+    return UsageError(
+        say("{key} is never {value}{hint}", key=key.name, value=in_short(text) or '""', hint=hint)
+    )
 
 
 def _number(key: Key, text: str) -> int:
     units = UNITS[key.kind]
-    found = _NUMBER.fullmatch(text)
-    if found is None or len(text) > MOST_DIGITS:
+    found = _NUMBER.fullmatch(text) if len(text) <= MOST_DIGITS else None
+    if found is None:
         hint = say(": it is {kind}", kind=say(KIND_MEANINGS[key.kind]))
         raise _refused(key, text, hint)
     sign, whole, fraction, unit = found[1], found[2].replace("_", ""), found[3] or "", found[4]

@@ -1,4 +1,4 @@
-"""The keys that something can be expected of: what the schema of the JSON document lists, and a few names more.
+"""The keys that connections are chosen and sorted by: what the schema of the JSON document lists, and a few more.
 
 A key is the path of a value in the document, `handshake.outcome`: counted from its connection, or from the
 top for what the capture as a whole says (`capture.frames`). The schema decides which paths there are, what kind
@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from analyzer.errors import UsageError
-from analyzer.text import inert, say
+from analyzer.filters.spelling import in_short, nearest
+from analyzer.text import say
 
-__all__ = ["ALIASES", "DERIVED", "KIND_MEANINGS", "Key", "Keys", "Kind", "nearest"]
+__all__ = ["ALIASES", "DERIVED", "KIND_MEANINGS", "Key", "Keys", "Kind"]
 
 Kind = Literal["number", "time", "octets", "boolean", "word", "text", "address", "labels"]
 Scope = Literal["capture", "connection"]
@@ -42,6 +43,7 @@ class Key:
     which every element is meant, 0 where there is none. many: the value is a list. nullable: it may be absent.
     words: its possible values, where the schema lists them. default: what an absent member stands for.
     derive: makes the value out of the whole connection or capture, where it is no member of its own.
+    needs_capture: it is told from the connection and its capture, which stands in the connection as `capture`.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Key:
     words: tuple[str, ...] = ()
     default: int | None = None
     derive: Callable[[Mapping[str, Any]], Any] | None = None
+    needs_capture: bool = False
     meaning: str = ""
 
     @property
@@ -95,6 +98,14 @@ def _round_trip(connection: Mapping[str, Any]) -> int | None:
     return None if halves["syn"] is None or halves["ack"] is None else halves["syn"] + halves["ack"]
 
 
+def _since_the_capture_began(connection: Mapping[str, Any]) -> Any:
+    return connection["first_time_ns"] - connection["capture"]["first_time_ns"]
+
+
+def _of_both(member: str) -> Callable[[Mapping[str, Any]], Any]:
+    return lambda connection: sum(connection["data"][side][member] for side in _BOTH)
+
+
 _BOTH: Final = ("client", "server")
 
 DERIVED: Final = (
@@ -105,6 +116,18 @@ DERIVED: Final = (
     Key(
         "duration", "connection", "time", derive=_span("first_time_ns", "last_time_ns"),
         meaning="from the first segment to the last",
+    ),
+    Key(
+        "start", "connection", "time", derive=_since_the_capture_began, needs_capture=True,
+        meaning="from the first frame of the capture to the first segment",
+    ),
+    Key(
+        "bytes", "connection", "octets", derive=_of_both("octets"),
+        meaning="payload octets of both sides, each counted once",
+    ),
+    Key(
+        "retransmissions", "connection", "number", derive=_of_both("retransmitted_segments"),
+        meaning="segments of both sides that were sent again",
     ),
     Key(
         "handshake.rtt", "connection", "time", nullable=True, derive=_round_trip,
@@ -164,14 +187,33 @@ class Keys:
             for prefix in (holder.name, holder.name.removeprefix("capture.")):
                 rest = name.removeprefix(f"{prefix}.")
                 if rest not in {name, ""}:
-                    return Key(
-                        f"{holder.name}.{rest}", holder.scope, "number", (*holder.path, rest), default=0
-                    )
+                    shown = f"{holder.name}.{in_short(rest)}"
+                    return Key(shown, holder.scope, "number", (*holder.path, rest), default=0)
         raise UsageError(
             say(
                 "there is no key {name}{hint}",
-                name=inert(name) or '""',
+                name=in_short(name) or '""',
                 hint=nearest(name, self._known_tails()),
+            )
+        )
+
+    def of_connection(self, name: str) -> Key:
+        """The key of that name, by which connections are told apart before anybody looks at their segments.
+
+        Raises UsageError for every other, with the reason.
+        """
+        key = self.lookup(name)
+        if key.scope != "connection":
+            reason = say("it is about the capture as a whole")
+        elif key.needs_segments:
+            reason = say("it is about single segments, which are not looked at for this")
+        else:
+            return key
+        raise UsageError(
+            say(
+                "{key} tells no connections apart: {reason}; use a key of the connection itself",
+                key=key.name,
+                reason=reason,
             )
         )
 
@@ -290,14 +332,3 @@ def _plain(
     elif path[-1] == "address":
         kind = "address"
     return Key(name, scope, kind, path, each, many, nullable, words, meaning=meaning)
-
-
-def nearest(name: str, known: Mapping[str, str] | Sequence[str]) -> str:
-    """The end of a sentence that names what was probably meant; nothing where nothing is near."""
-    import difflib
-
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    if not found:
-        return ""
-    meant = known[found[0]] if isinstance(known, Mapping) else found[0]
-    return say(": did you mean {name}?", name=meant)

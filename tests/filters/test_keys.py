@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from analyzer.analysis.stored import analyze
-from analyzer.check.captures import keys
-from analyzer.check.keys import ALIASES, DERIVED, Keys, nearest
 from analyzer.errors import UsageError
+from analyzer.filters.keys import ALIASES, DERIVED, Keys
 from analyzer.report.document import document, schema
+from analyzer.report.selection import keys
 from tests.commands.running import ROOT
 
 
@@ -104,6 +104,15 @@ def test_derived_values() -> None:
         return found
 
     assert value("duration") == connection["last_time_ns"] - connection["first_time_ns"]
+    assert value("bytes") == 4
+    assert value("retransmissions") == 0
+    connection["data"]["server"]["octets"] = 9
+    connection["data"]["client"]["retransmitted_segments"] = 2
+    connection["data"]["server"]["retransmitted_segments"] = 3
+    assert value("bytes") == 11
+    assert value("retransmissions") == 5
+    connection["capture"] = {"first_time_ns": connection["first_time_ns"] - 7}
+    assert value("start") == 7
     assert value("handshake.rtt") == sum(connection["handshake"]["rtt_ns"].values())
     assert value("ports") == [connection["client"]["port"], 20000]
     assert value("addresses") == ["127.0.0.1", "127.0.0.1"]
@@ -149,4 +158,33 @@ def test_nothing_is_near() -> None:
         keys().lookup("xyzzy")
     with pytest.raises(UsageError, match=r"there is no key capture\.skipped\."):
         keys().lookup("capture.skipped.")
-    assert nearest("qqq", ("a", "b")) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("labels", "about single segments"),
+        ("segments.length", "about single segments"),
+        ("segments", "about single segments"),
+        ("capture.frames", "about the capture as a whole"),
+        ("skipped.UDP", "about the capture as a whole"),
+    ],
+)
+def test_what_tells_no_connections_apart(name: str, reason: str) -> None:
+    with pytest.raises(
+        UsageError, match=f"tells no connections apart: it is {reason}.*use a key of the conn"
+    ):
+        keys().of_connection(name)
+    assert keys().of_connection("rtt").name == "handshake.rtt"
+
+
+def test_only_start_needs_the_capture() -> None:
+    assert [key.name for key in keys().all.values() if key.needs_capture] == ["start"]
+
+
+def test_a_hostile_name_is_shown_harmless_and_in_short() -> None:
+    for name in ("\x1b[2J", "capture.skipped.\x1b[2J", "x" * 60_000):
+        with pytest.raises(UsageError) as raised:
+            keys().of_connection(name)
+        assert str(raised.value).isprintable()
+        assert len(str(raised.value)) < 300
