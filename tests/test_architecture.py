@@ -66,8 +66,8 @@ MAY_EXIT = {"cli"}
 FORKS = {"analyzer.capture.decompress_ahead": "os._exit"}
 
 # Values carry keys and messages, so that a document is the same in every language: below these layers only an
-# error is said.
-MAY_SPEAK = {"text", "explain", "verify", "report", "check", "lab", "commands", "cli"}
+# error is said. `filters` makes no value: it says what is wrong with what a user wrote, in several steps.
+MAY_SPEAK = {"text", "filters", "explain", "verify", "report", "check", "lab", "commands", "cli"}
 
 # Tests that look at the whole and so have no module of their own.
 WHOLE_TREE_TESTS = {

@@ -375,8 +375,8 @@ def test_a_filter_that_matches_nothing(tshark: str, capfd: pytest.CaptureFixture
     ("arguments", "reason"),
     [
         ([ECHO, "-Y", "tcp.len >"], "tshark refuses the display filter tcp.len >: Unexpected end"),
-        (["-", "-Y", "tcp"], "a display filter needs a file"),
-        (["-", "--dissect"], "--dissect needs a file"),
+        (["-", "-Y", "tcp"], "store it in a file first"),
+        (["-", "--dissect"], "store it in a file first"),
         (["nowhere.pcap", "-Y", "tcp"], "does not exist"),
     ],
 )

@@ -28,7 +28,7 @@ from analyzer.tcp.outcomes import CLOSES, FAST_OPENS, HANDSHAKES, ROLES
 from analyzer.tcp.states import STATES
 from analyzer.text import install_catalogue
 from analyzer.trace.confidence import DOUBTS
-from analyzer.trace.values import Connection, Folded, Trace
+from analyzer.trace.values import Confidence, Connection, Folded, Trace
 from analyzer.wire.icmp import ERROR_KINDS
 from tests.diagram.builders import Stage, refused, unreachable
 from tests.report.builders import CAPTURE, OFFER, crowd, echo_connection, trace_of
@@ -216,14 +216,14 @@ def test_a_described_connection_is_that_of_the_document() -> None:
 def test_of_a_described_connection_only_what_is_asked_for_is_made() -> None:
     class Watched(Connection):
         @property
-        def verdict(self) -> str:
+        def confidence(self) -> Confidence:
             raise AssertionError("nobody asked for it")
 
     one = echo_connection()
     watched = Watched(**{name: getattr(one, name) for name in Connection.__dataclass_fields__})
     assert Described(watched, None)["server"] == {"address": str(one.server.address), "port": one.server.port}
     with pytest.raises(AssertionError):
-        Described(watched, None)["verdict"]
+        Described(watched, None)["confidence"]
 
 
 def test_no_payload_and_nothing_that_acts() -> None:

@@ -159,7 +159,7 @@ ADDED = (
 
 WHERE_THEY_ARE = """
 from dataclasses import replace
-from analyzer.check.keys import Keys
+from analyzer.filters.keys import Keys
 from analyzer.check.patterns import Pattern
 from analyzer.diagram.layout import lay_out
 from analyzer.report.document import document

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.analysis.stored import analyze
+from analyzer.trace.columns import PAYLOAD_KEPT
 from analyzer.wire import fragments as module
 from analyzer.wire.fragments import LIFETIME_NS, Fragments
 from analyzer.wire.header import Header
@@ -202,5 +203,5 @@ def test_overlaps_are_resolved_as_tshark_does(tshark: str, tmp_path: Path) -> No
     ]
     assert len(ours) == 100
     assert sorted(ours) == sorted(
-        (frame, port, bytes.fromhex(payload)[:64]) for frame, port, payload in theirs
+        (frame, port, bytes.fromhex(payload)[:PAYLOAD_KEPT]) for frame, port, payload in theirs
     )
