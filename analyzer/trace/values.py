@@ -193,7 +193,7 @@ class Segment:
     why: tuple[Reason, ...]
     """The reason for each change of state, the sender's first; empty where no state changed."""
     payload: bytes = field(repr=False, default=b"")
-    """The first octets of the payload as captured, at most `trace.columns.PAYLOAD_KEPT`. Hostile: escape before showing."""
+    """The first octets of the payload as captured, at most 33. Hostile: escape before showing."""
 
     def __repr__(self) -> str:
         arrow = "→" if self.sender == "client" else "←"

@@ -192,7 +192,6 @@ stage = Stage().send("client", "SYN", 0, None, "handshake-1")
 stage.send("server", "ACK", 1, 1, "added-label", notes="added_note")
 stage.opened, stage.closed = "added-opening", "added-close"
 connection = stage.connection()
-connection.chosen_verdict = super(type(connection), connection).verdict
 folded = Folded(2, 4, 0, {"added-opening": 1, "added-close": 1}, {"added-close": 1}, {80: 2})
 trace = trace_of(connection)
 told = "\\n".join([
