@@ -8,7 +8,7 @@ names and numbers. Every string is safe to show: text of the capture is escaped 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from analyzer.tcp.labels import LabelName
 from analyzer.tcp.notes import NoteName
@@ -20,8 +20,7 @@ __all__ = ["Arrow", "Band", "Diagram", "Fold", "Lifeline", "Notice", "Phase", "R
 Phase = Literal["handshake", "data", "close"]
 
 
-@dataclass(frozen=True, slots=True)
-class Lifeline:
+class Lifeline(NamedTuple):
     """One endpoint: `role` is "client" or "server", `address` the IP address alone, `initial_state` the state
     above the first row, `final_state` the one below the last."""
 
@@ -32,8 +31,7 @@ class Lifeline:
     final_state: str
 
 
-@dataclass(frozen=True, slots=True)
-class Arrow:
+class Arrow(NamedTuple):
     """One segment. `time_ns` counts from the connection's first segment.
 
     `left_state` and `right_state` are the states reached with this segment, None where nothing changed.
@@ -59,8 +57,7 @@ class Arrow:
     reset: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Fold:
+class Fold(NamedTuple):
     """A run of segments shown as one row. Octets are payload octets as sent, repetitions included.
 
     `retransmissions` of the segments were sent again; `noted` counts every note by its name, in the order of
@@ -80,8 +77,7 @@ class Fold:
     noted: tuple[tuple[NoteName, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     """What the network said about the connection, between two segments: no arrow, for neither end sent it.
 
     `time_ns` counts from the connection's first segment.
@@ -96,8 +92,7 @@ class Notice:
 Row = Arrow | Fold | Notice
 
 
-@dataclass(frozen=True, slots=True)
-class Band:
+class Band(NamedTuple):
     """The rows `first` to `last` (from 0, both included) of one phase."""
 
     phase: Phase

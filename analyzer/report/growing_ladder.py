@@ -7,7 +7,6 @@ be written again. Connections that run side by side are told apart by their numb
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
 from analyzer.diagram.layout import arrow, lifeline, notice
@@ -140,4 +139,4 @@ def _samples() -> tuple[Arrow, Arrow]:
     )
     labels: tuple[LabelName, ...] = ("close-2", "close-3")
     flags = Flags.FIN | Flags.ACK
-    return row, replace(row, flags=flags, length=0, text="", labels=labels, right_state="LAST-ACK")
+    return row, row._replace(flags=flags, length=0, text="", labels=labels, right_state="LAST-ACK")

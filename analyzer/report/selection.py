@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from analyzer.errors import UsageError
 from analyzer.text import say
@@ -33,8 +32,7 @@ def keys() -> Keys:
     return Keys(schema())
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """Connections of a trace, each made when it is asked for.
 
     of: among how many they were looked for. numbered: by their numbers, too. only, order: by which filter, in which
