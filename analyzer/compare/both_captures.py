@@ -7,14 +7,15 @@ then; those of a large capture are read again for some pairs at a time.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from analyzer.analysis.loop import segments
 from analyzer.analysis.reading import ORDINARY, stored_file
 from analyzer.analysis.stored import analyze_whole
-from analyzer.compare.differences import Mode, Observation, Pair, PairComparison
-from analyzer.compare.observation import observe
+from analyzer.compare.differences import Mode, Pair, PairComparison
+from analyzer.compare.observation import Observations
 from analyzer.compare.pair_comparison import compare
 from analyzer.compare.pairing import HEAD, fingerprint, mode_of, pair_connections
 from analyzer.errors import UsageError
@@ -27,8 +28,8 @@ from analyzer.wire.header import Header
 
 __all__ = ["Comparison", "compare_captures"]
 
-OBSERVATIONS_KEPT = 200_000
-"""Segments of one capture that stay in memory at a time (about 150 MB), unless one connection alone has more."""
+OBSERVATIONS_KEPT = 500_000
+"""Segments of one capture that stay in memory at a time (75 MB), unless one connection alone has more."""
 
 TOLERANCE_NS = 5_000_000
 
@@ -69,7 +70,7 @@ class Comparison:
                 yield compare(
                     pair,
                     (self.a[pair.a], self.b[pair.b]),
-                    (found[0].get(pair.a, ()), found[1].get(pair.b, ())),
+                    (found[0].of(pair.a), found[1].of(pair.b)),
                     self.mode,
                     self.tolerance_ns,
                 )
@@ -107,7 +108,7 @@ def compare_captures(
             )
     captures = _Capture(paths[0], traces[0]), _Capture(paths[1], traces[1])
     prints_a, prints_b = (
-        [fingerprint(connection, heads.get(connection.id, ())) for connection in trace]
+        [fingerprint(connection, heads.of(connection.id, HEAD)) for connection in trace]
         for trace, heads in (
             (trace, capture.heads()) for trace, capture in zip(traces, captures, strict=True)
         )
@@ -131,20 +132,20 @@ class _Capture:
     def __init__(self, path: str, trace: Trace) -> None:
         self._path = path
         self._small = trace.capture.tcp_segments <= OBSERVATIONS_KEPT
-        self._all: dict[int, list[Observation]] | None = None
+        self._all: Observations | None = None
 
-    def heads(self) -> dict[int, list[Observation]]:
+    def heads(self) -> Observations:
         """The beginning of every connection, or all of it."""
         if self._small:
             self._all = self._read(None, None)
-            return {number: found[:HEAD] for number, found in self._all.items()}
+            return self._all
         return self._read(None, HEAD)
 
-    def observations(self, wanted: set[int]) -> dict[int, list[Observation]]:
+    def observations(self, wanted: set[int]) -> Observations:
         """All segments of some connections."""
         return self._read(wanted, None) if self._all is None else self._all
 
-    def _read(self, wanted: set[int] | None, most: int | None) -> dict[int, list[Observation]]:
+    def _read(self, wanted: set[int] | None, most: int | None) -> Observations:
         keeper = _Keeper(wanted, most)
         with ORDINARY.open(self._path) as records:
             segments(records, ORDINARY, keeper).run()
@@ -152,25 +153,26 @@ class _Capture:
 
 
 class _Keeper:
-    """Keeps what is compared of the segments. found: by number of the connection."""
+    """Keeps what is compared of the segments, in `found`."""
 
     def __init__(self, wanted: set[int] | None, most: int | None) -> None:
         """wanted: whose segments; None for every connection's. most: how many of each, the first ones."""
-        self.found: dict[int, list[Observation]] = {}
+        self.found = Observations()
         self._wanted = wanted
         self._most = most
+        self._counts: Counter[int] = Counter()
 
     def segment(self, header: Header, step: Step, connection: Machine, frame: int, time_ns: int) -> None:
         """A segment has come."""
         number = int(connection.number)
         if self._wanted is None or number in self._wanted:
-            kept = self.found.setdefault(number, [])
-            if self._most is None or len(kept) < self._most:
-                kept.append(observe(header, step, frame, time_ns))
+            if self._most is not None:
+                self._counts[number] += 1
+                if self._counts[number] > self._most:
+                    return
+            self.found.keep(number, header, step, frame, time_ns)
 
     def ended(self, connection: Machine, left: bool) -> None:
         """A connection has ended: its machine counts from the first endpoint, which need not be the client."""
-        number = int(connection.number)
-        if number in self.found and roles(connection)[0]:
-            kept = self.found[number]
-            self.found[number] = [one._replace(from_client=not one.from_client) for one in kept]
+        if roles(connection)[0]:
+            self.found.turn(int(connection.number))

@@ -1,56 +1,100 @@
-"""A segment as one capture saw it, taken from the decoder while the frame is at hand."""
+"""Segments as one capture saw them, taken from the decoder while the frame is at hand."""
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 from typing import Final
 
 from analyzer.compare.differences import Observation
 from analyzer.tcp.step import Step
+from analyzer.trace.columns import Columns
 from analyzer.wire.header import Header
 
-__all__ = ["content_of", "joined_content", "observe", "options_by_kind", "timestamps_of"]
+__all__ = ["Observations", "content_of", "joined_content", "options_by_kind", "timestamps_of"]
 
 # The greatest prime below 2**64. A payload is remembered as its remainder when read as one number: equal payloads
 # have equal ones, and the remainder of two in a row follows from theirs, however the octets were cut.
 MODULUS: Final = 2**64 - 59
-
-PAYLOAD_KEPT: Final = 64
-"""Bytes of a payload that are shown where it has changed."""
 
 END: Final = 0
 NO_OPERATION: Final = 1
 TIMESTAMPS: Final = 8
 
 
-def observe(header: Header, step: Step, frame: int, time_ns: int) -> Observation:
-    """Keep the segment just decoded; `from_client` is whether the connection's first endpoint sent it."""
-    block, at = header.block, int(header.ip_offset)
-    start, captured = int(header.payload_offset), int(header.payload_captured)
-    options = int(header.tcp_offset) + 20
-    length = int(header.payload_length)
-    if header.ip_version == 4:
-        hops, traffic_class = block[at + 8], block[at + 1]
-    else:
-        hops, traffic_class = block[at + 7], (block[at] << 4 | block[at + 1] >> 4) & 0xFF
-    return Observation(
-        frame=frame,
-        time_ns=time_ns,
-        from_client=step.direction == 0,
-        flags=int(header.flags),
-        seq=int(header.seq),
-        ack=int(header.ack),
-        window=int(header.window),
-        length=length,
-        options=block[options : options + int(header.options_length)],
-        hops=hops,
-        traffic_class=traffic_class,
-        identification=int(header.ip_id),
-        payload=block[start : start + min(captured, PAYLOAD_KEPT)],
-        content=content_of(block[start : start + captured]) if captured == length else None,
-        labels=int(step.labels),
-        notes=int(step.notes),
-    )
+class Observations:
+    """Segments of a capture as it saw them: what `trace.columns` keeps of each, and beside it what a comparison needs.
+
+    Some 150 bytes a segment; an `Observation` is made of them when a connection is compared.
+    """
+
+    def __init__(self) -> None:
+        self._columns = Columns()
+        self._seq = array("I")
+        self._ack = array("I")
+        self._window = array("H")
+        self._hops = array("B")
+        self._traffic_class = array("B")
+        self._identification = array("H")
+        self._whole = array("B")
+        self._content = array("Q")
+        self._options = bytearray()
+        self._options_end = array("Q")
+        self._turned: set[int] = set()
+
+    def keep(self, number: int, header: Header, step: Step, frame: int, time_ns: int) -> None:
+        """Keep the segment just decoded as one of connection `number`."""
+        block, at = header.block, int(header.ip_offset)
+        start, captured = int(header.payload_offset), int(header.payload_captured)
+        options = int(header.tcp_offset) + 20
+        if header.ip_version == 4:
+            hops, traffic_class = block[at + 8], block[at + 1]
+        else:
+            hops, traffic_class = block[at + 7], (block[at] << 4 | block[at + 1] >> 4) & 0xFF
+        whole = captured == header.payload_length
+        self._columns.keep(number, header, step, frame, time_ns)
+        self._seq.append(int(header.seq))
+        self._ack.append(int(header.ack))
+        self._window.append(int(header.window))
+        self._hops.append(hops)
+        self._traffic_class.append(traffic_class)
+        self._identification.append(int(header.ip_id))
+        self._whole.append(whole)
+        self._content.append(content_of(block[start : start + captured]) if whole else 0)
+        self._options += block[options : options + int(header.options_length)]
+        self._options_end.append(len(self._options))
+
+    def turn(self, number: int) -> None:
+        """The first endpoint of this connection is its server."""
+        self._turned.add(number)
+
+    def of(self, number: int, most: int | None = None) -> list[Observation]:
+        """Those of a connection, in the order of the capture: all, or the first `most`."""
+        turned = number in self._turned
+        return [self._observation(int(place), turned) for place in self._columns.places(number)[:most]]
+
+    def _observation(self, place: int, turned: bool) -> Observation:
+        columns = self._columns
+        kind = columns.kind(place)
+        options = self._options_end[place - 1] if place else 0
+        return Observation(
+            frame=columns.frame(place),
+            time_ns=columns.time_ns(place),
+            from_client=(kind.direction == 0) != turned,
+            flags=int(kind.flags),
+            seq=self._seq[place],
+            ack=self._ack[place],
+            window=self._window[place],
+            length=columns.length(place),
+            options=bytes(self._options[options : self._options_end[place]]),
+            hops=self._hops[place],
+            traffic_class=self._traffic_class[place],
+            identification=self._identification[place],
+            payload=columns.payload(place),
+            content=self._content[place] if self._whole[place] else None,
+            labels=int(kind.labels),
+            notes=int(kind.notes),
+        )
 
 
 def content_of(payload: bytes) -> int:

@@ -77,8 +77,7 @@ def write_document(
     separator = "\n  {"
     for connection in trace if connections is None else connections:
         stream.write(separator)
-        stream.write(",\n   ".join(_parts(connection, segments)))
-        stream.write("}")
+        _write_connection(connection, stream, segments)
         separator = ",\n  {"
     stream.write("]}\n")
 
@@ -109,15 +108,21 @@ def schema_text() -> str:
         return file.read()
 
 
-def _parts(connection: Connection, segments: bool) -> Iterator[str]:
-    """The members of a connection as text. Its segments are read first: what is said of errors needs them."""
-    lines = (
-        ",\n    ".join([_encode(_segment(segment)) for segment in connection.segments]) if segments else ""
-    )
-    for key, value in _connection(connection, segments=False).items():
-        yield f'"{key}": {_encode(value)}'
+def _write_connection(connection: Connection, stream: TextIO, segments: bool) -> None:
+    """The members of a connection, and its segments one by one, so that no more than one is in memory as text."""
+    # Read first, where they are wanted: what is said of ICMP errors needs them.
+    walked = connection.segments if segments else ()
+    members = _connection(connection, segments=False).items()
+    stream.write(",\n   ".join([f'"{key}": {_encode(value)}' for key, value in members]))
     if segments:
-        yield f'"segments": [\n    {lines}]' if lines else '"segments": []'
+        stream.write(',\n   "segments": [')
+        separator = "\n    "
+        for segment in walked:
+            stream.write(separator)
+            stream.write(_encode(_segment(segment)))
+            separator = ",\n    "
+        stream.write("]")
+    stream.write("}")
 
 
 def _capture(capture: Capture) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from analyzer.compare.differences import Mode, Observation, PairComparison, Row
-from analyzer.compare.observation import observe
+from analyzer.compare.observation import Observations
 from analyzer.compare.pair_comparison import compare
 from analyzer.compare.pairing import Fingerprint, fingerprint, mode_of, pair_connections
 from analyzer.tcp.table import ConnectionTable
@@ -71,17 +71,17 @@ def seen(transcript: str, world: World = WORLD) -> Seen:
     """The only connection of a transcript; without an opening the second line's side is not the client."""
     lines = read("\n".join(f"{line} ; ack" for line in transcript.splitlines() if line.strip()))
     table = ConnectionTable(0, 0)
-    found: list[Observation] = []
+    observations = Observations()
     for number, (frame, cut, time_ns) in enumerate(frames(lines, world), 1):
         header = Header()
         kept = len(frame) - cut
         assert header.decode(frame[:kept], 0, kept, len(frame), world.link_type) == SEGMENT
         table.observe(header, number, time_ns)
-        found.append(observe(header, table.step, number, time_ns))
+        observations.keep(0, header, table.step, number, time_ns)
     machine = table.connections[-1]
     if roles(machine)[0]:
-        found = [one._replace(from_client=not one.from_client) for one in found]
-    return Seen(build_connection(machine, _Nothing()), found)
+        observations.turn(0)
+    return Seen(build_connection(machine, _Nothing()), observations.of(0))
 
 
 def moved(

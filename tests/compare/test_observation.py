@@ -36,6 +36,15 @@ def test_the_fields_of_both_ip_versions() -> None:
     assert (six.hops, six.traffic_class, six.identification) == (64, 0, 0)
 
 
+def test_each_observation_has_its_own_options_and_payload() -> None:
+    lines = "> S 0:0(0) <mss 1460>\n< S. 0:0(0) ack 1\n> P. 1:4(3) ack 1 <nop,nop>\n< . 1:1(0) ack 4 <nop>"
+    found = seen(lines).segments
+    assert [one.options[:2] for one in found] == [b"\x02\x04", b"", b"\x01\x01", b"\x01\x00"]
+    assert [len(one.payload) for one in found] == [0, 0, 3, 0]
+    assert [one.from_client for one in found] == [True, False, True, False]
+    assert [one.seq for one in found][2:] == [(found[0].seq + 1) % 2**32, (found[1].seq + 1) % 2**32]
+
+
 def test_options() -> None:
     syn, _, ack = seen(SYNS).segments
     assert options_by_kind(syn.options) == {
