@@ -24,12 +24,16 @@ COLLECTED_AFTER: Final = 20_000
 INTERRUPTED: Final = 130
 """128 + SIGINT, as a shell reports it."""
 
+READER_GONE: Final = 141
+"""128 + SIGPIPE, as a shell reports it for every program whose reader has gone, e.g. `head`."""
+
 
 def main() -> None:
     """Run the command and exit with its status."""
     # What a start makes it keeps: looking for garbage among it as often as Python does is a twentieth of a start.
     gc.set_threshold(COLLECTED_AFTER)
     status = run(sys.argv[1:])
+    _flush_output()
     # What is there goes with the process: Python would look through all of it once more.
     gc.freeze()
     sys.exit(status)
@@ -72,8 +76,7 @@ def run(arguments: Sequence[str]) -> int:
         return INTERRUPTED
     except ReaderGone:
         _close_output()
-        complain(say("stopped: whoever read the output has closed it"))
-        return 0
+        return READER_GONE
     except AnalyzerError as error:
         complain(str(error))
         return error.exit_status
@@ -105,6 +108,15 @@ def _reason_of(error: OSError) -> str:
     """What the system says, and about which file."""
     reason = inert(error.strerror or str(error))
     return f"{reason}: {inert(os.fsdecode(error.filename))}" if isinstance(error.filename, str) else reason
+
+
+def _flush_output() -> None:
+    """Write what an error left in the buffer, if anybody still reads it: the error has been reported already."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        _close_output()
 
 
 def _close_output() -> None:

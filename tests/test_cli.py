@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -13,10 +14,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO, Final
 
 import pytest
 
+from analyzer.commands import COMMANDS
 from tests.commands.running import COMMAND, ECHO, IMPATIENT, ROOT, inside, run, said, three_connections
+from tests.programs import need
 
 # Misuse and bad input: one sentence, status 2, nothing on standard output.
 
@@ -141,21 +145,102 @@ def test_a_refusal_of_the_system_is_not_laid_to_the_output(
     assert (status, err) == (2, f"tcpanalyze: {sentence}\n")
 
 
-def test_closed_pipe(tmp_path: Path) -> None:
+EVERY_COMMAND: Final = {
+    "text": [ECHO],
+    "json": [ECHO, "--json"],
+    "stream": [ECHO, "--stream"],
+    "help": ["--help"],
+    "version": ["--version"],
+    "check": ["check", ECHO],
+    "demo": ["demo", "echo", "--replay"],
+    "diff": ["diff", ECHO, ECHO],
+    "explain": ["explain", ECHO, "5", "--no-dissection"],
+    "help-of-a-command": ["explain", "--help"],
+    "interfaces": ["interfaces"],
+    "verify": ["verify", ECHO],
+}
+"""Every command but `live`, whose end tests/commands/test_live.py looks at."""
+
+MORE_THAN_A_PIPE_HOLDS: Final = {
+    "text": ["captures/download.pcap", "--all"],
+    "json": ["captures/download.pcap", "--json"],
+    "stream": ["captures/clients.pcap", "--stream"],
+    "check": ["check", "captures", "--expect", "close = reset"],
+    "demo": ["demo", "loss", "--replay"],
+    "diff": ["diff", "captures/both-ends/client.pcap", "captures/both-ends/server.pcap", "--json"],
+    "explain": ["explain", "captures/download.pcap", "20"],
+    "verify": ["verify", *["captures/loss.pcap"] * 30],
+}
+"""What has more than 4 KiB of output. Anything shorter fits into the pipe before its reader can be gone."""
+
+
+def test_the_closed_pipe_is_tested_with_every_command() -> None:
+    assert COMMANDS.keys() - EVERY_COMMAND.keys() == {"live"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+@pytest.mark.parametrize("arguments", EVERY_COMMAND.values(), ids=EVERY_COMMAND)
+def test_a_pipe_that_nobody_reads(arguments: list[str | Path], encoding: str, tmp_path: Path) -> None:
+    if arguments[0] == "verify":
+        need("tshark")
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "wb") as gone:
         done = subprocess.run(
-            [*COMMAND, str(ECHO)],
+            [*COMMAND, *map(str, arguments)],
             stdout=gone,
             stderr=subprocess.PIPE,
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": encoding},
             check=False,
         )
-    assert done.returncode == 0
-    assert said(done) == "stopped: whoever read the output has closed it"
+    assert (done.returncode, done.stderr) == (141, b"")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not hasattr(fcntl, "F_SETPIPE_SZ"), reason="the size of a pipe cannot be set on this system"
+)
+@pytest.mark.parametrize("arguments", MORE_THAN_A_PIPE_HOLDS.values(), ids=MORE_THAN_A_PIPE_HOLDS)
+def test_a_pipe_closed_after_one_line(arguments: list[str], tmp_path: Path) -> None:
+    """As `head -1` closes it."""
+    if arguments[0] == "verify":
+        need("tshark")
+    read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 1)
+    with os.fdopen(write, "wb") as output:
+        child = subprocess.Popen(
+            [*COMMAND, *(str(ROOT / word) if word.startswith("captures") else word for word in arguments)],
+            stdout=output,
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+            # Without a buffer Python takes what went out before the reader left for all of it.
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": ""},
+        )
+    with child:
+        with os.fdopen(read, "rb", buffering=0) as reader:
+            assert reader.readline().endswith(b"\n")
+        _, errors = child.communicate(timeout=60)
+    assert (child.returncode, errors) == (141, b"")
+
+
+def test_an_error_is_reported_though_nobody_reads(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as gone:
+        done = generated(
+            tmp_path,
+            "import analyzer.cli, analyzer.analysis.stored, analyzer.errors, sys\n"
+            "def begin(*_, **__):\n"
+            "    sys.stdout.write('half an answer')\n"
+            "    raise analyzer.errors.InputError('the rest is damaged')\n"
+            "analyzer.analysis.stored.analyze = begin\n"
+            "analyzer.cli.main()\n",
+            gone,
+        )
+    assert (done.returncode, said(done)) == (2, "the rest is damaged")
 
 
 @pytest.mark.slow
@@ -216,23 +301,6 @@ def test_interrupted_in_a_stream_what_has_ended_is_written(tmp_path: Path) -> No
     assert (child.returncode, out, err.decode().strip()) == (130, b"", "tcpanalyze: interrupted")
 
 
-def test_nobody_reads_a_stream_any_more(tmp_path: Path) -> None:
-    capture = tmp_path / "three.pcap"
-    capture.write_bytes(three_connections())
-    reader, writer = os.pipe()
-    os.close(reader)
-    with os.fdopen(writer, "wb") as output:
-        done = subprocess.run(
-            [*COMMAND, str(capture), "--stream"],
-            stdout=output,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            check=False,
-        )
-    assert done.returncode == 0
-    assert said(done) == "stopped: whoever read the output has closed it"
-
-
 def test_interrupted_while_reading(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -277,13 +345,16 @@ def test_what_was_analysed_goes_with_the_process(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def generated(folder: Path, source: str) -> subprocess.CompletedProcess[bytes]:
+def generated(
+    folder: Path, source: str, output: BinaryIO | int = subprocess.PIPE
+) -> subprocess.CompletedProcess[bytes]:
     """What `python -m` makes of a module that runs the command on the echo capture, without pictures."""
     (folder / "generated.py").write_text(source)
     return subprocess.run(
         [sys.executable, "-m", "generated", ECHO, "--no-report"],
-        capture_output=True,
+        stdout=output,
+        stderr=subprocess.PIPE,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(folder)))},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(folder))), "PYTHONUNBUFFERED": ""},
         check=False,
     )

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, TextIO, cast
+from typing import IO, AnyStr, Final, Generic, TextIO, cast
 
 import click
 
@@ -28,7 +28,7 @@ __all__ = [
 
 
 class ReaderGone(Exception):
-    """Whoever read standard output has closed it. click would end with status 1 on the OSError itself."""
+    """The program that read standard output has closed it. It is not an OSError: click ends those with status 1."""
 
 
 class Interrupted(Exception):
@@ -39,25 +39,30 @@ class OutputFault(OSError):
     """Standard output cannot be written. Any other OSError has nothing to do with it."""
 
 
-class _Output:
+class _Output(Generic[AnyStr]):
     """Standard output, but for the kind of its errors."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: IO[AnyStr]) -> None:
+        self._stream: IO[AnyStr] = stream
 
-    def write(self, text: str) -> int:
+    @property
+    def buffer(self) -> _Output[bytes]:
+        """click writes here where the encoding is ASCII."""
+        return _Output(cast(TextIO, self._stream).buffer)
+
+    def write(self, text: AnyStr) -> int:
         try:
             return self._stream.write(text)
-        except BrokenPipeError:
-            raise
+        except BrokenPipeError as error:
+            raise ReaderGone from error
         except OSError as error:
             raise OutputFault(error.errno, error.strerror) from error
 
     def flush(self) -> None:
         try:
             self._stream.flush()
-        except BrokenPipeError:
-            raise
+        except BrokenPipeError as error:
+            raise ReaderGone from error
         except OSError as error:
             raise OutputFault(error.errno, error.strerror) from error
 
@@ -67,7 +72,7 @@ class _Output:
 
 @contextmanager
 def output_told_apart() -> Iterator[None]:
-    """Inside, what goes wrong while standard output is written is an `OutputFault`, or a BrokenPipeError."""
+    """Inside, what goes wrong while standard output is written is an `OutputFault` or a `ReaderGone`."""
     before = sys.stdout
     if before is not None:
         sys.stdout = cast(TextIO, _Output(before))
@@ -83,11 +88,12 @@ class Command(click.Command):
     def invoke(self, context: click.Context) -> object:
         try:
             answer = super().invoke(context)
+        except click.exceptions.Exit:
             sys.stdout.flush()
-        except BrokenPipeError as error:
-            raise ReaderGone from error
+            raise
         except KeyboardInterrupt as error:
             raise Interrupted from error
+        sys.stdout.flush()
         return answer
 
 

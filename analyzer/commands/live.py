@@ -132,7 +132,7 @@ def command(
         click.echo()
         write_text(trace, fold=True, segments=False, ascii_only=ascii_only)
         sys.stdout.flush()
-    except OSError:
+    except (OSError, ReaderGone):
         # The terminal has gone with SIGHUP.
         if ends.signal_number != signal.SIGHUP:
             raise

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import sys
+from types import SimpleNamespace
 
 import click
 import pytest
 
-from analyzer.commands.base import Command, Interrupted, ReaderGone, complain, decompress_limit, warn
+from analyzer.commands.base import (
+    Command,
+    Interrupted,
+    OutputFault,
+    ReaderGone,
+    complain,
+    decompress_limit,
+    output_told_apart,
+    warn,
+)
 
 
 def command(error: type[BaseException]) -> Command:
@@ -18,11 +30,32 @@ def command(error: type[BaseException]) -> Command:
 
 
 @pytest.mark.parametrize(
-    ("raised", "seen"), [(BrokenPipeError, ReaderGone), (KeyboardInterrupt, Interrupted), (OSError, OSError)]
+    ("raised", "seen"),
+    [(BrokenPipeError, BrokenPipeError), (KeyboardInterrupt, Interrupted), (OSError, OSError)],
 )
 def test_how_a_command_is_ended(raised: type[BaseException], seen: type[Exception]) -> None:
     with pytest.raises(seen):
         command(raised).invoke(click.Context(command(raised)))
+
+
+@pytest.mark.parametrize(
+    ("number", "seen"), [(errno.EPIPE, ReaderGone), (errno.ENOSPC, OutputFault), (errno.EIO, OutputFault)]
+)
+def test_what_goes_wrong_with_standard_output(
+    number: int, seen: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(write=refuse, flush=refuse))
+    monkeypatch.setattr("sys.stdout.buffer", SimpleNamespace(write=refuse), raising=False)
+    with output_told_apart():
+        with pytest.raises(seen):
+            sys.stdout.write("text")
+        with pytest.raises(seen):
+            sys.stdout.flush()
+        with pytest.raises(seen):
+            sys.stdout.buffer.write(b"bytes")
 
 
 def test_one_line_on_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
