@@ -81,6 +81,7 @@ WHOLE_TREE_TESTS = {
     "test_memory.py",  # the worst small files, and what the whole tool takes to read them
     "test_never_broken.py",  # the rules of tests/fuzz/ and every malformed capture
     "test_readme.py",
+    "test_releasing.py",  # the changelog, the version, the wheels and the addresses
 }
 
 # Lines of a module.
@@ -518,7 +519,10 @@ def test_the_map_the_table_and_the_tree_have_the_same_layers() -> None:
     } == LAYERS
 
 
-@pytest.mark.parametrize("document", ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"])
+@pytest.mark.parametrize(
+    "document",
+    ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "README.md", "RELEASING.md", "SECURITY.md"],
+)
 def test_what_a_document_names_is_there(document: str) -> None:
     """Paths from the top of the checkout, and in backquotes also modules by a part of their path."""
     text = (ROOT / document).read_text("utf-8")

@@ -64,7 +64,17 @@ def test_the_python_session(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "page",
-    ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/names.md", "docs/states.md", "docs/check.md"],
+    [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "RELEASING.md",
+        "SECURITY.md",
+        "docs/names.md",
+        "docs/states.md",
+        "docs/check.md",
+    ],
 )
 def test_what_a_page_links_to_is_there(page: str) -> None:
     path = ROOT / page
