@@ -32,13 +32,13 @@ def test_all_that_was_written_comes_in_order_and_then_the_end(pipe: Pipe) -> Non
     program.close()
     pieces = list(iter(lambda: waiting.read(1), b""))
     assert b"".join(pieces) == b"first second"
-    assert (waiting.seen, waiting.octets, waiting.read(1)) == (True, 0, b"")
+    assert (waiting.seen, waiting.bytes, waiting.read(1)) == (True, 0, b"")
     waiting.join(5)
 
 
 def test_past_the_most_it_is_left_in_the_pipe(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_WAITING", 10)
-    monkeypatch.setattr(module, "PIPE_OCTETS", 4096)
+    monkeypatch.setattr(module, "PIPE_BYTES", 4096)
     program, output = pipe
     os.set_blocking(program.fileno(), False)
     waiting = Waiting(output)
@@ -46,7 +46,7 @@ def test_past_the_most_it_is_left_in_the_pipe(pipe: Pipe, monkeypatch: pytest.Mo
     deadline = time.monotonic() + 0.5
     while time.monotonic() < deadline:
         written += program.write(b"x" * 1024) or 0
-    assert 0 < waiting.octets <= 10 + 4096 < written
+    assert 0 < waiting.bytes <= 10 + 4096 < written
     waiting.discard()
     program.close()
     waiting.join(5)
@@ -59,4 +59,4 @@ def test_what_nobody_asks_for_any_more_is_taken_and_dropped(pipe: Pipe) -> None:
     program.write(b"late")
     program.close()
     waiting.join(5)
-    assert (waiting.seen, waiting.octets, waiting.read(1)) == (True, 0, b"")
+    assert (waiting.seen, waiting.bytes, waiting.read(1)) == (True, 0, b"")
