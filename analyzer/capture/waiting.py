@@ -15,6 +15,9 @@ MOST_WAITING: Final = 64 << 20
 """Bytes that wait in memory to be parsed."""
 PIPE_BYTES: Final = 1 << 20
 """Linux gives an ordinary user pipes of up to 1 MiB."""
+LOOK_FOR_SIGNALS: Final = 0.2
+"""Seconds. Python does not notice a signal that comes just before it begins to wait: Ctrl-C on a quiet interface would
+end nothing until the next frame comes."""
 
 
 class Waiting:
@@ -44,7 +47,7 @@ class Waiting:
         """All that is there, after waiting for some; nothing at the end."""
         with self._changed:
             while not self._pieces and not self._ended:
-                self._changed.wait()
+                self._changed.wait(LOOK_FOR_SIGNALS)
             if not self._pieces:
                 return b""
             self.arrived_ns, piece = self._pieces.popleft()

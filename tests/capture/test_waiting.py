@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -60,3 +61,24 @@ def test_what_nobody_asks_for_any_more_is_taken_and_dropped(pipe: Pipe) -> None:
     program.close()
     waiting.join(5)
     assert (waiting.seen, waiting.bytes, waiting.read(1)) == (True, 0, b"")
+
+
+def test_it_waits_in_short_stretches_so_that_a_signal_is_noticed(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, output = pipe
+    waiting = Waiting(output)
+    stretches: list[float | None] = []
+    wait = waiting._changed.wait
+
+    def watched(timeout: float | None = None) -> bool:
+        stretches.append(timeout)
+        return wait(timeout)
+
+    monkeypatch.setattr(waiting._changed, "wait", watched)
+    threading.Timer(0.05, program.write, [b"late"]).start()
+    assert waiting.read(1) == b"late"
+    assert stretches
+    assert all(stretch is not None and stretch <= 0.5 for stretch in stretches)
+    program.close()
+    waiting.join(5)

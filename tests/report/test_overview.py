@@ -35,8 +35,8 @@ def test_a_table_of_the_worst() -> None:
             "Worst first: data lost, reset, not opened, repeated, window closed; then by bytes.",
             "",
             "   #  client             server         outcome  bytes  duration  notes",
-            "4950  10.0.19.86:44950   192.0.2.1:443  refused   4,952    507 µs  1 repeated",
-            "4880  10.0.19.16:44880   192.0.2.1:443  refused   4,882    507 µs  1 repeated",
+            "4950  10.0.19.86:44950   192.0.2.1:443  refused  4,952    507 µs  1 repeated",
+            "4880  10.0.19.16:44880   192.0.2.1:443  refused  4,882    507 µs  1 repeated",
         ]
     )
     assert text_of(lines[6 + ROWS :]) == text_of(
