@@ -27,18 +27,18 @@ _CIPHERS: Final = bytes.fromhex("130113021303c02bc02f")
 
 
 class Application(NamedTuple):
-    """port: of the server. request, answer: (whether it is the first, octets, random numbers) -> so many octets."""
+    """port: of the server. request, answer: (whether it is the first, bytes, random numbers) -> so many bytes."""
 
     port: int
     request: Callable[[bool, int, Random], bytes]
     answer: Callable[[bool, int, Random], bytes]
 
 
-def _from(pool: bytes, octets: int, chance: Random) -> bytes:
+def _from(pool: bytes, size: int, chance: Random) -> bytes:
     begin = chance.randrange(len(pool))
-    taken = pool[begin : begin + octets]
-    while len(taken) < octets:
-        taken += pool[: octets - len(taken)]
+    taken = pool[begin : begin + size]
+    while len(taken) < size:
+        taken += pool[: size - len(taken)]
     return taken
 
 
@@ -47,10 +47,10 @@ def _record(kind: int, body: bytes) -> bytes:
     return bytes((kind, 3, 3)) + len(body).to_bytes(2, "big") + body
 
 
-def _records(octets: int, chance: Random) -> bytes:
-    """Application data: so many octets in records of about equal size."""
-    count = -(-octets // (_MOST_IN_A_RECORD + _RECORD_HEAD))
-    sizes = [octets * (place + 1) // count - octets * place // count for place in range(count)]
+def _records(size: int, chance: Random) -> bytes:
+    """Application data: so many bytes in records of about equal size."""
+    count = -(-size // (_MOST_IN_A_RECORD + _RECORD_HEAD))
+    sizes = [size * (place + 1) // count - size * place // count for place in range(count)]
     return b"".join(_record(_APPLICATION_DATA, _from(_POOL, size - _RECORD_HEAD, chance)) for size in sizes)
 
 
@@ -62,43 +62,43 @@ def _extension(kind: int, body: bytes) -> bytes:
     return kind.to_bytes(2, "big") + len(body).to_bytes(2, "big") + body
 
 
-def _tls_request(first: bool, octets: int, chance: Random) -> bytes:
-    if not first or octets < 160:
-        return _records(octets, chance)
+def _tls_request(first: bool, size: int, chance: Random) -> bytes:
+    if not first or size < 160:
+        return _records(size, chance)
     name = b"www.example.com"
     head = b"\3\3" + _from(_POOL, 32, chance) + b"\x20" + _from(_POOL, 32, chance)
     head += len(_CIPHERS).to_bytes(2, "big") + _CIPHERS + b"\1\0"
     listed = b"\0" + len(name).to_bytes(2, "big") + name
     extensions = _extension(0, len(listed).to_bytes(2, "big") + listed) + _extension(43, b"\2\3\4")
-    padding = octets - _RECORD_HEAD - 4 - len(head) - 2 - len(extensions) - 4
+    padding = size - _RECORD_HEAD - 4 - len(head) - 2 - len(extensions) - 4
     extensions += _extension(21, bytes(padding))  # RFC 7685
     return _handshake(1, head + len(extensions).to_bytes(2, "big") + extensions)
 
 
-def _tls_answer(first: bool, octets: int, chance: Random) -> bytes:
+def _tls_answer(first: bool, size: int, chance: Random) -> bytes:
     if not first:
-        return _records(octets, chance)
+        return _records(size, chance)
     chosen = b"\3\3" + _from(_POOL, 32, chance) + b"\x20" + _from(_POOL, 32, chance) + _CIPHERS[:2] + b"\0"
     extensions = _extension(43, b"\3\4")
     hello = _handshake(2, chosen + len(extensions).to_bytes(2, "big") + extensions) + _CHANGE_CIPHER_SPEC
-    return hello + _records(octets - len(hello), chance)
+    return hello + _records(size - len(hello), chance)
 
 
-def _http_request(first: bool, octets: int, chance: Random) -> bytes:
+def _http_request(first: bool, size: int, chance: Random) -> bytes:
     head = b"GET /%d HTTP/1.1\r\nHost: www.example.com\r\nCookie: " % chance.randrange(1000)
-    return head + _from(_TEXT, octets - len(head) - 4, chance) + b"\r\n\r\n"
+    return head + _from(_TEXT, size - len(head) - 4, chance) + b"\r\n\r\n"
 
 
-def _http_answer(first: bool, octets: int, chance: Random) -> bytes:
+def _http_answer(first: bool, size: int, chance: Random) -> bytes:
     packed = chance.random() < 0.3
-    kind, pool = (b"application/octet-stream", _POOL) if packed else (b"text/plain", _TEXT)
+    kind, pool = (b"application/byte-stream", _POOL) if packed else (b"text/plain", _TEXT)
     head = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nContent-Length: %05d\r\n\r\n"
-    body = octets - len(head % (kind, 0))
+    body = size - len(head % (kind, 0))
     return head % (kind, body) + _from(pool, body, chance)
 
 
-def _lines(first: bool, octets: int, chance: Random) -> bytes:
-    return _from(_TEXT, octets - 1, chance) + b"\n"
+def _lines(first: bool, size: int, chance: Random) -> bytes:
+    return _from(_TEXT, size - 1, chance) + b"\n"
 
 
 TLS: Final = Application(443, _tls_request, _tls_answer)

@@ -46,10 +46,10 @@ main()
 DECOMPRESSED = """
 import sys
 from analyzer.capture.compression import CompressedOctets
-from analyzer.capture.source import BLOCK_OCTETS, keep_blocks, octets_of_path
+from analyzer.capture.source import BLOCK_BYTES, keep_blocks, bytes_of_path
 keep_blocks()
-octets = CompressedOctets(octets_of_path(sys.argv[1]))
-while octets.read(BLOCK_OCTETS):
+bytes = CompressedOctets(bytes_of_path(sys.argv[1]))
+while bytes.read(BLOCK_BYTES):
     pass
 """
 
@@ -57,8 +57,8 @@ DPKT = """
 import sys, dpkt
 found = set()
 with open(sys.argv[1], "rb") as file:
-    for _, octets in dpkt.pcap.Reader(file):
-        ip = dpkt.ethernet.Ethernet(octets).data
+    for _, bytes in dpkt.pcap.Reader(file):
+        ip = dpkt.ethernet.Ethernet(bytes).data
         found.add(frozenset([(ip.src, ip.data.sport), (ip.dst, ip.data.dport)]))
 print(len(found))
 """
@@ -102,7 +102,7 @@ GROWING = "growth.pcap"
 MADE_BY = b"".join((ROOT / "benchmarks" / name).read_bytes() for name in ("traffic.py", "payloads.py"))
 TRAFFIC = f"{crc32(MADE_BY):08x}"
 HEADERS = 96
-"""Octets of each frame in the captures of the growth, as somebody captures who has to keep many."""
+"""Bytes of each frame in the captures of the growth, as somebody captures who has to keep many."""
 IN_EACH = 30
 """Packets of a connection in them: fewer than usual, so that a connection's own cost shows."""
 SIZES = (10_000, 100_000, 1_000_000, 3_000_000, 10_000_000, 30_000_000)
@@ -135,7 +135,7 @@ PEERS = [
         "the states of RFC 9293, labels, pcapng", "tcptrace",
     ),
     Peer("`tshark -q -z conv,tcp`", ["tshark", "-q", "-z", "conv,tcp", "-r"], "big.pcap", 1,
-         "states, labels, verdicts; counts packets and octets, and analyses sequence numbers", "tshark"),
+         "states, labels, verdicts; counts packets and bytes, and analyses sequence numbers", "tshark"),
     Peer("nfstream", [PYTHON, "-c", NFSTREAM], "big.pcap", 10, "sequence analysis: flows with counts", "nfstream"),
     Peer("dpkt", [PYTHON, "-c", DPKT], "big.pcap", 10, "all but parsing and the set of connections", "dpkt"),
     Peer("Scapy", [PYTHON, "-c", SCAPY], "big.pcap", 100, "all but parsing and the set of connections", "scapy"),
@@ -238,7 +238,7 @@ def growth(folder: Path, sizes: list[tuple[int, int]], rounds: int) -> list[tupl
 
 
 class Taken(NamedTuple):
-    """What a capture through a pipe took: the most memory the process ever had, in octets."""
+    """What a capture through a pipe took: the most memory the process ever had, in bytes."""
 
     name: str
     packets: int
@@ -389,7 +389,7 @@ def main() -> None:
     taken = through_pipes(max(1, SIZES[-1] // given.most))
     counted = instructions(given.folder)
     reads = best["`cat`"]
-    octets = capture(given.folder, "big.pcap", given.packets, given.connections, 1).stat().st_size
+    size = capture(given.folder, "big.pcap", given.packets, given.connections, 1).stat().st_size
     lines = [
         "# Speed",
         "",
@@ -401,7 +401,7 @@ def main() -> None:
         "",
         "## A large capture",
         "",
-        f"{given.packets:,} packets of {octets / given.packets - 16:.0f} octets on average, about "
+        f"{given.packets:,} packets of {size / given.packets - 16:.0f} bytes on average, about "
         f"{given.connections:,} connections, page cache warm, every command in turn, best of {given.rounds}. The "
         "whole process, from its start to its end; tcpanalyze prints its table of connections.",
         "",
@@ -427,7 +427,7 @@ def main() -> None:
         "",
         "## Growth",
         "",
-        f"Analysis and table, without the start of the process, compiled; {HEADERS} octets of each frame captured, "
+        f"Analysis and table, without the start of the process, compiled; {HEADERS} bytes of each frame captured, "
         f"first a connection for each {IN_EACH} packets. From a million packets on time grows by the exponent "
         f"{exponent(grown):.3f}. {flatness(grown, shared)}",
         "",

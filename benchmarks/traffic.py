@@ -1,4 +1,4 @@
-"""Captures of made-up traffic for the benchmarks: many connections at once, the same octets for the same seed.
+"""Captures of made-up traffic for the benchmarks: many connections at once, the same bytes for the same seed.
 
     python benchmarks/traffic.py big.pcap [--packets 1000000] [--connections 15000] [--ip 4|6] [--snap 0] [--seed 1]
 
@@ -51,7 +51,7 @@ def folded(total: int) -> int:
 
 
 class Side:
-    """One endpoint: where it has got, and the octets that all its segments share."""
+    """One endpoint: where it has got, and the bytes that all its segments share."""
 
     def __init__(self, address: bytes, peer: bytes, port: int, peer_port: int, isn: int) -> None:
         self.address, self.peer = address, peer
@@ -84,9 +84,9 @@ def frame(segment: Segment) -> bytes:
     header = b"%b%b%b" % (header[:16], folded(total).to_bytes(2, "big"), header[18:])
     if len(side.address) == 4:
         side.ip_id = (side.ip_id + 1) & 0xFFFF
-        octets = 20 + header_length + length
-        check = folded(side.ip_sum + octets + side.ip_id)
-        ip = _IPV4.pack(0x45, 0, octets, side.ip_id, 0x4000, 64, 6, check, side.address, side.peer)
+        data = 20 + header_length + length
+        check = folded(side.ip_sum + data + side.ip_id)
+        ip = _IPV4.pack(0x45, 0, data, side.ip_id, 0x4000, 64, 6, check, side.address, side.peer)
         return b"%b%b%b%b" % (_ETHERNET[4], ip, header, payload)
     ip = _IPV6.pack(0x60000000, header_length + length, 6, 64, side.address, side.peer)
     return b"%b%b%b%b" % (_ETHERNET[6], ip, header, payload)
@@ -256,27 +256,27 @@ def frames(packets: int, connections: int, version: int, seed: int) -> Iterator[
 def write_pcap(stream: BinaryIO, traffic: Iterator[tuple[int, bytes]], snap: int) -> None:
     stream.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1))
     pack = struct.Struct("<IIII").pack
-    for time_ns, octets in traffic:
+    for time_ns, data in traffic:
         seconds, rest = divmod(time_ns, 1_000_000_000)
-        kept = octets[:snap] if snap else octets
-        stream.write(pack(seconds, rest // 1000, len(kept), len(octets)) + kept)
+        kept = data[:snap] if snap else data
+        stream.write(pack(seconds, rest // 1000, len(kept), len(data)) + kept)
 
 
 def write_pcapng(stream: BinaryIO, traffic: Iterator[tuple[int, bytes]], snap: int) -> None:
     stream.write(struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28))
     stream.write(struct.pack("<IIHHII", 1, 20, 1, 0, 262144, 20))
     pack = struct.Struct("<IIIIIII").pack
-    for time_ns, octets in traffic:
+    for time_ns, data in traffic:
         high, low = divmod(time_ns // 1000, 1 << 32)
-        kept = octets[:snap] if snap else octets
+        kept = data[:snap] if snap else data
         padding = -len(kept) % 4
         length = 32 + len(kept) + padding
-        head = pack(6, length, 0, high, low, len(kept), len(octets))
+        head = pack(6, length, 0, high, low, len(kept), len(data))
         stream.write(b"%b%b%b%b" % (head, kept, bytes(padding), length.to_bytes(4, "little")))
 
 
 def write(path: str, packets: int, connections: int, version: int = 4, seed: int = 1, snap: int = 0) -> None:
-    """Make one capture, in the format that its name says; snap: the most octets of each frame, 0 for all."""
+    """Make one capture, in the format that its name says; snap: the most bytes of each frame, 0 for all."""
     traffic = frames(packets, connections, version, seed)
     with ExitStack() as stack:
         stream: BinaryIO
@@ -286,7 +286,7 @@ def write(path: str, packets: int, connections: int, version: int = 4, seed: int
             stream = stack.enter_context(Path(path).open("wb", buffering=1 << 20))
             if path.endswith(".gz"):
                 compressed = gzip.GzipFile("", "wb", 6, stream, mtime=0)
-                stream = stack.enter_context(compressed)  # type: ignore[assignment] # a GzipFile writes octets too
+                stream = stack.enter_context(compressed)  # type: ignore[assignment] # a GzipFile writes bytes too
             elif path.endswith(".zst"):
                 import zstandard
 
@@ -300,7 +300,7 @@ def write_again(stream: BinaryIO, packets: int, connections: int, seed: int, sna
     first = BytesIO()
     write_pcap(first, frames(packets, connections, 4, seed), snap)
     header, body = first.getvalue()[:24], bytearray(first.getvalue()[24:])
-    networks = []  # where the second octets of the clients' addresses are
+    networks = []  # where the second bytes of the clients' addresses are
     place = 0
     while place < len(body):
         addresses = place + 16 + 14 + 12
@@ -335,7 +335,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=15_000)
     parser.add_argument("--ip", type=int, choices=(4, 6), default=4)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--snap", type=int, default=0, help="the most octets of each frame; 0 for all")
+    parser.add_argument("--snap", type=int, default=0, help="the most bytes of each frame; 0 for all")
     parser.add_argument("--times", type=int, default=0)
     parser.add_argument("--flood", type=int, default=0)
     given = parser.parse_args()

@@ -72,7 +72,7 @@ def test_nothing_else_is_installed() -> None:
 def test_a_connection_takes_less_than_a_kibibyte() -> None:
     if build() != "compiled":
         pytest.skip("interpreted objects are larger")
-    # The allocator's steps are 16 octets; a place in the list, and up to 8/3 slots of 8 octets in the index come to it.
+    # The allocator's steps are 16 bytes; a place in the list, and up to 8/3 slots of 8 bytes in the index come to it.
     objects = (Machine.__basicsize__, Endpoint.__basicsize__, Endpoint.__basicsize__)
     assert sum((size + 15) // 16 * 16 for size in objects) + 8 + 22 < 1024
 

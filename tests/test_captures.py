@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CAPTURES = sorted(path.name for path in (ROOT / "captures").iterdir() if path.suffix in {".pcap", ".pcapng"})
 
 SCENARIO_OF = {scenario.file_name: scenario for scenario in SCENARIOS.values()}
-MOST_OCTETS = 2_000_000
+MOST_BYTES = 2_000_000
 
 
 def document_of(name: str, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -41,7 +41,7 @@ def test_every_scenario_has_a_recording_and_every_recording_a_scenario() -> None
 
 
 def test_they_are_small() -> None:
-    assert sum(path.stat().st_size for path in (ROOT / "captures").iterdir()) < MOST_OCTETS
+    assert sum(path.stat().st_size for path in (ROOT / "captures").iterdir()) < MOST_BYTES
 
 
 @pytest.mark.parametrize("name", CAPTURES)

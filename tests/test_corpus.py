@@ -41,14 +41,14 @@ OTHERWISE = {
     "a segment whose data offset is 0 has no payload: Wireshark counts its header as one": {
         "gopacket__linux_sll_oversized_addr.pcapng": [
             "connection 0: payload [902, 5441], not [979, 5441]",
-            "connection 0: octets [558, 5441], not [636, 5441]",
+            "connection 0: bytes [558, 5441], not [636, 5441]",
         ],
     },
     **{reason: {name: ["1 connections, not 0"]} for name, reason in NOT_FOLLOWED.items()},
-    "the octets in a first fragment that stays alone are counted": {
+    "the bytes in a first fragment that stays alone are counted": {
         "tcpdump__rpki-rtr-oobr.pcap": [
             "connection 0: payload [22, 0], not [0, 0]",
-            "connection 0: octets [22, 0], not [0, 0]",
+            "connection 0: bytes [22, 0], not [0, 0]",
         ],
     },
 }
@@ -74,11 +74,11 @@ def facts(machine: Machine, segments: list[Observed], stream: dict[str, Any]) ->
     """What both say of one connection: name of the fact -> ours and theirs."""
     connection = build_connection(machine, NO_SOURCE)
     ends = [[end.address, end.port] for end in (connection.client, connection.server)]
-    octets = [connection.client_data.octets, connection.server_data.octets]
+    data = [connection.client_data.bytes, connection.server_data.bytes]
     ends_first = [machine.first_port, machine.second_port]
     if [ends[0][1], ends[1][1]] != ends_first or machine.opener == 1:
         ends.reverse()
-        octets.reverse()
+        data.reverse()
     sent = [sum(item.length for item in segments if item.direction == side) for side in (0, 1)]
     theirs = stream["derived"]
     rtt = stream["initial_rtt"]
@@ -86,7 +86,7 @@ def facts(machine: Machine, segments: list[Observed], stream: dict[str, Any]) ->
         "endpoints": (ends, [stream["a"], stream["b"]]),
         "completeness": (completeness(machine), stream["completeness"]),
         "payload": (sent, [stream["bytes_ab"], stream["bytes_ba"]]),
-        "octets": (octets, [theirs["unique_bytes_ab"], theirs["unique_bytes_ba"]]),
+        "bytes": (data, [theirs["unique_bytes_ab"], theirs["unique_bytes_ba"]]),
     }
     # tshark shows it only beside something else that it found. On its second reading it shows one also where the ACK
     # came before the SYN, or where both have the last time that 63 bits of nanoseconds can hold.

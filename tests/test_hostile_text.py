@@ -1,7 +1,7 @@
 """A capture full of text that tries to act on whoever reads it, through every command and format.
 
 Payloads, TCP options, names and comments of pcapng and the name of the file hold control characters, escape
-sequences, bidirectional overrides, markup, formulas and octets that are no text.
+sequences, bidirectional overrides, markup, formulas and bytes that are no text.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def frames() -> Iterator[bytes]:
     yield packet(True, 100, 500, ACK)
     seq = 100
     for text in HOSTILE:
-        octets = text[:30]
-        options = bytes([253, 2 + len(octets)]) + octets
+        data = text[:30]
+        options = bytes([253, 2 + len(data)]) + data
         yield packet(True, seq, 500, PSH | ACK, options + b"\1" * (-len(options) % 4), text)
         seq += len(text)
     yield packet(False, 500, seq, FIN | ACK)
@@ -71,7 +71,7 @@ def packet(
     return ip_packet(source[0], destination[0], segment)
 
 
-def capture_octets() -> bytes:
+def capture_bytes() -> bytes:
     texts = b"".join(option(1, text) for text in HOSTILE)
     names = option(2, HOSTILE[0]) + option(3, HOSTILE[3]) + option(12, HOSTILE[2]) + texts + option(0, b"")
     resolved = b"".join(
@@ -94,7 +94,7 @@ def capture_octets() -> bytes:
 @pytest.fixture
 def hostile(tmp_path: Path) -> Path:
     path = tmp_path / os.fsdecode(FILE_NAME)
-    path.write_bytes(capture_octets())
+    path.write_bytes(capture_bytes())
     return path
 
 
@@ -120,7 +120,7 @@ def strings_of(value: Any) -> Iterator[str]:
 
 def test_the_capture_is_what_it_claims_to_be(hostile: Path) -> None:
     (connection,) = analyze(hostile)
-    assert connection.client_data.octets == sum(map(len, HOSTILE))
+    assert connection.client_data.bytes == sum(map(len, HOSTILE))
     assert connection.close.outcome == "three-segment"
 
 
@@ -143,7 +143,7 @@ def test_payloads_as_tshark_reads_them(hostile: Path, tmp_path: Path, tshark: st
 
 
 def test_standard_input(tmp_path: Path) -> None:
-    done = run("-", "--no-report", cwd=tmp_path, stdin=capture_octets())
+    done = run("-", "--no-report", cwd=tmp_path, stdin=capture_bytes())
     assert done.returncode == 0
     assert_inert(done.stdout.decode())
 

@@ -123,7 +123,7 @@ def blocks(make: Callable[[int], bytes]) -> bytes:
 FILES: Final[dict[str, Callable[[], bytes]]] = {
     "a connection in each frame": lambda: segments(connection_each),
     "a connection of the same endpoints in each frame": lambda: segments(new_number_each),
-    "a hole before each octet": lambda: segments(hole_each),
+    "a hole before each byte": lambda: segments(hole_each),
     "an acknowledgement of something else in each frame": lambda: segments(acknowledgement_each),
     "fragments that never become whole": lambda: segments(fragment_each),
     "every IP protocol": lambda: segments(protocol_each),
@@ -144,7 +144,7 @@ FILES: Final[dict[str, Callable[[], bytes]]] = {
         + block(6, struct.pack("<IIIII", 0, 0, 0, 1 << 24, 1 << 24) + bytes((1 << 24) - 64))
     ),
     **{
-        f"what {name} makes of octets that are all the same": functools.partial(
+        f"what {name} makes of bytes that are all the same": functools.partial(
             lambda name: COMPRESSORS[name](pcap_header(link_type=RAW) + bytes(12 << 20)), name
         )
         for name in COMPRESSORS
@@ -153,7 +153,7 @@ FILES: Final[dict[str, Callable[[], bytes]]] = {
 
 
 def peak(folder: Path, arguments: list[str]) -> int:
-    """The octets the tool had in memory at most."""
+    """The bytes the tool had in memory at most."""
     answer = folder / "peak"
     kept = {
         name: value

@@ -32,24 +32,24 @@ EXAMPLES = {"options": 1000, "frames": 400, "records": 500, "compressed": 400, "
 
 @st.composite
 def mutated(draw: st.DrawFn, target: str) -> bytes:
-    """A seed of the target with a few octets replaced, taken out, put in or moved."""
-    octets = bytearray(draw(st.sampled_from(SEEDS[target])))
+    """A seed of the target with a few bytes replaced, taken out, put in or moved."""
+    data = bytearray(draw(st.sampled_from(SEEDS[target])))
     for _ in range(draw(st.integers(0, 4))):
-        at = draw(st.integers(0, len(octets)))
+        at = draw(st.integers(0, len(data)))
         new = draw(
             st.one_of(st.binary(max_size=8), st.sampled_from([b"\xff" * 4, bytes(4), b"\x7f\xff\xff\xff"]))
         )
-        octets[at : at + draw(st.sampled_from([0, len(new), len(new), 40]))] = new
-    return bytes(octets[: draw(st.integers(len(octets) // 2, len(octets)))])
+        data[at : at + draw(st.sampled_from([0, len(new), len(new), 40]))] = new
+    return bytes(data[: draw(st.integers(len(data) // 2, len(data)))])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
-def test_whatever_the_octets(target: str) -> None:
+def test_whatever_the_bytes(target: str) -> None:
     @settings(max_examples=EXAMPLES[target], suppress_health_check=list(HealthCheck))
     @given(mutated(target))
-    def holds(octets: bytes) -> None:
-        bounded(TARGETS[target], octets)
+    def holds(data: bytes) -> None:
+        bounded(TARGETS[target], data)
 
     holds()
 
@@ -57,7 +57,7 @@ def test_whatever_the_octets(target: str) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_what_was_found_once(case: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The dear rules too, which a target applies to a sample only.
-    monkeypatch.setattr("tests.fuzz.targets._chosen", lambda octets, one_in: True)
+    monkeypatch.setattr("tests.fuzz.targets._chosen", lambda data, one_in: True)
     bounded(TARGETS[case.name.partition("-")[0]], case.read_bytes())
 
 
@@ -69,8 +69,8 @@ def test_every_target_has_seeds_and_a_bound() -> None:
 @pytest.mark.parametrize(
     ("rule", "break_it"),
     [
-        ("an exception", lambda octets: {}[octets]),
-        ("a hang", lambda octets: None),
+        ("an exception", lambda data: {}[data]),
+        ("a hang", lambda data: None),
     ],
 )
 def test_a_breach_is_noticed(

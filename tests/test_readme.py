@@ -1,4 +1,4 @@
-"""What the README shows is what happens."""
+"""What the README and the other hand-written pages show is what happens."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from tools.documentation import Example, examples, run_example
+from tools.documentation import PAGES, Example, examples, run_example
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("example", list(examples(README)), ids=lambda example: example.command[:60])
+@pytest.mark.parametrize(
+    "example",
+    [example for page in PAGES for example in examples((ROOT / page).read_text("utf-8"))],
+    ids=lambda example: example.command[:60],
+)
 def test_a_command_prints_what_is_shown(example: Example) -> None:
     assert run_example(example.command, ROOT) == example.output
 
@@ -62,22 +66,31 @@ def test_the_python_session(monkeypatch: pytest.MonkeyPatch) -> None:
     assert answer.failed == 0
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        "README.md",
-        "ARCHITECTURE.md",
-        "CHANGELOG.md",
-        "CONTRIBUTING.md",
-        "RELEASING.md",
-        "SECURITY.md",
-        "docs/names.md",
-        "docs/states.md",
-        "docs/check.md",
-    ],
+LINKING = sorted(
+    {*PAGES, "captures/README.md"}
+    | {path.relative_to(ROOT).as_posix() for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]}
 )
+
+
+@pytest.mark.parametrize("page", LINKING)
 def test_what_a_page_links_to_is_there(page: str) -> None:
     path = ROOT / page
-    targets = re.findall(r"\]\(([^)#:]+)\)", path.read_text("utf-8"))
-    missing = [target for target in targets if not (path.parent / target).exists()]
+    text = path.read_text("utf-8")
+    missing = []
+    for target in re.findall(r"\]\(([^)\s:]+)\)", text) + re.findall(r'src="([^":]+)"', text):
+        name, _, anchor = target.partition("#")
+        file = path.parent / name if name else path
+        if not file.exists() or (anchor and anchor not in anchors(file.read_text("utf-8"))):
+            missing.append(target)
     assert missing == []
+
+
+def anchors(text: str) -> set[str]:
+    """What the headings of a Markdown page are called in a link."""
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_the_contents_list_every_section() -> None:
+    contents = README[: README.index("\n## ")]
+    assert re.findall(r"\[([^\]]+)\]\(#", contents) == re.findall(r"^## (.+)$", README, re.MULTILINE)

@@ -17,7 +17,7 @@ __all__ = ["CLOSES", "check_page"]
 CLOSES: Final = (
     (
         "curl asks nginx, one request",
-        ("close = three-segment", "active = client", "data.client.octets > 0"),
+        ("close = three-segment", "active = client", "data.client.bytes > 0"),
         "curl closes when it has its answer; nginx, which waits for the next request, meets the end of the "
         "connection and closes at once, so that its FIN carries the ACK",
     ),

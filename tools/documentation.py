@@ -2,8 +2,8 @@
 
     python -m tools.documentation [--directory .]
 
-docs/ comes from the tables of the package; the pictures of the gallery and the outputs shown in the README
-come from running the tool on the sample captures.
+The reference pages of docs/ come from the tables of the package. The pictures of the gallery and the outputs that
+the hand-written pages show come from running the tool on the sample captures.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ __all__ = [
     "COMPARED",
     "DOCUMENTS",
     "GALLERY",
+    "PAGES",
     "Example",
     "compared",
     "examples",
@@ -65,7 +66,10 @@ DOCUMENTS: Final[Mapping[str, Callable[[], str]]] = {
 }
 """File -> what makes its text. The same everywhere."""
 
-GALLERY: Final = {"echo": "captures/echo.pcap"}
+PAGES: Final = ("README.md", "docs/diagrams.md", "docs/diff.md", "docs/json.md", "docs/live.md")
+"""The pages that are written by hand and show what commands print."""
+
+GALLERY: Final = {"echo": "captures/echo.pcap", "loss": "captures/loss.pcap"}
 """Name of a picture in reports/gallery/ -> the capture whose first connection it shows."""
 
 COMPARED: Final = {"both-ends": ("captures/both-ends/client.pcap", "captures/both-ends/server.pcap")}
@@ -93,7 +97,7 @@ def refreshed(page: str, run: Callable[[str], str]) -> str:
 
 
 def run_example(command: str, root: Path) -> str:
-    """What a command of the README prints, standard error included.
+    """What a command of a page prints, standard error included.
 
     It runs under the present Python, in a folder of its own that holds the `captures` of the checkout `root`.
 
@@ -158,21 +162,22 @@ def _write_all(root: Path) -> None:
     for name in COMPARED:
         for path in save_comparison(compared(name, root), root / "reports" / "gallery", name, ["svg"]):
             click.echo(inert(str(path)))
-    readme = root / "README.md"
+    for name in PAGES:
+        write(root / name, refreshed(_read(root / name), lambda command: run_example(command, root)))
+
+
+def _read(path: Path) -> str:
     try:
-        page = readme.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         reason = inert(error.strerror or str(error))
-        raise InputError(
-            say("cannot read {path}: {reason}", path=inert(str(readme)), reason=reason)
-        ) from error
-    write(readme, refreshed(page, lambda command: run_example(command, root)))
+        raise InputError(say("cannot read {path}: {reason}", path=inert(str(path)), reason=reason)) from error
 
 
 @click.command()
 @click.option("--directory", default=".", show_default=True, help="The top of the checkout.")
 def main(directory: str) -> None:
-    """Make docs/, reports/gallery/ and the outputs in README.md again."""
+    """Make docs/, reports/gallery/ and the outputs shown in the pages again."""
     try:
         _write_all(Path(directory).resolve())
     except AnalyzerError as error:

@@ -167,7 +167,7 @@ def encapsulations_page() -> str:
         "by anything but DEFLATE, encrypted, or in no row is counted by the name of its innermost layer.",
         "IP fragments are put together, also inside a tunnel and around one. The segment belongs to the frame "
         "that completes it; the other frames are counted as fragments that were put together, or that never were. "
-        "Where fragments of IPv4 overlap, the octets of the one that begins earlier count; IPv6 datagrams with "
+        "Where fragments of IPv4 overlap, the bytes of the one that begins earlier count; IPv6 datagrams with "
         "overlapping fragments are dropped (RFC 5722).",
         _table(("recognised by", "layer", "defined in"), rows),
     )

@@ -4,7 +4,7 @@ What is drawn comes from `states.TRANSITIONS`; only the places are chosen by han
 state to the same other share an arrow, with an input on each line beside it. Resets lead from nearly every
 state to CLOSED and are told in a list below the picture, made from their rows.
 
-The SVG is written as text: it is the same, octet for octet, wherever it is made, and its words can be
+The SVG is written as text: it is the same, byte for byte, wherever it is made, and its words can be
 searched. Lengths are points (1/72 inch), from the top left corner, and the sheet is A4.
 """
 

@@ -68,7 +68,7 @@ ZEEK_REASONS: Final[Mapping[tuple[str, int, str], str]] = {
 
 NOT_FOLLOWED: Final[Mapping[str, str]] = {
     "suricata-verify__bug-6875-01__fuzz.pcap": "tshark takes the file for one whose records have longer headers, and "
-    "looks for the frame eight octets on",
+    "looks for the frame eight bytes on",
 }
 """Captures in which tshark sees other connections, and why it is not followed."""
 

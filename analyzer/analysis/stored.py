@@ -250,8 +250,8 @@ def _marks(machine: Machine) -> tuple[int, ...]:
         machine.last_time,
         first.segments,
         second.segments,
-        first.octets,
-        second.octets,
+        first.bytes,
+        second.bytes,
     )
 
 

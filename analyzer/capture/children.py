@@ -1,4 +1,4 @@
-"""A child process that writes octets for us, and the certainty that it ends when we do.
+"""A child process that writes bytes for us, and the certainty that it ends when we do.
 
 The child is in a session of its own, so that Ctrl-C in the terminal reaches us alone and we end it in order.
 A guardian, a small process beside it, holds the reading end of a pipe whose writing end is ours: when we are
@@ -32,7 +32,7 @@ from analyzer.text import inert, say
 __all__ = ["Child", "temporary_folder"]
 
 MOST_WORDS: Final = 1 << 16
-"""Octets kept of what the child says on standard error: the first, and as many of the last."""
+"""Bytes kept of what the child says on standard error: the first, and as many of the last."""
 
 STOPPED_WITHIN: Final = 5.0  # seconds, after the signal that ends it in order
 TERMINATED_WITHIN: Final = 1.0  # seconds, after SIGTERM

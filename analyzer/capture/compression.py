@@ -12,17 +12,17 @@ from collections.abc import Callable
 from functools import cache
 from typing import Final, NamedTuple, Protocol
 
-from analyzer.capture.source import BLOCK_OCTETS, Octets, SourceFault, SourceRefusal, reason_of
+from analyzer.capture.source import BLOCK_BYTES, Bytes, SourceFault, SourceRefusal, reason_of
 from analyzer.text import Message
 
-__all__ = ["DECOMPRESS_FLOOR", "MAGIC_OCTETS", "CompressedOctets", "compression_of", "is_compressed"]
+__all__ = ["DECOMPRESS_FLOOR", "MAGIC_BYTES", "CompressedOctets", "compression_of", "is_compressed"]
 
 DECOMPRESS_FLOOR: Final = 256 << 20
-"""Octets that any compressed capture may expand to when nobody says how many."""
+"""Bytes that any compressed capture may expand to when nobody says how many."""
 
 MOST_EXPANSION: Final = 200
 """Beyond the floor it may expand to so many times its size. Captures shrink to a third or a twentieth, a flood of
-equal SYNs to a hundredth; what shrinks further is octets that were never worth capturing, or a trap."""
+equal SYNs to a hundredth; what shrinks further is bytes that were never worth capturing, or a trap."""
 
 LARGE_WINDOW_FLOOR: Final = 32 << 20
 LARGE_WINDOW_EXPANSION: Final = 32
@@ -33,13 +33,13 @@ _PLAIN_WINDOW: Final = 32 << 20
 _LARGE_WINDOW: Final = 128 << 20
 _LARGEST_WINDOW: Final = 2 << 30
 """zstd (RFC 8878 3.1.1.1.2): 32 MiB; 128 MiB, which is what `zstd -d` itself takes; and the most there is."""
-_PLAIN_XZ_OCTETS: Final = 40 << 20
-_LARGE_XZ_OCTETS: Final = 160 << 20
+_PLAIN_XZ_BYTES: Final = 40 << 20
+_LARGE_XZ_BYTES: Final = 160 << 20
 """xz: enough for `xz -8` with its dictionary of 32 MiB, and for a dictionary of 128 MiB; `xz -9` has 64."""
 
-_COMPRESSED_OCTETS: Final = 1 << 18
-_STEP_OCTETS: Final = 1 << 20
-_SMALL_STEP_OCTETS: Final = 1 << 11
+_COMPRESSED_BYTES: Final = 1 << 18
+_STEP_BYTES: Final = 1 << 20
+_SMALL_STEP_BYTES: Final = 1 << 11
 """The libraries keep what they decompressed in the call that meets a fault. So a file is read in large steps, and
 again in small ones up to a fault; what cannot be read again is read in small ones at once."""
 
@@ -131,7 +131,7 @@ def _lz4(memory: int, careful: bool) -> _Decoder:
 def _xz(memory: int, careful: bool) -> _Decoder:
     import lzma
 
-    limit = (_PLAIN_XZ_OCTETS, _LARGE_XZ_OCTETS, None)[memory]
+    limit = (_PLAIN_XZ_BYTES, _LARGE_XZ_BYTES, None)[memory]
     return lzma.LZMADecompressor(lzma.FORMAT_XZ, limit)
 
 
@@ -142,7 +142,7 @@ def _bzip2(memory: int, careful: bool) -> _Decoder:
 
 
 class _Compression(NamedTuple):
-    """magic: the first octets of each member, stream or frame. window: whether it can ask for a large window."""
+    """magic: the first bytes of each member, stream or frame. window: whether it can ask for a large window."""
 
     name: str
     magic: bytes
@@ -158,9 +158,9 @@ _COMPRESSIONS: Final = (
     _Compression("bzip2", b"BZh", _bzip2, False),  # blocks of 900 kB at most
 )
 
-MAGIC_OCTETS: Final = 6
+MAGIC_BYTES: Final = 6
 """The length of the longest magic number, that of xz."""
-_SKIPPABLE_OCTETS: Final = 8
+_SKIPPABLE_BYTES: Final = 8
 
 
 def _is_skippable(first: bytes) -> bool:
@@ -169,7 +169,7 @@ def _is_skippable(first: bytes) -> bool:
 
 
 def compression_of(first: bytes) -> str:
-    """The name of the compression that a file with these first octets (six are enough) has, or nothing."""
+    """The name of the compression that a file with these first bytes (six are enough) has, or nothing."""
     for compression in _COMPRESSIONS:
         if first.startswith(compression.magic):
             return compression.name
@@ -177,27 +177,27 @@ def compression_of(first: bytes) -> str:
 
 
 def is_compressed(first: bytes) -> bool:
-    """Whether `CompressedOctets` can make something of a file with these first octets."""
+    """Whether `CompressedOctets` can make something of a file with these first bytes."""
     return bool(compression_of(first)) or _is_skippable(first)
 
 
-class CompressedOctets(Octets):
-    """The octets inside a compressed stream of any number of members or frames, checksums checked.
+class CompressedOctets(Bytes):
+    """The bytes inside a compressed stream of any number of members or frames, checksums checked.
 
     What was decompressed before a fault is handed on; the fault is raised by the read after it, as a
-    `SourceFault`. Zero octets between or after members are padding, as `gzip -d` takes them. Anything else that
+    `SourceFault`. Zero bytes between or after members are padding, as `gzip -d` takes them. Anything else that
     follows a member is no fault: it is left alone, and a warning says so.
     """
 
-    def __init__(self, compressed: Octets, limit: int | None = None) -> None:
+    def __init__(self, compressed: Bytes, limit: int | None = None) -> None:
         """
-        limit: the most octets that may come out of it, 0 for any number (and windows of any size);
+        limit: the most bytes that may come out of it, 0 for any number (and windows of any size);
             None is the rule of `DECOMPRESS_FLOOR` and `MOST_EXPANSION`.
         """
         super().__init__(compressed._stream, compressed.name, compressed._owned)
-        self._compressed: Octets = compressed
+        self._compressed: Bytes = compressed
         self._limit: int | None = limit
-        self._step: int = _STEP_OCTETS if compressed.can_rewind() else _SMALL_STEP_OCTETS
+        self._step: int = _STEP_BYTES if compressed.can_rewind() else _SMALL_STEP_BYTES
         self._begin_stream()
 
     def _begin_stream(self) -> None:
@@ -217,7 +217,7 @@ class CompressedOctets(Octets):
         return self._row.name if self._row else ""
 
     def read_into(self, room: memoryview) -> int:
-        """Put what `read` would give into `room`, at most what fits; gives how many octets. Raises what it raises."""
+        """Put what `read` would give into `room`, at most what fits; gives how many bytes. Raises what it raises."""
         most = len(room)
         piece: bytes | memoryview
         if self._held:
@@ -255,7 +255,7 @@ class CompressedOctets(Octets):
         self._fault = fault
 
     def _allowed(self) -> int:
-        """How many octets may have come out by now."""
+        """How many bytes may have come out by now."""
         if self._limit is not None:
             return self._limit
         if self._memory == _PLAIN:
@@ -266,7 +266,7 @@ class CompressedOctets(Octets):
         if self._limit is not None:
             return SourceRefusal(
                 Message(
-                    "it expands to more than the {limit} octets allowed: --decompress-limit allows more",
+                    "it expands to more than the {limit} bytes allowed: --decompress-limit allows more",
                     limit=self._limit,
                 )
             )
@@ -284,7 +284,7 @@ class CompressedOctets(Octets):
         while True:
             if self._row is not None:
                 self._pending = self._pending.lstrip(b"\0")
-            if len(self._pending) < _SKIPPABLE_OCTETS and self._refill():
+            if len(self._pending) < _SKIPPABLE_BYTES and self._refill():
                 continue
             if not _is_skippable(self._pending):
                 break
@@ -300,15 +300,15 @@ class CompressedOctets(Octets):
         self._over = True
         self.warnings.append(
             Message(
-                "octet {octet} of the file and what follows it is no {compression} data and was left out",
+                "byte {byte} of the file and what follows it is no {compression} data and was left out",
                 compression=self.compression,
-                octet=self._taken - len(self._pending),
+                byte=self._taken - len(self._pending),
             )
         )
         return False
 
     def _skip(self, count: int) -> None:
-        self._pending = self._pending[_SKIPPABLE_OCTETS:]
+        self._pending = self._pending[_SKIPPABLE_BYTES:]
         while count > len(self._pending):
             count -= len(self._pending)
             self._pending = b""
@@ -317,14 +317,14 @@ class CompressedOctets(Octets):
         self._pending = self._pending[count:]
 
     def _refill(self) -> bool:
-        piece = self._compressed.read(_COMPRESSED_OCTETS)
+        piece = self._compressed.read(_COMPRESSED_BYTES)
         self._taken += len(piece)
         self._pending += piece
         return bool(piece)
 
     def _new_decoder(self, row: _Compression) -> _Decoder:
         try:
-            return row.decoder(self._memory, self._step == _SMALL_STEP_OCTETS)
+            return row.decoder(self._memory, self._step == _SMALL_STEP_BYTES)
         except ImportError as error:
             raise SourceRefusal(
                 Message(
@@ -365,7 +365,7 @@ class CompressedOctets(Octets):
                 # Each library has errors of its own, and some are the language's (RuntimeError, OSError).
                 if row.window and "memory" in str(error).lower():
                     self._ask_for_memory(row)
-                elif self._step == _STEP_OCTETS:
+                elif self._step == _STEP_BYTES:
                     self._begin_again()
                     return b""
                 else:
@@ -383,9 +383,9 @@ class CompressedOctets(Octets):
         """Go back to the beginning, and on in small steps to where the large ones have come."""
         given = self._given
         self._compressed.rewind()
-        self._step = _SMALL_STEP_OCTETS
+        self._step = _SMALL_STEP_BYTES
         self._begin_stream()
-        while self._given < given and self._more(min(given - self._given, BLOCK_OCTETS)):
+        while self._given < given and self._more(min(given - self._given, BLOCK_BYTES)):
             pass
 
     def _ask_for_memory(self, row: _Compression) -> None:

@@ -1,4 +1,4 @@
-"""The octets of a large compressed file, decompressed in a process of its own while those before are analysed.
+"""The bytes of a large compressed file, decompressed in a process of its own while those before are analysed.
 
 A thread would not do: what decompresses takes Python's lock back for every piece of what comes out, and the compiled
 analysis keeps it. The process is a fork, which goes on with the decompressor from where we had come with it, and
@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from analyzer.capture.compression import CompressedOctets
-from analyzer.capture.source import BLOCK_OCTETS, Octets, SourceFault
+from analyzer.capture.source import BLOCK_BYTES, Bytes, SourceFault
 from analyzer.capture.stored_file import StoredFile
 from analyzer.signals import undisturbed
 from analyzer.text import Message
@@ -23,48 +23,48 @@ if TYPE_CHECKING:
 
 __all__ = ["DecompressAhead"]
 
-ALONE_OCTETS: Final = 8 << 20
+ALONE_BYTES: Final = 8 << 20
 """So much comes out before the process begins: what is smaller would not earn back the milliseconds that it costs."""
 
 _BLOCKS_AHEAD: Final = 4
-_NUMBER_OCTETS: Final = 8
+_NUMBER_BYTES: Final = 8
 
 
-class DecompressAhead(Octets):
-    """What `octets` gives, in the same order. What goes wrong is raised after the octets before it.
+class DecompressAhead(Bytes):
+    """What `bytes` gives, in the same order. What goes wrong is raised after the bytes before it.
 
-    Where there can be no process, or only one processor, `octets` is simply read. `close` ends the process.
+    Where there can be no process, or only one processor, `bytes` is simply read. `close` ends the process.
     """
 
-    def __init__(self, octets: CompressedOctets, file: StoredFile) -> None:
+    def __init__(self, data: CompressedOctets, file: StoredFile) -> None:
         """
-        octets: taken over, and closed with this.
+        bytes: taken over, and closed with this.
         file: what they come from. Its `reached` is, once there is a process, how far what was handed on has come.
         """
-        super().__init__(octets._stream, octets.name, octets._owned)
-        self.warnings = octets.warnings
-        self._octets = octets
+        super().__init__(data._stream, data.name, data._owned)
+        self.warnings = data.warnings
+        self._bytes = data
         self._file = file
-        self._until_process = ALONE_OCTETS
+        self._until_process = ALONE_BYTES
         self._process: _Process | None = None
 
     def close(self) -> None:
-        """End the process, and close what the octets come from if it is owned."""
+        """End the process, and close what the bytes come from if it is owned."""
         self._held = b""
         if self._process is not None:
             self._process.close()
-        self._octets.close()
+        self._bytes.close()
 
     def _more(self, most: int) -> bytes:
         if self._process is not None:
             return self._process.read()
-        piece = self._octets.read(most)
+        piece = self._bytes.read(most)
         if self._until_process > 0:
             self._until_process -= len(piece)
             if self._until_process <= 0 and piece and _may_fork():
                 # A process that nobody knows of would stay as long as we do.
                 with undisturbed():
-                    self._process = _begin(self._octets, self._file)
+                    self._process = _begin(self._bytes, self._file)
         return piece
 
 
@@ -82,7 +82,7 @@ class _Process:
     ) -> None:
         """
         number: of the process.
-        room: both ends of a pipe; each octet in it allows one more block. The end that is read stays open here,
+        room: both ends of a pipe; each byte in it allows one more block. The end that is read stays open here,
             so that writing is no error when the process has done its work.
         filled: of a pipe with two numbers for each block: its length, and how far the file was read for it. In the
             end the length is 0, and the warnings and the fault of the process follow, pickled.
@@ -107,7 +107,7 @@ class _Process:
             self._file.reached = max(self._file.position(), self._number_told())
             if length:
                 block = self._blocks[self._next : self._next + length]
-                self._next = (self._next + BLOCK_OCTETS) % len(self._blocks)
+                self._next = (self._next + BLOCK_BYTES) % len(self._blocks)
                 os.write(self._room[1], b" ")
                 return block
             self._end(self._filled.read())
@@ -116,7 +116,7 @@ class _Process:
         return b""
 
     def _number_told(self) -> int:
-        return int.from_bytes(self._filled.read(_NUMBER_OCTETS), "little")
+        return int.from_bytes(self._filled.read(_NUMBER_BYTES), "little")
 
     def _end(self, ending: bytes) -> None:
         import pickle
@@ -161,7 +161,7 @@ def _may_fork() -> bool:
         return False
 
 
-def _begin(octets: CompressedOctets, file: StoredFile) -> _Process | None:
+def _begin(data: CompressedOctets, file: StoredFile) -> _Process | None:
     """Start the process; None where the system grants none. For `undisturbed`, which it stays in."""
     import mmap
 
@@ -170,20 +170,20 @@ def _begin(octets: CompressedOctets, file: StoredFile) -> _Process | None:
         for _ in range(2):
             ends += os.pipe()
         room, filled = (ends[0], ends[1]), (ends[2], ends[3])
-        blocks = mmap.mmap(-1, _BLOCKS_AHEAD * BLOCK_OCTETS)
+        blocks = mmap.mmap(-1, _BLOCKS_AHEAD * BLOCK_BYTES)
         number = os.fork()
         if number == 0:
-            _decompress(octets, file, blocks, room, filled)
+            _decompress(data, file, blocks, room, filled)
     except OSError:
         for end in ends:
             os.close(end)
         return None
     os.close(filled[1])
-    return _Process(number, blocks, room, filled[0], file, octets.warnings)
+    return _Process(number, blocks, room, filled[0], file, data.warnings)
 
 
 def _decompress(
-    octets: CompressedOctets,
+    data: CompressedOctets,
     file: StoredFile,
     blocks: mmap.mmap,
     room: tuple[int, int],
@@ -195,20 +195,20 @@ def _decompress(
 
         os.close(room[1])
         os.close(filled[0])
-        told = len(octets.warnings)
+        told = len(data.warnings)
         memory = memoryview(blocks)
         at = 0
         fault: Exception | None = None
         while os.read(room[0], 1):
             try:
-                count = octets.read_into(memory[at : at + BLOCK_OCTETS])
+                count = data.read_into(memory[at : at + BLOCK_BYTES])
             except Exception as error:
                 count, fault = 0, error
-            at = (at + BLOCK_OCTETS) % len(blocks)
+            at = (at + BLOCK_BYTES) % len(blocks)
             numbers = count, file.position()
-            os.write(filled[1], b"".join(number.to_bytes(_NUMBER_OCTETS, "little") for number in numbers))
+            os.write(filled[1], b"".join(number.to_bytes(_NUMBER_BYTES, "little") for number in numbers))
             if not count:
-                os.write(filled[1], pickle.dumps((octets.warnings[told:], fault)))
+                os.write(filled[1], pickle.dumps((data.warnings[told:], fault)))
                 break
     finally:
         os._exit(0)

@@ -1,4 +1,4 @@
-"""What the files that keep frames while they are captured share: each block of octets goes out whole."""
+"""What the files that keep frames while they are captured share: each block of bytes goes out whole."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@
 
 When `open_live` returns the capture has started: every frame from then on is in it. `stop` ends it in order,
 and `advance` then gives what was captured before and answers False. A reader thread takes what the program
-writes as it comes, up to `MOST_WAITING` octets that nobody has asked for yet; past that it leaves the data
+writes as it comes, up to `MOST_WAITING` bytes that nobody has asked for yet; past that it leaves the data
 in the program's pipe, the program stops reading, and the kernel drops frames and counts them. So nothing is
 ever dropped but by the kernel, always whole frames, and `losses` says how many at most.
 

@@ -10,7 +10,7 @@ from analyzer.capture.marker import Marker
 from analyzer.capture.open import open_stream
 from analyzer.capture.pcap_writer import PcapWriter
 from analyzer.capture.records import Records
-from analyzer.capture.source import Octets
+from analyzer.capture.source import Bytes
 from analyzer.capture.waiting import Waiting
 from analyzer.errors import CaptureFormatError, OutputError
 from analyzer.text import Message
@@ -34,7 +34,7 @@ class LiveRecords(Records):
         """meet: told the number of each marker that was captured. conclude: called when the frames have ended."""
         # The program sends a file header, at the latest with its first frame: what it is shows itself then.
         super().__init__(
-            Octets(cast(BinaryIO, waiting), interface, False),
+            Bytes(cast(BinaryIO, waiting), interface, False),
             "pcap" if isinstance(writer, PcapWriter) else "pcapng",
         )
         self._interface = interface

@@ -23,13 +23,13 @@ __all__ = ["Marker"]
 
 GROUP: Final = "224.0.0.254"
 PORT: Final = 9
-MOST_OCTETS: Final = 256
+MOST_BYTES: Final = 256
 """A longer frame is no marker, whatever its link layer adds."""
 
-_GROUP_OCTETS: Final = socket.inet_aton(GROUP)
-_PORT_OCTETS: Final = PORT.to_bytes(2, "big")
+_GROUP_BYTES: Final = socket.inet_aton(GROUP)
+_PORT_BYTES: Final = PORT.to_bytes(2, "big")
 _NAME: Final = b"tcpanalyze"
-_RANDOM_OCTETS: Final = 16
+_RANDOM_BYTES: Final = 16
 _NUMBER: Final = struct.Struct(">I")
 
 
@@ -41,7 +41,7 @@ class Marker:
 
     def __init__(self, interface: str) -> None:
         self._interface = interface
-        self._token = _NAME + os.urandom(_RANDOM_OCTETS)
+        self._token = _NAME + os.urandom(_RANDOM_BYTES)
         self.sent: int = 0
 
     def with_filter(self, capture_filter: str) -> str:
@@ -75,7 +75,7 @@ class Marker:
     def number_in(self, records: Records) -> int:
         """The number of the marker in the frame that `records` stands at; 0 where it is none, -1 for another's."""
         captured = int(records.captured)
-        if captured > MOST_OCTETS:
+        if captured > MOST_BYTES:
             return 0
         start = int(records.offset)
         place = records.block.find(_NAME, start, start + captured)
@@ -84,7 +84,7 @@ class Marker:
         if not records.block.startswith(self._token, place):
             # The end of the IPv4 header, and the UDP header without its length and checksum.
             group, port = records.block[place - 12 : place - 8], records.block[place - 6 : place - 4]
-            return -1 if (group, port) == (_GROUP_OCTETS, _PORT_OCTETS) else 0
+            return -1 if (group, port) == (_GROUP_BYTES, _PORT_BYTES) else 0
         number: int = _NUMBER.unpack_from(records.block, place + len(self._token))[0]
         return number
 

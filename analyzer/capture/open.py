@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 from typing import BinaryIO
 
-from analyzer.capture.compression import MAGIC_OCTETS, CompressedOctets, is_compressed
-from analyzer.capture.pcap import FILE_HEADER_OCTETS, PCAP_MAGICS, PcapRecords
-from analyzer.capture.pcapng import PCAPNG_MAGIC, SECTION_HEADER_OCTETS, PcapngRecords
+from analyzer.capture.compression import MAGIC_BYTES, CompressedOctets, is_compressed
+from analyzer.capture.pcap import FILE_HEADER_BYTES, PCAP_MAGICS, PcapRecords
+from analyzer.capture.pcapng import PCAPNG_MAGIC, SECTION_HEADER_BYTES, PcapngRecords
 from analyzer.capture.read_ahead import ReadAhead
 from analyzer.capture.records import Records
-from analyzer.capture.snoop import SNOOP_HEADER_OCTETS, SNOOP_MAGIC, SnoopRecords
+from analyzer.capture.snoop import SNOOP_HEADER_BYTES, SNOOP_MAGIC, SnoopRecords
 from analyzer.capture.source import (
-    Octets,
+    Bytes,
     SourceFault,
     SourceRefusal,
+    bytes_of_path,
+    bytes_of_standard_input,
     keep_blocks,
-    octets_of_path,
-    octets_of_standard_input,
     reason_of,
 )
 from analyzer.capture.stored_file import StoredFile
@@ -31,14 +31,14 @@ __all__ = ["open_capture", "open_stream"]
 def open_capture(path: str | os.PathLike[str], decompress_limit: int | None = None) -> Records:
     """The records of the capture at `path`, before the first; `-` is standard input.
 
-    A file and a FIFO do alike. decompress_limit: the most octets that a compressed capture may expand to; 0 is
+    A file and a FIFO do alike. decompress_limit: the most bytes that a compressed capture may expand to; 0 is
     any number, None is 256 MiB or 200 times what was read of it, whichever is more. Past it the reading stops as
     at a capture that was cut off. Raises InputError where it cannot be opened or read, CaptureFormatError where
     it is no capture or its file header is broken.
     """
     keep_blocks()
-    octets = octets_of_standard_input() if os.fspath(path) == "-" else octets_of_path(path)
-    return _records(octets, decompress_limit, octets.file())
+    data = bytes_of_standard_input() if os.fspath(path) == "-" else bytes_of_path(path)
+    return _records(data, decompress_limit, data.file())
 
 
 def open_stream(stream: BinaryIO, name: str, decompress_limit: int | None = None) -> Records:
@@ -47,41 +47,41 @@ def open_stream(stream: BinaryIO, name: str, decompress_limit: int | None = None
     name: what messages call it. The stream is never seeked, and it stays open: its opener closes it.
     decompress_limit: as for `open_capture`. Raises InputError or CaptureFormatError, as `open_capture` does.
     """
-    return _records(Octets(stream, name, False), decompress_limit)
+    return _records(Bytes(stream, name, False), decompress_limit)
 
 
-def _records(octets: Octets, decompress_limit: int | None, file: StoredFile | None = None) -> Records:
+def _records(data: Bytes, decompress_limit: int | None, file: StoredFile | None = None) -> Records:
     try:
-        return _recognised(octets, decompress_limit, file)
+        return _recognised(data, decompress_limit, file)
     except BaseException:
-        octets.close()
+        data.close()
         raise
 
 
-def _recognised(octets: Octets, decompress_limit: int | None, file: StoredFile | None) -> Records:
+def _recognised(data: Bytes, decompress_limit: int | None, file: StoredFile | None) -> Records:
     compressed: CompressedOctets | None = None
     try:
-        if is_compressed(octets.peek(MAGIC_OCTETS)):
-            octets = compressed = CompressedOctets(octets, decompress_limit)
-        magic = octets.peek(4)
+        if is_compressed(data.peek(MAGIC_BYTES)):
+            data = compressed = CompressedOctets(data, decompress_limit)
+        magic = data.peek(4)
         if magic in PCAP_MAGICS:
-            header_octets, capture_format = FILE_HEADER_OCTETS, "pcap"
+            header_bytes, capture_format = FILE_HEADER_BYTES, "pcap"
         elif magic == PCAPNG_MAGIC:
-            header_octets, capture_format = SECTION_HEADER_OCTETS, "pcapng"
-        elif octets.peek(len(SNOOP_MAGIC)) == SNOOP_MAGIC:
-            header_octets, capture_format = SNOOP_HEADER_OCTETS, "snoop"
+            header_bytes, capture_format = SECTION_HEADER_BYTES, "pcapng"
+        elif data.peek(len(SNOOP_MAGIC)) == SNOOP_MAGIC:
+            header_bytes, capture_format = SNOOP_HEADER_BYTES, "snoop"
         else:
-            raise refusal(octets.held(), octets.name, compressed.compression if compressed else "")
-        header = octets.peek(header_octets)
+            raise refusal(data.held(), data.name, compressed.compression if compressed else "")
+        header = data.peek(header_bytes)
     except SourceRefusal as error:
         raise CaptureFormatError(
-            say("{path} cannot be read: {reason}", path=octets.name, reason=said(error.reason))
+            say("{path} cannot be read: {reason}", path=data.name, reason=said(error.reason))
         ) from error
     except SourceFault as error:
         raise CaptureFormatError(
             say(
                 "{path} is a damaged {compression} file ({reason}): copy it again",
-                path=octets.name,
+                path=data.name,
                 compression=compressed.compression if compressed else "",
                 reason=said(error.reason),
             )
@@ -90,16 +90,16 @@ def _recognised(octets: Octets, decompress_limit: int | None, file: StoredFile |
         raise InputError(
             say(
                 "{path} cannot be read ({reason}): copy it to another place and try there",
-                path=octets.name,
+                path=data.name,
                 reason=reason_of(error),
             )
         ) from error
-    if len(header) < header_octets:
+    if len(header) < header_bytes:
         raise CaptureFormatError(
             say(
-                "{path} ends after {count} octets, inside its {format} file header: "
+                "{path} ends after {count} bytes, inside its {format} file header: "
                 "it was cut off, so record or copy it again",
-                path=octets.name,
+                path=data.name,
                 count=len(header),
                 format=capture_format,
             )
@@ -108,12 +108,12 @@ def _recognised(octets: Octets, decompress_limit: int | None, file: StoredFile |
     # What is no file may pause at any time, and what has come by then is not to wait for more.
     if file is not None:
         if compressed is None:
-            octets = ReadAhead(octets, file)
+            data = ReadAhead(data, file)
         else:
             from analyzer.capture.decompress_ahead import DecompressAhead
 
-            octets = DecompressAhead(compressed, file)
-    records: Records = reader(octets)
+            data = DecompressAhead(compressed, file)
+    records: Records = reader(data)
     records.compressed = compressed is not None
     records.file = file
     return records

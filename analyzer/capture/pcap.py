@@ -1,4 +1,4 @@
-"""pcap files (draft-ietf-opsawg-pcap): a file header of 24 octets, then records, all in one byte order."""
+"""pcap files (draft-ietf-opsawg-pcap): a file header of 24 bytes, then records, all in one byte order."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Final
 from mypy_extensions import i64
 
 from analyzer.capture.records import Records, most_captured
-from analyzer.capture.source import Octets
+from analyzer.capture.source import Bytes
 from analyzer.errors import CaptureFormatError
 from analyzer.text import Message, say
 
-__all__ = ["FILE_HEADER_OCTETS", "PCAP_MAGICS", "PcapRecords"]
+__all__ = ["FILE_HEADER_BYTES", "PCAP_MAGICS", "PcapRecords"]
 
-FILE_HEADER_OCTETS: Final = 24
+FILE_HEADER_BYTES: Final = 24
 
 _MICROSECONDS: Final = 0xA1B2C3D4
 _NANOSECONDS: Final = 0xA1B23C4D
-# Kuznetzov's modified format: microseconds, and 8 more octets a record (interface, protocol, packet type).
+# Kuznetzov's modified format: microseconds, and 8 more bytes a record (interface, protocol, packet type).
 _MODIFIED: Final = 0xA1B2CD34
 _MAGICS: Final = (_MICROSECONDS, _NANOSECONDS, _MODIFIED)
 
 PCAP_MAGICS: Final = frozenset(struct.pack(order + "I", magic) for order in ("<", ">") for magic in _MAGICS)
-"""The first four octets of the pcap files `PcapRecords` reads."""
+"""The first four bytes of the pcap files `PcapRecords` reads."""
 
 _LENGTHS_IN_ORDER: Final = 0
 _LENGTHS_PERHAPS_SWAPPED: Final = 1
@@ -33,14 +33,14 @@ _LENGTHS_SWAPPED: Final = 2
 class PcapRecords(Records):
     """The records of a pcap file."""
 
-    def __init__(self, octets: Octets) -> None:
+    def __init__(self, data: Bytes) -> None:
         """
-        octets: at a file header, of which 24 octets are known to be there.
+        bytes: at a file header, of which 24 bytes are known to be there.
 
         Raises CaptureFormatError where its version is not 2.
         """
-        super().__init__(octets, "pcap")
-        header = octets.peek(FILE_HEADER_OCTETS)
+        super().__init__(data, "pcap")
+        header = data.peek(FILE_HEADER_BYTES)
         (little,) = struct.unpack_from("<I", header)
         order = "<" if little in _MAGICS else ">"
         magic, major, minor, _zone, _accuracy, _snaplen, link = struct.unpack(order + "IHHiIII", header)
@@ -49,7 +49,7 @@ class PcapRecords(Records):
                 say(
                     "{path} is a pcap file of version {major}.{minor}, and only version 2 can be read: "
                     "convert it with editcap -F pcap",
-                    path=octets.name,
+                    path=data.name,
                     major=major,
                     minor=minor,
                 )
@@ -59,7 +59,7 @@ class PcapRecords(Records):
         self.link_type = link_type
         self._most_captured: i64 = most_captured(link_type)
         self._fraction_ns: i64 = 1 if magic == _NANOSECONDS else 1000
-        self._header_octets: i64 = 24 if magic == _MODIFIED else 16
+        self._header_bytes: i64 = 24 if magic == _MODIFIED else 16
         self._little = order == "<"
         # Files before version 2.3 hold original before captured; of 2.3 there are both kinds.
         self._lengths: i64 = _LENGTHS_IN_ORDER
@@ -69,14 +69,14 @@ class PcapRecords(Records):
             self._lengths = _LENGTHS_SWAPPED
         # Fields that are all there before a method is called are never asked for being there.
         self._declare(link_type)
-        self._skip(FILE_HEADER_OCTETS)
+        self._skip(FILE_HEADER_BYTES)
 
     def advance(self) -> bool:
         """Step to the next record; see `Records.advance`."""
-        header_octets = self._header_octets
+        header_bytes = self._header_bytes
         position = self._position
-        if len(self.block) - position < header_octets:
-            if not self._fetch(header_octets):
+        if len(self.block) - position < header_bytes:
+            if not self._fetch(header_bytes):
                 return self._end()
             position = self._position
         # Seconds and their fraction, captured and original length.
@@ -87,11 +87,11 @@ class PcapRecords(Records):
             captured, original = original, captured
         if captured > self._most_captured:
             return self._stop(self._too_long(captured))
-        if len(self.block) - position < header_octets + captured:
-            if not self._fetch(header_octets + captured):
+        if len(self.block) - position < header_bytes + captured:
+            if not self._fetch(header_bytes + captured):
                 return self._end()
             position = self._position
-        position += header_octets
+        position += header_bytes
         self.offset = position
         self.captured = captured
         self.original = original
@@ -102,10 +102,10 @@ class PcapRecords(Records):
 
     def _too_long(self, claimed: int) -> str:
         return Message(
-            "record {record} at octet {octet} claims {claimed} octets, more than the {most} one "
+            "record {record} at byte {byte} claims {claimed} bytes, more than the {most} one "
             "can hold: the file is damaged there, and the frames before it are all that was read",
             record=self.frame + 1,
-            octet=self._octet(),
+            byte=self._byte(),
             claimed=claimed,
             most=self._most_captured,
         )

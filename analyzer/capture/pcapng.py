@@ -15,19 +15,19 @@ from typing import Final
 from mypy_extensions import i64
 
 from analyzer.capture.records import Records
-from analyzer.capture.source import Octets
+from analyzer.capture.source import Bytes
 from analyzer.errors import CaptureFormatError
 from analyzer.text import Message, said, say
 
-__all__ = ["MOST_BLOCK_OCTETS", "PCAPNG_MAGIC", "SECTION_HEADER_OCTETS", "Interface", "PcapngRecords"]
+__all__ = ["MOST_BLOCK_BYTES", "PCAPNG_MAGIC", "SECTION_HEADER_BYTES", "Interface", "PcapngRecords"]
 
 PCAPNG_MAGIC: Final = b"\x0a\x0d\x0d\x0a"
 """The type of the section header block, the same in both byte orders."""
 
-SECTION_HEADER_OCTETS: Final = 28
+SECTION_HEADER_BYTES: Final = 28
 """The least length of a section header block."""
 
-MOST_BLOCK_OCTETS: Final = 16 * 1024 * 1024
+MOST_BLOCK_BYTES: Final = 16 * 1024 * 1024
 """The longest section, interface or packet block that is believed (Wireshark's MAX_BLOCK_SIZE)."""
 
 MOST_INTERFACES: Final = 1 << 16
@@ -48,12 +48,12 @@ _ENHANCED_PACKET: Final = 6
 _NUMBERED_WITHOUT_PACKET: Final = frozenset((0x9, 0x204, 0x216, 0x221, 0xBAD, 0x40000BAD))
 """Blocks that hold no packet, and to which Wireshark gives a frame number all the same."""
 
-_PACKET_HEADER_OCTETS: Final = 28
-_SIMPLE_PACKET_HEADER_OCTETS: Final = 12
-_INTERFACE_HEADER_OCTETS: Final = 16
-_STATISTICS_HEADER_OCTETS: Final = 20
-_TRAILER_OCTETS: Final = 4
-_STATISTICS_LEAST: Final = _STATISTICS_HEADER_OCTETS + _TRAILER_OCTETS
+_PACKET_HEADER_BYTES: Final = 28
+_SIMPLE_PACKET_HEADER_BYTES: Final = 12
+_INTERFACE_HEADER_BYTES: Final = 16
+_STATISTICS_HEADER_BYTES: Final = 20
+_TRAILER_BYTES: Final = 4
+_STATISTICS_LEAST: Final = _STATISTICS_HEADER_BYTES + _TRAILER_BYTES
 
 _IF_TSRESOL: Final = 9
 _IF_TSOFFSET: Final = 14
@@ -70,7 +70,7 @@ _MOST_TIME_NS: Final = 2**63 - 1
 class Interface:
     """What an interface description block says of its packets.
 
-    link_type: LINKTYPE_ number. snaplen: octets kept of a packet, 0 for no limit. lost: packets that its
+    link_type: LINKTYPE_ number. snaplen: bytes kept of a packet, 0 for no limit. lost: packets that its
     latest statistics say were lost, 0 without any.
     """
 
@@ -110,26 +110,26 @@ class Interface:
 class PcapngRecords(Records):
     """The packets of a pcapng file."""
 
-    def __init__(self, octets: Octets) -> None:
+    def __init__(self, data: Bytes) -> None:
         """
-        octets: at a section header block, of which 28 octets are known to be there.
+        bytes: at a section header block, of which 28 bytes are known to be there.
 
         Raises CaptureFormatError where that block cannot be read.
         """
-        super().__init__(octets, "pcapng")
+        super().__init__(data, "pcapng")
         self._one: struct.Struct = struct.Struct("<I")
         self._description: struct.Struct = struct.Struct("<HHI")
         self._option: struct.Struct = struct.Struct("<HH")
         self._seconds: struct.Struct = struct.Struct("<q")
         self._counter: struct.Struct = struct.Struct("<Q")
         self._interfaces: list[Interface] = []
-        self._fetch(SECTION_HEADER_OCTETS)
+        self._fetch(SECTION_HEADER_BYTES)
         fault = self._section()
         if fault:
             raise CaptureFormatError(
                 say(
                     "{path} is a pcapng file that cannot be read, because {fault}",
-                    path=octets.name,
+                    path=data.name,
                     fault=said(fault),
                 )
             )
@@ -154,12 +154,12 @@ class PcapngRecords(Records):
                 return self._stop(self._bad_length(length))
             length = (length + 3) & ~3
             if kind in (_ENHANCED_PACKET, _PACKET):
-                least: i64 = _PACKET_HEADER_OCTETS + _TRAILER_OCTETS
+                least: i64 = _PACKET_HEADER_BYTES + _TRAILER_BYTES
             elif kind == _SIMPLE_PACKET:
-                least = _SIMPLE_PACKET_HEADER_OCTETS + _TRAILER_OCTETS
+                least = _SIMPLE_PACKET_HEADER_BYTES + _TRAILER_BYTES
             elif kind == _INTERFACE_DESCRIPTION:
-                least = _INTERFACE_HEADER_OCTETS + _TRAILER_OCTETS
-            elif kind == _INTERFACE_STATISTICS and _STATISTICS_LEAST <= length <= MOST_BLOCK_OCTETS:
+                least = _INTERFACE_HEADER_BYTES + _TRAILER_BYTES
+            elif kind == _INTERFACE_STATISTICS and _STATISTICS_LEAST <= length <= MOST_BLOCK_BYTES:
                 # One of an impossible length is passed over: nothing that matters hangs on it.
                 least = _STATISTICS_LEAST
             else:
@@ -168,7 +168,7 @@ class PcapngRecords(Records):
                 if kind in _NUMBERED_WITHOUT_PACKET:
                     self.frame += 1
                 continue
-            if length < least or length > MOST_BLOCK_OCTETS:
+            if length < least or length > MOST_BLOCK_BYTES:
                 return self._stop(self._bad_length(length))
             if len(self.block) - position < length:
                 if not self._fetch(length):
@@ -176,7 +176,7 @@ class PcapngRecords(Records):
                 position = self._position
             trailer = self._pair(position + length - 8) & 0xFFFFFFFF
             if (trailer + 3) & ~3 != length:
-                return self._stop(self._bad_trailer(length, trailer, self._octet()))
+                return self._stop(self._bad_trailer(length, trailer, self._byte()))
             if kind == _INTERFACE_DESCRIPTION:
                 fault = self._describe(position, length)
                 if fault:
@@ -206,7 +206,7 @@ class PcapngRecords(Records):
             return self._stop(self._undeclared(number))
         interface = self._interfaces[number]
         self.frame += 1
-        room: i64 = length - _PACKET_HEADER_OCTETS - _TRAILER_OCTETS
+        room: i64 = length - _PACKET_HEADER_BYTES - _TRAILER_BYTES
         if captured > room:
             self._warn_clamped(captured, room)
             captured = room
@@ -216,7 +216,7 @@ class PcapngRecords(Records):
             high, low = (time >> 32) & 0xFFFFFFFF, time & 0xFFFFFFFF
             self.time_ns = self._checked_time(interface.exact_time(high, low))
         self.link_type = interface.link_type
-        self.offset = position + _PACKET_HEADER_OCTETS
+        self.offset = position + _PACKET_HEADER_BYTES
         self.captured = captured
         self.original = original
         self._position = position + length
@@ -233,13 +233,13 @@ class PcapngRecords(Records):
         captured: i64 = original
         if interface.snaplen != 0 and interface.snaplen < captured:
             captured = interface.snaplen
-        room: i64 = length - _SIMPLE_PACKET_HEADER_OCTETS - _TRAILER_OCTETS
+        room: i64 = length - _SIMPLE_PACKET_HEADER_BYTES - _TRAILER_BYTES
         if captured > room:
             self._warn_clamped(captured, room)
             captured = room
         self.time_ns = 0
         self.link_type = interface.link_type
-        self.offset = position + _SIMPLE_PACKET_HEADER_OCTETS
+        self.offset = position + _SIMPLE_PACKET_HEADER_BYTES
         self.captured = captured
         self.original = original
         self._position = position + length
@@ -247,9 +247,9 @@ class PcapngRecords(Records):
 
     def _section(self) -> str:
         """Start a section at the section header block to come; the sentence that says why not, or nothing."""
-        octet = self._octet()
-        if not self._fetch(SECTION_HEADER_OCTETS):
-            return self._cut(octet)
+        byte = self._byte()
+        if not self._fetch(SECTION_HEADER_BYTES):
+            return self._cut(byte)
         position: i64 = self._position
         byte_order = self.block[position + 8 : position + 12]
         if byte_order == _BYTE_ORDER_LITTLE:
@@ -258,8 +258,8 @@ class PcapngRecords(Records):
             order = ">"
         else:
             return Message(
-                "the section header at octet {octet} has no byte-order magic: the file is damaged there",
-                octet=octet,
+                "the section header at byte {byte} has no byte-order magic: the file is damaged there",
+                byte=byte,
             )
         self._little = order == "<"
         self._one = struct.Struct(order + "I")
@@ -271,23 +271,23 @@ class PcapngRecords(Records):
         major: i64
         trailer: i64
         (length,) = self._one.unpack_from(self.block, position + 4)
-        if length < SECTION_HEADER_OCTETS or length > MOST_BLOCK_OCTETS:
+        if length < SECTION_HEADER_BYTES or length > MOST_BLOCK_BYTES:
             return self._bad_length(length)
         length = (length + 3) & ~3
         (major, _minor) = self._option.unpack_from(self.block, position + 12)
         if major != 1:
             return Message(
-                "the section at octet {octet} is of version {major}, and only version 1 can be read: "
+                "the section at byte {byte} is of version {major}, and only version 1 can be read: "
                 "convert the file with editcap -F pcapng",
-                octet=octet,
+                byte=byte,
                 major=major,
             )
         if not self._fetch(length):
-            return self._cut(octet)
+            return self._cut(byte)
         position = self._position
-        (trailer,) = self._one.unpack_from(self.block, position + length - _TRAILER_OCTETS)
+        (trailer,) = self._one.unpack_from(self.block, position + length - _TRAILER_BYTES)
         if (trailer + 3) & ~3 != length:
-            return self._bad_trailer(length, trailer, octet)
+            return self._bad_trailer(length, trailer, byte)
         self._interfaces = []
         self._position = position + length
         return ""
@@ -296,15 +296,15 @@ class PcapngRecords(Records):
         """Take in an interface description block; the sentence that says why not, or nothing."""
         if len(self._interfaces) >= MOST_INTERFACES:
             return Message(
-                "the section declares more than {most} interfaces at octet {octet}: the file is damaged",
+                "the section declares more than {most} interfaces at byte {byte}: the file is damaged",
                 most=MOST_INTERFACES,
-                octet=self._octet(),
+                byte=self._byte(),
             )
         link_type, _reserved, snaplen = self._description.unpack_from(self.block, position + 8)
         resolution = 6
         offset_seconds = 0
-        at: i64 = position + _INTERFACE_HEADER_OCTETS
-        end: i64 = position + length - _TRAILER_OCTETS
+        at: i64 = position + _INTERFACE_HEADER_BYTES
+        end: i64 = position + length - _TRAILER_BYTES
         code: i64
         size: i64
         while end - at >= 4:
@@ -315,10 +315,10 @@ class PcapngRecords(Records):
             if size > end - at:
                 self._warn(
                     Message(
-                        "option {code} of the interface at octet {octet} is longer than its block: "
+                        "option {code} of the interface at byte {byte} is longer than its block: "
                         "the options from there on are left out",
                         code=code,
-                        octet=self._octet(),
+                        byte=self._byte(),
                     )
                 )
                 break
@@ -337,8 +337,8 @@ class PcapngRecords(Records):
         (number,) = self._one.unpack_from(self.block, position + 8)
         if number >= len(self._interfaces):
             return
-        at: i64 = position + _STATISTICS_HEADER_OCTETS
-        end: i64 = position + length - _TRAILER_OCTETS
+        at: i64 = position + _STATISTICS_HEADER_BYTES
+        end: i64 = position + length - _TRAILER_BYTES
         code: i64
         size: i64
         lost = -1
@@ -359,14 +359,14 @@ class PcapngRecords(Records):
 
     def _pass_over(self, length: i64) -> bool:
         """Go past the block to come, which may be of any length; False where the reading has stopped."""
-        octet = self._octet()
-        if not self._skip(length - _TRAILER_OCTETS) or not self._fetch(_TRAILER_OCTETS):
-            return self._stop(self._cut(octet))
+        byte = self._byte()
+        if not self._skip(length - _TRAILER_BYTES) or not self._fetch(_TRAILER_BYTES):
+            return self._stop(self._cut(byte))
         trailer: i64
         (trailer,) = self._one.unpack_from(self.block, self._position)
         if (trailer + 3) & ~3 != length:
-            return self._stop(self._bad_trailer(length, trailer, octet))
-        self._position += _TRAILER_OCTETS
+            return self._stop(self._bad_trailer(length, trailer, byte))
+        self._position += _TRAILER_BYTES
         return True
 
     def _checked_time(self, time_ns: int) -> int:
@@ -384,7 +384,7 @@ class PcapngRecords(Records):
     def _warn_clamped(self, claimed: int, room: int) -> None:
         self._warn(
             Message(
-                "frame {frame} claims {claimed} octets, and its block holds {room}: those are taken",
+                "frame {frame} claims {claimed} bytes, and its block holds {room}: those are taken",
                 frame=self.frame,
                 claimed=claimed,
                 room=room,
@@ -393,25 +393,25 @@ class PcapngRecords(Records):
 
     def _bad_length(self, length: int) -> str:
         return Message(
-            "the block at octet {octet} claims {claimed} octets, which none of its type can have: "
+            "the block at byte {byte} claims {claimed} bytes, which none of its type can have: "
             "the file is damaged there",
-            octet=self._octet(),
+            byte=self._byte(),
             claimed=length,
         )
 
-    def _bad_trailer(self, length: int, trailer: int, octet: int) -> str:
+    def _bad_trailer(self, length: int, trailer: int, byte: int) -> str:
         return Message(
-            "the block at octet {octet} has {length} octets by its head and {trailer} by its tail: "
+            "the block at byte {byte} has {length} bytes by its head and {trailer} by its tail: "
             "the file is damaged there",
-            octet=octet,
+            byte=byte,
             length=length,
             trailer=trailer,
         )
 
     def _undeclared(self, number: int) -> str:
         return Message(
-            "the packet at octet {octet} is of interface {number}, which its section never declares: "
+            "the packet at byte {byte} is of interface {number}, which its section never declares: "
             "the file is damaged there",
-            octet=self._octet(),
+            byte=self._byte(),
             number=number,
         )

@@ -3,11 +3,11 @@
 It runs as a process of its own and uses nothing of the package. That is the containment: pyshark 0.6 leaves an
 event loop, the descriptors of a pipe, a dumpcap and a temporary file behind, and all of it ends with this
 process, its group and the folder that `children.Child` gives it. pyshark's `LiveCapture` captures: it runs a
-dumpcap, whose frames a tshark dissects. Of each of its packets the octets and the time are written, as one
+dumpcap, whose frames a tshark dissects. Of each of its packets the bytes and the time are written, as one
 record of nanosecond pcap.
 
 pyshark has its packets in the form "ek", one line each: in "json" it withholds the newest until the next has
-come, and "pdml" has no octets. tshark writes out no layer but the frame's own, which is all that is needed.
+come, and "pdml" has no bytes. tshark writes out no layer but the frame's own, which is all that is needed.
 """
 
 from __future__ import annotations
@@ -203,14 +203,14 @@ class _Writer:
         self._link_type: int | None = None
 
     def add(self, packet: Any) -> None:
-        link_type, time, length, octets = frame_of(packet)
+        link_type, time, length, data = frame_of(packet)
         if self._link_type is None:
             self._link_type = link_type
             self._write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262_144, link_type))
         elif link_type != self._link_type:
             raise _FaultError(f"a frame is of link type {link_type}, those before of {self._link_type}")
         seconds, nanoseconds = divmod(time, 1_000_000_000)
-        self._write(struct.pack("<IIII", seconds, nanoseconds, len(octets), length) + octets)
+        self._write(struct.pack("<IIII", seconds, nanoseconds, len(data), length) + data)
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -219,11 +219,11 @@ class _Writer:
 
 
 def frame_of(packet: Any) -> tuple[int, int, int, bytes]:
-    """Link type, time in nanoseconds, length and octets of a packet that pyshark read in the form "ek"."""
+    """Link type, time in nanoseconds, length and bytes of a packet that pyshark read in the form "ek"."""
     try:
         frame = packet.frame_info._fields_dict
         # Not get_raw_packet(), which knows the form "json" only.
-        octets = bytes.fromhex(packet["frame_raw"]._fields_dict)
+        data = bytes.fromhex(packet["frame_raw"]._fields_dict)
         kind = int(frame["frame_frame_encap_type"])
         time = nanoseconds_of(packet.sniff_timestamp)
         length = int(packet.length)
@@ -231,7 +231,7 @@ def frame_of(packet: Any) -> tuple[int, int, int, bytes]:
         raise _FaultError(f"a packet has not what a frame needs ({_reason(error)})") from error
     if kind not in LINK_TYPES:
         raise _FaultError(f"frames of Wireshark's kind {kind} cannot be written")
-    return LINK_TYPES[kind], time, length, octets
+    return LINK_TYPES[kind], time, length, data
 
 
 def nanoseconds_of(text: str) -> int:

@@ -1,4 +1,4 @@
-"""The octets of a large file, read in a thread of its own while those before them are analysed.
+"""The bytes of a large file, read in a thread of its own while those before them are analysed.
 
 Reading lets go of Python's lock, and the analysis does not. What decompresses does so only between the pieces of what
 comes out: it has a process instead (`decompress_ahead.py`).
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from analyzer.capture.source import Octets
+from analyzer.capture.source import Bytes
 from analyzer.capture.stored_file import StoredFile
 
 if TYPE_CHECKING:
@@ -17,39 +17,39 @@ if TYPE_CHECKING:
 
 __all__ = ["ReadAhead"]
 
-BLOCK_OCTETS: Final = 1 << 21
+BLOCK_BYTES: Final = 1 << 21
 _BLOCKS_AHEAD: Final = 4
 """How many blocks wait at most, and their size. Each costs both threads a moment, so they are larger than what one
 thread would read at a time; more or still larger ones leave the cache before they are looked at."""
 
 
-class ReadAhead(Octets):
-    """The octets of a file, from where `octets` has come. What goes wrong is raised after the octets before it.
+class ReadAhead(Bytes):
+    """The bytes of a file, from where `bytes` has come. What goes wrong is raised after the bytes before it.
 
     The thread begins with the second block, so a small file has none. `close` ends it.
     """
 
-    def __init__(self, octets: Octets, file: StoredFile) -> None:
+    def __init__(self, data: Bytes, file: StoredFile) -> None:
         """
-        octets: taken over, and closed with this.
+        bytes: taken over, and closed with this.
         file: what they come from. Its `reached` is from now on how far they have been handed on.
         """
-        super().__init__(octets._stream, octets.name, octets._owned)
-        self._octets = octets
+        super().__init__(data._stream, data.name, data._owned)
+        self._bytes = data
         self._file = file
-        self._file.reached = file.position() - len(octets.held())
+        self._file.reached = file.position() - len(data.held())
         self._last: bytes | Exception | None = None
         self._thread: threading.Thread | None = None
 
     def close(self) -> None:
-        """End the thread, and close what the octets come from if it is owned."""
+        """End the thread, and close what the bytes come from if it is owned."""
         self._held = b""
         if self._thread is not None:
             self._stopping = True
             self._room.release()
             self._thread.join()
             self._thread = None
-        self._octets.close()
+        self._bytes.close()
 
     def _more(self, most: int) -> bytes:
         block = self._block() if self._last is None else self._last
@@ -62,14 +62,14 @@ class ReadAhead(Octets):
         return block
 
     def _block(self) -> bytes | Exception:
-        if self._thread is None and (self._file.position() < BLOCK_OCTETS or not self._begin()):
+        if self._thread is None and (self._file.position() < BLOCK_BYTES or not self._begin()):
             return self._read_block()
         self._room.release()
         return self._blocks.get()
 
     def _read_block(self) -> bytes | Exception:
         try:
-            return self._octets.read(BLOCK_OCTETS)
+            return self._bytes.read(BLOCK_BYTES)
         except Exception as error:
             return error
 

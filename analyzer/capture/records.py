@@ -1,4 +1,4 @@
-"""The walk over a capture's records, whatever their format: blocks of octets and where the frame lies."""
+"""The walk over a capture's records, whatever their format: blocks of bytes and where the frame lies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from librt.strings import read_i64_be, read_i64_le
 from mypy_extensions import i64
 
-from analyzer.capture.source import BLOCK_OCTETS, Octets, SourceFault, reason_of
+from analyzer.capture.source import BLOCK_BYTES, Bytes, SourceFault, reason_of
 from analyzer.capture.stored_file import StoredFile
 from analyzer.text import Message
 
@@ -28,7 +28,7 @@ _MOST_CAPTURED_OF_LINK: Final = {
 
 
 def most_captured(link_type: int) -> int:
-    """The most octets a pcap record of this link type can plausibly hold; a longer one is damage.
+    """The most bytes a pcap record of this link type can plausibly hold; a longer one is damage.
 
     The file's own snapshot length does not count, as it does not for Wireshark: real files break it. The
     numbers are those of Wireshark's wiretap and libpcap: 256 KiB, and more where one message can be longer.
@@ -42,10 +42,10 @@ class Records:
     After `advance` answers True the frame is `block[offset:offset + captured]`, until the next `advance`.
     A context manager: leaving it closes the file.
 
-    block: octets read lately, as `bytes`; at most a record or two of them are copied.
+    block: bytes read lately, as `bytes`; at most a record or two of them are copied.
     offset: where in `block` the frame starts.
-    captured: octets captured, never more than are there.
-    original: octets on the wire, as the file says it (so it can be less than `captured`).
+    captured: bytes captured, never more than are there.
+    original: bytes on the wire, as the file says it (so it can be less than `captured`).
     time_ns: integer nanoseconds since the epoch; 0 in a pcapng simple packet block, which has none.
     link_type: the LINKTYPE_ number of this frame's interface.
     frame: the frame's number, from 1, as Wireshark counts; pcapng blocks that Wireshark numbers although
@@ -61,7 +61,7 @@ class Records:
     compressed: whether it was.
     """
 
-    def __init__(self, octets: Octets, capture_format: str) -> None:
+    def __init__(self, data: Bytes, capture_format: str) -> None:
         self.block: bytes = b""
         self.offset: i64 = 0
         self.captured: i64 = 0
@@ -71,13 +71,13 @@ class Records:
         self.frame: i64 = 0
         self.format: str = capture_format
         self.truncated: bool = False
-        self.warnings: list[str] = octets.warnings
+        self.warnings: list[str] = data.warnings
         self.link_types: list[int] = []
         self.lost: int | None = None
         self.file: StoredFile | None = None
         self.compressed: bool = False
         self._little: bool = True
-        self._octets: Octets = octets
+        self._bytes: Bytes = data
         self._position: i64 = 0  # in `block`, of the record to come
         self._block_start: i64 = 0  # in the file, of `block[0]`
         self._ahead: bytes = b""  # the block after `block`, where a record lies across both
@@ -108,10 +108,10 @@ class Records:
     def close(self) -> None:
         """Close what `open_capture` opened (never standard input, nor a stream given to `open_stream`)."""
         self._drop()
-        self._octets.close()
+        self._bytes.close()
 
     def _fetch(self, needed: i64) -> bool:
-        """Have at least `needed` octets in `block` from `_position` on; False where the source ends first.
+        """Have at least `needed` bytes in `block` from `_position` on; False where the source ends first.
 
         Only a record that lies across two blocks is copied; allocated is only what was really read.
         """
@@ -156,7 +156,7 @@ class Records:
         return ((swapped & 0xFFFFFFFF) << 32) | ((swapped >> 32) & 0xFFFFFFFF)
 
     def _skip(self, count: i64) -> bool:
-        """Go `count` octets on without keeping them; False where the source ends first."""
+        """Go `count` bytes on without keeping them; False where the source ends first."""
         have: i64 = len(self.block) - self._position
         while have < count:
             count -= have
@@ -171,7 +171,7 @@ class Records:
         if self._ended:
             return b""
         try:
-            piece = self._octets.read(BLOCK_OCTETS)
+            piece = self._bytes.read(BLOCK_BYTES)
         except (OSError, SourceFault) as error:
             self._failure = Message("reading stopped: {reason}", reason=reason_of(error))
             piece = b""
@@ -179,24 +179,24 @@ class Records:
             self._ended = True
         return piece
 
-    def _octet(self) -> int:
+    def _byte(self) -> int:
         """Where the record to come starts in the (decompressed) file, from 0."""
         return self._block_start + self._position
 
     def _end(self) -> bool:
         """The source has ended: cleanly between two records, or inside one."""
         if self._failure or self._position < len(self.block):
-            return self._stop(self._cut(self._octet()))
+            return self._stop(self._cut(self._byte()))
         self._drop()
         return False
 
-    def _cut(self, octet: int) -> str:
+    def _cut(self, byte: int) -> str:
         if self._failure:
             return self._failure
         return Message(
-            "the file ends inside the record that starts at octet {octet}: it was cut off there, "
+            "the file ends inside the record that starts at byte {byte}: it was cut off there, "
             "and the frames before it are all there is",
-            octet=octet,
+            byte=byte,
         )
 
     def _stop(self, sentence: str) -> bool:

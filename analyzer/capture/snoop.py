@@ -1,4 +1,4 @@
-"""snoop files (RFC 1761): what Solaris captures with. A file header of 16 octets, then records, all big-endian."""
+"""snoop files (RFC 1761): what Solaris captures with. A file header of 16 bytes, then records, all big-endian."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Final
 from mypy_extensions import i64
 
 from analyzer.capture.records import Records, most_captured
-from analyzer.capture.source import Octets
+from analyzer.capture.source import Bytes
 from analyzer.errors import CaptureFormatError
 from analyzer.text import Message, say
 
-__all__ = ["SNOOP_HEADER_OCTETS", "SNOOP_MAGIC", "SnoopRecords"]
+__all__ = ["SNOOP_HEADER_BYTES", "SNOOP_MAGIC", "SnoopRecords"]
 
 SNOOP_MAGIC: Final = b"snoop\0\0\0"
-"""The identification pattern, the first eight octets."""
+"""The identification pattern, the first eight bytes."""
 
-SNOOP_HEADER_OCTETS: Final = 16
+SNOOP_HEADER_BYTES: Final = 16
 
 # The datalink types of RFC 1761, and those that Solaris added since -> LINKTYPE_ numbers.
 _LINK_TYPES: Final = {
@@ -29,31 +29,31 @@ _LINK_TYPES: Final = {
     26: 242,  # IP over InfiniBand
 }
 
-_RECORD_OCTETS: Final = 24
+_RECORD_BYTES: Final = 24
 _MOST_PADDING: Final = 65535
-"""Behind a frame there are usually fewer than four octets; no more than this are believed."""
+"""Behind a frame there are usually fewer than four bytes; no more than this are believed."""
 
 
 class SnoopRecords(Records):
     """The records of a snoop file."""
 
-    def __init__(self, octets: Octets) -> None:
+    def __init__(self, data: Bytes) -> None:
         """
-        octets: at a file header, of which 16 octets are known to be there.
+        bytes: at a file header, of which 16 bytes are known to be there.
 
         Raises CaptureFormatError where its version is not 2 or its frames are of a link that has no number here.
         """
-        super().__init__(octets, "snoop")
-        self._fetch(SNOOP_HEADER_OCTETS)
+        super().__init__(data, "snoop")
+        self._fetch(SNOOP_HEADER_BYTES)
         version, datalink = struct.unpack_from(">II", self.block, self._position + len(SNOOP_MAGIC))
-        self._position += SNOOP_HEADER_OCTETS
+        self._position += SNOOP_HEADER_BYTES
         link_type = _LINK_TYPES.get(datalink, -1)
         if version != 2 or link_type < 0:
             raise CaptureFormatError(
                 say(
                     "{path} is a snoop file of version {version} and datalink type {datalink}, which is not "
                     "read here: convert it with editcap -F pcap",
-                    path=octets.name,
+                    path=data.name,
                     version=version,
                     datalink=datalink,
                 )
@@ -66,8 +66,8 @@ class SnoopRecords(Records):
     def advance(self) -> bool:
         """Step to the next record; see `Records.advance`."""
         position: i64 = self._position
-        if len(self.block) - position < _RECORD_OCTETS:
-            if not self._fetch(_RECORD_OCTETS):
+        if len(self.block) - position < _RECORD_BYTES:
+            if not self._fetch(_RECORD_BYTES):
                 return self._end()
             position = self._position
         original: i64
@@ -80,14 +80,14 @@ class SnoopRecords(Records):
             self.block, position
         )
         # The record's length counts its header and the padding behind the frame.
-        padding: i64 = length - _RECORD_OCTETS - captured
+        padding: i64 = length - _RECORD_BYTES - captured
         if captured > self._most_captured or padding < 0 or padding > _MOST_PADDING:
             return self._stop(
                 Message(
-                    "record {record} at octet {octet} claims a frame of {captured} octets in a record of "
+                    "record {record} at byte {byte} claims a frame of {captured} bytes in a record of "
                     "{length}: the file is damaged there, and the frames before it are all that was read",
                     record=self.frame + 1,
-                    octet=self._octet(),
+                    byte=self._byte(),
                     captured=captured,
                     length=length,
                 )
@@ -99,7 +99,7 @@ class SnoopRecords(Records):
         # Cumulative; 0 also where the system did not count.
         if drops:
             self.lost = drops
-        self.offset = position + _RECORD_OCTETS
+        self.offset = position + _RECORD_BYTES
         self.captured = captured
         self.original = original
         self.time_ns = seconds * 1_000_000_000 + microseconds * 1000

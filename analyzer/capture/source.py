@@ -1,4 +1,4 @@
-"""The octets of a capture, in order, from a path, standard input or any stream.
+"""The bytes of a capture, in order, from a path, standard input or any stream.
 
 Nothing here seeks, so a pipe does as well as a file, and a read gives what is there rather than wait for a
 whole block, so a capture that is still being written can be followed.
@@ -17,18 +17,18 @@ from analyzer.errors import InputError
 from analyzer.text import Message, inert, said, say
 
 __all__ = [
-    "BLOCK_OCTETS",
-    "Octets",
+    "BLOCK_BYTES",
+    "Bytes",
     "SourceFault",
     "SourceRefusal",
+    "bytes_of_path",
+    "bytes_of_standard_input",
     "keep_blocks",
-    "octets_of_path",
-    "octets_of_standard_input",
     "reason_of",
 ]
 
-BLOCK_OCTETS: Final = 1 << 20
-"""The most octets one read asks for."""
+BLOCK_BYTES: Final = 1 << 20
+"""The most bytes one read asks for."""
 
 
 _KEPT_BY_MALLOC: Final = 31 << 20
@@ -45,7 +45,7 @@ def keep_blocks() -> None:
 
 
 class SourceFault(Exception):
-    """The octets end too early or are damaged, for a `reason`. It never leaves `capture`."""
+    """The bytes end too early or are damaged, for a `reason`. It never leaves `capture`."""
 
     @property
     def reason(self) -> str:
@@ -55,11 +55,11 @@ class SourceFault(Exception):
 
 
 class SourceRefusal(SourceFault):
-    """The octets may be sound, and are not read on all the same; the reason says what to do."""
+    """The bytes may be sound, and are not read on all the same; the reason says what to do."""
 
 
-class Octets:
-    """The octets of one stream, with a look ahead at the first of them.
+class Bytes:
+    """The bytes of one stream, with a look ahead at the first of them.
 
     warnings: sentences about what marred the stream without stopping it.
     """
@@ -78,9 +78,9 @@ class Octets:
         self.warnings: list[str] = []
 
     def peek(self, count: int) -> bytes:
-        """The next `count` octets, fewer only at the end; they are still there for `read`."""
+        """The next `count` bytes, fewer only at the end; they are still there for `read`."""
         while len(self._held) < count:
-            piece = self._more(BLOCK_OCTETS)
+            piece = self._more(BLOCK_BYTES)
             if not piece:
                 break
             self._held += piece
@@ -91,7 +91,7 @@ class Octets:
         return self._held
 
     def read(self, most: int) -> bytes:
-        """Some octets, `most` unless more were read ahead; `b""` at the end.
+        """Some bytes, `most` unless more were read ahead; `b""` at the end.
 
         Raises OSError or SourceFault.
         """
@@ -102,7 +102,7 @@ class Octets:
         return self._more(most)
 
     def file(self) -> StoredFile | None:
-        """The file that the octets come from; None where they come from anything else."""
+        """The file that the bytes come from; None where they come from anything else."""
         try:
             return StoredFile(self._stream)
         except (OSError, ValueError, AttributeError):
@@ -113,7 +113,7 @@ class Octets:
         return self._owned and self.file() is not None
 
     def rewind(self) -> None:
-        """Go back to the first octet. Raises OSError where that cannot be done."""
+        """Go back to the first byte. Raises OSError where that cannot be done."""
         self._held = b""
         self._stream.seek(0)
 
@@ -130,12 +130,12 @@ class Octets:
         return piece
 
 
-def octets_of_path(path: str | os.PathLike[str]) -> Octets:
-    """The octets of the file or FIFO at `path`. Raises InputError where it cannot be opened."""
+def bytes_of_path(path: str | os.PathLike[str]) -> Bytes:
+    """The bytes of the file or FIFO at `path`. Raises InputError where it cannot be opened."""
     name = inert(os.fsdecode(path))
     try:
         # Unbuffered: blocks are read straight into the objects they are used from.
-        return Octets(open(path, "rb", buffering=0), name, True)
+        return Bytes(open(path, "rb", buffering=0), name, True)
     except FileNotFoundError as error:
         raise InputError(say("{path} does not exist: check its name and folder", path=name)) from error
     except (OSError, ValueError) as error:
@@ -149,14 +149,14 @@ def octets_of_path(path: str | os.PathLike[str]) -> Octets:
         raise InputError(said(sentence)) from error
 
 
-def octets_of_standard_input() -> Octets:
-    """The octets of standard input. Raises InputError where there is none, or a person is typing into it."""
+def bytes_of_standard_input() -> Bytes:
+    """The bytes of standard input. Raises InputError where there is none, or a person is typing into it."""
     name = Message("standard input")
     if sys.stdin is None or sys.stdin.closed:
         raise InputError(say("standard input is closed: give the path of a capture instead of -"))
     if sys.stdin.isatty():
         raise InputError(say("standard input is a terminal: pipe a capture into it, or give a path"))
-    return Octets(sys.stdin.buffer, name, False)
+    return Bytes(sys.stdin.buffer, name, False)
 
 
 def reason_of(error: BaseException) -> str:

@@ -14,7 +14,7 @@ __all__ = ["StoredFile"]
 class StoredFile:
     """A regular file, opened for reading, as it was then.
 
-    size: its octets, compressed or not. reached: how far it has been used, where it is read ahead of that.
+    size: its bytes, compressed or not. reached: how far it has been used, where it is read ahead of that.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -27,7 +27,7 @@ class StoredFile:
         self.reached: int | None = None
 
     def position(self) -> int:
-        """How many of its octets have been read and used."""
+        """How many of its bytes have been read and used."""
         return self._stream.tell() if self.reached is None else self.reached
 
     def change(self, name: str) -> str | None:
@@ -40,7 +40,7 @@ class StoredFile:
         now = os.fstat(self._stream.fileno())
         if now.st_size < self.size:
             return Message(
-                "{path} became shorter while it was read, from {before} to {after} octets: "
+                "{path} became shorter while it was read, from {before} to {after} bytes: "
                 "what was read until then is reported; do not write to a capture that is being analysed",
                 path=name,
                 before=self.size,
@@ -48,7 +48,7 @@ class StoredFile:
             )
         if now.st_size > self.size:
             return Message(
-                "{path} grew while it was read, from {before} to {after} octets: "
+                "{path} grew while it was read, from {before} to {after} bytes: "
                 "what came too late is not in here; analyse it again when it is complete",
                 path=name,
                 before=self.size,

@@ -1,4 +1,4 @@
-"""What a file is that is no readable capture, told from its first octets, and what to do about it."""
+"""What a file is that is no readable capture, told from its first bytes, and what to do about it."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ _TEXT_SAMPLE: Final = 512
 def refusal(first: bytes, name: str, compression: str = "") -> CaptureFormatError:
     """The error for a file that is no capture of a kind that is read.
 
-    first: its first octets, as many as are at hand, at least six unless the file has fewer.
+    first: its first bytes, as many as are at hand, at least six unless the file has fewer.
     name: what to call the file, already harmless.
-    compression: what these octets were compressed by in the file, nothing where they were not.
+    compression: what these bytes were compressed by in the file, nothing where they were not.
     """
     inner = compression_of(first)
     if inner:
@@ -88,10 +88,10 @@ def refusal(first: bytes, name: str, compression: str = "") -> CaptureFormatErro
         )
     return CaptureFormatError(
         say(
-            "{path} starts with the octets {octets} and is neither pcap nor pcapng nor snoop: check that it is the "
+            "{path} starts with the bytes {bytes} and is neither pcap nor pcapng nor snoop: check that it is the "
             "file you mean, or convert it with editcap -F pcap",
             path=name,
-            octets=first[:4].hex(" "),
+            bytes=first[:4].hex(" "),
         )
     )
 

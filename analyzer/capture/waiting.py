@@ -12,20 +12,23 @@ from typing import IO, Final
 __all__ = ["Waiting"]
 
 MOST_WAITING: Final = 64 << 20
-"""Octets that wait in memory to be parsed."""
-PIPE_OCTETS: Final = 1 << 20
+"""Bytes that wait in memory to be parsed."""
+PIPE_BYTES: Final = 1 << 20
 """Linux gives an ordinary user pipes of up to 1 MiB."""
+LOOK_FOR_SIGNALS: Final = 0.2
+"""Seconds. Python does not notice a signal that comes just before it begins to wait: Ctrl-C on a quiet interface would
+end nothing until the next frame comes."""
 
 
 class Waiting:
     """What the program has written and nobody has asked for yet: a stream for `open_stream`.
 
-    octets: how many. seen: whether there were ever any. arrived_ns: when what was read last had come, by the
+    bytes: how many. seen: whether there were ever any. arrived_ns: when what was read last had come, by the
     monotonic clock.
     """
 
     def __init__(self, output: IO[bytes]) -> None:
-        self.octets: int = 0
+        self.bytes: int = 0
         self.seen: bool = False
         self.arrived_ns: int = time.monotonic_ns()
         self._output = output
@@ -36,19 +39,19 @@ class Waiting:
         with suppress(ImportError, OSError, AttributeError):
             import fcntl
 
-            fcntl.fcntl(output.fileno(), fcntl.F_SETPIPE_SZ, PIPE_OCTETS)
-        self._reader = threading.Thread(target=self._take, name="captured octets", daemon=True)
+            fcntl.fcntl(output.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        self._reader = threading.Thread(target=self._take, name="captured bytes", daemon=True)
         self._reader.start()
 
     def read(self, _most: int) -> bytes:
         """All that is there, after waiting for some; nothing at the end."""
         with self._changed:
             while not self._pieces and not self._ended:
-                self._changed.wait()
+                self._changed.wait(LOOK_FOR_SIGNALS)
             if not self._pieces:
                 return b""
             self.arrived_ns, piece = self._pieces.popleft()
-            self.octets -= len(piece)
+            self.bytes -= len(piece)
             self._changed.notify_all()
         return piece
 
@@ -66,17 +69,17 @@ class Waiting:
         descriptor = self._output.fileno()
         while True:
             try:
-                piece = os.read(descriptor, PIPE_OCTETS)
+                piece = os.read(descriptor, PIPE_BYTES)
             except (OSError, ValueError):
                 piece = b""
             with self._changed:
-                while self.octets > MOST_WAITING and not self._discarding:
+                while self.bytes > MOST_WAITING and not self._discarding:
                     self._changed.wait()
                 if piece:
                     self.seen = True
                     if not self._discarding:
                         self._pieces.append((time.monotonic_ns(), piece))
-                        self.octets += len(piece)
+                        self.bytes += len(piece)
                 else:
                     self._ended = True
                 self._changed.notify_all()

@@ -18,12 +18,12 @@ __all__ = ["ZstdFrame"]
 
 _DESCRIPTOR: Final = 4
 _CHECKSUM_FLAG: Final = 0x04
-_CHECKSUM_OCTETS: Final = 4
-"""RFC 8878 3.1.1.1.1: the octet after the magic number, and what stands behind the last block if it says so."""
+_CHECKSUM_BYTES: Final = 4
+"""RFC 8878 3.1.1.1.1: the byte after the magic number, and what stands behind the last block if it says so."""
 
-_BLOCK_HEADER_OCTETS: Final = 3
+_BLOCK_HEADER_BYTES: Final = 3
 _RUN: Final = 1
-"""RFC 8878 3.1.1.2: whether a block is the last, its type and its size. A run of one octet has that octet only, and its
+"""RFC 8878 3.1.1.2: whether a block is the last, its type and its size. A run of one byte has that byte only, and its
 size is how often it comes."""
 
 _ROOM: Final = 2 << 17
@@ -38,7 +38,7 @@ class ZstdFrame:
 
     def __init__(self, window: int, *, careful: bool) -> None:
         """
-        window: the most octets it may look back over.
+        window: the most bytes it may look back over.
         careful: block by block, so that an error comes after all that was before it.
         """
         self.eof: bool = False
@@ -72,7 +72,7 @@ class ZstdFrame:
         return piece
 
     def decompress_into(self, data: bytes, room: memoryview) -> int:
-        """The same, put into `room`; gives how many octets."""
+        """The same, put into `room`; gives how many bytes."""
         if self._out or len(room) < _ROOM:
             piece = self.decompress(data, len(room))
             room[: len(piece)] = piece
@@ -149,13 +149,13 @@ class _Parts:
             self._has_checksum = bool(data[_DESCRIPTOR] & _CHECKSUM_FLAG)
             begin = zstandard.frame_header_size(data[: _DESCRIPTOR + 1])
             ends.append(begin)
-        last_begin = len(data) - _BLOCK_HEADER_OCTETS
+        last_begin = len(data) - _BLOCK_HEADER_BYTES
         while begin <= last_begin:
             header = data[begin] | data[begin + 1] << 8 | data[begin + 2] << 16
-            begin += _BLOCK_HEADER_OCTETS + (1 if header >> 1 & 3 == _RUN else header >> 3)
+            begin += _BLOCK_HEADER_BYTES + (1 if header >> 1 & 3 == _RUN else header >> 3)
             ends.append(begin)
             if header & 1:
                 if self._has_checksum:
-                    ends.append(begin + _CHECKSUM_OCTETS)
+                    ends.append(begin + _CHECKSUM_BYTES)
                 return None
         return begin

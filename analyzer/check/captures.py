@@ -162,10 +162,10 @@ def check_captures(
 
 def read_files(files: Iterable[str]) -> list[Expectation]:
     """The expectations of these files. Raises InputError and UsageError as `read_expectations` does."""
-    return [one for file in files for one in read_expectations(keys(), _octets(file), file)]
+    return [one for file in files for one in read_expectations(keys(), _bytes(file), file)]
 
 
-def _octets(file: str) -> bytes:
+def _bytes(file: str) -> bytes:
     try:
         with open(file, "rb") as opened:
             return opened.read()
@@ -250,9 +250,9 @@ def update_capture(path: str, reading: Reading = ORDINARY) -> tuple[str, str]:
     file = _own_file(path)
     if not os.path.lexists(file):
         raise UsageError(say("there is no {file} yet: --record writes it", file=inert(file)))
-    octets = _octets(file)
-    read_expectations(keys(), octets, file)
-    before = octets.decode("utf-8")
+    data = _bytes(file)
+    read_expectations(keys(), data, file)
+    before = data.decode("utf-8")
     after = update(keys(), before, analyze_whole(path, reading), document, file)
     if before == after:
         return file, ""

@@ -125,8 +125,8 @@ def _plain_values(kind: str, words: Sequence[str]) -> list[dict[str, Any]]:
         return [{"enum": list(dict.fromkeys([*words, "none"]))}]
     if kind == "boolean":
         return [{"type": "boolean"}, {"const": "none"}]
-    if kind in {"number", "octets"}:
-        units = "([kMG]i?)?B?" if kind == "octets" else ""
+    if kind in {"number", "bytes"}:
+        units = "([kMG]i?)?B?" if kind == "bytes" else ""
         return [
             {"type": "integer"},
             {"type": "string", "pattern": rf"^(none|[+-]?[\d_]+(\.\d+)?\s*{units})$"},

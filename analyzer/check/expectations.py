@@ -141,15 +141,15 @@ def _compared(key: Key, operator: str, text: str) -> Comparison:
     return Comparison(key, operator, pattern, pattern.text)
 
 
-def read_expectations(keys: Keys, octets: bytes, name: str) -> list[Expectation]:
-    """The expectations of a file. octets: what is in it. name: what the file is called.
+def read_expectations(keys: Keys, data: bytes, name: str) -> list[Expectation]:
+    """The expectations of a file. bytes: what is in it. name: what the file is called.
 
     Raises InputError where it is no TOML, UsageError for an unknown key or value; both say where.
     """
     import tomllib
 
     try:
-        text = octets.decode("utf-8")
+        text = data.decode("utf-8")
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(

@@ -1,6 +1,6 @@
 """A file of expectations made from what a capture shows, and one brought up to date after a change that is meant.
 
-Recorded is what the next recording of the same session shows too, on another machine: outcomes, labels, octets,
+Recorded is what the next recording of the same session shows too, on another machine: outcomes, labels, bytes,
 counts. Not times, not addresses, not how often an acknowledgement went alone.
 """
 
@@ -25,10 +25,10 @@ RECORDED: Final = (
     "handshake.outcome",
     "handshake.retries.syn",
     "handshake.retries.syn_ack",
-    "data.client.octets",
-    "data.client.retransmitted_octets",
-    "data.server.octets",
-    "data.server.retransmitted_octets",
+    "data.client.bytes",
+    "data.client.retransmitted_bytes",
+    "data.server.bytes",
+    "data.server.retransmitted_bytes",
     "close.outcome",
     "close.active",
     "close.time_wait",

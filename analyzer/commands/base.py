@@ -110,7 +110,7 @@ class Number(click.FloatRange):
 
 
 class _Size(click.ParamType[int]):
-    """Octets: a number, perhaps with K, M, G or T for powers of 1024; `none` is 0, which is no limit."""
+    """Bytes: a number, perhaps with K, M, G or T for powers of 1024; `none` is 0, which is no limit."""
 
     name = "size"
 

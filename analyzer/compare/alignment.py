@@ -1,6 +1,6 @@
 """The segments of two connections that are the same one, side by side.
 
-Segments are put together in steps, from those that agree in everything to those that agree in the octets they cover
+Segments are put together in steps, from those that agree in everything to those that agree in the bytes they cover
 alone; each step takes what the steps before it have left. What is left at the end is in one capture only.
 """
 
@@ -31,7 +31,7 @@ class Match(NamedTuple):
 
     a: tuple[int, ...]
     b: tuple[int, ...]
-    missing_octets: int = 0
+    missing_bytes: int = 0
 
 
 class _Numbers(NamedTuple):
@@ -72,7 +72,7 @@ def _same_content(n: _Numbers) -> Hashable:
     return (n.seq, *kind_of(n.one), n.one.content) if _moves(n.one) else None
 
 
-def _same_octets(n: _Numbers) -> Hashable:
+def _same_bytes(n: _Numbers) -> Hashable:
     return (n.seq, *kind_of(n.one)) if _moves(n.one) else None
 
 
@@ -93,10 +93,10 @@ _STEPS: Final[dict[Mode, tuple[_Key, ...]]] = {
         _same_time,
         _same_segment,
         _same_content,
-        _same_octets,
+        _same_bytes,
         _same_acknowledgement,
     ),
-    "two-runs": (_same_segment, _same_content, _same_octets, _same_acknowledgement),
+    "two-runs": (_same_segment, _same_content, _same_bytes, _same_acknowledgement),
 }
 
 
@@ -106,7 +106,7 @@ def shifts_of(
     """The numbers of A that relative ones count from, client's and server's, and what makes them B's.
 
     Initial sequence numbers tell where both are there. For a capture that begins midway the first payload that both
-    have does; without one, equal numbers are taken to mean the same octets where both saw one exchange, and the
+    have does; without one, equal numbers are taken to mean the same bytes where both saw one exchange, and the
     first segments to be the same where it ran twice.
     """
     bases: list[int] = []
@@ -254,7 +254,7 @@ def _partners(
 
 
 def _regroup(left: list[_Placed], right: list[_Placed]) -> tuple[list[Match], list[_Placed], list[_Placed]]:
-    """Several segments of one capture that together are one or several of the other, octet for octet."""
+    """Several segments of one capture that together are one or several of the other, byte for byte."""
     by_start: tuple[dict[int, deque[_Placed]], dict[int, deque[_Placed]]] = ({}, {})
     for segments, starts in zip((left, right), by_start, strict=True):
         for placed in segments:
@@ -267,7 +267,7 @@ def _regroup(left: list[_Placed], right: list[_Placed]) -> tuple[list[Match], li
             continue
         group: tuple[list[_Placed], list[_Placed]] = ([first], [])
         ends = [_end(first[1]), first[1].seq]
-        # The side that is behind gets the next segment until both end at the same octet.
+        # The side that is behind gets the next segment until both end at the same byte.
         while ends[0] != ends[1] and len(group[0]) + len(group[1]) < JOINED_MOST:
             side = 0 if (ends[1] - ends[0]) % 2**32 < 2**31 else 1
             waiting = by_start[side].get(ends[side], ())

@@ -26,7 +26,7 @@ class Numbering(NamedTuple):
 
 _Option = Callable[[bytes], str]
 
-# Kind -> name, and how its value reads. What is not here is shown as octets.
+# Kind -> name, and how its value reads. What is not here is shown as bytes.
 _OPTIONS: Final[dict[int, tuple[str, _Option]]] = {
     options.MAXIMUM_SEGMENT_SIZE: ("MSS", lambda body: str(int.from_bytes(body, "big"))),
     options.WINDOW_SCALE: ("window scale", lambda body: str(int.from_bytes(body, "big"))),
@@ -40,7 +40,7 @@ ABSENT: Final = "none"
 def segment_changes(
     a: Sequence[Observation], b: Sequence[Observation], numbering: Numbering, mode: Mode
 ) -> Iterator[Change]:
-    """What one segment of A, or several in a row, has otherwise in B, which covers as many octets.
+    """What one segment of A, or several in a row, has otherwise in B, which covers as many bytes.
 
     Between two runs the window is compared in a SYN alone, for it depends on who reads when, and so are the values
     of timestamps and the traffic class not at all.
@@ -71,7 +71,7 @@ def segment_changes(
         return
     if one.window != two.window and (places or one.flags & SYN):
         yield Change("changed", "window", str(one.window), str(two.window))
-    # What counts in rewritten numbers has to be rewritten with them, so that equal octets may be a fault.
+    # What counts in rewritten numbers has to be rewritten with them, so that equal bytes may be a fault.
     if one.options != two.options or numbering.shifts[1 - side]:
         yield from _option_changes(one, two, numbering, side, places)
     if places and one.traffic_class != two.traffic_class:
@@ -84,7 +84,7 @@ def _same_beginnings(one: bytes, two: bytes) -> bool:
 
 
 def _payload_change(one: Observation, two: Observation) -> Change:
-    """The first octets from where they differ, in hexadecimal; nothing where it lies beyond what is kept."""
+    """The first bytes from where they differ, in hexadecimal; nothing where it lies beyond what is kept."""
     place = next(
         (at for at, (x, y) in enumerate(zip(one.payload, two.payload, strict=False)) if x != y), None
     )

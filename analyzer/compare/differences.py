@@ -48,7 +48,7 @@ DIFFERENCES: Final = (
     Difference("later", "a segment took longer than the tolerance allows", False),
     Difference(
         "resegmented",
-        "the same octets travel in other segments, as offload to a network card makes them",
+        "the same bytes travel in other segments, as offload to a network card makes them",
         False,
     ),
     Difference(
@@ -62,8 +62,8 @@ FAILING: Final = frozenset(difference.name for difference in DIFFERENCES if diff
 class Observation(NamedTuple):
     """One segment as one capture saw it.
 
-    window: the field of the header, unscaled. options: the octets after the fixed header. hops: TTL or hop limit.
-    payload: its first octets. content: of the whole payload, for comparison (`observation.content_of`); None where the
+    window: the field of the header, unscaled. options: the bytes after the fixed header. hops: TTL or hop limit.
+    payload: its first bytes. content: of the whole payload, for comparison (`observation.content_of`); None where the
     capture cut it. labels, notes: masks of `tcp.labels` and `tcp.notes`.
     """
 
@@ -101,7 +101,7 @@ class Row(NamedTuple):
     """One step of both captures: the segments of A and of B that are the same; one of the two may be empty.
 
     differences: names of `DIFFERENCES`, in their order.
-    missing_octets: of a segment that is there in part.
+    missing_bytes: of a segment that is there in part.
     delay_ns: how long it took from one place to the other, by the estimated clocks; None where they do not allow it.
     late_ns: how much longer it took than the fastest segment of its direction; between two runs, how much later
         it came after the row before it than in A, negative where sooner. None where nothing can be compared.
@@ -111,7 +111,7 @@ class Row(NamedTuple):
     b: tuple[Observation, ...]
     differences: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
-    missing_octets: int = 0
+    missing_bytes: int = 0
     delay_ns: int | None = None
     late_ns: int | None = None
 

@@ -14,7 +14,7 @@ from analyzer.wire.header import Header
 __all__ = ["Observations", "content_of", "joined_content", "options_by_kind", "timestamps_of"]
 
 # The greatest prime below 2**64. A payload is remembered as its remainder when read as one number: equal payloads
-# have equal ones, and the remainder of two in a row follows from theirs, however the octets were cut.
+# have equal ones, and the remainder of two in a row follows from theirs, however the bytes were cut.
 MODULUS: Final = 2**64 - 59
 
 END: Final = 0

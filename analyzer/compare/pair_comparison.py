@@ -110,10 +110,10 @@ def _rows(
             differences.add(_alone(one, bool(ones), in_both, numbering, clocks))
             rows.append(Row(ones, twos, _named(differences)))
             continue
-        changes = () if match.missing_octets else tuple(segment_changes(ones, twos, numbering, mode))
+        changes = () if match.missing_bytes else tuple(segment_changes(ones, twos, numbering, mode))
         if changes:
             differences.add("changed")
-        if match.missing_octets:
+        if match.missing_bytes:
             differences.add("missing")
         if len(ones) != len(twos) or len(ones) > 1:
             differences.add("resegmented")
@@ -130,7 +130,7 @@ def _rows(
             delay, late = _way(times[0], times[1].time_ns, clocks)
         if late is not None and late > tolerance_ns:
             differences.add("later")
-        rows.append(Row(ones, twos, _named(differences), changes, match.missing_octets, delay, late))
+        rows.append(Row(ones, twos, _named(differences), changes, match.missing_bytes, delay, late))
     return rows
 
 

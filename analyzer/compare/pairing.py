@@ -67,14 +67,12 @@ def fingerprint(connection: Connection, head: Sequence[Observation]) -> Fingerpr
             first[side] = one.seq
             values = timestamps_of(one)
             timestamps[side] = values and values[0]
-        # A keep-alive's single octet tells nothing.
+        # A keep-alive's single byte tells nothing.
         if one.length > 1 and one.content is not None:
             payloads[side] = one.content if payloads[side] is None else payloads[side]
             numbered.add((one.from_client, one.seq, one.content))
-    sent = connection.client_data.octets, connection.server_data.octets
-    spans = [
-        None if start is None else (start, octets + 2) for start, octets in zip(first, sent, strict=True)
-    ]
+    sent = connection.client_data.bytes, connection.server_data.bytes
+    spans = [None if start is None else (start, count + 2) for start, count in zip(first, sent, strict=True)]
     return Fingerprint(
         connection.id,
         connection.client,

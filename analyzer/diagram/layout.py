@@ -31,8 +31,8 @@ ROW_LIMIT: Final = 60
 EXCERPT_COLUMNS: Final = 24
 # What somebody else makes of the payload: a request line with its path.
 SUMMARY_COLUMNS: Final = 48
-# As hexadecimal octets, a word of a binary protocol's header: the same width.
-EXCERPT_OCTETS: Final = 8
+# As hexadecimal bytes, a word of a binary protocol's header: the same width.
+EXCERPT_BYTES: Final = 8
 
 ORDINARY_LABELS: Final = frozenset({"data", "ack"})
 RETRANSMISSION_NOTES: Final = names_about("retransmission")
@@ -300,8 +300,8 @@ def folded(run: Sequence[Segment], start_ns: int, phase: Phase) -> Fold:
         last_time_ns=run[-1].time_ns - start_ns,
         segments_to_right=sum(segment.sender == "client" for segment in run),
         segments_to_left=sum(segment.sender == "server" for segment in run),
-        octets_to_right=sum(segment.length for segment in run if segment.sender == "client"),
-        octets_to_left=sum(segment.length for segment in run if segment.sender == "server"),
+        bytes_to_right=sum(segment.length for segment in run if segment.sender == "client"),
+        bytes_to_left=sum(segment.length for segment in run if segment.sender == "server"),
         phase=phase,
         retransmissions=sum(not RETRANSMISSION_NOTES.isdisjoint(segment.notes) for segment in run),
         noted=tuple((name, notes[name]) for name in sorted(notes, key=lambda name: NOTE[name].bit)),
@@ -339,17 +339,17 @@ def shortened(summary: str) -> str:
 
 
 def excerpt(payload: bytes, length: int) -> str:
-    """The beginning of a payload of `length` octets, safe to show and at most some 30 columns wide.
+    """The beginning of a payload of `length` bytes, safe to show and at most some 30 columns wide.
 
-    Text stands in quotes, control characters in it as escapes; anything else as octets in hexadecimal.
+    Text stands in quotes, control characters in it as escapes; anything else as bytes in hexadecimal.
     """
     payload = payload[:length]
     if not payload:
         return ""
     text = as_text(payload, complete=len(payload) == length)
     if text is None:
-        octets = payload[:EXCERPT_OCTETS].hex(" ")
-        return f"{octets} …" if length > EXCERPT_OCTETS else octets
+        data = payload[:EXCERPT_BYTES].hex(" ")
+        return f"{data} …" if length > EXCERPT_BYTES else data
     shown: list[str] = []
     width = 0
     decoded = 0

@@ -224,10 +224,10 @@ def _marks(row: Row, comparison: PairComparison, at_sender: bool, tolerance_ns: 
         # In the order in which it happened: what travels towards A was B's before.
         towards_a = known and (side == "b") == row.shown.from_client
         yield change_message(change._replace(in_a=change.in_b, in_b=change.in_a) if towards_a else change)
-    if row.missing_octets:
+    if row.missing_bytes:
         yield Message(
-            "{octets} octets of it missing in {there}",
-            octets=f"{row.missing_octets:,}",
+            "{bytes} bytes of it missing in {there}",
+            bytes=f"{row.missing_bytes:,}",
             there="B" if len(row.a) == 1 else "A",
         )
     if "resegmented" in row.differences:
@@ -278,8 +278,8 @@ def _folded(
             last_time_ns=end,
             segments_to_right=len(right),
             segments_to_left=len(left),
-            octets_to_right=sum(one.length for one in right),
-            octets_to_left=sum(one.length for one in left),
+            bytes_to_right=sum(one.length for one in right),
+            bytes_to_left=sum(one.length for one in left),
             phase="data",
         ),
         times[0],

@@ -58,7 +58,7 @@ class Arrow(NamedTuple):
 
 
 class Fold(NamedTuple):
-    """A run of segments shown as one row. Octets are payload octets as sent, repetitions included.
+    """A run of segments shown as one row. Bytes are payload bytes as sent, repetitions included.
 
     `retransmissions` of the segments were sent again; `noted` counts every note by its name, in the order of
     the table of notes.
@@ -70,8 +70,8 @@ class Fold(NamedTuple):
     last_time_ns: int
     segments_to_right: int
     segments_to_left: int
-    octets_to_right: int
-    octets_to_left: int
+    bytes_to_right: int
+    bytes_to_left: int
     phase: Phase
     retransmissions: int = 0
     noted: tuple[tuple[NoteName, int], ...] = ()

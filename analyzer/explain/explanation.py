@@ -17,12 +17,12 @@ __all__ = ["Explanation"]
 class Explanation:
     """One segment of one connection.
 
-    captured, original: octets of the frame, as captured and as on the wire.
+    captured, original: bytes of the frame, as captured and as on the wire.
     others: how many more TCP segments the frame holds.
     header: the fixed part of the TCP header and its options, as captured.
     checksum: None where it cannot be checked, because the capture does not hold the whole segment.
     computed_checksum: what it should be, None likewise.
-    payload: the first octets of the payload as captured. Hostile: escape before showing.
+    payload: the first bytes of the payload as captured. Hostile: escape before showing.
     error: the ICMP error that was asked for, which answers this segment; None where the segment itself was.
     """
 

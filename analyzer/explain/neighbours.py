@@ -13,7 +13,7 @@ from analyzer.tcp.sequence import difference
 from analyzer.trace.values import Segment
 from analyzer.wire.flags import Flags
 
-__all__ = ["Neighbours", "asks", "neighbours", "octets_of_sequence"]
+__all__ = ["Neighbours", "asks", "bytes_of_sequence", "neighbours"]
 
 
 class Neighbours(NamedTuple):
@@ -49,8 +49,8 @@ def neighbours(segments: Sequence[Segment], place: int) -> Neighbours:
     )
 
 
-def octets_of_sequence(segment: Segment) -> int:
-    """How many sequence numbers the segment takes: one for each octet, for SYN and for FIN."""
+def bytes_of_sequence(segment: Segment) -> int:
+    """How many sequence numbers the segment takes: one for each byte, for SYN and for FIN."""
     return segment.length + (Flags.SYN in segment.flags) + (Flags.FIN in segment.flags)
 
 
@@ -60,7 +60,7 @@ def asks(segment: Segment) -> bool:
 
 
 def _end(segment: Segment) -> int:
-    return (segment.seq + octets_of_sequence(segment)) & 0xFFFFFFFF
+    return (segment.seq + bytes_of_sequence(segment)) & 0xFFFFFFFF
 
 
 def _acknowledged(segments: Sequence[Segment], place: int) -> tuple[Segment, ...]:
@@ -76,7 +76,7 @@ def _acknowledged(segments: Sequence[Segment], place: int) -> tuple[Segment, ...
         earlier
         for earlier in segments[:place]
         if earlier.sender != segment.sender
-        and octets_of_sequence(earlier)
+        and bytes_of_sequence(earlier)
         and difference(segment.ack, _end(earlier)) >= 0
         and (before is None or difference(_end(earlier), before) > 0)
     )
@@ -91,7 +91,7 @@ def _answer(segments: Sequence[Segment], place: int) -> Segment | None:
                 break
             if answers.intersection(later.notes):
                 return later
-    if not octets_of_sequence(segment):
+    if not bytes_of_sequence(segment):
         return None
     end = _end(segment)
     for later in segments[place + 1 :]:

@@ -34,7 +34,7 @@ from analyzer.wire.skips import skip_name
 __all__ = ["PAYLOAD_EXPLAINED", "dissect", "explain", "summarize"]
 
 PAYLOAD_EXPLAINED = 128
-"""Octets of a payload shown where a segment is explained."""
+"""Bytes of a payload shown where a segment is explained."""
 
 
 def summarize(connections: Iterable[Connection], path: str | os.PathLike[str]) -> dict[int, str]:

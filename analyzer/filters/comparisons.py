@@ -99,7 +99,7 @@ def _is_in(value: Any, item: Any) -> bool:
 def comparison(key: Key, operator: str, text: str) -> Comparison:
     """The comparison of `key` with the value that `text` says. Raises UsageError where there is none such."""
     operator = "=" if operator == "==" else operator
-    if OPERATORS[operator].ordered and key.kind not in {"number", "time", "octets"}:
+    if OPERATORS[operator].ordered and key.kind not in {"number", "time", "bytes"}:
         raise unfit(key, operator, say("it has no order: use =, != or in"))
     if operator == "in":
         items = [_item(key, item) for item in items_of(inside(text, "{}"))]
@@ -129,7 +129,7 @@ def _single(key: Key, text: str) -> Any:
 
 def _item(key: Key, text: str) -> Any:
     first, dots, last = text.partition("..")
-    if dots and key.kind in {"number", "time", "octets"}:
+    if dots and key.kind in {"number", "time", "bytes"}:
         span = (parse(key, first), parse(key, last))
         if None in span or span[0] > span[1]:
             raise unfit(key, "in", say("the range {text} has no value in it", text=in_short(text)))

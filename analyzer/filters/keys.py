@@ -17,13 +17,13 @@ from analyzer.text import say
 
 __all__ = ["ALIASES", "DERIVED", "KIND_MEANINGS", "Key", "Keys", "Kind"]
 
-Kind = Literal["number", "time", "octets", "boolean", "word", "text", "address", "labels"]
+Kind = Literal["number", "time", "bytes", "boolean", "word", "text", "address", "labels"]
 Scope = Literal["capture", "connection"]
 
 KIND_MEANINGS: Final[Mapping[Kind, str]] = {
     "number": "a number",
     "time": "a time with its unit: ns, us or µs, ms, s, min, h",
-    "octets": "a number of octets; B, kB, MB, GB, KiB, MiB, GiB may follow",
+    "bytes": "a number of bytes; B, kB, MB, GB, KiB, MiB, GiB may follow",
     "boolean": "true or false",
     "word": "one of the words listed",
     "text": "any text",
@@ -31,8 +31,8 @@ KIND_MEANINGS: Final[Mapping[Kind, str]] = {
     "labels": "a pattern of labels",
 }
 
-OCTET_KEYS: Final = ("octets", "length", "window", "mss")
-"""A number whose name ends so counts octets."""
+BYTE_KEYS: Final = ("bytes", "length", "window", "mss")
+"""A number whose name ends so counts bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +122,8 @@ DERIVED: Final = (
         meaning="from the first frame of the capture to the first segment",
     ),
     Key(
-        "bytes", "connection", "octets", derive=_of_both("octets"),
-        meaning="payload octets of both sides, each counted once",
+        "bytes", "connection", "bytes", derive=_of_both("bytes"),
+        meaning="payload bytes of both sides, each counted once",
     ),
     Key(
         "retransmissions", "connection", "number", derive=_of_both("retransmitted_segments"),
@@ -328,7 +328,7 @@ def _plain(
         if any(part.endswith("_ns") for part in path):
             kind = "time"
         else:
-            kind = "octets" if path[-1].rpartition("_")[2] in OCTET_KEYS else "number"
+            kind = "bytes" if path[-1].rpartition("_")[2] in BYTE_KEYS else "number"
     elif path[-1] == "address":
         kind = "address"
     return Key(name, scope, kind, path, each, many, nullable, words, meaning=meaning)

@@ -35,7 +35,7 @@ TIMES: Final[Mapping[str, int]] = {
 }
 """Unit -> nanoseconds."""
 
-OCTETS: Final[Mapping[str, int]] = {
+BYTES: Final[Mapping[str, int]] = {
     "": 1,
     "B": 1,
     "kB": 10**3,
@@ -45,9 +45,9 @@ OCTETS: Final[Mapping[str, int]] = {
     "MiB": 2**20,
     "GiB": 2**30,
 }
-"""Unit -> octets (IEC 80000-13 13-9)."""
+"""Unit -> bytes (IEC 80000-13 13-9)."""
 
-UNITS: Final[Mapping[str, Mapping[str, int]]] = {"number": {"": 1}, "octets": OCTETS, "time": TIMES}
+UNITS: Final[Mapping[str, Mapping[str, int]]] = {"number": {"": 1}, "bytes": BYTES, "time": TIMES}
 
 NOTHING: Final = "none"
 """Stands for a value that is not there, and for an empty list."""

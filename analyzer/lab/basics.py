@@ -46,10 +46,10 @@ CLIENTS = 3
 MESSAGES = (b"good morning", b"how are you?", b"so am I", b"goodbye")
 FILE_NAME, MISSING_NAME = "poem.txt", "nothing.txt"
 FILE = b"".join(b"line %3d of a file that is sent in pieces\n" % number for number in range(1, 81))
-PIECE = 1000  # octets
-WINDOW_OF_FRAMING = 4096  # octets of the receiver's buffer: small, so that one send does not fit a segment
+PIECE = 1000  # bytes
+WINDOW_OF_FRAMING = 4096  # bytes of the receiver's buffer: small, so that one send does not fit a segment
 SHORT_MESSAGES = (b"one", b"two", b"three")
-LONG_MESSAGE = 4000  # octets
+LONG_MESSAGE = 4000  # bytes
 
 
 class _EchoHandler(socketserver.BaseRequestHandler):
@@ -309,7 +309,7 @@ SCENARIOS = (
     Scenario(
         name="echo",
         port=20000,
-        shows="A socketserver echo server gets two octets and sends them back, then the client closes first: "
+        shows="A socketserver echo server gets two bytes and sends them back, then the client closes first: "
         "handshake, data and close of a whole connection.",
         look="Three segments open the connection, and the first data segment follows at once. Each side "
         "acknowledges what the other sends. The close takes three segments and not the four of the "
@@ -362,7 +362,7 @@ SCENARIOS = (
         shows="One client sends many messages over one connection, and the server answers each: "
         "recv in a loop, until an empty recv says that the peer has closed.",
         look="One handshake and one close, however many messages there are between. The sequence numbers "
-        "carry on from message to message: to TCP they are one stream of octets. An answer acknowledges "
+        "carry on from message to message: to TCP they are one stream of bytes. An answer acknowledges "
         "the question, so pure acknowledgements are rare.",
         perform=_messages,
         expected=Exchange(0, b"".join(MESSAGES), b"".join(MESSAGES).upper()),
@@ -417,7 +417,7 @@ SCENARIOS = (
         "and one send in several segments.",
         look="Three messages arrive in the first data segment, and the fourth is cut into several segments "
         "because it is larger than what the receiver's window lets the sender put into one. TCP keeps "
-        "the octets and their order, not the calls of send: the receiver needs the lengths to find "
+        "the bytes and their order, not the calls of send: the receiver needs the lengths to find "
         "the messages.",
         perform=_framing,
         expected=Exchange(

@@ -42,7 +42,7 @@ PORT: Final = 20021
 TRANSLATED_ADDRESS: Final = "10.99.0.1"
 TRANSLATED_PORT: Final = 50000
 LOWER_MSS: Final = 1400
-PIECE: Final = 1000  # octets
+PIECE: Final = 1000  # bytes
 PIECES: Final = 6
 LOST_PIECE: Final = 3  # counted from 1, as the two below
 HELD_BACK: Final = 5
@@ -70,9 +70,9 @@ class Router:
             return LOST
         return DELAY + EXTRA_DELAY if len(self._pieces) == HELD_BACK else DELAY
 
-    def rewrite(self, octets: bytes, from_client: bool) -> bytes:
+    def rewrite(self, data: bytes, from_client: bool) -> bytes:
         """The packet with the other address and port, a hop less, in a SYN a lower MSS, and right checksums."""
-        packet = bytearray(octets)
+        packet = bytearray(data)
         start = packet[0] % 16 * 4
         packet[8] -= 1
         if from_client:

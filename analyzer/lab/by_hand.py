@@ -48,7 +48,7 @@ class _HandMadeClient:
         way.instead_of_client = self._arrived.put
 
     def send(self, flags: str, payload: bytes = b"") -> None:
-        """One segment; the next one begins where it ends. SYN and FIN count as one octet."""
+        """One segment; the next one begins where it ends. SYN and FIN count as one byte."""
         from scapy.layers.inet import IP, TCP
 
         stage = self._stage
@@ -65,10 +65,10 @@ class _HandMadeClient:
         from scapy.layers.inet import IP, TCP
 
         try:
-            octets = self._arrived.get(timeout=PATIENCE)
+            data = self._arrived.get(timeout=PATIENCE)
         except queue.Empty:
             raise TimeoutError(say("the server sent nothing")) from None
-        segment = IP(octets)
+        segment = IP(data)
         if TCP not in segment:  # a machine says other things to its network too
             return self.receive()
         payload = bytes(segment[TCP].payload)

@@ -48,7 +48,7 @@ LONG_WAY = 0.05  # seconds; two calls in a row are certainly closer together
 _TFO_CLIENT_AND_SERVER = 3
 ROUTER = "10.0.0.254"
 HOST_UNREACHABLE, FRAGMENTATION_NEEDED, PROHIBITED = 1, 4, 13  # RFC 792, RFC 1812 5.2.7.1
-NARROW = 1000  # octets of a packet that the link behind the router takes
+NARROW = 1000  # bytes of a packet that the link behind the router takes
 LONG_MESSAGE = b"0123456789" * 120
 
 
@@ -82,11 +82,11 @@ class _Router:
             return self._refuse(packet, HOST_UNREACHABLE)
         if client == 1:
             return self._refuse(packet, PROHIBITED)
-        return self._refuse(packet, FRAGMENTATION_NEEDED) if len(packet.octets) > NARROW else DELAY
+        return self._refuse(packet, FRAGMENTATION_NEEDED) if len(packet.data) > NARROW else DELAY
 
     def _refuse(self, packet: Packet, code: int) -> float | None:
         mtu = NARROW if code == FRAGMENTATION_NEEDED else 0
-        self._way.deliver(icmp_error(ROUTER, code, packet.octets, mtu), to_client=True)
+        self._way.deliver(icmp_error(ROUTER, code, packet.data, mtu), to_client=True)
         return LOST
 
 
@@ -245,8 +245,8 @@ SCENARIOS: Final = (
         "administratively prohibited; then it lets a client through, but no packet of its full length.",
         look="The router's answer is no segment but an ICMP error, which quotes the segment that it is about. "
         "connect() fails at once, and for another reason than in the scenario refused. In the third "
-        "connection a segment of 1200 octets does not fit the next link and must not be cut: "
-        "the router says what fits, and the client sends the same octets again in two segments. That "
+        "connection a segment of 1200 bytes does not fit the next link and must not be cut: "
+        "the router says what fits, and the client sends the same bytes again in two segments. That "
         "is path MTU discovery.",
         perform=_unreachable,
         expected=Exchange(0, LONG_MESSAGE, client_error="EHOSTUNREACH, EHOSTUNREACH"),

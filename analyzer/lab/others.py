@@ -58,7 +58,7 @@ SCENARIOS: Final = (
         port=20019,
         shows="The echo over ::1: another network layer, the same TCP.",
         look="Segment for segment the same as the scenario echo. Only the addresses differ, and the maximum "
-        "segment size, which is twenty octets smaller because the IP header is twenty octets larger.",
+        "segment size, which is twenty bytes smaller because the IP header is twenty bytes larger.",
         perform=echo,
         expected=Exchange(0, b"AB", b"AB"),
         promise=Promise((_AN_ECHO,)),

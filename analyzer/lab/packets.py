@@ -10,7 +10,7 @@ __all__ = ["forged_syn", "icmp_error"]
 
 _SYN: Final = 0x02
 _QUOTED: Final = 548
-"""Octets of a packet that an error quotes: with all headers no more than 576 (RFC 1812 4.3.2.3)."""
+"""Bytes of a packet that an error quotes: with all headers no more than 576 (RFC 1812 4.3.2.3)."""
 
 
 def forged_syn(source: str, source_port: int, destination: str, port: int) -> bytes:
@@ -41,9 +41,9 @@ def _ipv4(addresses: bytes, protocol: int, payload: bytes) -> bytes:
     return header[:10] + struct.pack("!H", _checksum(header)) + header[12:] + payload
 
 
-def _checksum(octets: bytes) -> int:
-    octets += bytes(len(octets) % 2)
-    total: int = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
+def _checksum(data: bytes) -> int:
+    data += bytes(len(data) % 2)
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

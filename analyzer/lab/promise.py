@@ -29,7 +29,7 @@ class ConnectionPromise:
     labels     labels that occur on at least one segment
     notes      notes that occur at least once
     lengths    payload lengths that occur
-    longest    the most octets that one segment carries
+    longest    the most bytes that one segment carries
     errors     kinds of ICMP errors that occur
     times      how many connections in a row are like this; None: one or more
     """
@@ -125,10 +125,10 @@ def _faults(wanted: ConnectionPromise, found: Connection) -> Iterator[str]:
 
     lengths = {segment.length for segment in found.segments}
     for length in sorted(wanted.lengths - lengths):
-        yield say("a segment with {length} octets was promised and does not occur", length=length)
+        yield say("a segment with {length} bytes was promised and does not occur", length=length)
     if wanted.longest is not None and max(lengths) > wanted.longest:
         yield say(
-            "at most {promised} octets in one segment were promised, {found} were found",
+            "at most {promised} bytes in one segment were promised, {found} were found",
             promised=wanted.longest,
             found=max(lengths),
         )

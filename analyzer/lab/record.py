@@ -179,12 +179,12 @@ def _unfinished(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}.unfinished")
 
 
-def _write_whole(path: Path, octets: bytes) -> None:
+def _write_whole(path: Path, data: bytes) -> None:
     unfinished = _unfinished(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            unfinished.write_bytes(octets)
+            unfinished.write_bytes(data)
             unfinished.replace(path)
         except BaseException:
             with suppress(OSError):

@@ -42,19 +42,19 @@ LOST: Final = None
 SYN: Final = 0x02
 
 _TCP: Final = 6
-_BIGGEST: Final = 65536  # octets of an IP packet
+_BIGGEST: Final = 65536  # bytes of an IP packet
 _ENDS = struct.Struct("!HHLL")  # ports, sequence number, acknowledgement number
 
 
 class Packet(NamedTuple):
-    """A TCP segment on its way. octets: the IP packet that carries it."""
+    """A TCP segment on its way. bytes: the IP packet that carries it."""
 
     from_client: bool
     client_port: int
     flags: int
     seq: int
     length: int
-    octets: bytes = b""
+    data: bytes = b""
 
 
 Rule = Callable[[Packet], float | None]
@@ -68,13 +68,13 @@ class Relay:
         self.client = client
         self.server = server
         self.rule: Rule = lambda packet: DELAY
-        self.rewrite: Callable[[bytes, bool], bytes] = lambda octets, from_client: octets
+        self.rewrite: Callable[[bytes, bool], bytes] = lambda data, from_client: data
         """What becomes of an IP packet with a TCP segment on its way, as in a router that translates addresses."""
         self.instead_of_client: Callable[[bytes], None] | None = None
         """Takes what is sent to the client, whose kernel then never learns of it."""
         self._devices: list[int] = []  # the client's, the server's
         self._wake: tuple[int, int] = (-1, -1)
-        self._under_way: list[tuple[float, int, int, bytes]] = []  # due, count, device, octets
+        self._under_way: list[tuple[float, int, int, bytes]] = []  # due, count, device, bytes
         self._count = 0
 
     def deliver(self, packet: bytes, *, to_client: bool) -> None:
@@ -110,9 +110,9 @@ class Relay:
             while True:
                 now = time.monotonic()
                 while self._under_way and self._under_way[0][0] <= now:
-                    _, _, device, octets = heapq.heappop(self._under_way)
+                    _, _, device, data = heapq.heappop(self._under_way)
                     with suppress(OSError):  # a device may refuse what it has no room for, as a network may
-                        os.write(device, octets)
+                        os.write(device, data)
                 wait = self._under_way[0][0] - now if self._under_way else None
                 for key, _ in selector.select(wait):
                     if key.fd == self._wake[0]:
@@ -122,18 +122,18 @@ class Relay:
     def _take(self, device: int) -> None:
         with suppress(BlockingIOError):
             while True:
-                octets = os.read(device, _BIGGEST)
+                data = os.read(device, _BIGGEST)
                 from_client = device == self._devices[0]
                 if self.instead_of_client and not from_client:
-                    self.instead_of_client(octets)
+                    self.instead_of_client(data)
                     continue
-                packet = _parse(octets, from_client)
+                packet = _parse(data, from_client)
                 delay = self.rule(packet) if packet else LOST
                 if delay is not None:
                     self._count += 1
                     other = self._devices[1 if from_client else 0]
-                    octets = self.rewrite(octets, from_client)
-                    heapq.heappush(self._under_way, (time.monotonic() + delay, self._count, other, octets))
+                    data = self.rewrite(data, from_client)
+                    heapq.heappush(self._under_way, (time.monotonic() + delay, self._count, other, data))
 
 
 @contextmanager
@@ -145,13 +145,13 @@ def relay() -> Iterator[Relay]:
             yield way
 
 
-def _parse(octets: bytes, from_client: bool) -> Packet | None:
+def _parse(data: bytes, from_client: bool) -> Packet | None:
     """The TCP segment in an IPv4 packet; None for whatever else a machine says to its network."""
-    if len(octets) < 40 or octets[0] >> 4 != 4 or octets[9] != _TCP:
+    if len(data) < 40 or data[0] >> 4 != 4 or data[9] != _TCP:
         return None
-    start = octets[0] % 16 * 4
-    source, destination, seq, _ = _ENDS.unpack_from(octets, start)
-    header = octets[start + 12] >> 4 << 2
-    total = int.from_bytes(octets[2:4], "big")
+    start = data[0] % 16 * 4
+    source, destination, seq, _ = _ENDS.unpack_from(data, start)
+    header = data[start + 12] >> 4 << 2
+    total = int.from_bytes(data[2:4], "big")
     client_port = source if from_client else destination
-    return Packet(from_client, client_port, octets[start + 13], seq, total - start - header, octets)
+    return Packet(from_client, client_port, data[start + 13], seq, total - start - header, data)

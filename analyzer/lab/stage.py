@@ -57,7 +57,7 @@ __all__ = [
 HOST = "127.0.0.1"
 LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 PATIENCE = 5.0  # seconds
-ANY_AMOUNT = 4096  # octets that one recv may return; more than any message here has
+ANY_AMOUNT = 4096  # bytes that one recv may return; more than any message here has
 
 _Result = TypeVar("_Result")
 
@@ -328,11 +328,11 @@ def receive_all(connection: socket.socket) -> bytes:
     return received
 
 
-def receive_exactly(connection: socket.socket, octets: int) -> bytes:
-    """So many octets, in as many pieces as it takes. Raises EOFError when the peer closes before."""
+def receive_exactly(connection: socket.socket, size: int) -> bytes:
+    """So many bytes, in as many pieces as it takes. Raises EOFError when the peer closes before."""
     received = b""
-    while len(received) < octets:
-        more = connection.recv(octets - len(received))
+    while len(received) < size:
+        more = connection.recv(size - len(received))
         if not more:
             raise EOFError(say("the peer closed in the middle of a message"))
         received += more

@@ -27,10 +27,10 @@ from analyzer.lab.stage import (
 __all__ = ["SCENARIOS"]
 
 IDLE = 2.5  # seconds: two probes, one second apart
-SMALL_BUFFER = 4096  # octets
+SMALL_BUFFER = 4096  # bytes
 STOPS_READING_FOR = 1.0  # seconds: long enough for probes, which come ever more slowly
 FULL = b"0123456789abcdef" * 750
-PIECE = 1000  # octets
+PIECE = 1000  # bytes
 PIECES = 8
 WORDS = (b", one", b", two", b", three")
 OVERTAKEN = 3  # segment of the server with data, counted from 1

@@ -115,7 +115,7 @@ def _row(row: Row, pair: PairComparison) -> dict[str, Any]:
         "b": [_seen(seen) for seen in row.b],
         "differences": list(row.differences),
         "changes": [_change(change) for change in row.changes],
-        "missing_octets": row.missing_octets,
+        "missing_bytes": row.missing_bytes,
         "delay_ns": row.delay_ns,
         "late_ns": row.late_ns,
     }

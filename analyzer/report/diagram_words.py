@@ -49,9 +49,9 @@ def notice_text(error: IcmpError) -> str:
 
 def carried(connection: Connection) -> str:
     """What went to the server and what came back."""
-    out, back = connection.client_data.octets, connection.server_data.octets
+    out, back = connection.client_data.bytes, connection.server_data.bytes
     if not out and not back:
         return say("no data")
     if out == 1:
-        return say("1 octet out, {back} back", back=f"{back:,}")
-    return say("{out} octets out, {back} back", out=f"{out:,}", back=f"{back:,}")
+        return say("1 byte out, {back} back", back=f"{back:,}")
+    return say("{out} bytes out, {back} back", out=f"{out:,}", back=f"{back:,}")

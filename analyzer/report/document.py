@@ -1,6 +1,6 @@
 """The JSON document: everything that is known of a trace, in the shape of `tcpanalyze-1.schema.json`.
 
-Within version 1 keys are added and never renamed or removed. Payload octets are not part of it. It is
+Within version 1 keys are added and never renamed or removed. Payload bytes are not part of it. It is
 written connection by connection, so that it never has to fit into memory as a whole.
 """
 
@@ -50,7 +50,7 @@ _encode = json.JSONEncoder(ensure_ascii=True, check_circular=False, allow_nan=Fa
 def document(
     trace: Trace, *, segments: bool = True, connections: Sequence[Connection] | None = None
 ) -> dict[str, Any]:
-    """The document as one value. Times are integer nanoseconds, lengths octets, `seq` and `ack` relative.
+    """The document as one value. Times are integer nanoseconds, lengths bytes, `seq` and `ack` relative.
 
     segments: whether each connection has its `segments`
     connections: those of the trace that are in it; None for all
@@ -151,7 +151,7 @@ def _folded(folded: Folded) -> dict[str, Any]:
     return {
         "connections": folded.connections,
         "segments": folded.segments,
-        "octets": folded.octets,
+        "bytes": folded.bytes,
         "handshakes": dict(folded.handshakes),
         "closes": dict(folded.closes),
         "server_ports": [{"port": port, "connections": count} for port, count in folded.server_ports.items()],
@@ -268,11 +268,11 @@ def _direction(direction: Direction) -> dict[str, Any]:
     return {
         "segments": direction.segments,
         "data_segments": direction.data_segments,
-        "octets": direction.octets,
+        "bytes": direction.bytes,
         "retransmitted_segments": direction.retransmitted_segments,
-        "retransmitted_octets": direction.retransmitted_octets,
+        "retransmitted_bytes": direction.retransmitted_bytes,
         "out_of_order_segments": direction.out_of_order_segments,
-        "unacknowledged_octets": direction.unacknowledged_octets,
+        "unacknowledged_bytes": direction.unacknowledged_bytes,
     }
 
 

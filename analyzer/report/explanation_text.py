@@ -11,7 +11,7 @@ from itertools import zip_longest
 from typing import Final
 
 from analyzer.explain.explanation import Explanation
-from analyzer.explain.neighbours import asks, octets_of_sequence
+from analyzer.explain.neighbours import asks, bytes_of_sequence
 from analyzer.report.sentences import error_sentence, label_reason, reason_sentence, verdict
 from analyzer.report.terminal import READABLE_WIDTH, Span, Style, columns, finish, flow, foreign, own, tail
 from analyzer.report.wording import counted, duration, grouped
@@ -210,7 +210,7 @@ def _around(explanation: Explanation, style: Style) -> Iterator[str]:
     answer = around.answer
     if answer is not None:
         rows.append((say("answered by"), [_mention(answer, answer.time_ns - segment.time_ns, "after")]))
-    elif octets_of_sequence(segment) or asks(segment):
+    elif bytes_of_sequence(segment) or asks(segment):
         rows.append((say("answered by"), [say("no segment in this capture")]))
     else:
         rows.append(

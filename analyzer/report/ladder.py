@@ -374,7 +374,7 @@ def _excerpt(text: str, room: int, style: Style) -> str:
         return ""
     mark = own("…", style)
     if not text.startswith('"'):
-        # Octets in hexadecimal, three columns each with the space after them.
+        # Bytes in hexadecimal, three columns each with the space after them.
         return f" {text[: (room - columns(mark)) // 3 * 3]}{mark}"
     kept = ""
     for piece in fragments(text[1:]):
@@ -476,18 +476,18 @@ def fold_forms(row: Fold, style: Style) -> Iterator[str]:
     segments = row.segments_to_right + row.segments_to_left
     folded = counted(segments, "{count} segment folded", "{count} segments folded")
     frames = say("frames {first} to {last}", first=row.first_frame, last=row.last_frame)
-    total = row.octets_to_right + row.octets_to_left
+    total = row.bytes_to_right + row.bytes_to_left
     ways = []
-    if row.octets_to_right:
-        ways.append(f"{counted(row.octets_to_right, '{count} octet', '{count} octets')} →")
-    if row.octets_to_left:
-        ways.append(f"← {counted(row.octets_to_left, '{count} octet', '{count} octets')}")
+    if row.bytes_to_right:
+        ways.append(f"{counted(row.bytes_to_right, '{count} byte', '{count} bytes')} →")
+    if row.bytes_to_left:
+        ways.append(f"← {counted(row.bytes_to_left, '{count} byte', '{count} bytes')}")
     both = ", ".join(ways) or say("no data")
-    octets = counted(total, "{count} octet", "{count} octets") if total else say("no data")
+    amount = counted(total, "{count} byte", "{count} bytes") if total else say("no data")
     for form in (
         f"{folded}, {frames}: {both}",
         f"{folded}: {both}",
-        f"{folded}: {octets}",
+        f"{folded}: {amount}",
         folded,
         grouped(segments),
     ):

@@ -24,8 +24,8 @@ ENDPOINT: Final = 21
 """Columns of the longest IPv4 address with the longest port: an address of IPv6 may be cut down to them."""
 
 
-def _octets(connection: Connection) -> int:
-    return connection.client_data.octets + connection.server_data.octets
+def _bytes(connection: Connection) -> int:
+    return connection.client_data.bytes + connection.server_data.bytes
 
 
 class _Column(NamedTuple):
@@ -58,12 +58,12 @@ _COLUMNS: Final = (
     _Column("client", lambda connection, style: str(connection.client), ENDPOINT, False),
     _Column("server", lambda connection, style: str(connection.server), ENDPOINT, False),
     _Column("outcome", _outcome, None, False),
-    _Column("octets", lambda connection, style: grouped(_octets(connection)), None, True),
+    _Column("bytes", lambda connection, style: grouped(_bytes(connection)), None, True),
     _Column("duration", lambda connection, style: own(duration(connection.duration_ns), style), None, True),
     _Column("notes", _noted, 12, False),
 )
 # Left out in this order where the line is too short.
-_DROPPED: Final = ("duration", "notes", "octets", "client", "server")
+_DROPPED: Final = ("duration", "notes", "bytes", "client", "server")
 
 
 def overview_lines(
@@ -86,7 +86,7 @@ def overview_lines(
     yield from _tally(say("closes"), closed, style)
     if worst_first:
         order = ", ".join(say(rank) for rank in RANKS[:-1])
-        sentence = say("Worst first: {ranks}; then by octets.", ranks=order)
+        sentence = say("Worst first: {ranks}; then by bytes.", ranks=order)
         yield ""
         for line in flow([sentence], style.width, style):
             yield finish([(line, "")], style)

@@ -25,15 +25,15 @@ __all__ = [
 def label_reason(label: LabelName, segment: Segment) -> str:
     """The sentence why `segment` bears `label`."""
     me, peer = ("client", "server") if segment.sender == "client" else ("server", "client")
-    # A SYN takes the sequence number before the first octet of the payload.
+    # A SYN takes the sequence number before the first byte of the payload.
     first = segment.seq + (Flags.SYN in segment.flags)
-    octets = say("1 octet") if segment.length == 1 else say("{count:,} octets", count=segment.length)
+    amount = say("1 byte") if segment.length == 1 else say("{count:,} bytes", count=segment.length)
     return say(
         LABEL[label].reason,
         me=say(me),
         peer=say(peer),
         ack=segment.ack,
-        length=octets,
+        length=amount,
         seq=first,
         last=first + segment.length - 1,
         fin=first + segment.length,
@@ -132,13 +132,13 @@ def losses(capture: Capture) -> str:
 
 
 def _data(connection: Connection, say: Say) -> str:
-    out, back = connection.client_data.octets, connection.server_data.octets
+    out, back = connection.client_data.bytes, connection.server_data.bytes
     if not out and not back:
         return say("no data")
     if not back:
-        return say("1 octet out") if out == 1 else say("{out:,} octets out", out=out)
+        return say("1 byte out") if out == 1 else say("{out:,} bytes out", out=out)
     if not out:
-        return say("1 octet back") if back == 1 else say("{back:,} octets back", back=back)
+        return say("1 byte back") if back == 1 else say("{back:,} bytes back", back=back)
     if out == 1:
-        return say("1 octet out and {back:,} back", back=back)
-    return say("{out:,} octets out and {back:,} back", out=out, back=back)
+        return say("1 byte out and {back:,} back", back=back)
+    return say("{out:,} bytes out and {back:,} back", out=out, back=back)

@@ -543,13 +543,13 @@ def fold_sentences(fold: Fold) -> tuple[list[str], list[str], list[str]]:
         duration(fold.last_time_ns - fold.first_time_ns),
     ]
     ways = []
-    for arrow, count, octets in (
-        ("→", fold.segments_to_right, fold.octets_to_right),
-        ("←", fold.segments_to_left, fold.octets_to_left),
+    for arrow, count, amount in (
+        ("→", fold.segments_to_right, fold.bytes_to_right),
+        ("←", fold.segments_to_left, fold.bytes_to_left),
     ):
         if count:
-            held = counted(octets, "{count} octet", "{count} octets")
-            ways.append(say("{arrow} {count} with {octets}", arrow=arrow, count=grouped(count), octets=held))
+            held = counted(amount, "{count} byte", "{count} bytes")
+            ways.append(say("{arrow} {count} with {bytes}", arrow=arrow, count=grouped(count), bytes=held))
     noted = [
         say("{count} × {note}", count=grouped(count), note=say(NOTE[name].shown))
         for name, count in fold.noted

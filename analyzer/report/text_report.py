@@ -399,13 +399,13 @@ def _data(connection: Connection) -> _Phase:
     segments = say("{out} + {back} segments", out=grouped(client.segments), back=grouped(server.segments))
     details = [*_trouble(client, "client"), *_trouble(server, "server")]
     outcome = say("none")
-    if client.octets or server.octets:
-        outcome = say("{out} out, {back} back", out=grouped(client.octets), back=grouped(server.octets))
+    if client.bytes or server.bytes:
+        outcome = say("{out} out, {back} back", out=grouped(client.bytes), back=grouped(server.bytes))
         carrying = say(
             "{out} + {back} with data", out=grouped(client.data_segments), back=grouped(server.data_segments)
         )
         details = [carrying, *(details or [say("nothing repeated")])]
-    clean = not (client.unacknowledged_octets or server.unacknowledged_octets)
+    clean = not (client.unacknowledged_bytes or server.unacknowledged_bytes)
     return _Phase("data", outcome, segments, details, clean)
 
 
@@ -414,11 +414,11 @@ def _trouble(sent: Direction, side: str) -> list[str]:
     found = []
     if sent.retransmitted_segments:
         repeated = counted(sent.retransmitted_segments, "{count} segment", "{count} segments")
-        octets = counted(sent.retransmitted_octets, "{count} octet", "{count} octets")
+        amount = counted(sent.retransmitted_bytes, "{count} byte", "{count} bytes")
         sentence = "the {side} repeated {segments}"
-        if sent.retransmitted_octets:
-            sentence = "the {side} repeated {segments} with {octets}"
-        found.append(say(sentence, side=say(side), segments=repeated, octets=octets))
+        if sent.retransmitted_bytes:
+            sentence = "the {side} repeated {segments} with {bytes}"
+        found.append(say(sentence, side=say(side), segments=repeated, bytes=amount))
     if sent.out_of_order_segments:
         found.append(
             say(
@@ -427,9 +427,9 @@ def _trouble(sent: Direction, side: str) -> list[str]:
                 count=grouped(sent.out_of_order_segments),
             )
         )
-    if sent.unacknowledged_octets:
-        octets = counted(sent.unacknowledged_octets, "{count} octet", "{count} octets")
-        found.append(say("{octets} of the {side} not acknowledged", side=say(side), octets=octets))
+    if sent.unacknowledged_bytes:
+        amount = counted(sent.unacknowledged_bytes, "{count} byte", "{count} bytes")
+        found.append(say("{bytes} of the {side} not acknowledged", side=say(side), bytes=amount))
     return found
 
 

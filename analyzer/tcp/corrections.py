@@ -42,7 +42,7 @@ __all__ = [
     "explains",
 ]
 
-FORGOTTEN_OCTET: Final = 0
+FORGOTTEN_BYTE: Final = 0
 NOTHING_MISSING: Final = 1
 CAPTURED_TWICE: Final = 2
 SIMULTANEOUS_OPEN: Final = 3
@@ -53,7 +53,7 @@ CLOSE_ACK_AGAIN: Final = 7
 CHALLENGE_ACK: Final = 8
 LINUX_PROBE: Final = 9
 PROBE_REFUSED: Final = 10
-OUTSTANDING_OCTET: Final = 11
+OUTSTANDING_BYTE: Final = 11
 SELECTIVE_DUPLICATE: Final = 12
 ASKED_SELECTIVELY: Final = 13
 NOT_ASKED: Final = 14
@@ -95,10 +95,10 @@ class Correction(NamedTuple):
 
 CORRECTIONS: Final = (
     Correction(
-        "forgotten-octet",
+        "forgotten-byte",
         "lost_segment",
         "no gap",
-        "Wireshark does not count the octet of a window probe as sent, so that what follows an "
+        "Wireshark does not count the byte of a window probe as sent, so that what follows an "
         "accepted one looks like a gap",
         "RFC 9293 3.8.6.1",
         notes.LOST_SEGMENT,
@@ -108,7 +108,7 @@ CORRECTIONS: Final = (
         "nothing-missing",
         "ack_lost_segment",
         "no gap",
-        "every octet up to this acknowledgement was captured; Wireshark follows the end of what is contiguous only "
+        "every byte up to this acknowledgement was captured; Wireshark follows the end of what is contiguous only "
         "by segments that begin exactly there",
         "RFC 9293 3.4",
         notes.ACK_LOST_SEGMENT,
@@ -181,7 +181,7 @@ CORRECTIONS: Final = (
         "linux-probe",
         "keep_alive",
         "zero_window_probe",
-        "the receiver's window is closed: Linux probes it with an octet below SND.NXT, or with none",
+        "the receiver's window is closed: Linux probes it with an byte below SND.NXT, or with none",
         "RFC 9293 3.8.6.1",
         notes.KEEP_ALIVE,
         notes.ZERO_WINDOW_PROBE,
@@ -196,10 +196,10 @@ CORRECTIONS: Final = (
         notes.ZERO_WINDOW_PROBE_ACK,
     ),
     Correction(
-        "outstanding-octet",
+        "outstanding-byte",
         "keep_alive",
         "retransmission",
-        "its octet had not been acknowledged, and a keep-alive is sent only where nothing is outstanding",
+        "its byte had not been acknowledged, and a keep-alive is sent only where nothing is outstanding",
         "RFC 9293 3.8.4",
         notes.KEEP_ALIVE,
         notes.RETRANSMISSION,
@@ -208,7 +208,7 @@ CORRECTIONS: Final = (
         "selective-duplicate",
         "window_update",
         "duplicate_ack",
-        "its SACK option reports octets not reported before: a duplicate acknowledgement, whatever the window",
+        "its SACK option reports bytes not reported before: a duplicate acknowledgement, whatever the window",
         "RFC 6675 2",
         notes.WINDOW_UPDATE,
         notes.DUPLICATE_ACK,
@@ -236,7 +236,7 @@ CORRECTIONS: Final = (
         "sent-earlier",
         "fast_retransmission or retransmission",
         "out_of_order",
-        "its octets were never seen before, and its timestamp shows that it was sent before the "
+        "its bytes were never seen before, and its timestamp shows that it was sent before the "
         "segment that overtook it",
         "RFC 7323 3",
         RETRANSMITTED,
@@ -337,16 +337,16 @@ def _correct_gaps(sender: Endpoint, receiver: Endpoint, header: Header, misled: 
         # It begins where everything that a TCP could read ends, so it repeats nothing (RFC 9293 3.1, data offset).
         correct(step, BAD_HEADER)
     if step.notes & notes.LOST_SEGMENT and sender.snd_nxt >= 0:
-        # SND.NXT counts the octet of a probe that was accepted (RFC 9293 3.8.6.1).
+        # SND.NXT counts the byte of a probe that was accepted (RFC 9293 3.8.6.1).
         if not is_after(header.seq, sender.snd_nxt):
-            correct(step, FORGOTTEN_OCTET)
+            correct(step, FORGOTTEN_BYTE)
     if (
         step.notes & notes.ACK_LOST_SEGMENT
         and receiver.lowest >= 0
         and receiver.disorder_seen().holes is None
     ):
-        # Without a hole all is there between the lowest and the highest octet. What is below the lowest is known
-        # only from the SYN, whose number is the one before the first octet (RFC 9293 3.4).
+        # Without a hole all is there between the lowest and the highest byte. What is below the lowest is known
+        # only from the SYN, whose number is the one before the first byte (RFC 9293 3.4).
         from_the_start = (
             receiver.isn < 0 or receiver.beginning_forgotten or receiver.lowest == advance(receiver.isn, 1)
         )
@@ -355,7 +355,7 @@ def _correct_gaps(sender: Endpoint, receiver: Endpoint, header: Header, misled: 
 
 
 def _correct_by_sack(sender: Endpoint, header: Header, options: Options, step: Step) -> None:
-    """RFC 6675 2: a SACK of octets not reported before makes a duplicate, even of an ACK that moves the window."""
+    """RFC 6675 2: a SACK of bytes not reported before makes a duplicate, even of an ACK that moves the window."""
     disorder = sender.in_disorder()
     # The first block holds what arrived last (RFC 2018 4). One that lies below the acknowledgement is no news but
     # reports what arrived twice (RFC 2883 4).
@@ -393,7 +393,7 @@ def _correct_repetitions(
         # RFC 9293 3.8.4, MUST-26: no keep-alive while anything is outstanding. In front of a closed window it may
         # still be a probe.
         if receiver.highest_ack >= 0 and not is_after(receiver.highest_ack, header.seq):
-            correct(step, OUTSTANDING_OCTET)
+            correct(step, OUTSTANDING_BYTE)
 
 
 def correct_captured_twice(sender: Endpoint, step: Step) -> None:
@@ -472,7 +472,7 @@ def correct_probe_refused(sender: Endpoint, receiver: Endpoint, header: Header, 
 
 
 def correct_sent_earlier(sender: Endpoint, timestamp: i64, step: Step) -> None:
-    """Octets that were never seen before, below the highest: late, where the sender's clock says so.
+    """Bytes that were never seen before, below the highest: late, where the sender's clock says so.
 
     timestamp: of the segment, -1 without one. A segment that is sent again has the time at which that happens, and the
     clock never goes back (RFC 7323 3.2 and 5.2).

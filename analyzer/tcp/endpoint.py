@@ -52,7 +52,7 @@ class Disorder:
         "last_sack_left",
         "last_sack_right",
         "out_of_order_segments",
-        "retransmitted_octets",
+        "retransmitted_bytes",
         "retransmitted_segments",
         "retry_delays",
         "wireshark_heaps",
@@ -66,11 +66,11 @@ class Disorder:
         self.retry_delays: list[int] | None = None
         self.holes: list[int] | None = None
         self.wireshark_heaps: list[int] | None = None
-        # What could be delivered beyond the octets before `zeek_delivered`: pairs of numbers.
+        # What could be delivered beyond the bytes before `zeek_delivered`: pairs of numbers.
         self.zeek_above: list[int] | None = None
         self.last_sack_left: i64 = -1
         self.last_sack_right: i64 = -1
-        self.retransmitted_octets: i64 = 0
+        self.retransmitted_bytes: i64 = 0
         self.retransmitted_segments: i32 = 0
         self.out_of_order_segments: i32 = 0
         self.zeek_gaps: i32 = 0
@@ -93,6 +93,7 @@ class Endpoint:
         "answers_repeated_syn_ack",
         "base",
         "beginning_forgotten",
+        "bytes",
         "challenge_due",
         "data_segments",
         "disorder",
@@ -111,7 +112,6 @@ class Endpoint:
         "last_seq",
         "lowest",
         "maximum_segment_size",
-        "octets",
         "passive",
         "sack_permitted",
         "scale",
@@ -145,12 +145,12 @@ class Endpoint:
         "wireshark_unacked",
         "wireshark_window",
         "zeek_ack",
+        "zeek_bytes",
         "zeek_data",
         "zeek_delivered",
         "zeek_fin",
         "zeek_fin_and_reset",
         "zeek_highest",
-        "zeek_octets",
         "zeek_reset",
         "zeek_state",
         "zeek_syn",
@@ -178,7 +178,7 @@ class Endpoint:
         self.fin_ack_frame: i64 = 0
 
         # What was sent.
-        self.octets: i64 = 0
+        self.bytes: i64 = 0
         self.lowest: i64 = -1
         self.highest: i64 = -1
         self.highest_timestamp: i64 = -1
@@ -239,7 +239,7 @@ class Endpoint:
         self.beginning_forgotten: bool = False
         self.wireshark_first_ack: bool = False
         self.wireshark_syn_ack_reused: bool = False
-        self.zeek_octets: bool = False
+        self.zeek_bytes: bool = False
         self.zeek_data: bool = False
         self.zeek_ack: bool = False
         self.zeek_fin_and_reset: bool = False
@@ -302,7 +302,7 @@ class Endpoint:
             disorder.retry_delays.append(delay)
 
     def take_payload(self, seq: i64, length: i64) -> i64:
-        """Count payload `[seq, seq + length)` and return how many of its octets had not been seen before."""
+        """Count payload `[seq, seq + length)` and return how many of its bytes had not been seen before."""
         if length > REMEMBERED:
             return length
         end = advance(seq, length)
@@ -343,9 +343,9 @@ class Endpoint:
             fresh += self._fill(start, stop)
         return fresh
 
-    def _raise_highest(self, octets: i64) -> None:
-        span = difference(self.highest, self.lowest) + octets
-        self.highest = advance(self.highest, octets)
+    def _raise_highest(self, length: i64) -> None:
+        span = difference(self.highest, self.lowest) + length
+        self.highest = advance(self.highest, length)
         if span > REMEMBERED:
             self.beginning_forgotten = True
             begin = advance(self.highest, -FORGOTTEN_AT_ONCE)
@@ -353,7 +353,7 @@ class Endpoint:
             self.lowest = begin
 
     def _forget_holes(self, span: i64, begin: i64) -> None:
-        """Let go of what lies before `begin`; `span` octets lie between the lowest number known and the highest."""
+        """Let go of what lies before `begin`; `span` bytes lie between the lowest number known and the highest."""
         holes = self.disorder_seen().holes
         if holes is None:
             return
@@ -379,7 +379,7 @@ class Endpoint:
             disorder.holes.append(end)
 
     def _fill(self, start: i64, end: i64) -> i64:
-        """Close holes with `[start, end)`; returns the octets that fell into one."""
+        """Close holes with `[start, end)`; returns the bytes that fell into one."""
         holes = self.disorder_seen().holes
         if holes is None:
             return 0

@@ -78,7 +78,7 @@ LABELS: Final = (
         DATA,
         "data",
         "DATA",
-        "payload octets are present",
+        "payload bytes are present",
         "there is payload: {length}, the sequence numbers {seq} to {last}",
     ),
     Label(
@@ -121,7 +121,7 @@ LABELS: Final = (
         "keep-alive",
         "KEEP-ALIVE",
         "a keep-alive probe, or the answer to one",
-        "no new octet: the {me} asks whether the {peer} is still there, or answers such a question",
+        "no new byte: the {me} asks whether the {peer} is still there, or answers such a question",
     ),
     Label(
         PROBE,

@@ -275,11 +275,11 @@ class Ledger(WiresharkView):
         self.zeek_history_length = i32(length)
 
     def _account(self, sender: Endpoint, header: Header, options: Options, parsed: bool, step: Step) -> None:
-        """Octets, each counted once."""
+        """Bytes, each counted once."""
         length = header.payload_length
         seq = header.seq
         if header.flags & flag.SYN:
-            # RFC 9293 3.4: the SYN has the number before the first octet.
+            # RFC 9293 3.4: the SYN has the number before the first byte.
             seq = advance(seq, 1)
         before = sender.highest
         fresh = sender.take_payload(seq, length)
@@ -288,9 +288,9 @@ class Ledger(WiresharkView):
             sender.highest_timestamp = timestamp
         elif fresh == length:
             corrections.correct_sent_earlier(sender, timestamp, step)
-        sender.octets += fresh
+        sender.bytes += fresh
         if fresh != length:
-            sender.in_disorder().retransmitted_octets += length - fresh
+            sender.in_disorder().retransmitted_bytes += length - fresh
         if step.labels & labels.DATA:
             sender.data_segments += 1
             limit = self._agreed_segment_size()

@@ -165,7 +165,7 @@ class Machine(Ledger):
             self._after_the_end(sender, receiver, header, step)
         else:
             self._acknowledgement(sender, receiver, header, step)
-            # The octet of a keep-alive (3.8.4) or probe (3.8.6.1) asks for an answer. It is not text in the sense of
+            # The byte of a keep-alive (3.8.4) or probe (3.8.6.1) asks for an answer. It is not text in the sense of
             # 3.10.7.4, seventh.
             if header.payload_length > 0 and not step.notes & (notes.KEEP_ALIVE | notes.ZERO_WINDOW_PROBE):
                 self._data(sender, receiver, header, step)
@@ -414,7 +414,7 @@ class Machine(Ledger):
         step.labels |= labels.DATA
         end = advance(header.seq, header.payload_length)
         if sender.fin_frame != 0 and not is_before(end, sender.fin_end):
-            # 3.6: a FIN is "I have no more data to send". The octet before `fin_end` is the FIN itself.
+            # 3.6: a FIN is "I have no more data to send". The byte before `fin_end` is the FIN itself.
             step.notes |= notes.DATA_AFTER_CLOSE
             return
         # SYN-RECEIVED sends nothing before its SYN is acknowledged (3.10.2 queues it), so that ACK must have come.

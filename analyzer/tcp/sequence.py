@@ -17,7 +17,7 @@ __all__ = ["advance", "difference", "is_after", "is_before", "segment_end"]
 
 
 def difference(left: i64, right: i64) -> i64:
-    """How many octets `left` lies after `right` (negative: before), the short way round."""
+    """How many bytes `left` lies after `right` (negative: before), the short way round."""
     # The sign is bit 31: what C makes a 32-bit number of.
     return (((left - right) & 0xFFFFFFFF) ^ 0x80000000) - 0x80000000
 
@@ -32,9 +32,9 @@ def is_before(left: i64, right: i64) -> bool:
     return (left - right) & 0x80000000 != 0
 
 
-def advance(number: i64, octets: i64) -> i64:
-    """The sequence number `octets` after `number`."""
-    return (number + octets) & 0xFFFFFFFF
+def advance(number: i64, length: i64) -> i64:
+    """The sequence number `bytes` after `number`."""
+    return (number + length) & 0xFFFFFFFF
 
 
 def segment_end(header: Header) -> i64:

@@ -21,7 +21,7 @@ class Step:
     labels, notes, wireshark_notes: masks of `labels.py` and `notes.py`; `wireshark_notes` is what
     Wireshark 4.0.17 would say, `notes` is what is right. corrections: the rules of `corrections.py` between them.
     relative_seq, relative_ack: counted from the base of their endpoint, modulo 2**32.
-    window: octets, scaled where the scale is known; `wireshark_window` is what Wireshark shows.
+    window: bytes, scaled where the scale is known; `wireshark_window` is what Wireshark shows.
     before, after: states, by endpoint. path: the rows of `states.TRANSITIONS` taken, counted from 1,
     the first in the lowest eight bits.
     """

@@ -32,7 +32,7 @@ __all__ = [
     "outcomes",
     "reused_in_hindsight",
     "roles",
-    "unacknowledged_octets",
+    "unacknowledged_bytes",
 ]
 
 _NEVER_OPEN: Final[frozenset[str]] = NEVER_OPEN
@@ -191,8 +191,8 @@ def final_state(connection: Machine, endpoint: Endpoint) -> int:
     return int(endpoint.state)
 
 
-def unacknowledged_octets(sender: Endpoint, receiver: Endpoint) -> int:
-    """Payload octets the receiver had not acknowledged at the end; 0 where it was never heard."""
+def unacknowledged_bytes(sender: Endpoint, receiver: Endpoint) -> int:
+    """Payload bytes the receiver had not acknowledged at the end; 0 where it was never heard."""
     if sender.highest < 0 or receiver.highest_ack < 0:
         return 0
     return max(0, int(difference(sender.highest, receiver.highest_ack)))
@@ -205,7 +205,7 @@ def data_lost(connection: Machine) -> bool:
     if connection.resetter < 0 or connection.reset_after_close:
         return False
     first, second = connection.first, connection.second
-    return unacknowledged_octets(first, second) > 0 or unacknowledged_octets(second, first) > 0
+    return unacknowledged_bytes(first, second) > 0 or unacknowledged_bytes(second, first) > 0
 
 
 def ecn_agreed(connection: Machine) -> bool | None:

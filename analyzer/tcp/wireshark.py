@@ -31,7 +31,7 @@ REORDERING_NS: Final = 3_000_000
 """How late a segment may come and still be out of order, where the initial round-trip time is unknown."""
 
 UNACKED_KEPT: Final = 10_000
-"""Wireshark remembers so many unacknowledged segments; beyond it a SYN or FIN no longer counts as an octet."""
+"""Wireshark remembers so many unacknowledged segments; beyond it a SYN or FIN no longer counts as an byte."""
 
 HEAP: Final = 1_000
 """They are counted in heaps of so many, each forgotten when all of it is acknowledged: enough to know of a

@@ -84,7 +84,7 @@ def letters_of(side: Endpoint, peer: Endpoint, header: Header, originates: bool)
         if plain and not side.zeek_data:
             side.zeek_data = True
             letters = _with(letters, _D, originates)
-        side.zeek_octets = True
+        side.zeek_bytes = True
     elif plain and not side.zeek_ack and flags & flag.ACK:
         side.zeek_ack = True
         letters = _with(letters, _A, originates)
@@ -160,7 +160,7 @@ def _letter_of_flags(side: Endpoint, header: Header, end: i64) -> i64:
 
 
 def _deliver(side: Endpoint, start: i64, end: i64) -> None:
-    """Take captured octets."""
+    """Take captured bytes."""
     if side.zeek_delivered < 0:
         side.zeek_delivered = start
     if is_after(start, side.zeek_delivered):
@@ -177,7 +177,7 @@ def _deliver(side: Endpoint, start: i64, end: i64) -> None:
 
 
 def _gives_up(side: Endpoint, ack: i64) -> bool:
-    """Whether octets below this number, which is beyond what was captured, are missing; they are given up then."""
+    """Whether bytes below this number, which is beyond what was captured, are missing; they are given up then."""
     if side.zeek_fin >= 0 and ack == advance(side.zeek_fin, 1):
         ack = side.zeek_fin
         if ack == side.zeek_delivered:
@@ -239,7 +239,7 @@ def conn_state(originator: Endpoint, responder: Endpoint, history: str) -> str:
     origin_inactive = origin == INACTIVE or origin == PARTIAL
     response_inactive = response == INACTIVE or response == PARTIAL
     if response == RESET:
-        silent = not originator.zeek_octets and not responder.zeek_octets
+        silent = not originator.zeek_bytes and not responder.zeek_bytes
         if origin == SYN_SENT or origin == SYN_ACK_SENT or (origin == RESET and silent):
             return "REJ"
         return "RSTRH" if origin_inactive else "RSTR"

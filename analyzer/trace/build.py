@@ -108,7 +108,7 @@ def _outline(connection: Connection) -> Outline:
         "zero_window" in connection.notes,
         connection.segment_count,
         max(repeated, handshake.syn_retries + handshake.syn_ack_retries),
-        client.octets + server.octets,
+        client.bytes + server.bytes,
     )
 
 
@@ -295,11 +295,11 @@ def _direction(sender: Endpoint, receiver: Endpoint) -> Direction:
     return Direction(
         segments=int(sender.segments),
         data_segments=int(sender.data_segments),
-        octets=int(sender.octets),
+        bytes=int(sender.bytes),
         retransmitted_segments=int(disorder.retransmitted_segments),
-        retransmitted_octets=int(disorder.retransmitted_octets),
+        retransmitted_bytes=int(disorder.retransmitted_bytes),
         out_of_order_segments=int(disorder.out_of_order_segments),
-        unacknowledged_octets=verdict.unacknowledged_octets(sender, receiver),
+        unacknowledged_bytes=verdict.unacknowledged_bytes(sender, receiver),
     )
 
 
@@ -337,5 +337,5 @@ def _address(version: int, high: int, low: int) -> str:
         return f"{low >> 24 & 255}.{low >> 16 & 255}.{low >> 8 & 255}.{low & 255}"
     from socket import AF_INET6, inet_ntop
 
-    octets = (high & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "big") + (low & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "big")
-    return inet_ntop(AF_INET6, octets)
+    data = (high & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "big") + (low & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "big")
+    return inet_ntop(AF_INET6, data)

@@ -17,7 +17,7 @@ __all__ = ["DOUBTS", "doubts"]
 
 DOUBTS: Final[Mapping[str, str]] = {
     "handshake.outcome": "a segment of the handshake seems missing",
-    "data.unacknowledged_octets": "data seems never acknowledged",
+    "data.unacknowledged_bytes": "data seems never acknowledged",
     "close.outcome": "a segment of the close seems missing",
     "close.data_lost": "data seems lost",
     **{f"notes.{note.name}": note.doubt for note in NOTES if note.doubt},
@@ -38,8 +38,8 @@ def doubts(
     doubted = {f"notes.{name}" for name in notes if NOTE[name].doubt}
     if HANDSHAKE[handshake.outcome].doubtful:
         doubted.add("handshake.outcome")
-    if any(direction.unacknowledged_octets for direction in data):
-        doubted.add("data.unacknowledged_octets")
+    if any(direction.unacknowledged_bytes for direction in data):
+        doubted.add("data.unacknowledged_bytes")
     if CLOSE[close.outcome].doubtful:
         doubted.add("close.outcome")
     if close.data_lost:

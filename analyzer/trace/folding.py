@@ -22,7 +22,7 @@ class Folding:
     def __init__(self) -> None:
         self._connections = 0
         self._segments = 0
-        self._octets = 0
+        self._bytes = 0
         self._handshakes: Counter[HandshakeOutcome] = Counter()
         self._closes: Counter[CloseOutcome] = Counter()
         self._ports: Counter[int] = Counter()
@@ -33,7 +33,7 @@ class Folding:
             first, second = machine.first, machine.second
             self._connections += 1
             self._segments += int(first.segments + second.segments)
-            self._octets += int(first.octets + second.octets)
+            self._bytes += int(first.bytes + second.bytes)
             handshake, close = verdict.outcomes(machine)
             self._handshakes[handshake] += 1
             self._closes[close] += 1
@@ -48,7 +48,7 @@ class Folding:
         return Folded(
             connections=self._connections,
             segments=self._segments,
-            octets=self._octets,
+            bytes=self._bytes,
             handshakes=dict(self._handshakes.most_common()),
             closes=dict(self._closes.most_common()),
             server_ports=dict(self._ports.most_common(PORTS_TOLD)),

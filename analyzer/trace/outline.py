@@ -32,7 +32,7 @@ class Outline:
     """One connection in short.
 
     handshake, close: the outcomes. segments: all of both sides; repeated: those sent again, the SYNs of a handshake
-    included. octets: of payload, both sides, each counted once. window_closed: whether a zero window was seen.
+    included. bytes: of payload, both sides, each counted once. window_closed: whether a zero window was seen.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Outline:
         window_closed: bool,
         segments: i64,
         repeated: i64,
-        octets: i64,
+        carried: i64,
     ) -> None:
         self.handshake: HandshakeOutcome = handshake
         self.close: CloseOutcome = close
@@ -51,7 +51,7 @@ class Outline:
         self.window_closed: bool = window_closed
         self.segments: i64 = segments
         self.repeated: i64 = repeated
-        self.octets: i64 = octets
+        self.bytes: i64 = carried
 
     def rank(self) -> i64:
         """The position in `RANKS`: the first one whose condition holds."""
@@ -65,9 +65,9 @@ class Outline:
         return 4 if self.window_closed else 5
 
     def ranking(self, place: int) -> Ranking:
-        """Within a rank the share of repeated segments decides, then the octets carried, then the order."""
+        """Within a rank the share of repeated segments decides, then the bytes carried, then the order."""
         share = float(self.repeated) / float(self.segments) if self.segments else 0.0
-        return int(self.rank()), -share, -self.octets, place
+        return int(self.rank()), -share, -self.bytes, place
 
 
 def outline_of(machine: Machine, wireshark: bool = False) -> Outline:
@@ -91,7 +91,7 @@ def outline_of(machine: Machine, wireshark: bool = False) -> Outline:
         window_closed,
         i64(first.segments) + i64(second.segments),
         repeated if repeated > opening else opening,
-        first.octets + second.octets,
+        first.bytes + second.bytes,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, overload
 
 from analyzer.tcp import states, verdict
@@ -55,6 +55,15 @@ class Segments(Sequence[Segment]):
             segment = made[index] = self._make(self._places[index])
         return segment
 
+    def __iter__(self) -> Iterator[Segment]:
+        # What `Sequence` has for this asks for each index and for the length: twice the time.
+        if self._made is None:
+            for place in self._places:
+                yield self._make(place)
+        else:
+            for index in range(len(self._places)):
+                yield self[index]
+
     def _make(self, place: int) -> Segment:
         columns = self._columns
         code = int(columns.code(place))
@@ -76,7 +85,7 @@ class Segments(Sequence[Segment]):
             notes=_with_reused_ports(common.notes) if frame in self._reused else common.notes,
             client_state=common.client_state,
             server_state=common.server_state,
-            why=common.why(seq, ack, length),
+            why=common.why(seq, ack, length) if common.moves else (),
             payload=columns.payload(place),
         )
 
@@ -91,6 +100,7 @@ class _Common:
         self.sender = side(int(kind.direction), client)
         self.flags = Flags(int(kind.flags))
         self.acknowledges = Flags.ACK in self.flags
+        self.moves = kind.paths != (0, 0)
         self.labels = tuple(label_names(int(kind.labels)))
         self.notes = tuple(note_names(int(kind.notes)))
         self.client_state = states.STATES[kind.before[client]], states.STATES[kind.after[client]]

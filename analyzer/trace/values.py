@@ -1,6 +1,6 @@
 """The result of an analysis: a trace, its connections, their segments. Plain values, no rules.
 
-Numbers: times are integer nanoseconds since the epoch, durations integer nanoseconds, lengths octets,
+Numbers: times are integer nanoseconds since the epoch, durations integer nanoseconds, lengths bytes,
 `seq` and `ack` relative to the first sequence number of their endpoint. Sides are the strings
 "client" and "server"; states, labels, notes and outcomes are the names of the documentation.
 
@@ -71,7 +71,7 @@ class EndpointOptions:
     timestamps: bool
     ecn: bool
     fast_open_cookie: int | None
-    """Length of the Fast Open cookie in octets; 0 is a request for one."""
+    """Length of the Fast Open cookie in bytes; 0 is a request for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +110,17 @@ class Handshake:
 class Direction:
     """What one endpoint sent.
 
-    `octets` counts each payload octet once; `retransmitted_octets` is what was sent more than once, beside it.
-    `unacknowledged_octets` had not been acknowledged when the capture or the connection ended.
+    `bytes` counts each payload byte once; `retransmitted_bytes` is what was sent more than once, beside it.
+    `unacknowledged_bytes` had not been acknowledged when the capture or the connection ended.
     """
 
     segments: int
     data_segments: int
-    octets: int
+    bytes: int
     retransmitted_segments: int
-    retransmitted_octets: int
+    retransmitted_bytes: int
     out_of_order_segments: int
-    unacknowledged_octets: int
+    unacknowledged_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Close:
     time_wait: tuple[Side, ...]
     """Who is left in TIME-WAIT."""
     data_lost: bool
-    """Octets were unacknowledged when a reset ended the connection, or data was sent after it had ended."""
+    """Bytes were unacknowledged when a reset ended the connection, or data was sent after it had ended."""
 
 
 class Reason(NamedTuple):
@@ -182,9 +182,9 @@ class Segment:
     ack: int | None
     """None where the ACK flag is not set."""
     length: int
-    """Payload octets, from the IP header."""
+    """Payload bytes, from the IP header."""
     window: int
-    """Octets, scaled where the scale is known."""
+    """Bytes, scaled where the scale is known."""
     labels: tuple[LabelName, ...]
     notes: tuple[NoteName, ...]
     client_state: tuple[State, State]
@@ -193,7 +193,7 @@ class Segment:
     why: tuple[Reason, ...]
     """The reason for each change of state, the sender's first; empty where no state changed."""
     payload: bytes = field(repr=False, default=b"")
-    """The first octets of the payload as captured, at most 33. Hostile: escape before showing."""
+    """The first bytes of the payload as captured, at most 33. Hostile: escape before showing."""
 
     def __repr__(self) -> str:
         arrow = "→" if self.sender == "client" else "←"
@@ -213,7 +213,7 @@ class Folded:
 
     connections: int
     segments: int
-    octets: int
+    bytes: int
     handshakes: Mapping[HandshakeOutcome, int]
     closes: Mapping[CloseOutcome, int]
     server_ports: Mapping[int, int]
@@ -246,7 +246,7 @@ class IcmpError:
 
     @property
     def mtu(self) -> int | None:
-        """What the next link takes, in octets, where the error says so."""
+        """What the next link takes, in bytes, where the error says so."""
         return self.number or None if self.error.detail == MTU else None
 
 

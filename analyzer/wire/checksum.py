@@ -14,7 +14,7 @@ PROTOCOL_TCP = 6
 def computed_checksum(segment: bytes, source: bytes, destination: bytes) -> int:
     """The checksum that belongs into the header.
 
-    segment: header and payload, all of it. source, destination: the IP addresses, 4 or 16 octets each.
+    segment: header and payload, all of it. source, destination: the IP addresses, 4 or 16 bytes each.
     """
     zeroed = segment[:16] + b"\0\0" + segment[18:]
     return ~ones_complement_sum(_pseudo_header(len(segment), source, destination) + zeroed) & 0xFFFF
@@ -42,11 +42,11 @@ def _pseudo_header(length: int, source: bytes, destination: bytes) -> bytes:
     return source + destination + length.to_bytes(4, "big") + PROTOCOL_TCP.to_bytes(4, "big")
 
 
-def ones_complement_sum(octets: bytes) -> int:
+def ones_complement_sum(data: bytes) -> int:
     """The sum of the 16-bit words in ones' complement (RFC 1071)."""
-    if len(octets) % 2:
-        octets += b"\0"
-    total = sum(int.from_bytes(octets[at : at + 2], "big") for at in range(0, len(octets), 2))
+    if len(data) % 2:
+        data += b"\0"
+    total = sum(int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2))
     while total > 0xFFFF:
         total = (total & 0xFFFF) + (total >> 16)
     return total

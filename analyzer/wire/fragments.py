@@ -16,31 +16,31 @@ __all__ = ["Fragments"]
 LIFETIME_NS: Final = 120_000_000_000
 """RFC 1122 3.3.2: a host waits 60 to 120 seconds; what comes later belongs to another datagram of that number."""
 
-MOST_OCTETS: Final = 4 << 20
+MOST_BYTES: Final = 4 << 20
 """What may wait in all, a fragment's own costs included. The oldest datagram is given up first."""
 
 COST: Final = 200
-"""What a waiting fragment costs beside its octets, so that a flood of tiny ones is bounded too."""
+"""What a waiting fragment costs beside its bytes, so that a flood of tiny ones is bounded too."""
 
 LONGEST: Final = 65535
 
 ADDRESSES_4: Final = 11
 """The length of a key of IPv4."""
 
-NO_OCTETS: Final = b""
+NO_BYTES: Final = b""
 
 
 class _Datagram:
     """The fragments of one datagram that have come so far.
 
-    head: the IP header of the first fragment, empty until it comes. parts: offset -> octets. frames: how many brought
-    something. total: octets of the payload, -1 until the last fragment comes. covered: a bit for each unit of eight
-    octets that is there. broken: nothing will come of it.
+    head: the IP header of the first fragment, empty until it comes. parts: offset -> bytes. frames: how many brought
+    something. total: bytes of the payload, -1 until the last fragment comes. covered: a bit for each unit of eight
+    bytes that is there. broken: nothing will come of it.
     """
 
     def __init__(self, time_ns: int) -> None:
         self.time_ns = time_ns
-        self.head = NO_OCTETS
+        self.head = NO_BYTES
         self.parts: dict[int, bytes] = {}
         self.frames = 0
         self.total = -1
@@ -51,7 +51,7 @@ class _Datagram:
     def give_up(self) -> None:
         self.broken = True
         self.parts = {}
-        self.head = NO_OCTETS
+        self.head = NO_BYTES
 
 
 class Fragments:
@@ -65,7 +65,7 @@ class Fragments:
     def take(self, header: Header, end: i64, time_ns: i64) -> bytes:
         """Take the fragment that `header` stopped at.
 
-        end: where in `header.block` the captured octets end. time_ns: when it was captured.
+        end: where in `header.block` the captured bytes end. time_ns: when it was captured.
 
         Gives the whole packet, IP header first, when nothing is missing any more, and nothing before. A first
         fragment that the capture cut is given at once, as a packet of its own: nothing can be put behind it.
@@ -95,12 +95,12 @@ class Fragments:
             head = _without_fragment_header(block[start:at], block[at])
             at += 8
         if at >= wire_end:
-            return NO_OCTETS
+            return NO_BYTES
         if captured < wire_end:
-            return NO_OCTETS if offset else _packet(head, block[at:captured], wire_end - at)
+            return NO_BYTES if offset else _packet(head, block[at:captured], wire_end - at)
         return self._add(key, head, offset, more, block[at:wire_end], int(time_ns))
 
-    def _add(self, key: bytes, head: bytes, offset: int, more: bool, octets: bytes, time_ns: int) -> bytes:
+    def _add(self, key: bytes, head: bytes, offset: int, more: bool, data: bytes, time_ns: int) -> bytes:
         found = self._waiting.get(key)
         if found is not None and time_ns - found.time_ns > LIFETIME_NS:
             self._forget(key, found)
@@ -110,46 +110,46 @@ class Fragments:
             self._waiting[key] = found
             self._cost += found.cost
         if found.broken:
-            return NO_OCTETS
+            return NO_BYTES
         # Only whole units count where more follow (RFC 791 3.2): a fragment with a broken one leaves a gap.
-        units = len(octets) >> 3 if more else (len(octets) + 7) >> 3
+        units = len(data) >> 3 if more else (len(data) + 7) >> 3
         mask = ((1 << units) - 1) << (offset >> 3)
         found.frames += 1
-        there = found.parts.get(offset, NO_OCTETS)
-        overlaps = found.covered & mask != 0 and there != octets
+        there = found.parts.get(offset, NO_BYTES)
+        overlaps = found.covered & mask != 0 and there != data
         # RFC 5722 3: an IPv6 datagram with overlapping fragments is dropped, and so is what comes of it later.
-        if offset + len(octets) > LONGEST or (overlaps and len(key) > ADDRESSES_4):
+        if offset + len(data) > LONGEST or (overlaps and len(key) > ADDRESSES_4):
             found.give_up()
-            return NO_OCTETS
+            return NO_BYTES
         if offset == 0 and not found.head:
             found.head = head
         if not more and found.total < 0:
-            found.total = offset + len(octets)
-        found.parts[offset] = there + octets[len(there) :]
+            found.total = offset + len(data)
+        found.parts[offset] = there + data[len(there) :]
         found.covered |= mask
-        found.cost += len(octets) + COST
-        self._cost += len(octets) + COST
+        found.cost += len(data) + COST
+        self._cost += len(data) + COST
         whole = self._whole(key, found)
-        while self._cost > MOST_OCTETS:
+        while self._cost > MOST_BYTES:
             oldest = next(iter(self._waiting))
             self._forget(oldest, self._waiting[oldest])
         return whole
 
     def _whole(self, key: bytes, found: _Datagram) -> bytes:
         if found.total < 0:
-            return NO_OCTETS
+            return NO_BYTES
         full = (1 << ((found.total + 7) >> 3)) - 1
         if found.covered & full != full:
-            return NO_OCTETS
+            return NO_BYTES
         payload = bytearray()
         # Where IPv4 fragments overlap, the one that begins earlier counts, then the one that came earlier: as
         # Wireshark has it (RFC 791 leaves it open, and hosts differ).
-        for offset, octets in sorted(found.parts.items()):
-            if offset <= len(payload) < offset + len(octets):
-                payload += octets[len(payload) - offset :]
+        for offset, data in sorted(found.parts.items()):
+            if offset <= len(payload) < offset + len(data):
+                payload += data[len(payload) - offset :]
         self._forget(key, found)
         if len(payload) < found.total:
-            return NO_OCTETS
+            return NO_BYTES
         self.joined = found.frames - 1
         del payload[found.total :]
         return _packet(found.head, bytes(payload), found.total)
@@ -160,17 +160,17 @@ class Fragments:
 
 
 def _packet(head: bytes, payload: bytes, length: int) -> bytes:
-    """A packet that is no fragment: `length` octets behind the header, of which `payload` is there."""
+    """A packet that is no fragment: `length` bytes behind the header, of which `payload` is there."""
     if head[0] >> 4 == 4:
         total = len(head) + length
         if total > LONGEST:
-            return NO_OCTETS
+            return NO_BYTES
         # Don't Fragment stays; More Fragments and the offset go.
         flags = bytes((head[6] & 0xC0, 0))
         return head[:2] + total.to_bytes(2, "big") + head[4:6] + flags + head[8:] + payload
     total = len(head) - 40 + length
     if total > LONGEST:
-        return NO_OCTETS
+        return NO_BYTES
     return head[:4] + total.to_bytes(2, "big") + head[6:] + payload
 
 

@@ -6,7 +6,7 @@ of `skips.py`; no object is made for a frame. What it does not take goes to `unw
 packet inside.
 
 Lengths lie. The payload's length comes from the IP header, bounded by the length of the frame on the wire;
-what was captured of it comes from the captured octets, and may be less.
+what was captured of it comes from the captured bytes, and may be less.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ ETHERTYPE_IPV6: Final = 0x86DD
 VLAN_ETHERTYPES: Final = (0x8100, 0x88A8, 0x9100, 0x9200, 0x9300)
 
 LONGEST_802_3: Final = 1500
-"""Up to here the two octets are a length and no type (IEEE 802.3 3.2.6)."""
+"""Up to here the two bytes are a length and no type (IEEE 802.3 3.2.6)."""
 
 PROTOCOL_TCP: Final = 6
 PROTOCOL_AH: Final = 51
@@ -81,7 +81,7 @@ class Header:
     """The TCP segment of the frame decoded last.
 
     Addresses are two 64-bit halves (an IPv4 address is the low half, its high half is 0), `seq` and `ack`
-    are the absolute numbers, lengths are octets. Offsets count from the start of `block`: the one given to `decode`,
+    are the absolute numbers, lengths are bytes. Offsets count from the start of `block`: the one given to `decode`,
     or, where a packet was put together or decompressed, the one that holds it.
 
     Where there is no segment the rest still says how far the decoder came. `ip_offset` is where the last IP header
@@ -124,11 +124,11 @@ class Header:
         """Read one frame.
 
         block, offset, captured: the frame is `block[offset : offset + captured]`.
-        original: octets the frame had on the wire.
+        original: bytes the frame had on the wire.
         link_type: the number of `link_types.py`.
 
         Returns `skips.SEGMENT`, or the code of the reason why there is no TCP segment. Never raises for
-        whatever the octets hold.
+        whatever the bytes hold.
         """
         end = offset + captured
         wire_end = offset + original
@@ -361,7 +361,7 @@ class Header:
     def _decode_tcp(self, block: bytes, at: i64, end: i64, packet_end: i64) -> i64:
         """RFC 9293 3.1. `end` bounds what was captured, `packet_end` what the IP packet held.
 
-        Sixteen octets are enough to tell the segment from others, as they are for Wireshark.
+        Sixteen bytes are enough to tell the segment from others, as they are for Wireshark.
         """
         if at + 16 > packet_end:
             return BAD_TCP_HEADER

@@ -1,6 +1,6 @@
 """ICMP errors: what they say, who says it, and which TCP segment they are about.
 
-An error quotes the IP header and at least eight octets of the packet that it is about (RFC 792; RFC 1812
+An error quotes the IP header and at least eight bytes of the packet that it is about (RFC 792; RFC 1812
 4.3.2.3 and RFC 4443 2.4 ask for more): enough for addresses, ports and sequence number. Errors are rare, so
 this is off the path of every packet.
 """
@@ -18,7 +18,7 @@ ICMP: Final = 1
 ICMPV6: Final = 58
 
 MTU: Final = "mtu"
-OCTET: Final = "octet"
+BYTE: Final = "byte"
 GATEWAY: Final = "gateway"
 
 
@@ -78,7 +78,7 @@ ERROR_KINDS: Final = {
     ),
     (4, 11, 1): ErrorKind("reassembly-time-exceeded", "fragment reassembly time exceeded", _SOFT),
     (4, 11, _ALL): ErrorKind("time-exceeded", "time exceeded in transit", _SOFT),
-    (4, 12, 0): ErrorKind("parameter-problem", "parameter problem, octet {detail}", _SOFT, OCTET),
+    (4, 12, 0): ErrorKind("parameter-problem", "parameter problem, byte {detail}", _SOFT, BYTE),
     (4, 12, _ALL): ErrorKind("parameter-problem", "parameter problem", _SOFT),
     (6, 1, 0): ErrorKind("no-route", "no route to destination", _SOFT),
     (6, 1, 1): ErrorKind("administratively-prohibited", "administratively prohibited", _HARD),
@@ -96,24 +96,24 @@ ERROR_KINDS: Final = {
     ),
     (6, 3, 1): ErrorKind("reassembly-time-exceeded", "fragment reassembly time exceeded", _SOFT),
     (6, 3, _ALL): ErrorKind("time-exceeded", "time exceeded in transit", _SOFT),
-    (6, 4, _ALL): ErrorKind("parameter-problem", "parameter problem, octet {detail}", _SOFT, OCTET),
+    (6, 4, _ALL): ErrorKind("parameter-problem", "parameter problem, byte {detail}", _SOFT, BYTE),
 }
 
-# RFC 4884 3: what is quoted ends after so many words, of four octets and of eight; extensions follow. Padded to
-# 128 octets at least, so that anything less is no such length.
+# RFC 4884 3: what is quoted ends after so many words, of four bytes and of eight; extensions follow. Padded to
+# 128 bytes at least, so that anything less is no such length.
 _LEAST_MEASURED_QUOTE: Final = 128
 _MEASURED: Final = ((4, 3), (4, 11), (4, 12), (6, 1), (6, 3))
 
 _FRAGMENT_HEADER: Final = 44
 _AUTHENTICATION_HEADER: Final = 51
-# RFC 8200 4.1 and RFC 7045: their second octet is their length, in eights beyond the first.
+# RFC 8200 4.1 and RFC 7045: their second byte is their length, in eights beyond the first.
 _EXTENSION_HEADERS: Final = (0, 43, 60, 135, 139, 140)
 
 
 class ErrorMessage(NamedTuple):
     """An ICMP error about a TCP segment.
 
-    number: what its detail says: the MTU in octets, the octet pointed at, the gateway's address; else 0.
+    number: what its detail says: the MTU in bytes, the byte pointed at, the gateway's address; else 0.
     sender_high, sender_low: the address that sends the error, as the halves of `Header`.
     quoted: the segment it is about: addresses, ports and `seq`; nothing else in it has a meaning.
     """
@@ -130,7 +130,7 @@ def error_text(kind: ErrorKind, number: int) -> Message:
     if not kind.detail:
         return Message(kind.shown)
     if kind.detail == GATEWAY:
-        return Message(kind.shown, detail=".".join(str(octet) for octet in number.to_bytes(4, "big")))
+        return Message(kind.shown, detail=".".join(str(byte) for byte in number.to_bytes(4, "big")))
     if kind.detail == MTU and not number:
         # RFC 1191 4: routers older than it leave the field empty.
         return Message(kind.shown.partition(",")[0])
@@ -172,7 +172,7 @@ def read_error(block: bytes, at: int, end: int) -> ErrorMessage | None:
     quoted.seq = _number(block, ports + 4, 4)
     if kind.detail == MTU:
         number = _number(block, start + 6, 2) if version == 4 else _number(block, start + 4, 4)
-    elif kind.detail == OCTET:
+    elif kind.detail == BYTE:
         number = block[start + 4] if version == 4 else _number(block, start + 4, 4)
     else:
         number = _number(block, start + 4, 4) if kind.detail == GATEWAY else 0
@@ -224,8 +224,8 @@ def _past_ip(block: bytes, at: int, end: int, header: Header) -> _Packet | None:
     return _Packet(following, inside, min(end, at + 40 + payload) if payload else end)
 
 
-def _number(block: bytes, at: int, octets: int) -> int:
-    return int.from_bytes(block[at : at + octets], "big")
+def _number(block: bytes, at: int, size: int) -> int:
+    return int.from_bytes(block[at : at + size], "big")
 
 
 def _signed(block: bytes, at: int) -> int:

@@ -60,7 +60,7 @@ class Layer(NamedTuple):
 
 
 class Layers(NamedTuple):
-    """All layers from the outside in, and the addresses of the innermost IP header as octets."""
+    """All layers from the outside in, and the addresses of the innermost IP header as bytes."""
 
     layers: tuple[Layer, ...]
     source: bytes
@@ -79,9 +79,9 @@ def layers_of(frame: bytes, link_type: int, found: Span | None) -> Layers:
     layers: list[Layer] = []
     addresses = _plain(frame, link_type, layers)
     for span in reversed(spans):
-        octets = span.block[span.at : span.end]
+        data = span.block[span.at : span.end]
         if span.decoded:
-            addresses = _plain(octets, span.link_type, layers)
+            addresses = _plain(data, span.link_type, layers)
         elif span.key == FRAGMENT:
             layers.append(Layer(Message("fragments"), (Message("put together with those of other frames"),)))
         else:
@@ -114,7 +114,7 @@ def _link(frame: bytes, link_type: int, found: list[Layer]) -> int:
         facts = (interface, *_cooked(frame[10:11], frame[12:20], frame[11:12]))
         return _tags(frame, 0, 20, name, facts, found)
     if link_type in (NULL, LOOP) and len(frame) >= 4:
-        found.append(Layer(name, (Message("address family {octets}", octets=frame[:4].hex(" ")),)))
+        found.append(Layer(name, (Message("address family {bytes}", bytes=frame[:4].hex(" ")),)))
         return 4
     if link_type in (RAW, IPV4, IPV6) and found:
         return 0
@@ -132,9 +132,9 @@ def _cooked(kind: bytes, address: bytes, length: bytes) -> tuple[str, ...]:
         if number < len(PACKET_TYPES)
         else Message("type {number}", number=number)
     ]
-    octets = min(_number(length), 8)
-    if octets:
-        facts.append(Message("from {source}", source=address[:octets].hex(":")))
+    data = min(_number(length), 8)
+    if data:
+        facts.append(Message("from {source}", source=address[:data].hex(":")))
     return tuple(facts)
 
 
@@ -189,17 +189,17 @@ def _ipv4(frame: bytes, at: int, found: list[Layer]) -> tuple[bytes, bytes]:
         _addresses(source, destination),
         Message("TTL {hops}", hops=header[8]),
         Message("ID 0x{number}", number=f"{_number(header[4:6]):04x}"),
-        Message("fragment from octet {offset} on", offset=(number & 0x1FFF) << 3)
+        Message("fragment from byte {offset} on", offset=(number & 0x1FFF) << 3)
         if number & 0x3FFF
         else Message("may not be fragmented (DF)")
         if number & 0x4000
         else Message("may be fragmented"),
         *_traffic(header[1]),
-        Message("{count} octets", count=length) if length else Message("length 0 (segmentation offload)"),
+        Message("{count} bytes", count=length) if length else Message("length 0 (segmentation offload)"),
     ]
     options = ((header[0] & 0x0F) << 2) - 20
     if options:
-        facts.append(Message("{count} octets of IP options", count=options))
+        facts.append(Message("{count} bytes of IP options", count=options))
     if header[9] == PROTOCOL_AH:
         facts += _named_extensions(_extensions(frame, at + 20 + options, PROTOCOL_AH))
     found.append(Layer("IPv4", tuple(facts)))
@@ -216,7 +216,7 @@ def _ipv6(frame: bytes, at: int, found: list[Layer]) -> tuple[bytes, bytes]:
         Message("hop limit {hops}", hops=header[7]),
         Message("flow label 0x{number}", number=f"{first & 0xFFFFF:05x}"),
         *_traffic(first >> 20 & 0xFF),
-        Message("{count} octets after the header", count=length)
+        Message("{count} bytes after the header", count=length)
         if length
         else Message("length 0 (segmentation offload)"),
     ]
@@ -229,11 +229,11 @@ def _addresses(source: bytes, destination: bytes) -> str:
     return Message("{source} → {destination}", source=ip_address(source), destination=ip_address(destination))
 
 
-def _traffic(octet: int) -> tuple[str, ...]:
+def _traffic(byte: int) -> tuple[str, ...]:
     """DSCP where it is not the default, and ECN."""
-    ecn = Message("ECN: {meaning}", meaning=Message(ECN[octet & 3]))
-    return (Message("DSCP {number}", number=octet >> 2), ecn) if octet >> 2 else (ecn,)
+    ecn = Message("ECN: {meaning}", meaning=Message(ECN[byte & 3]))
+    return (Message("DSCP {number}", number=byte >> 2), ecn) if byte >> 2 else (ecn,)
 
 
-def _number(octets: bytes) -> int:
-    return int.from_bytes(octets, "big")
+def _number(data: bytes) -> int:
+    return int.from_bytes(data, "big")

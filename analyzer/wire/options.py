@@ -37,7 +37,7 @@ WINDOW_SCALE_LIMIT: Final = 14
 class Options:
     """The options of the header parsed last; -1 stands for an option that is absent.
 
-    `fast_open_cookie` is the length of the cookie in octets (0: a request for one). `well_formed` is False
+    `fast_open_cookie` is the length of the cookie in bytes (0: a request for one). `well_formed` is False
     where a length is below 2, runs past the header, or does not fit its kind; what stood before the
     fault is kept (RFC 9293 MUST-7: garbage must not crash the reader). `cut` is True where the capture ends
     within them. `broken` is True where Wireshark's dissection ends within them: there, or in an

@@ -75,10 +75,10 @@ class Unwrapper:
     def unwrap(self, header: Header, code: i64, end: i64, time_ns: i64) -> i64:
         """Look for a segment in the frame that `header` refused.
 
-        code: why it did. end: where in `header.block` the captured octets end. time_ns: when it was captured.
+        code: why it did. end: where in `header.block` the captured bytes end. time_ns: when it was captured.
 
         Returns `skips.SEGMENT` with `header` filled, or why there is none; `header` then says how far the decoder
-        came, in the last packet looked at. Never raises for whatever the octets hold.
+        came, in the last packet looked at. Never raises for whatever the bytes hold.
         """
         self.joined = 0
         if code in _HOPELESS or (code == UDP and not self._may_be_tunnel(header, end)):

@@ -73,7 +73,7 @@ def test_without_a_filter_our_marker_is_in_nothing() -> None:
 
 
 def test_a_burst_until_the_end_of_the_block() -> None:
-    octets = 5_000_000
+    data = 5_000_000
 
     def take() -> None:
         connection, _ = listening.accept()
@@ -86,10 +86,10 @@ def test_a_burst_until_the_end_of_the_block() -> None:
         with session(listening) as running:
             thread.start()
             with socket.create_connection(listening.getsockname()) as client:
-                client.sendall(bytes(octets))
+                client.sendall(bytes(data))
             thread.join()
     assert not running.trace.capture.lost_frames
-    analyzer.expect(running.trace, f"data.client.octets = {octets}", "close.data_lost = false")
+    analyzer.expect(running.trace, f"data.client.bytes = {data}", "close.data_lost = false")
 
 
 LATE = """

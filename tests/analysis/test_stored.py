@@ -327,7 +327,7 @@ def test_only_the_times_of_the_capture_end_a_connection(
 
 
 def test_a_file_that_grows_or_shrinks_while_it_is_read(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("analyzer.capture.read_ahead.BLOCK_OCTETS", 64)
+    monkeypatch.setattr("analyzer.capture.read_ahead.BLOCK_BYTES", 64)
     monkeypatch.setattr(pipeline, "FRAMES_AT_ONCE", 1)
     content = stored.read_bytes()
 

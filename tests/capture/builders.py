@@ -1,4 +1,4 @@
-"""Captures built octet by octet, so that a test can say exactly what a file holds.
+"""Captures built byte by byte, so that a test can say exactly what a file holds.
 
 pcap: `pcap(frames)`, or `pcap_header() + pcap_record(frame) + ...` for the odd ones.
 pcapng: `section() + interface() + enhanced(frame) + ...`; each block takes the `endian` of its section.
@@ -36,7 +36,7 @@ def pcap_header(
     snaplen: int = 262144,
     version: tuple[int, int] = (2, 4),
 ) -> bytes:
-    """A pcap file header, 24 octets."""
+    """A pcap file header, 24 bytes."""
     return struct.pack(endian + "IHHiIII", magic, *version, 0, 0, snaplen, link_type)
 
 
@@ -150,7 +150,7 @@ def pcapng(frames: Iterable[bytes], *, endian: str = "<", link_type: int = ETHER
 
 
 def snoop_header(version: int = 2, datalink: int = 4) -> bytes:
-    """A snoop file header, 16 octets."""
+    """A snoop file header, 16 bytes."""
     return b"snoop\0\0\0" + struct.pack(">II", version, datalink)
 
 
@@ -162,7 +162,7 @@ def snoop_record(
     padding: int | None = None,
     original: int | None = None,
 ) -> bytes:
-    """A snoop record. padding: octets behind the frame, if not up to 32 bits; drops: lost since the beginning."""
+    """A snoop record. padding: bytes behind the frame, if not up to 32 bits; drops: lost since the beginning."""
     padding = -len(frame) % 4 if padding is None else padding
     seconds, fraction = divmod(time_ns, 1_000_000_000)
     original = len(frame) if original is None else original
@@ -190,9 +190,9 @@ def zstd_block(kind: int, content: bytes, size: int | None = None, *, last: bool
     return header.to_bytes(3, "little") + content
 
 
-def zstd_run(octet: bytes, size: int, *, last: bool = False) -> bytes:
-    """A block of zstd that stands for an octet, so many times."""
-    return zstd_block(RUN, octet, size, last=last)
+def zstd_run(byte: bytes, size: int, *, last: bool = False) -> bytes:
+    """A block of zstd that stands for an byte, so many times."""
+    return zstd_block(RUN, byte, size, last=last)
 
 
 COMPRESSORS: Final[Mapping[str, Callable[[bytes], bytes]]] = {

@@ -12,7 +12,7 @@ class Frame(NamedTuple):
     """One frame as `Records` showed it."""
 
     frame: int
-    octets: bytes
+    data: bytes
     original: int
     time_ns: int
     link_type: int
@@ -22,10 +22,10 @@ def frames_of(records: Records) -> list[Frame]:
     """Every frame to the end; also that the end is the end, and that each frame lies inside its block."""
     frames = []
     while records.advance():
-        octets = records.block[records.offset : records.offset + records.captured]
-        assert len(octets) == records.captured
+        data = records.block[records.offset : records.offset + records.captured]
+        assert len(data) == records.captured
         assert type(records.block) is bytes
-        frames.append(Frame(records.frame, octets, records.original, records.time_ns, records.link_type))
+        frames.append(Frame(records.frame, data, records.original, records.time_ns, records.link_type))
     assert not records.advance()
     return frames
 
@@ -36,7 +36,7 @@ def opened(content: bytes) -> Records:
 
 
 def in_pieces(content: bytes, size: int) -> BinaryIO:
-    """A stream that gives at most `size` octets a read, as a pipe may, and has neither read1 nor seek."""
+    """A stream that gives at most `size` bytes a read, as a pipe may, and has neither read1 nor seek."""
     return cast(BinaryIO, _Pieces(content, size))
 
 

@@ -12,12 +12,12 @@ import zstandard
 from analyzer.capture import compression
 from analyzer.capture.compression import (
     DECOMPRESS_FLOOR,
-    MAGIC_OCTETS,
+    MAGIC_BYTES,
     CompressedOctets,
     compression_of,
     is_compressed,
 )
-from analyzer.capture.source import BLOCK_OCTETS, Octets, SourceFault, SourceRefusal, octets_of_path
+from analyzer.capture.source import BLOCK_BYTES, Bytes, SourceFault, SourceRefusal, bytes_of_path
 from tests.capture.builders import COMPRESSORS, RESERVED, SKIPPABLE, ZSTD_HEADER, zstd_block, zstd_run
 from tests.capture.reading import in_pieces
 
@@ -38,17 +38,17 @@ EVERY = pytest.mark.parametrize("name", COMPRESSORS)
 
 
 def undone(compressed: bytes, size: int = 1 << 20, limit: int | None = None) -> CompressedOctets:
-    return CompressedOctets(Octets(in_pieces(compressed, size), "test", False), limit)
+    return CompressedOctets(Bytes(in_pieces(compressed, size), "test", False), limit)
 
 
-def everything(octets: Octets) -> bytes:
-    return b"".join(iter(lambda: octets.read(BLOCK_OCTETS), b""))
+def everything(data: Bytes) -> bytes:
+    return b"".join(iter(lambda: data.read(BLOCK_BYTES), b""))
 
 
-def until_the_fault(octets: Octets) -> tuple[bytes, SourceFault]:
+def until_the_fault(data: Bytes) -> tuple[bytes, SourceFault]:
     read = bytearray()
     try:
-        while piece := octets.read(BLOCK_OCTETS):
+        while piece := data.read(BLOCK_BYTES):
             read += piece
     except SourceFault as fault:
         return bytes(read), fault
@@ -60,10 +60,10 @@ def until_the_fault(octets: Octets) -> tuple[bytes, SourceFault]:
 def test_several_members_with_padding(name: str, size: int) -> None:
     pack = COMPRESSORS[name]
     compressed = pack(b"one ") + pack(b"") + bytes(100) + pack(b"two") + bytes(8)
-    octets = undone(compressed, size)
-    assert everything(octets) == b"one two"
-    assert octets.compression == name
-    assert octets.warnings == []
+    data = undone(compressed, size)
+    assert everything(data) == b"one two"
+    assert data.compression == name
+    assert data.warnings == []
 
 
 @pytest.mark.parametrize("name", ["zstd", "lz4"])
@@ -71,9 +71,9 @@ def test_several_members_with_padding(name: str, size: int) -> None:
 def test_skippable_frames(name: str, size: int) -> None:
     pack = COMPRESSORS[name]
     assert is_compressed(SKIPPABLE)
-    octets = undone(SKIPPABLE * 2 + pack(b"one ") + SKIPPABLE + pack(b"two") + SKIPPABLE, size)
-    assert everything(octets) == b"one two"
-    assert octets.warnings == []
+    data = undone(SKIPPABLE * 2 + pack(b"one ") + SKIPPABLE + pack(b"two") + SKIPPABLE, size)
+    assert everything(data) == b"one two"
+    assert data.warnings == []
 
 
 def test_nothing_but_skippable_frames_and_one_that_is_cut() -> None:
@@ -82,8 +82,8 @@ def test_nothing_but_skippable_frames_and_one_that_is_cut() -> None:
 
 
 @EVERY
-def test_what_it_is_comes_from_its_first_octets(name: str) -> None:
-    assert compression_of(COMPRESSORS[name](b"abc")[:MAGIC_OCTETS]) == name
+def test_what_it_is_comes_from_its_first_bytes(name: str) -> None:
+    assert compression_of(COMPRESSORS[name](b"abc")[:MAGIC_BYTES]) == name
     assert compression_of(b"\xd4\xc3\xb2\xa1") == ""
     assert not is_compressed(b"\xd4\xc3\xb2\xa1")
 
@@ -92,8 +92,8 @@ def test_what_it_is_comes_from_its_first_octets(name: str) -> None:
 @pytest.mark.parametrize("size", SIZES[1:])
 def test_one_that_ends_early_gives_what_came_before(name: str, size: int) -> None:
     content = os.urandom(30_000) * 3
-    octets = undone(COMPRESSORS[name](content) + COMPRESSORS[name](content)[:-9], size)
-    read, fault = until_the_fault(octets)
+    data = undone(COMPRESSORS[name](content) + COMPRESSORS[name](content)[:-9], size)
+    read, fault = until_the_fault(data)
     assert str(fault) == f"it ends inside its {name} stream"
     assert len(read) >= len(content)
     assert (content * 2).startswith(read)
@@ -117,13 +117,13 @@ def test_damage_in_the_middle_loses_little_of_what_came_before(name: str) -> Non
 @pytest.mark.parametrize("size", [7, 1 << 20])
 def test_of_damaged_zstd_all_blocks_before_come_out(size: int, tmp_path: Path) -> None:
     block = 1 << 17
-    runs = b"".join(zstd_run(bytes([octet]), block) for octet in range(15))
+    runs = b"".join(zstd_run(bytes([byte]), block) for byte in range(15))
     path = tmp_path / "capture"
     path.write_bytes(ZSTD_HEADER + runs + zstd_block(RESERVED, b""))
-    for octets in (undone(path.read_bytes(), size), CompressedOctets(octets_of_path(path))):
-        read, _ = until_the_fault(octets)
-        assert read == b"".join(bytes([octet]) * block for octet in range(15))
-        octets.close()
+    for data in (undone(path.read_bytes(), size), CompressedOctets(bytes_of_path(path))):
+        read, _ = until_the_fault(data)
+        assert read == b"".join(bytes([byte]) * block for byte in range(15))
+        data.close()
 
 
 @EVERY
@@ -143,57 +143,57 @@ def test_what_follows_is_left_out_with_a_warning(name: str, size: int) -> None:
     compressed = COMPRESSORS[name](b"abc")
     other = COMPRESSORS["xz" if name == "gzip" else "gzip"](b"def")
     for garbage in (b"garbage", b"\x01", other):
-        octets = undone(compressed + garbage, size)
-        assert everything(octets) == b"abc"
-        said = f"octet {len(compressed)} of the file and what follows it is no {name} data and was left out"
-        assert octets.warnings == [said]
+        data = undone(compressed + garbage, size)
+        assert everything(data) == b"abc"
+        said = f"byte {len(compressed)} of the file and what follows it is no {name} data and was left out"
+        assert data.warnings == [said]
 
 
 @EVERY
 def test_a_block_at_a_time(name: str) -> None:
-    octets = undone(COMPRESSORS[name](bytes(8 * BLOCK_OCTETS)), limit=0)
+    data = undone(COMPRESSORS[name](bytes(8 * BLOCK_BYTES)), limit=0)
     count = 0
-    while piece := octets.read(BLOCK_OCTETS):
-        assert len(piece) < BLOCK_OCTETS + 4096
+    while piece := data.read(BLOCK_BYTES):
+        assert len(piece) < BLOCK_BYTES + 4096
         count += len(piece)
-    assert count == 8 * BLOCK_OCTETS
+    assert count == 8 * BLOCK_BYTES
 
 
-class IntoRoom(Octets):
-    """What `octets` puts into memory of that many octets."""
+class IntoRoom(Bytes):
+    """What `bytes` puts into memory of that many bytes."""
 
-    def __init__(self, octets: CompressedOctets, room: int) -> None:
-        super().__init__(octets._stream, octets.name, False)
-        self._octets = octets
+    def __init__(self, data: CompressedOctets, room: int) -> None:
+        super().__init__(data._stream, data.name, False)
+        self._bytes = data
         self._room = memoryview(bytearray(room))
 
     def _more(self, most: int) -> bytes:
-        return bytes(self._room[: self._octets.read_into(self._room)])
+        return bytes(self._room[: self._bytes.read_into(self._room)])
 
 
 @EVERY
-@pytest.mark.parametrize("room", [5, 4096, BLOCK_OCTETS])
+@pytest.mark.parametrize("room", [5, 4096, BLOCK_BYTES])
 def test_into_memory_that_is_there(name: str, room: int) -> None:
     content = os.urandom(5000) + bytes(room * 4) + b"the end"
-    octets = undone(COMPRESSORS[name](content) + COMPRESSORS[name](b"another"))
-    assert octets.peek(7) == content[:7]
-    assert everything(IntoRoom(octets, room)) == content + b"another"
-    assert octets.read_into(memoryview(bytearray(room))) == 0
+    data = undone(COMPRESSORS[name](content) + COMPRESSORS[name](b"another"))
+    assert data.peek(7) == content[:7]
+    assert everything(IntoRoom(data, room)) == content + b"another"
+    assert data.read_into(memoryview(bytearray(room))) == 0
 
 
 @pytest.mark.slow
 @EVERY
-@pytest.mark.parametrize("room", [4096, BLOCK_OCTETS])
+@pytest.mark.parametrize("room", [4096, BLOCK_BYTES])
 def test_into_memory_up_to_a_fault_or_the_limit(name: str, room: int, tmp_path: Path) -> None:
     content = os.urandom(3_000_000)
     path = tmp_path / "capture"
     path.write_bytes(COMPRESSORS[name](content)[:-9])
-    for octets in (undone(path.read_bytes()), CompressedOctets(octets_of_path(path))):
-        read, fault = until_the_fault(IntoRoom(octets, room))
+    for data in (undone(path.read_bytes()), CompressedOctets(bytes_of_path(path))):
+        read, fault = until_the_fault(IntoRoom(data, room))
         assert str(fault) == f"it ends inside its {name} stream"
         assert content.startswith(read)
         assert len(read) > len(content) - 950_000
-        octets.close()
+        data.close()
     limited = undone(COMPRESSORS[name](content), limit=100_000)
     read, fault = until_the_fault(IntoRoom(limited, room))
     assert (len(read), type(fault)) == (100_000, SourceRefusal)
@@ -205,7 +205,7 @@ def test_no_more_than_the_limit_comes_out(name: str, limit: int) -> None:
     read, fault = until_the_fault(undone(COMPRESSORS[name](bytes(5_000_001)), limit=limit))
     assert len(read) == limit
     assert isinstance(fault, SourceRefusal)
-    assert f"more than the {limit} octets allowed: --decompress-limit allows more" in str(fault)
+    assert f"more than the {limit} bytes allowed: --decompress-limit allows more" in str(fault)
     assert len(everything(undone(COMPRESSORS[name](bytes(limit)), limit=limit))) == limit
 
 
@@ -225,8 +225,8 @@ def test_a_bomb_is_stopped_unless_it_is_trusted(name: str, monkeypatch: pytest.M
     assert everything(undone(COMPRESSORS[name](random))) == random
 
 
-def xz_with_dictionary(octets: int) -> Callable[[bytes], bytes]:
-    filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": octets}]
+def xz_with_dictionary(data: int) -> Callable[[bytes], bytes]:
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": data}]
     return lambda content: lzma.compress(content, filters=filters)
 
 

@@ -18,7 +18,7 @@ import pytest
 from analyzer.capture import decompress_ahead, open_capture
 from analyzer.capture.compression import CompressedOctets
 from analyzer.capture.decompress_ahead import DecompressAhead
-from analyzer.capture.source import SourceFault, octets_of_path
+from analyzer.capture.source import SourceFault, bytes_of_path
 from tests.capture.builders import COMPRESSORS, pcap
 
 pytestmark = [
@@ -34,8 +34,8 @@ MAY_FORK = decompress_ahead._may_fork
 
 @pytest.fixture(autouse=True)
 def small_and_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decompress_ahead, "BLOCK_OCTETS", BLOCK)
-    monkeypatch.setattr(decompress_ahead, "ALONE_OCTETS", 2 * BLOCK)
+    monkeypatch.setattr(decompress_ahead, "BLOCK_BYTES", BLOCK)
+    monkeypatch.setattr(decompress_ahead, "ALONE_BYTES", 2 * BLOCK)
     monkeypatch.setattr(decompress_ahead, "_may_fork", lambda: True)
 
 
@@ -53,13 +53,13 @@ def packed(tmp_path: Path, content: bytes) -> Path:
 
 
 def compressed(path: Path) -> CompressedOctets:
-    return CompressedOctets(octets_of_path(path))
+    return CompressedOctets(bytes_of_path(path))
 
 
-def ahead_of(octets: CompressedOctets) -> DecompressAhead:
-    file = octets.file()
+def ahead_of(data: CompressedOctets) -> DecompressAhead:
+    file = data.file()
     assert file is not None
-    return DecompressAhead(octets, file)
+    return DecompressAhead(data, file)
 
 
 def everything(ahead: DecompressAhead) -> bytes:
@@ -99,7 +99,7 @@ def soon(true: Callable[[], bool]) -> bool:
 
 
 @pytest.mark.parametrize("name", COMPRESSORS)
-def test_the_same_octets(name: str, tmp_path: Path) -> None:
+def test_the_same_bytes(name: str, tmp_path: Path) -> None:
     ahead = ahead_of(compressed(packed(tmp_path, COMPRESSORS[name](CONTENT))))
     assert everything(ahead) == CONTENT
     number = number_of(ahead)
@@ -110,9 +110,9 @@ def test_the_same_octets(name: str, tmp_path: Path) -> None:
 
 
 def test_what_was_peeked_before_comes_first(tmp_path: Path) -> None:
-    octets = compressed(packed(tmp_path, gzip.compress(CONTENT)))
-    assert octets.peek(4) == CONTENT[:4]
-    ahead = ahead_of(octets)
+    data = compressed(packed(tmp_path, gzip.compress(CONTENT)))
+    assert data.peek(4) == CONTENT[:4]
+    ahead = ahead_of(data)
     assert ahead.peek(6) == CONTENT[:6]
     assert everything(ahead) == CONTENT
     ahead.close()
@@ -142,7 +142,7 @@ def test_it_goes_on_while_nobody_asks_and_not_too_far(tmp_path: Path) -> None:
 def test_how_far_the_file_was_read_is_how_far_we_have_come(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("analyzer.capture.compression._COMPRESSED_OCTETS", BLOCK)
+    monkeypatch.setattr("analyzer.capture.compression._COMPRESSED_BYTES", BLOCK)
     ahead = ahead_of(compressed(packed(tmp_path, gzip.compress(CONTENT))))
     for block in range(1, 11):
         ahead.read(BLOCK)
@@ -172,7 +172,7 @@ def test_its_warnings_are_ours(tmp_path: Path) -> None:
     assert number_of(ahead)
     assert ahead.warnings == [
         "an earlier one",
-        f"octet {len(content)} of the file and what follows it is no gzip data and was left out",
+        f"byte {len(content)} of the file and what follows it is no gzip data and was left out",
     ]
     ahead.close()
 
@@ -276,7 +276,7 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
         "import os, sys, time\nfrom analyzer.capture import decompress_ahead, open_capture\n"
         "decompress_ahead._may_fork = lambda: True\nrecords = open_capture(sys.argv[1])\n"
         "for _ in range(200): records.advance()\n"
-        "print(records._octets._process._number, flush=True)\ntime.sleep(60)\n"
+        "print(records._bytes._process._number, flush=True)\ntime.sleep(60)\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code, large(tmp_path)], stdout=subprocess.PIPE, text=True
@@ -296,12 +296,12 @@ def test_large_compressed_files_are_read_so(
     monkeypatch.undo()
     monkeypatch.setattr(decompress_ahead, "_may_fork", lambda: True)
     with open_capture(large(tmp_path, COMPRESSORS[name])) as records:
-        assert isinstance(records._octets, DecompressAhead)
+        assert isinstance(records._bytes, DecompressAhead)
         frames = 0
         while records.advance():
             frames += 1
         assert (frames, records.truncated, records.warnings) == (400, False, [])
-        assert number_of(records._octets)
+        assert number_of(records._bytes)
 
 
 def test_small_ones_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,5 +310,5 @@ def test_small_ones_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with open_capture(packed(tmp_path, gzip.compress(echo.read_bytes()))) as records:
         while records.advance():
             pass
-        assert isinstance(records._octets, DecompressAhead)
-        assert records._octets._process is None
+        assert isinstance(records._bytes, DecompressAhead)
+        assert records._bytes._process is None

@@ -45,7 +45,7 @@ def test_a_full_disk_is_a_sentence(begin: Callable[[str], FrameWriter]) -> None:
 
 
 class _AlmostFull:
-    """A disk that takes ten octets of a frame, once."""
+    """A disk that takes ten bytes of a frame, once."""
 
     def __init__(self, file: object) -> None:
         self._file = file

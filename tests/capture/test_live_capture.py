@@ -207,8 +207,8 @@ def test_what_nobody_asks_for_waits_in_bounded_memory(
     before = open_files(), threading.active_count()
     with open_live("lo", find_program=StandIns(tmp_path).install("flood")) as live:
         assert live.records.advance()
-        assert soon(lambda: live._waiting.octets > 1 << 20)
-        assert not soon(lambda: live._waiting.octets > 3 << 20, within=0.2)
+        assert soon(lambda: live._waiting.bytes > 1 << 20)
+        assert not soon(lambda: live._waiting.bytes > 3 << 20, within=0.2)
     assert open_files() <= before[0]
     assert threading.active_count() <= before[1]
 

@@ -41,10 +41,10 @@ class Marks:
         return {MARK: 7, MARK_OF_ANOTHER: -1}.get(frame, 0)
 
 
-def live_records(session: Session, octets: bytes, writer: PcapWriter | None = None) -> LiveRecords:
-    marker = cast(Marker, Marks()) if octets else None
+def live_records(session: Session, data: bytes, writer: PcapWriter | None = None) -> LiveRecords:
+    marker = cast(Marker, Marks()) if data else None
     return LiveRecords(
-        cast(Waiting, Stream(octets)),
+        cast(Waiting, Stream(data)),
         "lo",
         writer,
         marker,

@@ -13,19 +13,19 @@ import pytest
 
 from analyzer.capture import open_stream
 from analyzer.capture.live_capture import Live, open_live
-from analyzer.capture.marker import GROUP, MOST_OCTETS, PORT, Marker
+from analyzer.capture.marker import GROUP, MOST_BYTES, PORT, Marker
 from analyzer.errors import InputError
 from analyzer.lab.namespace import own_network
 from tests.live import need
 
 
-def frame(octets: bytes) -> BytesIO:
+def frame(data: bytes) -> BytesIO:
     header = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
-    return BytesIO(header + struct.pack("<IIII", 1, 2, len(octets), len(octets)) + octets)
+    return BytesIO(header + struct.pack("<IIII", 1, 2, len(data), len(data)) + data)
 
 
-def number_in(marker: Marker, octets: bytes) -> int:
-    with open_stream(frame(octets), "x") as records:
+def number_in(marker: Marker, data: bytes) -> int:
+    with open_stream(frame(data), "x") as records:
         assert records.advance()
         return marker.number_in(records)
 
@@ -39,7 +39,7 @@ def test_it_is_found_in_its_frame_and_nowhere_else() -> None:
     assert number_in(other, bytes(42) + token + b"\0\0\0\7") == 0, "somebody speaks of us"
     assert number_in(marker, bytes(60)) == 0
     assert number_in(marker, bytes(42) + token + b"\0") == 0, "cut short"
-    assert number_in(marker, bytes(MOST_OCTETS) + token + b"\0\0\0\7") == 0, "too long"
+    assert number_in(marker, bytes(MOST_BYTES) + token + b"\0\0\0\7") == 0, "too long"
 
 
 def test_the_filter_takes_it_too() -> None:

@@ -25,7 +25,7 @@ FRAMES = [b"first", b"second"]
 @pytest.mark.parametrize("kind", ["pcap", "pcapng", "snoop"])
 @pytest.mark.parametrize("name", ["a.pcap", "a.pcapng", "a.gz", "no ending"])
 @pytest.mark.parametrize("pack", [bytes, *COMPRESSORS.values()], ids=["plain", *COMPRESSORS])
-def test_the_kind_comes_from_the_octets_and_not_the_name(
+def test_the_kind_comes_from_the_bytes_and_not_the_name(
     tmp_path: Path, kind: str, name: str, pack: Callable[[bytes], bytes]
 ) -> None:
     content = {"pcap": pcap, "pcapng": pcapng, "snoop": snoop}[kind](FRAMES)
@@ -33,7 +33,7 @@ def test_the_kind_comes_from_the_octets_and_not_the_name(
     path.write_bytes(pack(content))
     for given in (path, str(path)):
         with open_capture(given) as records:
-            assert [frame.octets for frame in frames_of(records)] == FRAMES
+            assert [frame.data for frame in frames_of(records)] == FRAMES
             assert records.format == kind
 
 
@@ -97,7 +97,7 @@ def test_what_cannot_be_opened_is_an_input_error(tmp_path: Path) -> None:
     [
         (b"", "is empty"),
         (b"just a note\n", "is a text file"),
-        (b"\x7fELF\x02\x01\x01", "starts with the octets 7f 45 4c 46"),
+        (b"\x7fELF\x02\x01\x01", "starts with the bytes 7f 45 4c 46"),
         (gzip.compress(b"", mtime=0), "is empty"),
         (gzip.compress(b"just a note\n", mtime=0), "is a text file"),
         (gzip.compress(gzip.compress(pcap(FRAMES), mtime=0), mtime=0), "is gzip data inside gzip"),
@@ -106,11 +106,11 @@ def test_what_cannot_be_opened_is_an_input_error(tmp_path: Path) -> None:
             "is a damaged gzip file .it ends inside its gzip stream.: copy",
         ),
         (b"\x1f\x8b" + bytes(100), "is a damaged gzip file"),
-        (pcap_header()[:4], "ends after 4 octets, inside its pcap file header"),
-        (pcap_header()[:23], "ends after 23 octets, inside its pcap file header"),
-        (pcap_header(">")[:23], "ends after 23 octets, inside its pcap file header"),
-        (section()[:4], "ends after 4 octets, inside its pcapng file header"),
-        (section()[:27], "ends after 27 octets, inside its pcapng file header"),
+        (pcap_header()[:4], "ends after 4 bytes, inside its pcap file header"),
+        (pcap_header()[:23], "ends after 23 bytes, inside its pcap file header"),
+        (pcap_header(">")[:23], "ends after 23 bytes, inside its pcap file header"),
+        (section()[:4], "ends after 4 bytes, inside its pcapng file header"),
+        (section()[:27], "ends after 27 bytes, inside its pcapng file header"),
         (section(major=9) + interface(), "is a pcapng file that cannot be read"),
     ],
 )
@@ -171,7 +171,7 @@ def test_a_capture_of_the_corpus(corpus_capture: Path) -> None:
     assert records.truncated == ("bad_record" in container or container.get("truncated_tail", False))
     assert bool(records.warnings) == records.truncated
     if truth["packets"] == expected:
-        snapped = sum(len(frame.octets) < frame.original for frame in frames)
+        snapped = sum(len(frame.data) < frame.original for frame in frames)
         assert snapped == truth["frames_info"]["snapped"]
     assert_times(frames, truth)
 
@@ -190,9 +190,9 @@ def test_the_limit_of_what_is_decompressed_reaches_the_reader(tmp_path: Path) ->
     path = tmp_path / "a.pcap.gz"
     path.write_bytes(gzip.compress(pcap(FRAMES)))
     with open_capture(path, 45) as records:
-        assert [frame.octets for frame in frames_of(records)] == FRAMES[:1]
+        assert [frame.data for frame in frames_of(records)] == FRAMES[:1]
         assert records.truncated
-        assert "more than the 45 octets allowed: --decompress-limit" in records.warnings[0]
+        assert "more than the 45 bytes allowed: --decompress-limit" in records.warnings[0]
     with open_capture(path, 0) as records:
         assert len(frames_of(records)) == 2
         assert not records.truncated

@@ -38,7 +38,7 @@ def test_the_modified_record_header(endian: str) -> None:
         pcap_record(frame, endian=endian, extra=b"\1\2\3\4\5\6\7\0") for frame in FRAMES
     )
     records = opened(content)
-    assert [frame.octets for frame in frames_of(records)] == FRAMES
+    assert [frame.data for frame in frames_of(records)] == FRAMES
     assert not records.truncated
 
 
@@ -91,26 +91,26 @@ def test_a_length_beyond_what_a_record_can_hold(snaplen: int) -> None:
     assert len(frames_of(records)) == 1
     assert records.truncated
     (warning,) = records.warnings
-    assert warning.startswith("record 2 at octet 43 claims 262145 octets, more than the 262144 one can hold")
+    assert warning.startswith("record 2 at byte 43 claims 262145 bytes, more than the 262144 one can hold")
 
 
 def test_a_long_record_of_the_ordinary_kind() -> None:
     records = opened(pcap([bytes(262144)], snaplen=64))
-    assert len(frames_of(records)[0].octets) == 262144
+    assert len(frames_of(records)[0].data) == 262144
 
 
 def test_a_long_record_of_a_link_type_with_long_messages() -> None:
     records = opened(pcap([bytes(3_000_000), b"abc"], link_type=249))
-    assert [len(frame.octets) for frame in frames_of(records)] == [3_000_000, 3]
+    assert [len(frame.data) for frame in frames_of(records)] == [3_000_000, 3]
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3, 4, 10, 18])
 def test_a_file_that_ends_inside_a_record(cut: int) -> None:
     records = opened(pcap([b"abc", b"def"])[:-cut])
-    assert [frame.octets for frame in frames_of(records)] == [b"abc"]
+    assert [frame.data for frame in frames_of(records)] == [b"abc"]
     assert records.truncated
     assert records.warnings == [
-        "the file ends inside the record that starts at octet 43: it was cut off there, "
+        "the file ends inside the record that starts at byte 43: it was cut off there, "
         "and the frames before it are all there is"
     ]
 

@@ -8,7 +8,7 @@ import pytest
 
 from analyzer.capture import open_capture
 from analyzer.capture.pcapng import MOST_INTERFACES, Interface, PcapngRecords
-from analyzer.capture.source import BLOCK_OCTETS
+from analyzer.capture.source import BLOCK_BYTES
 from analyzer.errors import CaptureFormatError
 from tests.capture.builders import (
     ETHERNET,
@@ -29,12 +29,12 @@ from tests.capture.reading import Frame, frames_of, opened
 HEAD = section() + interface()
 
 
-def octets_and_warning(content: bytes) -> tuple[list[bytes], str]:
+def bytes_and_warning(content: bytes) -> tuple[list[bytes], str]:
     """The frames read before something stopped the reading, and what it was."""
     records = opened(content)
-    octets = [frame.octets for frame in frames_of(records)]
+    data = [frame.data for frame in frames_of(records)]
     assert records.truncated
-    return octets, records.warnings[-1]
+    return data, records.warnings[-1]
 
 
 @pytest.mark.parametrize("endian", ["<", ">"])
@@ -54,7 +54,7 @@ def test_enhanced_packets(endian: str) -> None:
 
 def test_options_after_a_packet_are_no_part_of_it() -> None:
     records = opened(HEAD + enhanced(b"abcde", options=option(1, b"a comment") + option(0, b"")))
-    assert frames_of(records)[0].octets == b"abcde"
+    assert frames_of(records)[0].data == b"abcde"
 
 
 def test_no_packets() -> None:
@@ -85,8 +85,8 @@ def test_a_simple_packet_cut_by_the_snapshot_length() -> None:
 
 def test_a_simple_packet_with_less_than_it_claims() -> None:
     records = opened(HEAD + simple(b"abcd", original=9))
-    assert frames_of(records)[0].octets == b"abcd"
-    assert records.warnings == ["frame 1 claims 9 octets, and its block holds 4: those are taken"]
+    assert frames_of(records)[0].data == b"abcd"
+    assert records.warnings == ["frame 1 claims 9 bytes, and its block holds 4: those are taken"]
     assert not records.truncated
 
 
@@ -135,21 +135,21 @@ def test_sections_of_both_byte_orders_each_with_its_own_interfaces() -> None:
 
 
 def test_an_interface_is_not_known_in_the_next_section() -> None:
-    octets, warning = octets_and_warning(HEAD + enhanced(b"a") + section() + enhanced(b"b"))
-    assert octets == [b"a"]
+    data, warning = bytes_and_warning(HEAD + enhanced(b"a") + section() + enhanced(b"b"))
+    assert data == [b"a"]
     assert "of interface 0, which its section never declares" in warning
 
 
 @pytest.mark.parametrize("packet", [enhanced(b"b", number=1), obsolete(b"b", number=1)])
 def test_a_packet_of_an_undeclared_interface(packet: bytes) -> None:
-    octets, warning = octets_and_warning(HEAD + enhanced(b"a") + packet + enhanced(b"c"))
-    assert octets == [b"a"]
+    data, warning = bytes_and_warning(HEAD + enhanced(b"a") + packet + enhanced(b"c"))
+    assert data == [b"a"]
     assert "of interface 1, which its section never declares" in warning
 
 
 def test_a_simple_packet_without_any_interface() -> None:
-    octets, warning = octets_and_warning(section() + simple(b"b"))
-    assert octets == []
+    data, warning = bytes_and_warning(section() + simple(b"b"))
+    assert data == []
     assert "of interface 0, which its section never declares" in warning
 
 
@@ -226,7 +226,7 @@ def test_an_option_longer_than_its_block() -> None:
     records = opened(section() + block(1, body) + enhanced(b"a"))
     assert len(frames_of(records)) == 1
     (warning,) = records.warnings
-    assert warning.startswith("option 9 of the interface at octet 28 is longer than its block")
+    assert warning.startswith("option 9 of the interface at byte 28 is longer than its block")
     assert not records.truncated
 
 
@@ -239,8 +239,8 @@ def test_unknown_blocks_are_passed_over() -> None:
 
 
 def test_an_unknown_block_longer_than_any_that_is_held() -> None:
-    records = opened(HEAD + enhanced(b"a") + block(0x7777, bytes(20 * BLOCK_OCTETS + 3)) + enhanced(b"b"))
-    assert [frame.octets for frame in frames_of(records)] == [b"a", b"b"]
+    records = opened(HEAD + enhanced(b"a") + block(0x7777, bytes(20 * BLOCK_BYTES + 3)) + enhanced(b"b"))
+    assert [frame.data for frame in frames_of(records)] == [b"a", b"b"]
     assert not records.truncated
 
 
@@ -252,8 +252,8 @@ def test_blocks_that_wireshark_numbers_leave_a_gap(kind: int) -> None:
 
 def test_a_packet_longer_than_its_block_is_clamped() -> None:
     records = opened(HEAD + enhanced(b"abcd", captured=80, original=90) + enhanced(b"b"))
-    assert [(frame.octets, frame.original) for frame in frames_of(records)] == [(b"abcd", 90), (b"b", 1)]
-    assert records.warnings == ["frame 1 claims 80 octets, and its block holds 4: those are taken"]
+    assert [(frame.data, frame.original) for frame in frames_of(records)] == [(b"abcd", 90), (b"b", 1)]
+    assert records.warnings == ["frame 1 claims 80 bytes, and its block holds 4: those are taken"]
     assert not records.truncated
 
 
@@ -261,9 +261,9 @@ def test_a_packet_longer_than_its_block_is_clamped() -> None:
 @pytest.mark.parametrize("length", [0, 4, 8, 11])
 def test_a_block_length_that_cannot_be(kind: int, length: int) -> None:
     content = HEAD + enhanced(b"a") + struct.pack("<II", kind, length) + bytes(40)
-    octets, warning = octets_and_warning(content)
-    assert octets == [b"a"]
-    assert f"the block at octet 84 claims {length} octets" in warning
+    data, warning = bytes_and_warning(content)
+    assert data == [b"a"]
+    assert f"the block at byte 84 claims {length} bytes" in warning
 
 
 @pytest.mark.parametrize("packet", [enhanced(b"abcde"), obsolete(b"abcde"), simple(b"abcde")])
@@ -271,60 +271,60 @@ def test_a_length_without_the_padding(packet: bytes) -> None:
     length = struct.pack("<I", len(packet) - 3)
     unrounded = packet[:4] + length + packet[8:-4] + length
     records = opened(HEAD + unrounded + enhanced(b"f"))
-    assert [frame.octets for frame in frames_of(records)] == [b"abcde", b"f"]
+    assert [frame.data for frame in frames_of(records)] == [b"abcde", b"f"]
     assert records.warnings == []
 
 
 def test_a_block_without_its_padding() -> None:
     unpadded = struct.pack("<II", 0x7777, 15) + b"abc" + struct.pack("<I", 15)
-    octets, warning = octets_and_warning(HEAD + enhanced(b"a") + unpadded + enhanced(b"b"))
-    assert octets == [b"a"]
-    assert "the block at octet 84 has 16 octets by its head" in warning
+    data, warning = bytes_and_warning(HEAD + enhanced(b"a") + unpadded + enhanced(b"b"))
+    assert data == [b"a"]
+    assert "the block at byte 84 has 16 bytes by its head" in warning
 
 
 @pytest.mark.parametrize(("kind", "length"), [(1, 16), (2, 28), (3, 12), (6, 28), (6, 2**24 + 4)])
 def test_a_block_length_that_its_type_cannot_have(kind: int, length: int) -> None:
     content = HEAD + enhanced(b"a") + struct.pack("<II", kind, length) + bytes(40)
-    octets, warning = octets_and_warning(content)
-    assert octets == [b"a"]
-    assert f"claims {length} octets" in warning
+    data, warning = bytes_and_warning(content)
+    assert data == [b"a"]
+    assert f"claims {length} bytes" in warning
 
 
 @pytest.mark.parametrize("damaged", [enhanced(b"b"), simple(b"b"), interface(), section(), block(77, b"b")])
 def test_a_trailing_length_that_differs(damaged: bytes) -> None:
     content = HEAD + enhanced(b"a") + damaged[:-4] + b"\x40\0\0\0" + enhanced(b"c")
-    octets, warning = octets_and_warning(content)
-    assert octets == [b"a"]
-    assert f"the block at octet 84 has {len(damaged)} octets by its head and 64 by its tail" in warning
+    data, warning = bytes_and_warning(content)
+    assert data == [b"a"]
+    assert f"the block at byte 84 has {len(damaged)} bytes by its head and 64 by its tail" in warning
 
 
 @pytest.mark.parametrize("cut", [enhanced(b"b"), simple(b"b"), interface(), section(), block(77, b"bcdef")])
 def test_a_file_that_ends_inside_a_block(cut: bytes) -> None:
     for length in range(1, len(cut)):
-        octets, warning = octets_and_warning(HEAD + enhanced(b"a") + cut[:length])
-        assert octets == [b"a"]
-        assert "the file ends inside the record that starts at octet 84" in warning
+        data, warning = bytes_and_warning(HEAD + enhanced(b"a") + cut[:length])
+        assert data == [b"a"]
+        assert "the file ends inside the record that starts at byte 84" in warning
 
 
 def test_a_later_section_without_a_byte_order() -> None:
     damaged = bytearray(section())
     damaged[8] = 0
-    octets, warning = octets_and_warning(HEAD + enhanced(b"a") + damaged)
-    assert octets == [b"a"]
-    assert "the section header at octet 84 has no byte-order magic" in warning
+    data, warning = bytes_and_warning(HEAD + enhanced(b"a") + damaged)
+    assert data == [b"a"]
+    assert "the section header at byte 84 has no byte-order magic" in warning
 
 
 def test_a_later_section_of_another_version() -> None:
-    octets, warning = octets_and_warning(HEAD + enhanced(b"a") + section(major=2))
-    assert octets == [b"a"]
-    assert "the section at octet 84 is of version 2" in warning
+    data, warning = bytes_and_warning(HEAD + enhanced(b"a") + section(major=2))
+    assert data == [b"a"]
+    assert "the section at byte 84 is of version 2" in warning
 
 
 @pytest.mark.slow
 def test_too_many_interfaces() -> None:
     content = section() + interface() * (MOST_INTERFACES + 1) + enhanced(b"a")
-    octets, warning = octets_and_warning(content)
-    assert octets == []
+    data, warning = bytes_and_warning(content)
+    assert data == []
     assert "declares more than 65536 interfaces" in warning
 
 
@@ -333,10 +333,10 @@ def test_too_many_interfaces() -> None:
     [
         (section()[:8] + bytes(20), "no byte-order magic"),
         (section(major=7), "is of version 7"),
-        (section()[:4] + struct.pack("<I", 16) + section()[8:], "claims 16 octets"),
-        (section()[:4] + struct.pack("<I", 30) + section()[8:] + bytes(4), "32 octets by its head and 0"),
-        (section()[:4] + struct.pack("<I", 2**25) + section()[8:], "claims 33554432 octets"),
-        (section()[:-4] + bytes(4), "28 octets by its head and 0 by its tail"),
+        (section()[:4] + struct.pack("<I", 16) + section()[8:], "claims 16 bytes"),
+        (section()[:4] + struct.pack("<I", 30) + section()[8:] + bytes(4), "32 bytes by its head and 0"),
+        (section()[:4] + struct.pack("<I", 2**25) + section()[8:], "claims 33554432 bytes"),
+        (section()[:-4] + bytes(4), "28 bytes by its head and 0 by its tail"),
         (section(options=option(4, b"a program"))[:-1], "the file ends inside"),
     ],
 )
@@ -388,8 +388,8 @@ def test_what_the_capture_lost(blocks: list[bytes], lost: int | None) -> None:
 
 def test_statistics_that_break_off_or_disagree() -> None:
     whole = statistics((5, counter(3)))
-    assert "ends inside the record" in octets_and_warning(HEAD + whole[:-6])[1]
-    assert "by its tail" in octets_and_warning(HEAD + whole[:-4] + struct.pack("<I", 64))[1]
+    assert "ends inside the record" in bytes_and_warning(HEAD + whole[:-6])[1]
+    assert "by its tail" in bytes_and_warning(HEAD + whole[:-4] + struct.pack("<I", 64))[1]
 
 
 def every_kind_of_block(endian: str) -> bytes:
@@ -451,7 +451,7 @@ def test_numbers_times_and_lengths_are_those_of_tshark(tmp_path: Path, tshark: s
         ours = {
             str(f.frame): [
                 f"{f.time_ns // 10**9}.{f.time_ns % 10**9:09}",
-                str(len(f.octets)),
+                str(len(f.data)),
                 str(f.original),
             ]
             for f in frames_of(records)

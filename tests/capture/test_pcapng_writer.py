@@ -44,8 +44,8 @@ def test_a_frame_torn_off_leaves_those_before_it(tmp_path: Path) -> None:
         while records.advance():
             writer.add(records)
     writer.close()
-    octets = kept.read_bytes()
-    with open_stream(io.BytesIO(octets[:-5]), "torn") as records:
+    data = kept.read_bytes()
+    with open_stream(io.BytesIO(data[:-5]), "torn") as records:
         while records.advance():
             pass
         assert records.frame == 9

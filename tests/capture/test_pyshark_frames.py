@@ -32,8 +32,8 @@ class Layer:
 class Packet(dict[str, Any]):
     """What pyshark makes of a frame in the form "ek", as far as it matters."""
 
-    def __init__(self, kind: object = "1", octets: object = "0102ff", time: str = "1.5") -> None:
-        super().__init__(frame_raw=Layer(octets))
+    def __init__(self, kind: object = "1", data: object = "0102ff", time: str = "1.5") -> None:
+        super().__init__(frame_raw=Layer(data))
         self.frame_info = Layer({"frame_frame_encap_type": kind})
         self.sniff_timestamp = time
         self.length = 9
@@ -60,7 +60,7 @@ def test_a_packet_is_a_frame() -> None:
 
 @pytest.mark.parametrize(
     "packet",
-    [Packet(kind="9999"), Packet(kind=None), Packet(octets="0x"), Packet(octets=None), Packet(time="-")],
+    [Packet(kind="9999"), Packet(kind=None), Packet(data="0x"), Packet(data=None), Packet(time="-")],
 )
 def test_what_cannot_be_a_frame(packet: Packet) -> None:
     with pytest.raises(_FaultError):
@@ -72,7 +72,7 @@ def test_packets_become_pcap(tmp_path: Path) -> None:
     with path.open("wb") as file:
         writer = _Writer(file.fileno())
         writer.add(Packet(time="1.000000007"))
-        writer.add(Packet(octets=""))
+        writer.add(Packet(data=""))
         with pytest.raises(_FaultError, match="link type 113, those before of 1"):
             writer.add(Packet(kind="25"))
     with open_capture(path) as records:

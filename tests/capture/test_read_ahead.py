@@ -14,7 +14,7 @@ import pytest
 
 from analyzer.capture import open_capture, open_stream, read_ahead
 from analyzer.capture.read_ahead import ReadAhead
-from analyzer.capture.source import Octets, octets_of_path
+from analyzer.capture.source import Bytes, bytes_of_path
 from analyzer.capture.stored_file import StoredFile
 
 BLOCK = 64
@@ -23,7 +23,7 @@ CONTENT = bytes(range(256)) * 4
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read_ahead, "BLOCK_OCTETS", BLOCK)
+    monkeypatch.setattr(read_ahead, "BLOCK_BYTES", BLOCK)
 
 
 @pytest.fixture(autouse=True)
@@ -43,8 +43,8 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-class Told(Octets):
-    """The octets of a file: how often they were read, and one read that fails."""
+class Told(Bytes):
+    """The bytes of a file: how often they were read, and one read that fails."""
 
     def __init__(self, stream: BinaryIO, fails: int = 0) -> None:
         super().__init__(stream, "test", True)
@@ -61,21 +61,21 @@ class Told(Octets):
         return super().read(most)
 
 
-def test_the_same_octets(path: Path) -> None:
-    octets = octets_of_path(path)
-    file = octets.file()
+def test_the_same_bytes(path: Path) -> None:
+    data = bytes_of_path(path)
+    file = data.file()
     assert file is not None
-    ahead = ReadAhead(octets, file)
+    ahead = ReadAhead(data, file)
     assert b"".join(iter(lambda: ahead.read(BLOCK), b"")) == CONTENT
     assert (ahead.read(BLOCK), file.position()) == (b"", len(CONTENT))
     ahead.close()
 
 
 def test_what_was_peeked_before_comes_first(path: Path) -> None:
-    octets = octets_of_path(path)
-    assert octets.peek(4) == CONTENT[:4]
-    file = StoredFile(octets._stream)
-    ahead = ReadAhead(octets, file)
+    data = bytes_of_path(path)
+    assert data.peek(4) == CONTENT[:4]
+    file = StoredFile(data._stream)
+    ahead = ReadAhead(data, file)
     assert file.position() == 0
     assert ahead.peek(6) == CONTENT[:6]
     assert b"".join(iter(lambda: ahead.read(BLOCK), b"")) == CONTENT
@@ -88,7 +88,7 @@ def test_a_small_file_has_no_thread(path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(threading.Thread, "start", lambda _: pytest.fail("a thread began"))
     os.truncate(path, BLOCK - 1)
     with path.open("rb", buffering=0) as stream:
-        ahead = ReadAhead(Octets(stream, "test", False), StoredFile(stream))
+        ahead = ReadAhead(Bytes(stream, "test", False), StoredFile(stream))
         assert ahead.read(BLOCK) == CONTENT[: BLOCK - 1]
         assert ahead.read(BLOCK) == b""
         assert threads() == []
@@ -118,14 +118,14 @@ def test_a_fault_comes_after_what_was_before_it_and_stays(path: Path) -> None:
 
 
 def test_left_in_the_middle(path: Path) -> None:
-    octets = octets_of_path(path)
-    ahead = ReadAhead(octets, StoredFile(octets._stream))
+    data = bytes_of_path(path)
+    ahead = ReadAhead(data, StoredFile(data._stream))
     ahead.read(BLOCK)
     ahead.read(BLOCK)
     assert len(threads()) == 1
     ahead.close()
     ahead.close()
-    assert octets._stream.closed
+    assert data._stream.closed
 
 
 def test_without_threads_it_reads_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,8 +133,8 @@ def test_without_threads_it_reads_alone(path: Path, monkeypatch: pytest.MonkeyPa
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    octets = octets_of_path(path)
-    ahead = ReadAhead(octets, StoredFile(octets._stream))
+    data = bytes_of_path(path)
+    ahead = ReadAhead(data, StoredFile(data._stream))
     assert b"".join(iter(lambda: ahead.read(BLOCK), b"")) == CONTENT
     ahead.close()
 
@@ -144,10 +144,10 @@ def test_files_are_read_so_and_streams_and_what_is_compressed_are_not(tmp_path: 
     compressed = tmp_path / "echo.pcap.gz"
     compressed.write_bytes(gzip.compress(capture.read_bytes()))
     with open_capture(compressed) as records:
-        assert not isinstance(records._octets, ReadAhead)
+        assert not isinstance(records._bytes, ReadAhead)
     with open_capture(capture) as records:
-        assert isinstance(records._octets, ReadAhead)
+        assert isinstance(records._bytes, ReadAhead)
         while records.advance():
             pass
     with open_stream(io.BytesIO(capture.read_bytes()), "test") as records:
-        assert not isinstance(records._octets, ReadAhead)
+        assert not isinstance(records._bytes, ReadAhead)

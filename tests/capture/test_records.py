@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from analyzer.capture import open_stream
 from analyzer.capture.records import MOST_WARNINGS, Records, most_captured
-from analyzer.capture.source import BLOCK_OCTETS, Octets, SourceFault
+from analyzer.capture.source import BLOCK_BYTES, Bytes, SourceFault
 from analyzer.errors import AnalyzerError
 from tests.capture.builders import (
     block,
@@ -62,15 +62,15 @@ def test_short_reads_change_nothing(content: bytes, size: int) -> None:
 def test_records_across_blocks(build: object) -> None:
     frames = [os.urandom(50_000 + number % 7) for number in range(100)]
     content = pcap(frames) if build is pcap else pcapng(frames)
-    assert len(content) > 4 * BLOCK_OCTETS
-    assert [frame.octets for frame in frames_of(opened(content))] == frames
+    assert len(content) > 4 * BLOCK_BYTES
+    assert [frame.data for frame in frames_of(opened(content))] == frames
 
 
 def test_a_record_that_ends_with_its_block() -> None:
-    first = bytes(BLOCK_OCTETS // 4 - 24 - 16)
-    others = [bytes(BLOCK_OCTETS // 4 - 16)] * 7
+    first = bytes(BLOCK_BYTES // 4 - 24 - 16)
+    others = [bytes(BLOCK_BYTES // 4 - 16)] * 7
     content = pcap([first, *others])
-    assert len(content) == 2 * BLOCK_OCTETS
+    assert len(content) == 2 * BLOCK_BYTES
     records = opened(content)
     assert len(frames_of(records)) == 8
     assert not records.truncated
@@ -146,10 +146,10 @@ def test_a_stream_that_was_given_stays_open() -> None:
 
 def test_the_base_class_reads_no_format() -> None:
     with pytest.raises(NotImplementedError):
-        Records(Octets(io.BytesIO(), "test", False), "none").advance()
+        Records(Bytes(io.BytesIO(), "test", False), "none").advance()
 
 
-def test_the_most_octets_of_a_record() -> None:
+def test_the_most_bytes_of_a_record() -> None:
     assert most_captured(1) == 262144
     assert most_captured(231) > 2**26
 
@@ -167,7 +167,7 @@ def test_a_lying_length_allocates_nothing(content: bytes) -> None:
     try:
         records = opened(content)
         assert frames_of(records) == []
-        assert tracemalloc.get_traced_memory()[1] < 4 * BLOCK_OCTETS
+        assert tracemalloc.get_traced_memory()[1] < 4 * BLOCK_BYTES
     finally:
         tracemalloc.stop()
     assert records.truncated
@@ -180,7 +180,7 @@ def test_memory_does_not_follow_the_file() -> None:
     tracemalloc.start()
     try:
         assert len(frames_of_nothing(opened(content))) == 1000
-        assert tracemalloc.get_traced_memory()[1] < 6 * BLOCK_OCTETS
+        assert tracemalloc.get_traced_memory()[1] < 6 * BLOCK_BYTES
     finally:
         tracemalloc.stop()
 
@@ -216,8 +216,8 @@ def test_a_mutated_file_raises_only_our_errors_and_ends(
     sample: bytes, changes: list[tuple[int, int]], size: int, cut: int | None
 ) -> None:
     content = bytearray(sample)
-    for place, octet in changes:
-        content[place % len(content)] = octet
+    for place, byte in changes:
+        content[place % len(content)] = byte
     try:
         records = open_stream(in_pieces(bytes(content[:cut]), size), "test")
     except AnalyzerError:

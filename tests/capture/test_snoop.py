@@ -21,7 +21,7 @@ def test_every_record_with_its_time_and_lengths() -> None:
 
 
 def test_padding_is_what_the_record_says() -> None:
-    assert [f.octets for f in frames_of(opened(snoop_header() + snoop_record(b"a", padding=50) * 2))] == [
+    assert [f.data for f in frames_of(opened(snoop_header() + snoop_record(b"a", padding=50) * 2))] == [
         b"a"
     ] * 2
 
@@ -50,9 +50,9 @@ def test_what_is_not_read(version: int, datalink: int) -> None:
 def test_a_record_that_is_cut_off(left: int) -> None:
     whole = snoop([b"first", b"second"])
     records = opened(whole[: 16 + 32 + left])
-    assert [frame.octets for frame in frames_of(records)] == [b"first"]
+    assert [frame.data for frame in frames_of(records)] == [b"first"]
     assert records.truncated
-    assert "octet 48" in records.warnings[0]
+    assert "byte 48" in records.warnings[0]
 
 
 @pytest.mark.parametrize(
@@ -64,4 +64,4 @@ def test_a_record_that_cannot_be(captured: int, length: int) -> None:
     records = opened(snoop_header() + snoop_record(b"a") + bad)
     assert len(frames_of(records)) == 1
     assert records.truncated
-    assert "record 2 at octet 44" in records.warnings[0]
+    assert "record 2 at byte 44" in records.warnings[0]

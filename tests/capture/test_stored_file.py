@@ -27,20 +27,20 @@ def test_how_far_it_has_been_read(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("octets", "sentence"),
+    ("data", "sentence"),
     [
-        (40, "it became shorter while it was read, from 100 to 40 octets"),
-        (140, "it grew while it was read, from 100 to 140 octets"),
+        (40, "it became shorter while it was read, from 100 to 40 bytes"),
+        (140, "it grew while it was read, from 100 to 140 bytes"),
     ],
 )
-def test_another_size(path: Path, octets: int, sentence: str) -> None:
+def test_another_size(path: Path, data: int, sentence: str) -> None:
     with path.open("rb", buffering=0) as stream:
         file = StoredFile(stream)
-        os.truncate(path, octets)
+        os.truncate(path, data)
         assert (file.change("it") or "").startswith(sentence)
 
 
-def test_other_octets(path: Path) -> None:
+def test_other_bytes(path: Path) -> None:
     with path.open("rb", buffering=0) as stream:
         file = StoredFile(stream)
         os.utime(path, ns=(1, 1))

@@ -25,11 +25,11 @@ from analyzer.capture.unreadable import refusal
         ("hello".encode("utf-16"), "x is a text file"),
         (
             b"\xde\xad\xbe\xef\x01",
-            "x starts with the octets de ad be ef and is neither pcap nor pcapng nor snoop",
+            "x starts with the bytes de ad be ef and is neither pcap nor pcapng nor snoop",
         ),
-        (b"\x00", "x starts with the octets 00 and"),
-        (b"\x1b[31m", "x starts with the octets 1b 5b 33 31 and"),
-        (b"\xff\xfe\x00", "x starts with the octets ff fe 00 and"),
+        (b"\x00", "x starts with the bytes 00 and"),
+        (b"\x1b[31m", "x starts with the bytes 1b 5b 33 31 and"),
+        (b"\xff\xfe\x00", "x starts with the bytes ff fe 00 and"),
     ],
 )
 def test_what_it_is_and_what_to_do(first: bytes, said: str) -> None:

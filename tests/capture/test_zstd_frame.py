@@ -1,4 +1,4 @@
-"""A frame of zstd gives all it holds and no more, however it comes: octets, end and errors are as RFC 8878 has them."""
+"""A frame of zstd gives all it holds and no more, however it comes: bytes, end and errors are as RFC 8878 has them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def contents() -> dict[str, bytes]:
     source = random.Random(7)
     return {
         "nothing": b"",
-        "one octet": b"a",
+        "one byte": b"a",
         "what cannot be compressed": source.randbytes(300_000),
         "what can": bytes(source.choices(b"abcdefgh", k=400_000)),
-        "runs": b"".join(bytes([octet]) * (3 * MOST) for octet in range(3)),
+        "runs": b"".join(bytes([byte]) * (3 * MOST) for byte in range(3)),
         "a mixture": b"".join(
             source.randbytes(5000) + bytes(20_000) + bytes(source.choices(b"tcp ", k=9000)) for _ in range(8)
         ),
@@ -39,7 +39,7 @@ CONTENTS = contents()
 class Fed:
     """A frame that is given `stream` in pieces, and read from whenever it does not ask for more.
 
-    room: octets it may write into at a time; None has it give them.
+    room: bytes it may write into at a time; None has it give them.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ def test_all_of_it_comes_out_and_what_follows_is_left(name: str, checksum: bool,
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_an_octet_at_a_time(way: dict[str, Any]) -> None:
+def test_an_byte_at_a_time(way: dict[str, Any]) -> None:
     stream = (
         ZSTD_HEADER
         + zstd_block(RAW_BLOCK, b"raw ")
@@ -115,7 +115,7 @@ def test_what_has_come_is_handed_on_before_there_is_more(stop: int, way: dict[st
     """A pipe may pause behind any block, and the library would hold back what did not fit when it took that in."""
     blocks = [zstd_run(b"a", MOST), zstd_run(b"b", MOST), zstd_run(b"c", MOST)]
     fed = Fed(ZSTD_HEADER + b"".join(blocks[:stop]), 1 << 20, **way)
-    assert fed.read() == b"".join(octet * MOST for octet in (b"a", b"b", b"c")[:stop])
+    assert fed.read() == b"".join(byte * MOST for byte in (b"a", b"b", b"c")[:stop])
     assert fed.frame.needs_input
     assert not fed.frame.eof
 
@@ -207,7 +207,7 @@ def test_nothing_of_a_frame_is_kept() -> None:
 
 
 def test_a_window_beyond_what_is_allowed() -> None:
-    wide = ZSTD_HEADER[:5] + bytes([0b1000_0000]) + zstd_run(b"a", 3, last=True)  # 2**26 octets
+    wide = ZSTD_HEADER[:5] + bytes([0b1000_0000]) + zstd_run(b"a", 3, last=True)  # 2**26 bytes
     frame = ZstdFrame(WINDOW, careful=False)
     with pytest.raises(zstandard.ZstdError, match="memory"):
         frame.decompress(wide, 100)

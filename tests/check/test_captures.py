@@ -60,15 +60,15 @@ def test_expect_in_python() -> None:
 
 def test_options() -> None:
     made = options(
-        ["close=reset"], ["retransmission=0"], ["data.client.octets=2"], numbers=[0], only="id == 0"
+        ["close=reset"], ["retransmission=0"], ["data.client.bytes=2"], numbers=[0], only="id == 0"
     )
     assert [str(one.comparison) for one in made] == [
         "close.outcome = reset",
         "notes.retransmission <= 0",
-        "data.client.octets >= 2",
+        "data.client.bytes >= 2",
     ]
     assert [one.source for one in made] == [
-        "--expect close=reset", "--max retransmission=0", "--min data.client.octets=2",
+        "--expect close=reset", "--max retransmission=0", "--min data.client.bytes=2",
     ]  # fmt: skip
     with pytest.raises(UsageError, match="--max retransmission is wrong: write KEY=VALUE"):
         options(at_most=["retransmission"])

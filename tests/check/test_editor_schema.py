@@ -67,7 +67,7 @@ def test_recorded_files_are_valid(file: Path) -> None:
         "[[connections]]\nhandshake.rtt = '< 50ms'\nactive = 'none'\nretransmission = 0",
         "[[connections]]\nhandshake.rtt.syn = '1.5 ms'\nclose.time_wait = []\nnotes = ['offload']",
         "[[connections]]\nclose.outcome = ['three-segment', 'four-segment']\nserver.address = '::1'",
-        "[[connections]]\nserver.port = 'in 1..3'\ndata.client.octets = '2 kB'\nlabels = '...'\nnotes.offload=1",
+        "[[connections]]\nserver.port = 'in 1..3'\ndata.client.bytes = '2 kB'\nlabels = '...'\nnotes.offload=1",
         "[[connections]]\nsegments = 10\n[connections.handshake.options.client]\nmss = 1460\necn = false",
     ],
 )

@@ -37,8 +37,8 @@ def check(name: str, text: str, choice: Choice = ALL) -> Check:
         ("unanswered.pcap", "close = reset", None, "close is none, expected reset"),
         ("echo.pcap", "states.server = LAST-ACK", 10, "states.server is CLOSED, expected LAST-ACK"),
         ("echo.pcap", "states.client = CLOSED", 9, "states.client is TIME-WAIT, expected CLOSED"),
-        ("echo.pcap", "data.client.octets > 1kB", 4, "data.client.octets is 2, expected more than 1000"),
-        ("refused.pcap", "data.client.octets > 1", 1, "data.client.octets is 0, expected more than 1"),
+        ("echo.pcap", "data.client.bytes > 1kB", 4, "data.client.bytes is 2, expected more than 1000"),
+        ("refused.pcap", "data.client.bytes > 1", 1, "data.client.bytes is 0, expected more than 1"),
         ("echo.pcap", "duration < 1us", 10, "duration is 3"),
         ("echo.pcap", "server.port = 1", 1, "server.port is 20000, expected 1"),
         ("zero-window.pcap", "zero_window = 0", None, "notes.zero_window is"),
@@ -67,8 +67,8 @@ def test_the_reason_is_that_of_the_trace() -> None:
     assert (found.expected, found.seen, found.rule) == ("four-segment", "three-segment", "close.outcome")
     assert found.notes[1] == "frame 9, FIN,ACK from the server: close-2+close-3"
     assert "the server closes its half too" in found.notes[2]
-    (found,) = check("echo.pcap", "data.client.octets = 3").findings
-    assert found.notes[2] == "there is payload: 2 octets, the sequence numbers 1 to 2"
+    (found,) = check("echo.pcap", "data.client.bytes = 3").findings
+    assert found.notes[2] == "there is payload: 2 bytes, the sequence numbers 1 to 2"
 
 
 def test_a_note_is_found_where_it_stands() -> None:

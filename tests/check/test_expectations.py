@@ -38,11 +38,11 @@ only = "server.port == 20000"
 allow_none = true
 close.outcome = ["three-segment", "four-segment"]
 history = "= in F"
-verdict = "opened, 2 octets"
+verdict = "opened, 2 bytes"
 close.data_lost = false
 
 [connections.data.client]
-octets = 2
+bytes = 2
 segments = 6
 """
 
@@ -60,8 +60,8 @@ def test_a_file() -> None:
         "close.outcome in three-segment, four-segment",
         "close.data_lost = false",
         'history = "in F"',
-        'verdict = "opened, 2 octets"',
-        "data.client.octets = 2",
+        'verdict = "opened, 2 bytes"',
+        "data.client.bytes = 2",
         "data.client.segments = 6",
     ]
     assert [one.source for one in read[:4]] == [f"echo.expect.toml:{line}" for line in (3, 4, 5, 9)]

@@ -64,10 +64,10 @@ def test_alike_connections_share_a_table() -> None:
 
 
 def test_a_truncated_capture_is_recorded_as_such() -> None:
-    octets = ECHO.read_bytes()[:-5]
+    data = ECHO.read_bytes()[:-5]
     from analyzer.capture import open_stream
 
-    records = open_stream(io.BytesIO(octets), "cut")
+    records = open_stream(io.BytesIO(data), "cut")
     following = follow(records, "cut")
     for _ in following:
         pass

@@ -77,7 +77,7 @@ def test_nobody_listens_on_standard_error(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(
-    ("size", "octets"),
+    ("size", "data"),
     [
         ("0", 0),
         ("none", 0),
@@ -89,12 +89,12 @@ def test_nobody_listens_on_standard_error(monkeypatch: pytest.MonkeyPatch) -> No
         ("1TB", 1 << 40),
     ],
 )
-def test_a_size(size: str, octets: int) -> None:
+def test_a_size(size: str, data: int) -> None:
     def echoed(decompress_limit: int) -> int:
         return decompress_limit
 
     shell = click.command()(decompress_limit(echoed))
-    assert shell.main(["--decompress-limit", size], standalone_mode=False) == octets
+    assert shell.main(["--decompress-limit", size], standalone_mode=False) == data
 
 
 @pytest.mark.parametrize("size", ["", "-1", "1.5G", "much", "1P", "9" * 16, "\u0663", "1\x1b[31m"])

@@ -56,7 +56,7 @@ def checks(folder: Path, capfd: pytest.CaptureFixture[str]) -> Runner:
 def test_status_0_all_is_as_expected(checks: Runner) -> None:
     status, out, errors = checks(
         "echo.pcap", "--expect", "handshake=complete", "--expect", "close=three-segment", "--expect", "active=client",
-        "--max", "retransmission=0", "--min", "data.client.octets=2", "-e", "handshake.rtt < 50ms",
+        "--max", "retransmission=0", "--min", "data.client.bytes=2", "-e", "handshake.rtt < 50ms",
         "-e", "duration < 2s",
     )  # fmt: skip
     assert (status, errors) == (0, "")
@@ -65,7 +65,7 @@ def test_status_0_all_is_as_expected(checks: Runner) -> None:
 
 def test_status_1_it_is_not(checks: Runner) -> None:
     status, out, errors = checks(
-        "echo.pcap", "--expect", "close=four-segment", "--max", "data.client.octets=1"
+        "echo.pcap", "--expect", "close=four-segment", "--max", "data.client.bytes=1"
     )
     assert (status, errors) == (1, "")
     lines = out.splitlines()
@@ -73,7 +73,7 @@ def test_status_1_it_is_not(checks: Runner) -> None:
         lines[0] == "echo.pcap:frame 9: error: close is three-segment, expected four-segment [close.outcome]"
     )
     assert "  note: expected by --expect close=four-segment" in lines
-    assert "  note: expected by --max data.client.octets=1" in lines
+    assert "  note: expected by --max data.client.bytes=1" in lines
     assert lines[-1] == "1 capture, 3 expectations: 2 findings"
 
 

@@ -86,7 +86,7 @@ def test_what_makes_no_sense_is_a_sentence(
 def test_a_scenario_is_shown_and_judged(live_scenario: Scenario, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["demo", "echo", "--port", "20998"]) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("A socketserver echo server gets two octets")
+    assert printed.startswith("A socketserver echo server gets two bytes")
     assert "→ 127.0.0.1:20998" in printed
     assert "SYN-ACK 2/3" in printed
     assert printed.splitlines()[-1] == "The capture shows what the scenario promises."

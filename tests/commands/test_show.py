@@ -115,8 +115,8 @@ def test_only_the_first_are_drawn_and_it_says_so(tmp_path: Path, capfd: pytest.C
 
 @pytest.mark.slow
 def test_standard_input_also_compressed(tmp_path: Path) -> None:
-    for octets in (ECHO.read_bytes(), gzip.compress(ECHO.read_bytes())):
-        done = run("-", cwd=tmp_path, stdin=octets)
+    for data in (ECHO.read_bytes(), gzip.compress(ECHO.read_bytes())):
+        done = run("-", cwd=tmp_path, stdin=data)
         assert done.returncode == 0
         assert done.stdout.decode().splitlines()[-1] == "reports/stdin/connection-0.png"
 
@@ -440,7 +440,7 @@ def test_what_a_compressed_capture_may_expand_to(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(ECHO.read_bytes()))
     done = run(path, "--json", "--decompress-limit", "300", cwd=tmp_path)
     assert done.returncode == 0
-    assert "more than the 300 octets allowed: --decompress-limit allows more" in said(done)
+    assert "more than the 300 bytes allowed: --decompress-limit allows more" in said(done)
     assert json.loads(done.stdout)["capture"]["truncated"]
     done = run(path, "--json", "--decompress-limit", "none", cwd=tmp_path)
     assert done.stderr == b""

@@ -129,7 +129,7 @@ def said(row: Row) -> str:
     """A row in short: the frames of A and B, the differences, the changes."""
     sides = ["+".join(str(one.frame) for one in side) or "-" for side in (row.a, row.b)]
     changes = [f"{change.what} {change.in_a} -> {change.in_b}" for change in row.changes]
-    missing = [f"{row.missing_octets} octets"] if row.missing_octets else []
+    missing = [f"{row.missing_bytes} bytes"] if row.missing_bytes else []
     return " ".join(["|".join(sides), *row.differences, *(f"[{text}]" for text in changes + missing)])
 
 

@@ -84,7 +84,7 @@ PIECES = SYNS + (
 )
 
 
-def test_a_segment_that_the_card_cuts_is_the_same_octets() -> None:
+def test_a_segment_that_the_card_cuts_is_the_same_bytes() -> None:
     a, b = seen(BURST), seen(PIECES)
     assert differing(compared(a, b)) == ["4|4+5+6 resegmented"]
     assert differing(compared(b, a)) == ["4+5+6|4 resegmented"]
@@ -100,8 +100,8 @@ def test_boundaries_that_agree_nowhere_but_at_the_ends() -> None:
 
 def test_a_piece_of_a_joined_segment_is_missing() -> None:
     b = without(seen(PIECES), 5)
-    assert differing(compared(seen(BURST), b)) == ["4|4+5 missing resegmented [1448 octets]"]
-    assert differing(compared(b, seen(BURST))) == ["4+5|4 missing resegmented [1448 octets]"]
+    assert differing(compared(seen(BURST), b)) == ["4|4+5 missing resegmented [1448 bytes]"]
+    assert differing(compared(b, seen(BURST))) == ["4+5|4 missing resegmented [1448 bytes]"]
 
 
 def test_pieces_of_which_the_last_alone_ends_the_connection() -> None:
@@ -111,7 +111,7 @@ def test_pieces_of_which_the_last_alone_ends_the_connection() -> None:
     )
 
 
-def test_joined_octets_that_differ_are_changed() -> None:
+def test_joined_bytes_that_differ_are_changed() -> None:
     b = seen(PIECES)
     b.segments[4] = b.segments[4]._replace(content=5)
     assert differing(compared(seen(BURST), b)) == ["4|4+5+6 changed resegmented [payload  -> ]"]

@@ -34,18 +34,18 @@ def edited(
     path: Path, target: Path, drop: Collection[int] = (), later_ns: int = 0, snap: int = 65535
 ) -> Path:
     """A copy of a recording in another file: without some frames, at another time, cut."""
-    octets = path.read_bytes()
-    kept = [octets[:24]]
+    data = path.read_bytes()
+    kept = [data[:24]]
     at, frame = 24, 0
-    while at < len(octets):
-        seconds, fraction, captured, original = struct.unpack_from("<IIII", octets, at)
+    while at < len(data):
+        seconds, fraction, captured, original = struct.unpack_from("<IIII", data, at)
         frame += 1
         if frame not in drop:
             fraction += later_ns // 1000
             head = struct.pack(
                 "<IIII", seconds + fraction // 10**6, fraction % 10**6, min(captured, snap), original
             )
-            kept.append(head + octets[at + 16 : at + 16 + min(captured, snap)])
+            kept.append(head + data[at + 16 : at + 16 + min(captured, snap)])
         at += 16 + captured
     target.write_bytes(b"".join(kept))
     return target

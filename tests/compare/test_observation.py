@@ -11,13 +11,13 @@ from tests.tcp.transcript import World
 
 
 @given(st.lists(st.binary(max_size=40), max_size=6))
-def test_content_does_not_depend_on_where_octets_are_cut(pieces: list[bytes]) -> None:
+def test_content_does_not_depend_on_where_bytes_are_cut(pieces: list[bytes]) -> None:
     one = seen("> P. 1:2(1) ack 1").segments[0]
     cut = [one._replace(length=len(piece), content=content_of(piece)) for piece in pieces]
     assert joined_content(cut) == content_of(b"".join(pieces))
 
 
-def test_swapped_octets_are_another_content() -> None:
+def test_swapped_bytes_are_another_content() -> None:
     assert content_of(b"ab" + bytes(61)) != content_of(b"ba" + bytes(61))
     assert content_of(b"a" + bytes(60) + b"b") != content_of(b"b" + bytes(60) + b"a")
 

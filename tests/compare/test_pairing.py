@@ -118,7 +118,7 @@ def test_a_capture_that_had_to_guess_who_is_the_client_is_turned_round(late: str
     found = compared(midway, whole) if late == "a" else compared(whole, midway)
     assert (found.mode, found.pair.turned, found.pair.rule) == ("two-places", late, "endpoints-and-numbers")
     assert found.a.client == found.b.client == whole.connection.client
-    assert found.a.client_data.octets == (0 if late == "a" else 100)
+    assert found.a.client_data.bytes == (0 if late == "a" else 100)
     both = [row for row in found.rows if row.a and row.b]
     assert [row.shown.from_client for row in both] == [False, True]
     assert all(not row.differences for row in both)

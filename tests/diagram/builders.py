@@ -190,11 +190,11 @@ class Stage:
         return Direction(
             segments=len(sent),
             data_segments=sum(segment.length > 0 for segment in sent),
-            octets=sum(segment.length for segment in sent),
+            bytes=sum(segment.length for segment in sent),
             retransmitted_segments=0,
-            retransmitted_octets=0,
+            retransmitted_bytes=0,
             out_of_order_segments=0,
-            unacknowledged_octets=0,
+            unacknowledged_bytes=0,
         )
 
 

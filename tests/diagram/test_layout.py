@@ -180,7 +180,7 @@ def test_a_long_run_is_one_row() -> None:
     (fold,) = folds(diagram)
     assert (fold.first_frame, fold.last_frame) == (8, 801)
     assert (fold.segments_to_right, fold.segments_to_left) == (397, 397)
-    assert (fold.octets_to_right, fold.octets_to_left) == (397 * 1400, 0)
+    assert (fold.bytes_to_right, fold.bytes_to_left) == (397 * 1400, 0)
     assert fold.noted == ()
     assert segments_of(diagram) == 806
 
@@ -290,8 +290,8 @@ def test_no_segment_is_lost_and_bands_cover_the_rows(runs: list[tuple[str, int]]
     ],
 )
 def test_excerpts(payload: bytes | str, shown: str) -> None:
-    octets = payload.encode() if isinstance(payload, str) else payload
-    assert excerpt(octets, len(octets)) == shown
+    data = payload.encode() if isinstance(payload, str) else payload
+    assert excerpt(data, len(data)) == shown
 
 
 def test_an_excerpt_that_ends_inside_a_character() -> None:

@@ -92,7 +92,7 @@ def test_long_runs_are_folded() -> None:
     a = seen(talk)
     diagram = laid_out(compared(a, a))
     (fold,) = (row for row in diagram.rows if isinstance(row, ComparedFold))
-    assert (fold.fold.segments_to_right, fold.fold.segments_to_left, fold.fold.octets_to_right) == (
+    assert (fold.fold.segments_to_right, fold.fold.segments_to_left, fold.fold.bytes_to_right) == (
         194,
         0,
         388,

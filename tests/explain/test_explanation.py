@@ -1,4 +1,4 @@
-"""What an explanation holds of a recorded segment, to the octet."""
+"""What an explanation holds of a recorded segment, to the byte."""
 
 from __future__ import annotations
 

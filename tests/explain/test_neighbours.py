@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from analyzer.explain.neighbours import asks, neighbours, octets_of_sequence
+from analyzer.explain.neighbours import asks, bytes_of_sequence, neighbours
 from analyzer.tcp.notes import NoteName
 from analyzer.trace.values import Segment, Side
 from tests.diagram.builders import flags_of
@@ -65,8 +65,8 @@ def test_an_exchange() -> None:
     assert around(8) == (7, 8, [8], None)
 
 
-def test_octets_of_sequence_count_syn_and_fin() -> None:
-    assert [octets_of_sequence(one) for one in EXCHANGE] == [1, 1, 0, 10, 10, 0, 0, 1, 1]
+def test_bytes_of_sequence_count_syn_and_fin() -> None:
+    assert [bytes_of_sequence(one) for one in EXCHANGE] == [1, 1, 0, 10, 10, 0, 0, 1, 1]
 
 
 def test_numbers_wrap() -> None:

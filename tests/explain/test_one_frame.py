@@ -70,10 +70,10 @@ def test_an_icmp_error_is_explained_with_the_segment_that_it_is_about() -> None:
 
 
 def test_an_icmp_error_about_nothing_in_the_capture(tmp_path: Path) -> None:
-    octets = UNREACHABLE.read_bytes()
-    first = int.from_bytes(octets[32:36], "little")
+    data = UNREACHABLE.read_bytes()
+    first = int.from_bytes(data[32:36], "little")
     path = tmp_path / "later.pcap"
-    path.write_bytes(octets[:24] + octets[40 + first :])
+    path.write_bytes(data[:24] + data[40 + first :])
     with pytest.raises(
         UsageError, match=r"frame 1 is an ICMP error \(host unreachable\) about .* to port 20023"
     ):
@@ -103,12 +103,10 @@ def test_a_sample_of_the_corpus(corpus_capture: Path) -> None:
 
 
 @given(st.integers(0, len(ECHO.read_bytes()) - 1), st.binary(min_size=1, max_size=8), st.integers(1, 11))
-def test_damaged_captures(
-    tmp_path_factory: pytest.TempPathFactory, at: int, octets: bytes, frame: int
-) -> None:
+def test_damaged_captures(tmp_path_factory: pytest.TempPathFactory, at: int, data: bytes, frame: int) -> None:
     path = tmp_path_factory.getbasetemp() / "damaged.pcap"
     whole = ECHO.read_bytes()
-    path.write_bytes(whole[:at] + octets + whole[at + len(octets) :])
+    path.write_bytes(whole[:at] + data + whole[at + len(data) :])
     check(path, frame)
 
 

@@ -55,13 +55,13 @@ def test_kinds_follow_the_schema() -> None:
     assert kind("handshake.outcome") == ("word", False, False)
     assert kind("close.active") == ("word", False, True)
     assert kind("handshake.rtt_ns.syn") == ("time", False, True)
-    assert kind("data.client.octets") == ("octets", False, False)
-    assert kind("handshake.options.client.mss") == ("octets", False, True)
+    assert kind("data.client.bytes") == ("bytes", False, False)
+    assert kind("handshake.options.client.mss") == ("bytes", False, True)
     assert kind("handshake.options.client.ecn") == ("boolean", False, True), "null where no SYN was captured"
     assert kind("close.time_wait") == ("word", True, False)
     assert kind("server.address") == ("address", False, False)
     assert kind("capture.path") == ("text", False, False)
-    assert kind("segments.window") == ("octets", False, False)
+    assert kind("segments.window") == ("bytes", False, False)
     assert keys().lookup("segments.window").each == 1
     assert set(keys().lookup("close.outcome").words) >= {"three-segment", "reset"}
 
@@ -106,7 +106,7 @@ def test_derived_values() -> None:
     assert value("duration") == connection["last_time_ns"] - connection["first_time_ns"]
     assert value("bytes") == 4
     assert value("retransmissions") == 0
-    connection["data"]["server"]["octets"] = 9
+    connection["data"]["server"]["bytes"] = 9
     connection["data"]["client"]["retransmitted_segments"] = 2
     connection["data"]["server"]["retransmitted_segments"] = 3
     assert value("bytes") == 11

@@ -13,7 +13,7 @@ from analyzer.filters.keys import Key
 from analyzer.filters.written_values import items_of, parse, quoted, shown, unquoted
 
 TIME = Key("t", "connection", "time", nullable=True)
-OCTETS = Key("o", "connection", "octets")
+BYTES = Key("o", "connection", "bytes")
 NUMBER = Key("n", "connection", "number", nullable=True)
 WORD = Key("w", "connection", "word", words=("open", "none"))
 SIDE = Key("s", "connection", "word", words=("client", "server"), nullable=True)
@@ -36,14 +36,14 @@ ADDRESS = Key("a", "connection", "address")
         (TIME, "0", 0),
         (TIME, "-2ms", -2_000_000),
         (TIME, "none", None),
-        (OCTETS, "1460", 1460),
-        (OCTETS, "1_460 B", 1460),
-        (OCTETS, "1.5kB", 1500),
-        (OCTETS, "2 MB", 2_000_000),
-        (OCTETS, "1GB", 10**9),
-        (OCTETS, "64KiB", 65536),
-        (OCTETS, "1MiB", 1 << 20),
-        (OCTETS, "1GiB", 1 << 30),
+        (BYTES, "1460", 1460),
+        (BYTES, "1_460 B", 1460),
+        (BYTES, "1.5kB", 1500),
+        (BYTES, "2 MB", 2_000_000),
+        (BYTES, "1GB", 10**9),
+        (BYTES, "64KiB", 65536),
+        (BYTES, "1MiB", 1 << 20),
+        (BYTES, "1GiB", 1 << 30),
         (NUMBER, "20000", 20000),
         (NUMBER, "none", None),
         (WORD, "none", "none"),
@@ -69,7 +69,7 @@ def test_what_is_read(key: Key, text: str, value: object) -> None:
         (TIME, "50m", "did you mean"),
         (TIME, "soon", "it is a time with its unit"),
         (TIME, "0.5ns", "it is a whole number"),
-        (OCTETS, "5 apples", "its units are B, kB"),
+        (BYTES, "5 apples", "its units are B, kB"),
         (NUMBER, "5 s", "it has no unit"),
         (NUMBER, "9" * 5000, "it is a number"),
         (NUMBER, "5.5", "it is a whole number"),
@@ -80,7 +80,7 @@ def test_what_is_read(key: Key, text: str, value: object) -> None:
         (FLAG, "True", "did you mean true"),
         (FLAG, "1", "f is never 1"),
         (ADDRESS, "127.0.0.l", "it is an IP address"),
-        (OCTETS, "none", "it is a number of octets"),
+        (BYTES, "none", "it is a number of bytes"),
     ],
 )
 def test_what_can_never_be(key: Key, text: str, words: str) -> None:

@@ -1,7 +1,7 @@
 """The fuzzer: `python -m tests.fuzz --captures FOLDER --executions 1000000 options frames` (extra `fuzz`).
 
 Each target runs in a process of its own, over the captures of the folder and those of the project. What it ran
-is added to log.json beside this file, and docs/fuzzing.md is written from that log. An octet string that breaks
+is added to log.json beside this file, and docs/fuzzing.md is written from that log. An byte string that breaks
 a rule is kept in the folder of --work; it belongs into tests/fuzz/cases/ as TARGET-what-it-showed, where
 `tests/test_never_broken.py` tries it for ever.
 """

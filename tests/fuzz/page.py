@@ -38,7 +38,7 @@ def page() -> str:
             "<!-- Made from tests/fuzz/log.json by `python -m tests.fuzz --executions 0`: edit neither. -->",
             "",
             "`python -m tests.fuzz --captures FOLDER` (extra `fuzz`: atheris, which is libFuzzer) mutates what real",
-            "captures hold. An execution is one string of octets given to one target. In each of them has to hold:",
+            "captures hold. An execution is one string of bytes given to one target. In each of them has to hold:",
             "no exception but a refusal in one sentence; no more than ten seconds of processor time; labels, notes",
             "and states only from the tables; every segment counted; and for a sample a document that fits its",
             "schema, text without control characters, pictures that are XML, and the same document again when the",

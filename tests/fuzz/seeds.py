@@ -1,4 +1,4 @@
-"""What a fuzzer begins with: the octets of real captures, in the shape that each target takes."""
+"""What a fuzzer begins with: the bytes of real captures, in the shape that each target takes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.fuzz.targets import LINK_TYPES, pack_frame
 __all__ = ["LONGEST", "seeds_of"]
 
 LONGEST = {"options": 64, "frames": 4096, "records": 8192, "compressed": 4096, "files": 8192}
-"""Target -> the most octets of an input."""
+"""Target -> the most bytes of an input."""
 
 _FRAMES = 40
 """Frames looked at in one capture."""

@@ -1,8 +1,8 @@
-"""What is fuzzed, and what has to hold for any octets whatever.
+"""What is fuzzed, and what has to hold for any bytes whatever.
 
-A target takes octets and gives nothing. It raises where something that always has to hold does not, and lets any
+A target takes bytes and gives nothing. It raises where something that always has to hold does not, and lets any
 exception through but an `AnalyzerError`, which is how a file that is no capture is refused. What is dear is done
-for a sample, chosen by the octets themselves, so that a found case shows itself again.
+for a sample, chosen by the bytes themselves, so that a found case shows itself again.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ LINK_TYPES: Final = (
     131, 132, 133, 134, 135, 138, 177, 180, 181, 182, 183, 184, 194, 200, 204, 205, 206, 209, 212, 240, 242,
     248, 258, 259, 260, 266, 271, 280, 281, 65535,
 )  # fmt: skip
-"""The link types a fuzzed frame can have, by the octet that chooses one. Append only: kept cases name them so."""
+"""The link types a fuzzed frame can have, by the byte that chooses one. Append only: kept cases name them so."""
 
 _MOST_DECOMPRESSED: Final = 4 << 20
 
@@ -63,60 +63,60 @@ NOTE_NAMES: Final = frozenset(note.name for note in NOTES)
 STATE_NAMES: Final = frozenset(STATES)
 
 
-def options(octets: bytes) -> None:
+def options(data: bytes) -> None:
     """The options of a TCP header, by the parser of record and by the list for people."""
     parsed = Options()
     for complete in (True, False):
-        parsed.parse(b"\xff" + octets + b"\xff" * 3, 1, len(octets), complete)
+        parsed.parse(b"\xff" + data + b"\xff" * 3, 1, len(data), complete)
         assert -1 <= parsed.maximum_segment_size < 1 << 16
         assert -1 <= parsed.window_scale <= 14
         assert -1 <= parsed.timestamp_value < 1 << 32
         assert 0 <= parsed.sack_blocks <= 31
         assert -1 <= parsed.fast_open_cookie <= 253
-        listed = list_options(octets, complete=complete, base=len(octets) if octets[:1] > b"\x7f" else None)
-        assert b"".join(option.octets for option in listed) == octets
+        listed = list_options(data, complete=complete, base=len(data) if data[:1] > b"\x7f" else None)
+        assert b"".join(option.octets for option in listed) == data
         assert all(f"{option.name}{option.value}{option.fault}".isprintable() for option in listed)
         assert parsed.well_formed or any(option.fault for option in listed)
 
 
 def pack_frame(link_type: int, frame: bytes, cut: int = 0) -> bytes:
-    """A frame as the target `frames` takes it. cut: octets that the capture left out."""
+    """A frame as the target `frames` takes it. cut: bytes that the capture left out."""
     return struct.pack("!BBH", LINK_TYPES.index(link_type), min(cut, 255), len(frame)) + frame
 
 
-def frames(octets: bytes) -> None:
+def frames(data: bytes) -> None:
     """Frames of any link type, through decoder, unwrapping and state machine."""
     at = 0
     blocks: list[bytes] = []
     links: list[bytes] = []
-    while at + 4 <= len(octets):
-        link, cut, length = struct.unpack_from("!BBH", octets, at)
-        frame = octets[at + 4 : at + 4 + length]
+    while at + 4 <= len(data):
+        link, cut, length = struct.unpack_from("!BBH", data, at)
+        frame = data[at + 4 : at + 4 + length]
         at += 4 + length
         links.append(interface(LINK_TYPES[link % len(LINK_TYPES)]))
         blocks.append(enhanced(frame, 1_000_000 + at, len(blocks), original=len(frame) + cut))
-    _follow(section() + b"".join(links) + b"".join(blocks), octets, dear=32)
+    _follow(section() + b"".join(links) + b"".join(blocks), data, dear=32)
 
 
-def records(octets: bytes) -> None:
+def records(data: bytes) -> None:
     """The walk over the records of a file, whole and in small pieces."""
-    _compare(octets, None)
+    _compare(data, None)
 
 
-def compressed(octets: bytes) -> None:
+def compressed(data: bytes) -> None:
     """The walk over the records of a compressed file, whole and in small pieces."""
-    _compare(octets, _MOST_DECOMPRESSED)
+    _compare(data, _MOST_DECOMPRESSED)
 
 
-def files(octets: bytes) -> None:
+def files(data: bytes) -> None:
     """A whole file, to every report."""
-    _follow(octets, octets, dear=8)
+    _follow(data, data, dear=8)
 
 
-def bounded(target: Callable[[bytes], None], octets: bytes) -> None:
+def bounded(target: Callable[[bytes], None], data: bytes) -> None:
     """One execution; raises TimeoutError where it took longer than MOST_SECONDS."""
     before = time.process_time()
-    target(octets)
+    target(data)
     spent = time.process_time() - before
     if spent > MOST_SECONDS:
         raise TimeoutError(f"one execution took {spent:.1f} s")
@@ -133,24 +133,24 @@ TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
 
 
 class _Pieces:
-    """A pipe that gives seven octets a read."""
+    """A pipe that gives seven bytes a read."""
 
-    def __init__(self, octets: bytes) -> None:
-        self._stream = io.BytesIO(octets)
+    def __init__(self, data: bytes) -> None:
+        self._stream = io.BytesIO(data)
 
     def read(self, count: int) -> bytes:
         return self._stream.read(min(count, 7))
 
 
-def _compare(octets: bytes, limit: int | None) -> None:
-    seen = _walked(io.BytesIO(octets), limit)
-    if not _chosen(octets, 8):
+def _compare(data: bytes, limit: int | None) -> None:
+    seen = _walked(io.BytesIO(data), limit)
+    if not _chosen(data, 8):
         return
-    again = _walked(cast(BinaryIO, _Pieces(octets)), limit)
+    again = _walked(cast(BinaryIO, _Pieces(data)), limit)
     if len(seen[0]) == 1 and len(again[0]) == 1:
-        return  # What kind of file it is that is no capture may be told from more octets or from fewer.
-    if is_compressed(octets):
-        # Of a damaged stream the octets just before the fault may come out or not.
+        return  # What kind of file it is that is no capture may be told from more bytes or from fewer.
+    if is_compressed(data):
+        # Of a damaged stream the bytes just before the fault may come out or not.
         shorter = min(len(seen), len(again)) - 1
         assert seen[:shorter] == again[:shorter]
     else:
@@ -174,11 +174,11 @@ def _walk(opened: Records) -> Iterator[tuple[object, ...]]:
     last = 0
     with opened as records:
         while records.advance():
-            octets = records.block[records.offset : records.offset + records.captured]
-            assert len(octets) == records.captured
+            data = records.block[records.offset : records.offset + records.captured]
+            assert len(data) == records.captured
             assert records.frame > last
             last = int(records.frame)
-            yield (last, records.time_ns, records.link_type, records.original, zlib.crc32(octets))
+            yield (last, records.time_ns, records.link_type, records.original, zlib.crc32(data))
         assert not records.advance()
         assert len(records.warnings) <= MOST_WARNINGS + 1
         assert all(warning.isprintable() for warning in records.warnings)
@@ -186,11 +186,11 @@ def _walk(opened: Records) -> Iterator[tuple[object, ...]]:
         yield (records.truncated, *records.warnings, *records.link_types)
 
 
-def _chosen(octets: bytes, one_in: int) -> bool:
-    return zlib.crc32(octets) % one_in == 0
+def _chosen(data: bytes, one_in: int) -> bool:
+    return zlib.crc32(data) % one_in == 0
 
 
-def _follow(capture: bytes, octets: bytes, *, dear: int) -> None:
+def _follow(capture: bytes, data: bytes, *, dear: int) -> None:
     """To the trace; one in `dear` also to the reports, one in 8 of these to a file and back, and to a picture."""
     try:
         with open_stream(io.BytesIO(capture), "fuzzed") as records:
@@ -202,7 +202,7 @@ def _follow(capture: bytes, octets: bytes, *, dear: int) -> None:
         _harmless(str(error))
         return
     _check(trace)
-    if not _chosen(octets, dear):
+    if not _chosen(data, dear):
         return
     for width, ascii_only in ((80, False), (40, True)):
         for line in report_lines(trace, Style(width=width, ascii=ascii_only)):
@@ -210,7 +210,7 @@ def _follow(capture: bytes, octets: bytes, *, dear: int) -> None:
             assert line.isascii() or not ascii_only, line
     text = _document(trace)
     assert text.isascii()
-    if _chosen(octets, dear * 8):
+    if _chosen(data, dear * 8):
         _validator().validate(json.loads(text))
         _again(trace, capture, text)
         for connection in trace.connections[:1]:

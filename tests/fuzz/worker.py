@@ -1,8 +1,8 @@
-"""One process of the fuzzer: libFuzzer chooses the octets by the branches of the package that they reach.
+"""One process of the fuzzer: libFuzzer chooses the bytes by the branches of the package that they reach.
 
     python -m tests.fuzz.worker TARGET COUNTER [libFuzzer's arguments]
 
-COUNTER is a file of eight octets, in which the executions are counted, so that they are known however it ends.
+COUNTER is a file of eight bytes, in which the executions are counted, so that they are known however it ends.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ def main() -> None:
         count = mmap.mmap(file.fileno(), 8)
     executions = 0
 
-    def one(octets: bytes) -> None:
+    def one(data: bytes) -> None:
         nonlocal executions
         executions += 1
         struct.pack_into("<Q", count, 0, executions)
-        bounded(target, octets)
+        bounded(target, data)
 
     atheris.Setup([sys.argv[0], *arguments], one)
     atheris.Fuzz()

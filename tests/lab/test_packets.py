@@ -23,14 +23,14 @@ def test_a_forged_syn_is_well_formed() -> None:
 
 def test_what_a_router_says_goes_to_whoever_sent_the_packet() -> None:
     for packet in (FORGED, FORGED + b"x", FORGED + bytes(1000)):
-        octets = icmp_error("10.0.0.254", 4, packet, 1000)
-        said = dpkt.ip.IP(octets)
+        data = icmp_error("10.0.0.254", 4, packet, 1000)
+        said = dpkt.ip.IP(data)
         assert (said.src, said.dst) == (b"\x0a\0\0\xfe", b"\x0a\x42\0\x07")
-        assert len(octets) <= 576
-        for summed in (octets[:20], octets[20:]):
+        assert len(data) <= 576
+        for summed in (data[:20], data[20:]):
             words = int.from_bytes(summed + bytes(len(summed) % 2), "big")
             assert words % 0xFFFF == 0  # RFC 1071: with a right checksum the sum is 0, or all ones
-        message = read_error(octets, 0, len(octets))
+        message = read_error(data, 0, len(data))
         assert message is not None
         assert error_text(message.kind, message.number) == "fragmentation needed, next hop MTU 1000"
         assert message.quoted.source_port == 40007

@@ -30,8 +30,8 @@ KEPT = SCENARIOS["echo"].promise.connections[0]
             replace(KEPT, errors=frozenset({"port-unreachable"})),
             "the ICMP error port-unreachable was promised and does not occur",
         ),
-        (replace(KEPT, lengths=frozenset({2, 3})), "a segment with 3 octets was promised and does not occur"),
-        (replace(KEPT, longest=1), "at most 1 octets in one segment were promised, 2 were found"),
+        (replace(KEPT, lengths=frozenset({2, 3})), "a segment with 3 bytes was promised and does not occur"),
+        (replace(KEPT, longest=1), "at most 1 bytes in one segment were promised, 2 were found"),
     ],
 )
 def test_each_difference_is_a_sentence(wanted: ConnectionPromise, sentence: str) -> None:

@@ -66,11 +66,11 @@ def free_port() -> int:
 
 
 def flags_of(path: Path, port: int) -> list[tuple[str, int, int]]:
-    """Of each segment: who sent it, its flags, how many octets of data."""
+    """Of each segment: who sent it, its flags, how many bytes of data."""
     found = []
     with path.open("rb") as file:
-        for _, octets in dpkt.pcap.UniversalReader(file):
-            segment = dpkt.ethernet.Ethernet(octets).data.data
+        for _, data in dpkt.pcap.UniversalReader(file):
+            segment = dpkt.ethernet.Ethernet(data).data.data
             sender = "server" if segment.sport == port else "client"
             found.append((sender, segment.flags, len(segment.data)))
     return found

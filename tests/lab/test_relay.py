@@ -58,10 +58,10 @@ def test_a_failure_inside_leaves_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "octets", [b"", bytes(39), b"\x60" + bytes(59), b"\x45" + bytes(8) + b"\x11" + bytes(40)]
+    "data", [b"", bytes(39), b"\x60" + bytes(59), b"\x45" + bytes(8) + b"\x11" + bytes(40)]
 )
-def test_what_is_no_tcp_over_ipv4_is_nothing(octets: bytes) -> None:
-    assert _parse(octets, True) is None
+def test_what_is_no_tcp_over_ipv4_is_nothing(data: bytes) -> None:
+    assert _parse(data, True) is None
 
 
 def test_what_is_rewritten_arrives_rewritten() -> None:
@@ -69,15 +69,15 @@ def test_what_is_rewritten_arrives_rewritten() -> None:
         assert stage.way is not None
         hops: list[tuple[int, bool]] = []
 
-        def rewrite(octets: bytes, from_client: bool) -> bytes:
-            hops.append((octets[8], from_client))
-            return octets
+        def rewrite(data: bytes, from_client: bool) -> bytes:
+            hops.append((data[8], from_client))
+            return data
 
         stage.way.rewrite = rewrite
         with listening(7, stage.server), connect(7, stage.server, stage.client):
             pass
         assert hops[:2] == [(64, True), (64, False)]
-        stage.way.rewrite = lambda octets, from_client: octets[:-1]
+        stage.way.rewrite = lambda data, from_client: data[:-1]
         with listening(8, stage.server), stage.client.new_socket() as client:
             client.settimeout(0.1)
             with pytest.raises(TimeoutError):

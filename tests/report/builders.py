@@ -78,7 +78,7 @@ def crowd(count: int) -> Trace:
                 last_time_ns=507_000,
                 handshake=replace(one.handshake, outcome="refused") if number % 10 == 0 else one.handshake,
                 client_data=replace(
-                    one.client_data, octets=number, retransmitted_segments=int(number % 7 == 1)
+                    one.client_data, bytes=number, retransmitted_segments=int(number % 7 == 1)
                 ),
                 server_data=one.server_data,
                 close=replace(one.close, outcome="none") if number % 10 == 0 else one.close,

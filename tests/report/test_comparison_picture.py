@@ -89,8 +89,8 @@ def test_files_are_the_same_each_time(tmp_path: Path) -> None:
 def test_a_very_tall_picture_is_drawn_coarser(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(comparison_picture, "MOST_PIXELS", 500)
     (path,) = save_comparison(diagram(two_places()), tmp_path, "small", ("png",))
-    octets = path.read_bytes()
-    assert int.from_bytes(octets[20:24], "big") <= 500
+    data = path.read_bytes()
+    assert int.from_bytes(data[20:24], "big") <= 500
 
 
 def test_hostile_names_stay_text(tmp_path: Path) -> None:

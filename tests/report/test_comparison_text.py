@@ -253,7 +253,7 @@ def test_joined_segments_say_how_many() -> None:
     text = report(compared(seen(BURST), seen(PIECES)), Style(120))
     assert "4–6  1 segment in A, 3 segments in B" in text
     text = report(compared(without(seen(PIECES), 5), seen(BURST)), Style(140))
-    assert "1,448 octets of it missing in A" in text
+    assert "1,448 bytes of it missing in A" in text
 
 
 def test_a_clock_says_what_it_does_not_know() -> None:

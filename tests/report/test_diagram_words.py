@@ -28,6 +28,6 @@ def test_who_said_what_about_which_frame() -> None:
 
 
 def test_what_was_carried() -> None:
-    assert carried(echo().connection()) == "2 octets out, 2 back"
-    assert carried(Stage().open().exchange(b"x").connection()) == "1 octet out, 0 back"
+    assert carried(echo().connection()) == "2 bytes out, 2 back"
+    assert carried(Stage().open().exchange(b"x").connection()) == "1 byte out, 0 back"
     assert carried(Stage().open().connection()) == "no data"

@@ -334,7 +334,7 @@ def test_a_syn_that_was_not_captured() -> None:
 FOLDED = Folded(
     connections=4_999_000,
     segments=4_999_100,
-    octets=70,
+    bytes=70,
     handshakes={"unanswered": 4_998_950, "complete": 50},
     closes={"none": 4_998_950, "four-segment": 50},
     server_ports={80: 4_998_000, 443: 1_000},

@@ -141,7 +141,7 @@ RUN_100 = """\
   5  0.060             │ ◀───────────────────────── ACK seq=1 ack=1401 ─ │                       ACK
   6  0.075             │ ─ PSH,ACK seq=1401 ack=1 len=1400 00 01 02 … ─▶ │                      DATA
   7  0.090             │ ◀───────────────────────── ACK seq=1 ack=2801 ─ │                       ACK
-     0.105             ┆      794 segments folded: 555,800 octets →      ┆
+     0.105             ┆      794 segments folded: 555,800 bytes →       ┆
 802 12.015             │ ─ PSH,ACK seq=558601 ack=1 len=1400 00 01 … ──▶ │                      DATA
 803 12.030             │ ◀─────────────────────── ACK seq=1 ack=560001 ─ │                       ACK
 804 12.045  FIN-WAIT-1 │ ─ FIN,ACK seq=560001 ack=1 ───────────────────▶ │ CLOSE-WAIT        FIN 1/4
@@ -229,7 +229,7 @@ def test_hostile_payload_is_shown_and_does_nothing() -> None:
     assert line.replace("\x1b[2m", "").replace("\x1b[0m", "").isprintable()
 
 
-def test_octets_are_cut_between_octets() -> None:
+def test_bytes_are_cut_between_bytes() -> None:
     lines = ladder(long_run().connection(), Style(100))
     assert any("len=1400 00 01 02 03 …" in line for line in lines)
     assert not any("0…" in line for line in lines)

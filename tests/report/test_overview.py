@@ -32,11 +32,11 @@ def test_a_table_of_the_worst() -> None:
             "handshakes  4,500 complete · 500 refused",
             "closes      4,500 three segments · 500 none",
             "",
-            "Worst first: data lost, reset, not opened, repeated, window closed; then by octets.",
+            "Worst first: data lost, reset, not opened, repeated, window closed; then by bytes.",
             "",
-            "   #  client             server         outcome  octets  duration  notes",
-            "4950  10.0.19.86:44950   192.0.2.1:443  refused   4,952    507 µs  1 repeated",
-            "4880  10.0.19.16:44880   192.0.2.1:443  refused   4,882    507 µs  1 repeated",
+            "   #  client             server         outcome  bytes  duration  notes",
+            "4950  10.0.19.86:44950   192.0.2.1:443  refused  4,952    507 µs  1 repeated",
+            "4880  10.0.19.16:44880   192.0.2.1:443  refused  4,882    507 µs  1 repeated",
         ]
     )
     assert text_of(lines[6 + ROWS :]) == text_of(

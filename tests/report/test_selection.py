@@ -48,7 +48,7 @@ def test_numbers_and_a_filter_are_both_to_hold() -> None:
 
 
 def test_an_order() -> None:
-    # Connection `number` carries `number` octets, and every seventh sent one segment again.
+    # Connection `number` carries `number` bytes, and every seventh sent one segment again.
     assert chosen(crowd(5), order="-bytes") == [4, 3, 2, 1, 0]
     assert chosen(crowd(9), order="retransmissions") == [0, 2, 3, 4, 5, 6, 7, 1, 8]
     assert chosen(crowd(9), order="-retransmissions") == [1, 8, 0, 2, 3, 4, 5, 6, 7]
@@ -86,7 +86,7 @@ def test_a_filter_and_an_order_need_no_whole_connection(monkeypatch: pytest.Monk
 
 
 FOLDED = Folded(
-    connections=2, segments=4, octets=0, handshakes={"refused": 2}, closes={"none": 2}, server_ports={443: 2}
+    connections=2, segments=4, bytes=0, handshakes={"refused": 2}, closes={"none": 2}, server_ports={443: 2}
 )
 
 

@@ -66,24 +66,24 @@ CROSSING = """
         ),
         (
             "> S 0:0(0) ; handshake-1\n< P. 1:3(2) ack 1 ; data\n< R. 3:3(0) ack 1 ; reset",
-            "opened, but not all of the handshake was captured, 2 octets back, reset by the server",
+            "opened, but not all of the handshake was captured, 2 bytes back, reset by the server",
         ),
         (OPENING, "opened, no data, still open"),
-        (OPENING + "> P. 1:2(1) ack 1 ; data", "opened, 1 octet out, still open"),
-        (OPENING + "< P. 1:2(1) ack 1 ; data", "opened, 1 octet back, still open"),
-        (OPENING + "< P. 1:1501(1500) ack 1 ; data", "opened, 1,500 octets back, still open"),
+        (OPENING + "> P. 1:2(1) ack 1 ; data", "opened, 1 byte out, still open"),
+        (OPENING + "< P. 1:2(1) ack 1 ; data", "opened, 1 byte back, still open"),
+        (OPENING + "< P. 1:1501(1500) ack 1 ; data", "opened, 1,500 bytes back, still open"),
         (
             OPENING + "> P. 1:2(1) ack 1 ; data\n< P. 1:3(2) ack 2 ; data",
-            "opened, 1 octet out and 2 back, still open",
+            "opened, 1 byte out and 2 back, still open",
         ),
         (
             OPENING
             + "> P. 1:1501(1500) ack 1 ; data\n< P. 1:2(1) ack 1501 ; data\n< F. 2:2(0) ack 1501 ; close-1",
-            "opened, 1,500 octets out and 1 back, closing: a FIN was never acknowledged",
+            "opened, 1,500 bytes out and 1 back, closing: a FIN was never acknowledged",
         ),
         (
             OPENING + "> P. 1:3(2) ack 1 ; data\n< R. 1:1(0) ack 1 ; reset",
-            "opened, 2 octets out, reset by the server, data was lost",
+            "opened, 2 bytes out, reset by the server, data was lost",
         ),
         (
             "> F. 1:1(0) ack 1 ; close-1\n< F. 1:1(0) ack 2 ; close-2+close-3\n> . 2:2(0) ack 2 ; close-4",

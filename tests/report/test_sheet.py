@@ -62,7 +62,7 @@ STAGES: dict[str, Callable[[], Stage]] = {
 VERDICTS = {
     "long verdict": "data was lost and nobody knows why, " * 30,
     "Chinese verdict": "连接已打开，客户端发送了两个八位组。" * 12,
-    "crowded": "opened by both sides at once, 4,294,967,295 octets out and 4,294,967,295 back, "
+    "crowded": "opened by both sides at once, 4,294,967,295 bytes out and 4,294,967,295 back, "
     "closed by both sides at once, data was lost, " * 4,
 }
 

@@ -55,7 +55,7 @@ captures/echo.pcap
     1 connection · 507 µs
 
 #0  127.0.0.1:42014 → 127.0.0.1:20000
-    opened, 2 octets out and 2 back, closed by the client
+    opened, 2 bytes out and 2 back, closed by the client
     handshake  complete · frames 1 2 3 ·
                round trip 15 + 15 µs · MSS 65495 ·
                window scale ×1024 · SACK · timestamps
@@ -72,7 +72,7 @@ captures/echo.pcap
     pcap · Ethernet · 10 frames, 10 TCP segments · 1 connection · 507 µs
 
 #0  127.0.0.1:42014 → 127.0.0.1:20000
-    opened, 2 octets out and 2 back, closed by the client
+    opened, 2 bytes out and 2 back, closed by the client
     handshake  complete · frames 1 2 3 · round trip 15 + 15 µs · MSS 65495 ·
                window scale ×1024 · SACK · timestamps
     data       2 out, 2 back · 6 + 4 segments · 1 + 1 with data ·
@@ -84,7 +84,7 @@ captures/echo.pcap
 SUMMARY_120 = """\
 captures/echo.pcap   pcap · Ethernet · 10 frames, 10 TCP segments · 1 connection · 507 µs
 
-#0  127.0.0.1:42014 → 127.0.0.1:20000   opened, 2 octets out and 2 back, closed by the client
+#0  127.0.0.1:42014 → 127.0.0.1:20000   opened, 2 bytes out and 2 back, closed by the client
     handshake  complete         frames 1 2 3     round trip 15 + 15 µs · MSS 65495 · window scale ×1024 · SACK ·
                                                  timestamps
     data       2 out, 2 back    6 + 4 segments   1 + 1 with data · nothing repeated
@@ -135,7 +135,7 @@ def test_what_was_folded() -> None:
     folded = Folded(
         connections=4_999_000,
         segments=4_999_100,
-        octets=0,
+        bytes=0,
         handshakes={"unanswered": 4_998_950, "complete": 50},
         closes={"none": 4_998_950, "four-segment": 49, "reset": 1},
         server_ports={80: 4_998_999, 443: 1},
@@ -272,10 +272,10 @@ def guessed(connection: Connection) -> None:
         ),
         (handshake(syn_frame=6, syn_ack_frame=6, ack_frame=None), "frame 6 "),
         (guessed, "client and server guessed from the ports"),
-        (client(retransmitted_segments=2, retransmitted_octets=2920), "the client repeated 2 segments with 2,920 octets"),
+        (client(retransmitted_segments=2, retransmitted_bytes=2920), "the client repeated 2 segments with 2,920 bytes"),
         (client(retransmitted_segments=1), "the client repeated 1 segment"),
         (client(out_of_order_segments=3), "3 of the client out of order"),
-        (client(unacknowledged_octets=1), "1 octet of the client not acknowledged"),
+        (client(unacknowledged_bytes=1), "1 byte of the client not acknowledged"),
         (closing(active="both", outcome="simultaneous", time_wait=("client", "server")), "both at once · the two FINs crossed · both in TIME-WAIT"),
         (closing(active="server"), "server first · the client's ACK and FIN travel together"),
         (closing(outcome="reset", active="server", time_wait=()), "by the server"),
@@ -292,8 +292,8 @@ def test_what_a_phase_says(change: Change, text: str) -> None:
 
 def test_nothing_carried() -> None:
     connection = echo_connection()
-    connection.client_data = replace(connection.client_data, octets=0)
-    connection.server_data = replace(connection.server_data, octets=0)
+    connection.client_data = replace(connection.client_data, bytes=0)
+    connection.server_data = replace(connection.server_data, bytes=0)
     connection.handshake = replace(connection.handshake, client_options=None, server_options=None)
     assert "data       none             6 + 4 segments\n" in described(connection)
 

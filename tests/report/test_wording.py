@@ -45,7 +45,7 @@ def test_delays_end_after_six() -> None:
 
 def test_one_and_many() -> None:
     assert counted(1, "{count} frame", "{count} frames") == "1 frame"
-    assert counted(12_288, "{count} octet", "{count} octets") == "12,288 octets"
+    assert counted(12_288, "{count} byte", "{count} bytes") == "12,288 bytes"
 
 
 @pytest.mark.parametrize(

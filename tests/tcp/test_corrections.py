@@ -30,7 +30,7 @@ DATA = "> . 1:11(10) ack 1 ; data\n> . 11:21(10) ack 1 ; data\n> . 21:31(10) ack
 
 # rule -> (Wireshark's notes, ours, transcript); what is expected is said of its last line. Ours are of the fifteen.
 CASES: dict[str, tuple[list[str], list[str], str]] = {
-    "forgotten-octet": (
+    "forgotten-byte": (
         ["lost_segment"],
         [],
         "< . 1:1(0) ack 1 win 0 ; ack (zero_window)\n> . 1:2(1) ack 1 ; probe (zero_window_probe)\n"
@@ -70,7 +70,7 @@ CASES: dict[str, tuple[list[str], list[str], str]] = {
         "> . 1:11(10) ack 1 ; data\n< . 1:1(0) ack 11 win 0 ; ack (zero_window)\n"
         "> . 10:10(0) ack 1 ; probe (zero_window_probe)\n< . 1:1(0) ack 11 win 0 ; probe",
     ),
-    "outstanding-octet": (
+    "outstanding-byte": (
         ["keep_alive"],
         ["retransmission"],
         "> . 1:2(1) ack 1 ; data\n+1 > . 1:2(1) ack 1 ; data",
@@ -223,7 +223,7 @@ def test_each_rule_is_shown() -> None:
 
 
 ALMOST = {
-    "a keep-alive whose octet was acknowledged": (
+    "a keep-alive whose byte was acknowledged": (
         "keep_alive",
         "> . 1:2(1) ack 1 ; data\n< . 1:1(0) ack 2 ; ack\n+1 > . 1:2(1) ack 1 ; keep-alive",
     ),
@@ -240,12 +240,12 @@ ALMOST = {
         DATA + "< . 1:1(0) ack 1 ; ack\n< . 1:1(0) ack 1 ; ack\n< . 1:1(0) ack 1 ; ack\n< . 1:1(0) ack 11 ; ack\n"
         "+0.001 > . 11:21(10) ack 1 ; data",
     ),
-    "octets seen before, with an older timestamp": (
+    "bytes seen before, with an older timestamp": (
         "retransmission",
         "> . 1:11(10) ack 1 <TS val 100 ecr 1> ; data\n> . 11:21(10) ack 1 <TS val 102 ecr 1> ; data\n"
         "+1 > . 1:11(10) ack 1 <TS val 101 ecr 1> ; data",
     ),
-    "octets never seen before, sent at the same tick": (
+    "bytes never seen before, sent at the same tick": (
         "retransmission",
         "> . 1:11(10) ack 1 <TS val 100 ecr 1> ; data\n> . 21:31(10) ack 1 <TS val 102 ecr 1> ; data\n"
         "+1 > . 11:21(10) ack 1 <TS val 102 ecr 1> ; data",

@@ -12,13 +12,13 @@ PIECES = st.lists(st.tuples(st.integers(0, 120), st.integers(1, 30)), max_size=3
 
 
 @given(pieces=PIECES, start=st.sampled_from([0, 1000, 2**31 - 60, 2**32 - 60, 2**32 - 1]))
-def test_octets_are_counted_once(pieces: list[tuple[int, int]], start: int) -> None:
+def test_bytes_are_counted_once(pieces: list[tuple[int, int]], start: int) -> None:
     endpoint = Endpoint()
     seen: set[int] = set()
     for place, length in pieces:
-        octets = set(range(place, place + length))
-        assert endpoint.take_payload(advance(start, place), length) == len(octets - seen)
-        seen |= octets
+        data = set(range(place, place + length))
+        assert endpoint.take_payload(advance(start, place), length) == len(data - seen)
+        seen |= data
         assert endpoint.lowest == advance(start, min(seen))
         assert endpoint.highest == advance(start, max(seen) + 1)
         holes = endpoint.disorder_seen().holes or []

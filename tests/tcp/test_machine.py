@@ -383,7 +383,7 @@ def test_fast_open_accepted(play: Player, option: str) -> None:
         handshake="complete",
     )
     assert played.built().handshake.fast_open == "accepted"
-    assert played.built().client_data.octets == 5
+    assert played.built().client_data.bytes == 5
 
 
 def test_fast_open_ignored(play: Player) -> None:
@@ -396,8 +396,8 @@ def test_fast_open_ignored(play: Player) -> None:
         handshake="complete",
     )
     assert played.built().handshake.fast_open == "ignored"
-    assert played.built().client_data.octets == 5
-    assert played.built().client_data.retransmitted_octets == 5
+    assert played.built().client_data.bytes == 5
+    assert played.built().client_data.retransmitted_bytes == 5
 
 
 # Where the capture begins late, or sees one side only.
@@ -557,7 +557,7 @@ def test_data_both_ways(play: Player) -> None:
         closed_by="first",
     )
     connection = played.built()
-    assert (connection.client_data.octets, connection.server_data.octets) == (2, 2)
+    assert (connection.client_data.bytes, connection.server_data.bytes) == (2, 2)
     assert connection.notes == {}
     assert connection.conn_state == "SF"
 
@@ -573,7 +573,7 @@ def test_out_of_order(play: Player) -> None:
         """
     )
     sent = played.built().client_data
-    assert (sent.octets, sent.out_of_order_segments, sent.retransmitted_octets) == (30, 1, 0)
+    assert (sent.bytes, sent.out_of_order_segments, sent.retransmitted_bytes) == (30, 1, 0)
 
 
 def test_repeated_data(play: Player) -> None:
@@ -586,7 +586,7 @@ def test_repeated_data(play: Player) -> None:
         """
     )
     sent = played.built().client_data
-    assert (sent.octets, sent.retransmitted_octets, sent.retransmitted_segments) == (10, 10, 1)
+    assert (sent.bytes, sent.retransmitted_bytes, sent.retransmitted_segments) == (10, 10, 1)
 
 
 def test_repeated_needlessly(play: Player) -> None:
@@ -626,7 +626,7 @@ def test_overlapping_data(play: Player) -> None:
         """
     )
     sent = played.built().client_data
-    assert (sent.octets, sent.retransmitted_octets) == (15, 5)
+    assert (sent.bytes, sent.retransmitted_bytes) == (15, 5)
 
 
 def test_gap_that_is_never_filled(play: Player) -> None:
@@ -638,7 +638,7 @@ def test_gap_that_is_never_filled(play: Player) -> None:
         < . 1:1(0) ack 31               ; ack (ack_lost_segment)
         """
     )
-    assert played.built().client_data.octets == 20
+    assert played.built().client_data.bytes == 20
 
 
 def test_acknowledgement_of_what_was_not_captured(play: Player) -> None:
@@ -675,10 +675,10 @@ def test_keep_alive(play: Player) -> None:
         """
     )
     sent = played.built().client_data
-    assert (sent.octets, sent.data_segments) == (10, 1)
+    assert (sent.bytes, sent.data_segments) == (10, 1)
 
 
-def test_zero_window_probed_with_one_octet(play: Player) -> None:
+def test_zero_window_probed_with_one_byte(play: Player) -> None:
     play(
         OPENING
         + """
@@ -764,7 +764,7 @@ def test_snapped(play: Player) -> None:
         < . 1:1(0) ack 101              ; ack
         """
     )
-    assert played.built().client_data.octets == 100
+    assert played.built().client_data.bytes == 100
     assert len(played.segments()[3].payload) == 10
 
 
@@ -780,7 +780,7 @@ def test_a_header_no_tcp_reads_on_changes_nothing(play: Player, offset: int) -> 
         < . 1:1(0) ack 11                       ; ack
         """
     )
-    assert played.built().client_data.octets == 10
+    assert played.built().client_data.bytes == 10
     assert [segment.seq for segment in played.segments()[3:6]] == [1, 1, 1]
 
 
@@ -814,7 +814,7 @@ def test_captured_twice_without_an_identification(play: Player, world: World) ->
         world=world,
     )
     sent = played.built().client_data
-    assert (sent.octets, sent.retransmitted_octets, sent.retransmitted_segments) == (10, 10, 1)
+    assert (sent.bytes, sent.retransmitted_bytes, sent.retransmitted_segments) == (10, 10, 1)
 
 
 def test_bad_options(play: Player) -> None:
@@ -1073,7 +1073,7 @@ def test_reset_by_the_second_loses_data(play: Player) -> None:
         closed_by="second",
     )
     assert played.built().close.data_lost
-    assert played.built().client_data.unacknowledged_octets == 10
+    assert played.built().client_data.unacknowledged_bytes == 10
 
 
 def test_reset_after_fin(play: Player) -> None:
@@ -1309,8 +1309,8 @@ def test_no_list_of_segments_breaks_it(
         )
     for connection in table.connections:
         for endpoint in (connection.first, connection.second):
-            assert endpoint.octets >= 0
-            assert endpoint.disorder_seen().retransmitted_octets >= 0
+            assert endpoint.bytes >= 0
+            assert endpoint.disorder_seen().retransmitted_bytes >= 0
         assert verdict.handshake_outcome(connection) in HANDSHAKE
         assert verdict.close_outcome(connection) in CLOSE
         assert verdict.roles(connection)[1] in ROLE
@@ -1319,7 +1319,7 @@ def test_no_list_of_segments_breaks_it(
         assert list(verdict.close_frames(connection)) == sorted(set(verdict.close_frames(connection)))
     sent = sum(length for _, _, _, _, length, _, _, _ in segments)
     both = [end for connection in table.connections for end in (connection.first, connection.second)]
-    assert sum(end.octets + end.disorder_seen().retransmitted_octets for end in both) <= sent
+    assert sum(end.bytes + end.disorder_seen().retransmitted_bytes for end in both) <= sent
     assert sum(end.segments for end in both) == len(segments)
 
 

@@ -87,12 +87,12 @@ def test_data_lost(play: Player, more: str, lost: bool) -> None:
     assert verdict.data_lost(play(OPENING + more).connection) is lost
 
 
-def test_unacknowledged_octets_need_somebody_who_could_acknowledge(play: Player) -> None:
+def test_unacknowledged_bytes_need_somebody_who_could_acknowledge(play: Player) -> None:
     connection = play("> P. 1:9(8) ack 1 ; data").connection
-    assert verdict.unacknowledged_octets(connection.first, connection.second) == 0
+    assert verdict.unacknowledged_bytes(connection.first, connection.second) == 0
     connection = play(OPENING + "> P. 1:9(8) ack 1 ; data\n< . 1:1(0) ack 4 ; ack").connection
-    assert verdict.unacknowledged_octets(connection.first, connection.second) == 5
-    assert verdict.unacknowledged_octets(connection.second, connection.first) == 0
+    assert verdict.unacknowledged_bytes(connection.first, connection.second) == 5
+    assert verdict.unacknowledged_bytes(connection.second, connection.first) == 0
 
 
 def test_close_frames(play: Player) -> None:

@@ -86,11 +86,11 @@ CASES = {
         "retransmission",
         "> . 1:11(10) ack 1 ; data\n+0.001 > . 1:11(10) ack 1 ; data",
     ),
-    "old octets all acknowledged": (
+    "old bytes all acknowledged": (
         "spurious_retransmission",
         "> . 1:11(10) ack 1 ; data\n< . 1:1(0) ack 11 ; ack\n+1 > . 2:11(9) ack 1 ; data",
     ),
-    "old octets partly acknowledged": (
+    "old bytes partly acknowledged": (
         "retransmission",
         "> . 1:11(10) ack 1 ; data\n< . 1:1(0) ack 5 ; ack\n+1 > . 2:11(9) ack 1 ; data",
     ),
@@ -98,18 +98,18 @@ CASES = {
         "retransmission",
         "> F. 1:2(1) ack 1 ; data+close-1\n< . 1:1(0) ack 3 ; close-2\n+1 > F. 2:2(0) ack 1 ; close-1",
     ),
-    "data after a probe octet that was dropped": (
+    "data after a probe byte that was dropped": (
         "",
         "> . 1:11(10) ack 1 ; data\n> . 10:20(10) ack 1 ; data",
     ),
-    "keep-alive with its octet": ("keep_alive", "> . 1:11(10) ack 1 ; data\n> . 10:11(1) ack 1 ; keep-alive"),
-    "two octets are no keep-alive": ("retransmission", "> . 1:11(10) ack 1 ; data\n+1 > . 9:11(2) ack 1 ; data"),
-    "keep-alive below an acknowledged octet": ("keep_alive", "> . 0:0(0) ack 1 ; keep-alive"),
-    "window filled to the last octet": ("window_full", "< . 1:1(0) ack 1 win 5 ; ack\n> . 1:21(20) ack 1 ; data"),
+    "keep-alive with its byte": ("keep_alive", "> . 1:11(10) ack 1 ; data\n> . 10:11(1) ack 1 ; keep-alive"),
+    "two bytes are no keep-alive": ("retransmission", "> . 1:11(10) ack 1 ; data\n+1 > . 9:11(2) ack 1 ; data"),
+    "keep-alive below an acknowledged byte": ("keep_alive", "> . 0:0(0) ack 1 ; keep-alive"),
+    "window filled to the last byte": ("window_full", "< . 1:1(0) ack 1 win 5 ; ack\n> . 1:21(20) ack 1 ; data"),
     "window filled but for one": ("", "< . 1:1(0) ack 1 win 5 ; ack\n> . 1:20(19) ack 1 ; data"),
     "window overrun": ("", "< . 1:1(0) ack 1 win 5 ; ack\n> . 1:22(21) ack 1 ; data"),
     "window probed": ("zero_window_probe", "< . 1:1(0) ack 1 win 0 ; ack\n> . 1:2(1) ack 1 ; probe"),
-    "two octets are no probe": ("", "< . 1:1(0) ack 1 win 0 ; ack\n> . 1:3(2) ack 1 ; data"),
+    "two bytes are no probe": ("", "< . 1:1(0) ack 1 win 0 ; ack\n> . 1:3(2) ack 1 ; data"),
     "zero window in a FIN does not count": ("", "< F. 1:1(0) ack 1 win 0 ; close-1"),
     "zero window in a RST does not count": ("", "< R. 1:1(0) ack 1 win 0 ; reset"),
     "window changed": ("window_update", "> . 1:1(0) ack 1 win 9 ; ack"),
@@ -188,7 +188,7 @@ def test_a_finding_would_be_found(tmp_path: Path, tshark: str, monkeypatch: pyte
 @pytest.mark.slow
 @pytest.mark.parametrize("segments", [9_998, 9_999, 12_000])
 def test_the_list_of_unacknowledged_segments_is_full(segments: int, tmp_path: Path, tshark: str) -> None:
-    """From the 10,000th on a FIN does not count as an octet, so that its acknowledgement is one of nothing seen."""
+    """From the 10,000th on a FIN does not count as an byte, so that its acknowledgement is one of nothing seen."""
     sent = [Sent(START_NS, 0, SYN, 0, 0, 0, 500, b""), Sent(START_NS, 1, SYN | ACK, 0, 1, 0, 500, b"")]
     sent += [Sent(START_NS, 0, ACK, 1 + number, 1, 1, 500, b"") for number in range(segments)]
     sent += [

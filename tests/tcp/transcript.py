@@ -9,7 +9,7 @@ first endpoint to the second or `<` back, the flags (`S F R P . U E W`, `-` for 
 from the sender's ISN, and, as wanted:
 
     ack N          counted from the other side's ISN     id N     the IPv4 identification
-    win N          the window field                      cut N    octets at the end that were not captured
+    win N          the window field                      cut N    bytes at the end that were not captured
     isn +N         the sender's ISN is another from here <...>    options, see `_options_of`
     offset N       the data offset in the header, whatever is true
 
@@ -124,7 +124,7 @@ def _read_line(text: str) -> Line:
         raise ValueError(f"not a line of a transcript, or no labels: {text}")
     start, end, length = int(found["start"]), int(found["end"]), int(found["length"])
     if end - start != length:
-        raise ValueError(f"{start}:{end} is not {length} octets long: {text}")
+        raise ValueError(f"{start}:{end} is not {length} bytes long: {text}")
     extras: dict[str, int] = {}
     options = b""
     position = 0
@@ -180,34 +180,34 @@ def _state(name: str) -> str:
 
 def _options_of(text: str) -> bytes:
     """`mss N`, `wscale N`, `sackOK`, `sack`, `TS val N ecr N`, `FO` (a request) or `FO c00c1e`, `FOEXP ...`,
-    `nop`, `eol`, `hex 0204...` for octets as they are; filled up with zeros."""
-    octets = b""
+    `nop`, `eol`, `hex 0204...` for bytes as they are; filled up with zeros."""
+    data = b""
     for option in text.split(","):
         kind, *values = option.split()
         match kind, values:
             case "mss", [number]:
-                octets += struct.pack("!BBH", 2, 4, int(number))
+                data += struct.pack("!BBH", 2, 4, int(number))
             case "wscale", [number]:
-                octets += bytes((3, 3, int(number)))
+                data += bytes((3, 3, int(number)))
             case "sackOK", []:
-                octets += bytes((4, 2))
+                data += bytes((4, 2))
             case "sack", [left, right]:
-                octets += struct.pack("!BBII", 5, 10, int(left), int(right))
+                data += struct.pack("!BBII", 5, 10, int(left), int(right))
             case "TS", ["val", value, "ecr", echo]:
-                octets += struct.pack("!BBII", 8, 10, int(value), int(echo))
+                data += struct.pack("!BBII", 8, 10, int(value), int(echo))
             case "FO", cookie:
-                octets += _with_length(34, b"", cookie)
+                data += _with_length(34, b"", cookie)
             case "FOEXP", cookie:
-                octets += _with_length(254, b"\xf9\x89", cookie)
+                data += _with_length(254, b"\xf9\x89", cookie)
             case "nop", []:
-                octets += b"\x01"
+                data += b"\x01"
             case "eol", []:
-                octets += b"\x00"
+                data += b"\x00"
             case "hex", [digits]:
-                octets += bytes.fromhex(digits)
+                data += bytes.fromhex(digits)
             case _:
                 raise ValueError(f"no such option: {option}")
-    return octets + bytes(-len(octets) % 4)
+    return data + bytes(-len(data) % 4)
 
 
 def _with_length(kind: int, front: bytes, cookie: list[str]) -> bytes:
@@ -298,7 +298,7 @@ class Player:
 def observe(
     lines: list[Line], world: World, columns: Columns | None = None
 ) -> tuple[ConnectionTable, list[Found]]:
-    """Feed the lines to a table of connections, as the octets of frames. columns: keep the segments."""
+    """Feed the lines to a table of connections, as the bytes of frames. columns: keep the segments."""
     table = ConnectionTable(0, 0)
     found = []
     for number, (frame, cut, time_ns) in enumerate(frames(lines, world), 1):
@@ -390,10 +390,10 @@ def ethernet(packet: bytes) -> bytes:
     return (b"\x02" + bytes(4) + b"\x02\x02" + bytes(4) + b"\x01" + kind + packet).ljust(60, b"\0")
 
 
-def checksum(octets: bytes) -> int:
+def checksum(data: bytes) -> int:
     """The Internet checksum (RFC 1071)."""
-    octets += bytes(len(octets) % 2)
-    total: int = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
+    data += bytes(len(data) % 2)
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return total ^ 0xFFFF

@@ -19,6 +19,7 @@ from tools.documentation import (
     COMPARED,
     DOCUMENTS,
     GALLERY,
+    PAGES,
     Example,
     compared,
     examples,
@@ -98,7 +99,9 @@ def test_an_example_that_fails_is_told() -> None:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     (tmp_path / "captures").symlink_to(ROOT / "captures")
-    (tmp_path / "README.md").write_text("```console\n$ echo new\nold\n```\n")
+    (tmp_path / "docs").mkdir()
+    for page in PAGES:
+        (tmp_path / page).write_text("```console\n$ echo new\nold\n```\n")
     return tmp_path
 
 
@@ -106,8 +109,8 @@ def checkout(tmp_path: Path) -> Path:
 def test_one_command_makes_everything(checkout: Path) -> None:
     run = CliRunner().invoke(main, ["--directory", str(checkout)])
     assert run.exit_code == 0, run.output
-    assert (checkout / "README.md").read_text() == "```console\n$ echo new\nnew\n```\n"
-    made = [*DOCUMENTS, *(f"reports/gallery/{name}.svg" for name in [*GALLERY, *COMPARED]), "README.md"]
+    assert {(checkout / page).read_text() for page in PAGES} == {"```console\n$ echo new\nnew\n```\n"}
+    made = [*DOCUMENTS, *(f"reports/gallery/{name}.svg" for name in [*GALLERY, *COMPARED]), *PAGES]
     assert run.output.splitlines() == [str(checkout / name) for name in made]
     assert all((checkout / name).is_file() for name in made)
 

@@ -186,7 +186,7 @@ def test_notes_are_counted_by_name() -> None:
     ).built()
     assert connection.notes == {"retransmission": 2, "lost_segment": 1}
     assert connection.client_data.retransmitted_segments == 2
-    assert connection.client_data.retransmitted_octets == 4
+    assert connection.client_data.retransmitted_bytes == 4
 
 
 def test_every_flag_has_its_name() -> None:

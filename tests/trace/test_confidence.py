@@ -43,7 +43,7 @@ def closed(seq: int) -> str:
         (OPENING + "> F. 1:1(0) ack 1 ; close-1", ("close.outcome",)),
         (
             OPENING + "> P. 1:3(2) ack 1 ; data\n< R. 1:1(0) ack 1 ; reset",
-            ("data.unacknowledged_octets", "close.data_lost"),
+            ("data.unacknowledged_bytes", "close.data_lost"),
         ),
         (
             OPENING

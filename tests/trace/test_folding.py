@@ -25,7 +25,7 @@ def test_outcomes_and_ports_are_counted() -> None:
     folding.add([echoed, refused])
     folded = folding.folded()
     assert folded is not None
-    assert (folded.connections, folded.segments, folded.octets) == (3, 8, 8)
+    assert (folded.connections, folded.segments, folded.bytes) == (3, 8, 8)
     assert list(folded.handshakes.items()) == [("refused", 2), ("complete", 1)]
     assert list(folded.closes.items()) == [("none", 2), ("open", 1)]
     assert folded.server_ports == {int(echoed.second_port): 3}

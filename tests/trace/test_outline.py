@@ -23,9 +23,9 @@ def outline(
     window_closed: bool = False,
     segments: int = 10,
     repeated: int = 0,
-    octets: int = 4,
+    data: int = 4,
 ) -> Outline:
-    return Outline(handshake, close, data_lost, window_closed, segments, repeated, octets)
+    return Outline(handshake, close, data_lost, window_closed, segments, repeated, data)
 
 
 ONE_OF_EACH = {
@@ -59,10 +59,10 @@ def test_every_rank_has_its_connection() -> None:
         assert one.ranking(7)[0] == place
 
 
-def test_within_a_rank_the_share_decides_then_the_octets_then_the_place() -> None:
+def test_within_a_rank_the_share_decides_then_the_bytes_then_the_place() -> None:
     assert outline(repeated=3).ranking(0) < outline(repeated=1).ranking(0)
     assert outline(repeated=3, segments=30).ranking(0) > outline(repeated=2).ranking(0)
-    assert outline(octets=1000).ranking(0) < outline().ranking(0)
+    assert outline(data=1000).ranking(0) < outline().ranking(0)
     assert outline().ranking(0) < outline().ranking(1)
 
 
@@ -72,8 +72,7 @@ def test_a_connection_without_segments_has_repeated_nothing() -> None:
 
 def test_a_survey_counts_all_and_keeps_the_worst() -> None:
     fared = [
-        outline(handshake="refused", close="none", octets=n) if n % 10 == 0 else outline()
-        for n in range(5000)
+        outline(handshake="refused", close="none", data=n) if n % 10 == 0 else outline() for n in range(5000)
     ]
     found = surveyed(fared, 3)
     assert found.handshakes() == {"refused": 500, "complete": 4500}
@@ -110,7 +109,7 @@ def test_data_that_was_lost() -> None:
         """
     )
     short = outline_of(played.connection)
-    assert (short.data_lost, short.octets) == (True, 8)
+    assert (short.data_lost, short.bytes) == (True, 8)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Frames for the tests of the decoder, built octet by octet."""
+"""Frames for the tests of the decoder, built byte by byte."""
 
 from __future__ import annotations
 

@@ -21,9 +21,9 @@ def with_checksum(segment: bytes, checksum: int) -> bytes:
 def test_it_is_dpkts_over_ipv4(payload: bytes, source: bytes, destination: bytes) -> None:
     segment = tcp.TCP(sport=1, dport=2, data=payload)
     packet = ip.IP(src=source, dst=destination, p=6, data=segment, len=40 + len(payload))
-    octets = bytes(packet)[20:]
-    assert computed_checksum(octets, source, destination) == struct.unpack(">H", octets[16:18])[0]
-    assert judge_checksum(octets, source, destination) == "right"
+    data = bytes(packet)[20:]
+    assert computed_checksum(data, source, destination) == struct.unpack(">H", data[16:18])[0]
+    assert judge_checksum(data, source, destination) == "right"
 
 
 @given(st.binary(max_size=50), st.binary(min_size=16, max_size=16))
@@ -44,7 +44,7 @@ def test_a_flipped_bit_is_wrong(segment: bytes, distance: int) -> None:
 
 
 def test_the_sum_over_the_pseudo_header_alone_is_partial() -> None:
-    # What Linux left on loopback: addresses, protocol and a length of 34 octets, not complemented.
+    # What Linux left on loopback: addresses, protocol and a length of 34 bytes, not complemented.
     segment = bytes.fromhex("bd884e20c1ddf097db85f0b880180040fe2a00000101080a910982aaf2ab49094142")
     loopback = bytes([127, 0, 0, 1])
     assert judge_checksum(segment, loopback, loopback) == "partial"

@@ -50,7 +50,7 @@ def test_tshark_finds_the_same(tshark: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", WRAPPED)
-def test_cut_at_every_octet(name: str) -> None:
+def test_cut_at_every_byte(name: str) -> None:
     link_type, frame, _, _ = WRAPPED[name]
     for length in range(len(frame)):
         for original in (length, len(frame)):
@@ -67,10 +67,10 @@ def test_cut_at_every_octet(name: str) -> None:
 )
 def test_damaged_frames(name: str, damage: list[tuple[int, int]]) -> None:
     link_type, whole, _, _ = WRAPPED[name]
-    octets = bytearray(whole)
+    data = bytearray(whole)
     for position, value in damage:
-        octets[position % len(octets)] = value
-    code, header, unwrapper = unwrapped(bytes(octets), link_type)
+        data[position % len(data)] = value
+    code, header, unwrapper = unwrapped(bytes(data), link_type)
     while code == SEGMENT:
         assert 0 <= header.payload_captured <= header.payload_length
         code = int(unwrapper.more(header))
@@ -78,11 +78,11 @@ def test_damaged_frames(name: str, damage: list[tuple[int, int]]) -> None:
 
 
 @given(st.sampled_from(sorted(ENCAPSULATIONS)), st.binary(max_size=120), st.integers(0, 40))
-def test_any_octets_in_any_layer(key: int, octets: bytes, missing: int) -> None:
-    span = Span(key, octets, 0, len(octets), len(octets) + missing, 0)
+def test_any_bytes_in_any_layer(key: int, data: bytes, missing: int) -> None:
+    span = Span(key, data, 0, len(data), len(data) + missing, 0)
     row = ENCAPSULATIONS[key]
-    # Compressed octets need the IP header they came behind.
-    if len(octets) < 40:
+    # Compressed bytes need the IP header they came behind.
+    if len(data) < 40:
         return
     try:
         inside = row.read(span)

@@ -26,12 +26,12 @@ from tests.wire.wrappings import ip4, ip6
 PAYLOAD = bytes(range(1, 101))
 
 
-def piece4(offset: int, octets: bytes, more: bool = True, number: int = 7) -> bytes:
-    return ip4(17, octets, number, offset >> 3 | (0x2000 if more else 0))
+def piece4(offset: int, data: bytes, more: bool = True, number: int = 7) -> bytes:
+    return ip4(17, data, number, offset >> 3 | (0x2000 if more else 0))
 
 
-def piece6(offset: int, octets: bytes, more: bool = True, number: int = 7, options: bytes = b"") -> bytes:
-    fragment = struct.pack("!BBHI", 17, 0, offset | more, number) + octets
+def piece6(offset: int, data: bytes, more: bool = True, number: int = 7, options: bytes = b"") -> bytes:
+    fragment = struct.pack("!BBHI", 17, 0, offset | more, number) + data
     if not options:
         return ip6(44, fragment)
     return ip6(60, b"\x2c" + options[1:] + fragment)
@@ -85,7 +85,7 @@ def test_datagrams_are_told_apart() -> None:
     assert takes([udp, tcp]) == [b"", b""]
 
 
-def test_overlapping_octets_of_ipv4_come_from_the_earlier_fragment() -> None:
+def test_overlapping_bytes_of_ipv4_come_from_the_earlier_fragment() -> None:
     pieces = [
         piece4(0, b"a" * 40),
         piece4(24, b"b" * 32),
@@ -137,7 +137,7 @@ def test_the_first_fragment_alone_where_the_capture_cut_it() -> None:
 
 @pytest.mark.parametrize("size", [8, 1400])
 def test_a_flood_is_bounded_and_the_oldest_goes_first(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_OCTETS", 100_000)
+    monkeypatch.setattr(module, "MOST_BYTES", 100_000)
     fragments = Fragments()
     for number in range(2000):
         take(fragments, piece4(0, bytes(size), number=number))
@@ -168,7 +168,7 @@ def test_whatever_fragments_come(pieces: list[tuple[int, int, bool, bool, int]])
 
 @pytest.mark.slow
 def test_overlaps_are_resolved_as_tshark_does(tshark: str, tmp_path: Path) -> None:
-    """Segments in fragments that overlap with other octets, in any order: whose octets stand in the payload."""
+    """Segments in fragments that overlap with other bytes, in any order: whose bytes stand in the payload."""
     choice = random.Random(9293)
     packets = []
     for number in range(1, 101):

@@ -146,7 +146,7 @@ STACKS = {
 def decoded(
     link_type: int, frame: bytes, *, captured: int | None = None, original: int | None = None
 ) -> tuple[int, Header]:
-    """The code and the header of a frame that lies between others; `captured` octets of it are there."""
+    """The code and the header of a frame that lies between others; `captured` bytes of it are there."""
     header = Header()
     captured = len(frame) if captured is None else captured
     block = b"\x45\xee\xee" + frame[:captured] + b"\x45" * 80
@@ -237,13 +237,13 @@ def test_every_stack_gives_the_same_segment(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_a_frame_cut_at_any_octet(name: str) -> None:
+def test_a_frame_cut_at_any_byte(name: str) -> None:
     link_type, frame = STACKS[name]
     tcp_at = len(frame) - len(TCP)
     for captured in range(len(frame)):
         code, header = decoded(link_type, frame, captured=captured)
         if captured < tcp_at + 16:
-            assert code == CUT_SHORT, f"{captured} octets: {skip_name(code)}"
+            assert code == CUT_SHORT, f"{captured} bytes: {skip_name(code)}"
             continue
         assert code == SEGMENT
         assert header.snapped
@@ -254,7 +254,7 @@ def test_a_frame_cut_at_any_octet(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_a_file_that_claims_fewer_octets_on_the_wire_than_it_has(name: str) -> None:
+def test_a_file_that_claims_fewer_bytes_on_the_wire_than_it_has(name: str) -> None:
     link_type, frame = STACKS[name]
     for original in range(len(frame) + 1):
         code, header = decoded(link_type, frame, original=original)
@@ -388,14 +388,14 @@ NEXT6, FINAL6 = "2001:db8::9", "2001:db8::f"
 
 def route4(kind: int, following: int, *addresses: str) -> bytes:
     """A source route option and the end of the options."""
-    octets = b"".join(ip_address(address).packed for address in addresses)
-    return bytes((kind, 3 + len(octets), following)) + octets + b"\0"
+    data = b"".join(ip_address(address).packed for address in addresses)
+    return bytes((kind, 3 + len(data), following)) + data + b"\0"
 
 
 def route6(kind: int, left: int, *addresses: str) -> bytes:
     """A routing header before TCP."""
-    octets = b"".join(ip_address(address).packed for address in addresses)
-    return bytes((6, len(octets) // 8, kind, left)) + bytes(4) + octets
+    data = b"".join(ip_address(address).packed for address in addresses)
+    return bytes((6, len(data) // 8, kind, left)) + bytes(4) + data
 
 
 @pytest.mark.parametrize(
@@ -459,7 +459,7 @@ def check_anything(link_type: int, frame: bytes, captured: int, original: int) -
 
 
 @given(st.sampled_from(LINK_TYPES), st.binary(max_size=120), st.integers(0, 200))
-def test_random_octets_never_raise(link_type: int, frame: bytes, original: int) -> None:
+def test_random_bytes_never_raise(link_type: int, frame: bytes, original: int) -> None:
     check_anything(link_type, frame, len(frame), original)
 
 
@@ -473,10 +473,10 @@ def test_damaged_frames_never_raise(
     name: str, damage: list[tuple[int, int]], captured: int, original: int
 ) -> None:
     link_type, frame = STACKS[name]
-    octets = bytearray(frame)
+    data = bytearray(frame)
     for position, value in damage:
-        octets[position % len(octets)] = value
-    check_anything(link_type, bytes(octets), min(captured, len(frame)), original)
+        data[position % len(data)] = value
+    check_anything(link_type, bytes(data), min(captured, len(frame)), original)
 
 
 # -- dpkt, the parser of record -----------------------------------------------------------------------------
@@ -596,10 +596,10 @@ def test_dpkt_agrees_on_damaged_frames(name: str, damage: list[tuple[int, int]])
     from dpkt import tcp
 
     link_type, whole = STACKS[name]
-    octets = bytearray(whole)
+    data = bytearray(whole)
     for position, value in damage:
-        octets[position % len(octets)] = value
-    frame = bytes(octets)
+        data[position % len(data)] = value
+    frame = bytes(data)
     code, header = decoded(link_type, frame)
     packet = dpkt_ip(link_type, frame)
     if code != SEGMENT or packet is None or not isinstance(packet.data, tcp.TCP):

@@ -1,4 +1,4 @@
-"""ICMP errors are built octet by octet here, as their RFCs draw them."""
+"""ICMP errors are built byte by byte here, as their RFCs draw them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def said(packet: bytes) -> str:
 
 
 @pytest.mark.parametrize("kept", [28, 48, len(PACKET_4)])
-def test_eight_octets_of_the_segment_are_enough(kept: int) -> None:
+def test_eight_bytes_of_the_segment_are_enough(kept: int) -> None:
     message = read(error(3, 3, PACKET_4[:kept]))
     assert message is not None
     assert message.kind.name == "port-unreachable"
@@ -78,14 +78,14 @@ def test_of_ipv6_likewise() -> None:
         (error(5, 1, PACKET_4, socket.inet_aton("10.0.0.2")), "redirect to 10.0.0.2"),
         (error(11, 0, PACKET_4), "time exceeded in transit"),
         (error(11, 1, PACKET_4), "fragment reassembly time exceeded"),
-        (error(12, 0, PACKET_4, b"\x05\0\0\0"), "parameter problem, octet 5"),
+        (error(12, 0, PACKET_4, b"\x05\0\0\0"), "parameter problem, byte 5"),
         (error(12, 1, PACKET_4, b"\x05\0\0\0"), "parameter problem"),
         (
             error(2, 0, PACKET_6, struct.pack("!I", 1280), ROUTER_6),
             "packet too big, MTU 1280",
         ),
         (error(3, 0, PACKET_6, router=ROUTER_6), "time exceeded in transit"),
-        (error(4, 1, PACKET_6, struct.pack("!I", 40), ROUTER_6), "parameter problem, octet 40"),
+        (error(4, 1, PACKET_6, struct.pack("!I", 40), ROUTER_6), "parameter problem, byte 40"),
     ],
 )
 def test_what_it_says(packet: bytes, text: str) -> None:
@@ -135,7 +135,7 @@ def test_options_and_extension_headers_of_the_quoted_packet_are_passed() -> None
 
 
 def test_extensions_after_the_quote_are_no_part_of_it() -> None:
-    # RFC 4884: 32 words of four octets are quoted. Six words of IP options put the ports behind them.
+    # RFC 4884: 32 words of four bytes are quoted. Six words of IP options put the ports behind them.
     padded = PACKET_4[:28] + bytes(100)
     assert said(error(11, 0, padded + bytes(8), b"\0\x20\0\0")) == "time exceeded in transit"
     beyond = PACKET_6[:6] + b"\x3c\x40" + PACKET_6[8:40] + b"\x06\x09" + bytes(78) + PACKET_6[40:48]
@@ -156,7 +156,7 @@ def test_equal_names_say_the_same_of_the_sender() -> None:
 
 
 @given(st.binary(max_size=120), st.sampled_from([b"", error(3, 4, PACKET_4)[:28]]))
-def test_no_octets_are_an_error_of_ours(octets: bytes, before: bytes) -> None:
-    message = read(before + octets)
+def test_no_bytes_are_an_error_of_ours(data: bytes, before: bytes) -> None:
+    message = read(before + data)
     if message is not None:
         assert error_text(message.kind, message.number)

@@ -1,4 +1,4 @@
-"""The layers around a segment, built by hand; and any octets at all."""
+"""The layers around a segment, built by hand; and any bytes at all."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def told(frame: bytes, link_type: int) -> list[tuple[str, str]]:
 
 IPV4_TOLD = (
     "IPv4",
-    "192.0.2.1 → 198.51.100.7; TTL 64; ID 0xabcd; may be fragmented; ECN: ECT(0); 40 octets",
+    "192.0.2.1 → 198.51.100.7; TTL 64; ID 0xabcd; may be fragmented; ECN: ECT(0); 40 bytes",
 )
 
 IPV4_OUTER = ("IPv4", "")
@@ -85,7 +85,7 @@ def test_ipv6_and_extension_headers() -> None:
     assert (name, facts) == (
         "IPv6",
         "::1 → ::2; hop limit 63; flow label 0x12345; DSCP 46; ECN: not ECN-capable; "
-        "20 octets after the header",
+        "20 bytes after the header",
     )
     assert told(IPV6_EXTENDED, RAW)[1][1].endswith("extension header: destination options")
 
@@ -93,7 +93,7 @@ def test_ipv6_and_extension_headers() -> None:
 def test_ipv4_options_and_no_fragments() -> None:
     facts = told(IPV4_OPTIONS, RAW)[1][1]
     assert "may not be fragmented (DF)" in facts
-    assert "4 octets of IP options" in facts
+    assert "4 bytes of IP options" in facts
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_fragments_are_told() -> None:
     assert code == SEGMENT
     names = [layer.name for layer in layers_of(frames[-1], ETHERNET, unwrapper.found).layers]
     assert names == ["Ethernet", "IPv4", "fragments", "IPv4"]
-    assert "fragment from octet 8 on" in layers_of(frames[-1], ETHERNET, unwrapper.found).layers[1].facts
+    assert "fragment from byte 8 on" in layers_of(frames[-1], ETHERNET, unwrapper.found).layers[1].facts
 
 
 def test_an_authentication_header_is_a_fact() -> None:
@@ -154,7 +154,7 @@ def test_an_authentication_header_is_a_fact() -> None:
 
 
 @given(st.binary(max_size=80), st.sampled_from([ETHERNET, RAW, NULL, LINUX_SLL, LINUX_SLL2]))
-def test_any_octets_that_hold_a_segment_have_layers(tail: bytes, link_type: int) -> None:
+def test_any_bytes_that_hold_a_segment_have_layers(tail: bytes, link_type: int) -> None:
     for frame in (tail, tail + IPV4, MACS + b"\x81\0" + tail + IPV6):
         header = Header()
         if header.decode(frame, 0, len(frame), len(frame), link_type) == SEGMENT:

@@ -17,9 +17,9 @@ FIELDS = (
 )
 
 
-def parse(octets: bytes, complete: bool = True) -> Options:
+def parse(data: bytes, complete: bool = True) -> Options:
     options = Options()
-    options.parse(b"\xff" * 3 + octets + b"\x02\x04\xff\xff", 3, len(octets), complete)
+    options.parse(b"\xff" * 3 + data + b"\x02\x04\xff\xff", 3, len(data), complete)
     return options
 
 
@@ -41,7 +41,7 @@ def test_what_linux_sends_in_a_syn() -> None:
 
 
 @pytest.mark.parametrize(
-    ("octets", "found"),
+    ("data", "found"),
     [
         ("", {}),
         ("0101", {}),
@@ -63,8 +63,8 @@ def test_what_linux_sends_in_a_syn() -> None:
         ("4406deadbeef020405b4", {"maximum_segment_size": 1460}),
     ],
 )
-def test_kinds(octets: str, found: dict[str, object]) -> None:
-    options = parse(bytes.fromhex(octets))
+def test_kinds(data: str, found: dict[str, object]) -> None:
+    options = parse(bytes.fromhex(data))
     assert options.well_formed
     assert known(options) == found
 
@@ -77,7 +77,7 @@ def test_requests_for_a_cookie_and_a_scale_of_zero_are_there() -> None:
 
 
 @pytest.mark.parametrize(
-    "octets",
+    "data",
     [
         "02",
         "0200",
@@ -94,8 +94,8 @@ def test_requests_for_a_cookie_and_a_scale_of_zero_are_there() -> None:
         "9900",
     ],
 )
-def test_what_is_out_of_form(octets: str) -> None:
-    options = parse(bytes.fromhex(octets))
+def test_what_is_out_of_form(data: str) -> None:
+    options = parse(bytes.fromhex(data))
     assert not options.well_formed
     assert known(options) == {}
 
@@ -112,9 +112,9 @@ def test_what_stands_behind_a_fault_is_not_read() -> None:
 
 
 def test_a_cut_header_is_no_fault_of_the_sender() -> None:
-    octets = bytes.fromhex("020405b4 0402 080a 00000102 00000304 01 030307")
-    for length in range(len(octets)):
-        assert parse(octets[:length], complete=False).well_formed
+    data = bytes.fromhex("020405b4 0402 080a 00000102 00000304 01 030307")
+    for length in range(len(data)):
+        assert parse(data[:length], complete=False).well_formed
     assert not parse(b"\x02\x00", complete=False).well_formed
 
 
@@ -126,18 +126,18 @@ def test_nothing_is_left_of_the_header_before() -> None:
 
 
 @given(st.binary(max_size=40), st.booleans())
-def test_whatever_the_octets_are(octets: bytes, complete: bool) -> None:
-    options = parse(octets, complete)
+def test_whatever_the_bytes_are(data: bytes, complete: bool) -> None:
+    options = parse(data, complete)
     assert -1 <= options.maximum_segment_size <= 0xFFFF
     assert -1 <= options.window_scale <= 14
     assert -1 <= options.fast_open_cookie <= 38
     # Nothing behind the end was read: the block goes on with an MSS of 65535.
     if options.maximum_segment_size == 0xFFFF:
-        assert b"\x02\x04\xff\xff" in octets
+        assert b"\x02\x04\xff\xff" in data
 
 
 @pytest.mark.parametrize(
-    ("octets", "broken"),
+    ("data", "broken"),
     [
         ("0502", True),
         ("0509" + "00" * 7, True),
@@ -150,10 +150,10 @@ def test_whatever_the_octets_are(octets: bytes, complete: bool) -> None:
         ("0302", False),
     ],
 )
-def test_what_ends_wiresharks_dissection(octets: str, broken: bool) -> None:
-    options = parse(bytes.fromhex(octets))
+def test_what_ends_wiresharks_dissection(data: str, broken: bool) -> None:
+    options = parse(bytes.fromhex(data))
     assert options.broken is broken
-    assert options.well_formed is not (broken or octets == "0302")
+    assert options.well_formed is not (broken or data == "0302")
     assert not options.cut
     cut = parse(b"\x08\x0a", complete=False)
     assert cut.cut

@@ -1,4 +1,4 @@
-"""What the decoder and the unwrapper make of a frame, and one row of the table of some octets."""
+"""What the decoder and the unwrapper make of a frame, and one row of the table of some bytes."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def unwrapped(frame: bytes, link_type: int, original: int | None = None) -> tupl
     return int(code), header, unwrapper
 
 
-def inside(key: int, octets: bytes) -> Sequence[Span]:
-    """What the row of a code finds in octets that are all there is."""
-    return ENCAPSULATIONS[key].read(Span(key, octets, 0, len(octets), len(octets), 0))
+def inside(key: int, data: bytes) -> Sequence[Span]:
+    """What the row of a code finds in bytes that are all there is."""
+    return ENCAPSULATIONS[key].read(Span(key, data, 0, len(data), len(data), 0))
 
 
 def untried(rows: Iterable[Encapsulation]) -> list[str]:

@@ -1,4 +1,4 @@
-"""One frame for every way of wrapping that is read, built octet by octet: the segment of `frames.py` is in each."""
+"""One frame for every way of wrapping that is read, built byte by byte: the segment of `frames.py` is in each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Wrapped(NamedTuple):
 
 
 def ip4(protocol: int, payload: bytes, identification: int = 9, fragment: int = 0) -> bytes:
-    """An outer IPv4 packet. fragment: the flags and the offset in units of eight octets."""
+    """An outer IPv4 packet. fragment: the flags and the offset in units of eight bytes."""
     addresses = bytes((203, 0, 113, 1, 203, 0, 113, 2))
     head = (
         struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), identification, fragment, 64, protocol, 0)
@@ -59,13 +59,13 @@ LABELS: Final = struct.pack("!II", 100 << 12 | 64, 200 << 12 | 1 << 8 | 64)
 PPPOE: Final = struct.pack("!BBHHH", 0x11, 0, 7, 2 + len(PACKET_4), 0x0021)
 
 
-def _deflated(octets: bytes) -> bytes:
+def _deflated(data: bytes) -> bytes:
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    return packer.compress(octets) + packer.flush()
+    return packer.compress(data) + packer.flush()
 
 
 def wireless(body: bytes, control: int = 0x08, flags: int = 0x01, more: bytes = b"") -> bytes:
-    """An IEEE 802.11 data frame. control, flags: its first two octets. more: what follows the three addresses."""
+    """An IEEE 802.11 data frame. control, flags: its first two bytes. more: what follows the three addresses."""
     return bytes((control, flags)) + bytes(2) + MACS + MACS[:6] + bytes(2) + more + body
 
 
@@ -248,7 +248,7 @@ WRAPPED: Final[Mapping[str, Wrapped]] = {
         E, ethernet(0x88E5, b"\x20\0" + bytes(4) + bytes(8) + FRAME_4[12:] + bytes(16))
     ),
     "TRILL": Wrapped(E, ethernet(0x22F3, b"\0\1\0\2\0\3" + FRAME_4)),
-    # tshark takes the last four octets for a checksum, whether there is one or not.
+    # tshark takes the last four bytes for a checksum, whether there is one or not.
     "Cisco FabricPath": Wrapped(E, ethernet(0x8903, b"\x40\x20" + FRAME_4 + bytes(4))),
     "Cisco metadata": Wrapped(E, ethernet(0x8909, b"\1\1\0\1\0\5" + FRAME_4[12:])),
     "VN-Tag": Wrapped(E, ethernet(0x8926, bytes(4) + FRAME_4[12:])),

@@ -1,6 +1,6 @@
 """The layers that a packet may be wrapped in: how each is recognised, where its inside begins, what it says.
 
-A row's `read` is given the octets of its layer and answers with what is inside: each inside is named by a code of
+A row's `read` is given the bytes of its layer and answers with what is inside: each inside is named by a code of
 `skips.py`, which is the key of the next row. What has no row is counted under that code's name. Nothing is guessed: a
 layer that does not say what it holds, or says something impossible, holds nothing that is read.
 

@@ -33,7 +33,7 @@ def _of_family(span: Span, family: int, at: int) -> Inside:
 
 
 def _pf_log(span: Span) -> Inside:
-    # The length leaves out the padding to four octets.
+    # The length leaves out the padding to four bytes.
     return _of_family(span, span.number(1, 1), (span.number(0, 1) + 3) & ~3)
 
 
@@ -121,7 +121,7 @@ BRIDGE: Final = 7
 
 
 def _nflog(span: Span) -> Inside:
-    """Attributes behind a header of four octets, in the byte order of the host that captured: little endian, nearly."""
+    """Attributes behind a header of four bytes, in the byte order of the host that captured: little endian, nearly."""
     family, at = span.number(0, 1), 4
     key = _FAMILIES.get(family)
     while at + 4 <= span.length:

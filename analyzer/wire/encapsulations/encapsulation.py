@@ -40,7 +40,7 @@ class Encapsulation(NamedTuple):
 
 
 def by_version(span: Span, start: int) -> Inside:
-    """An IP packet, by the version in its first octet; nothing where it is neither."""
+    """An IP packet, by the version in its first byte; nothing where it is neither."""
     version = span.number(start, 1) >> 4
     if version == 4:
         return (span.inside(PACKET_4, start),)
@@ -55,10 +55,10 @@ def of_type(kind: int) -> int:
 
 
 def after(count: int, key: int) -> Callable[[Span], Inside]:
-    """A header of `count` octets, always before the same."""
+    """A header of `count` bytes, always before the same."""
     return lambda span: (span.inside(key, count),)
 
 
 def typed(at: int, count: int) -> Callable[[Span], Inside]:
-    """A header of `count` octets with an EtherType at `at`."""
+    """A header of `count` bytes with an EtherType at `at`."""
     return lambda span: (span.inside(of_type(span.number(at, 2)), count),)

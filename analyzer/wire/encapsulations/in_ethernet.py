@@ -31,7 +31,7 @@ def mpls(span: Span) -> Inside:
     at = 0
     while not span.number(at + 2, 1) & 1:
         at += 4
-    # The labels do not say what they carry: the first half octet of an IP packet does (RFC 4928 3).
+    # The labels do not say what they carry: the first half byte of an IP packet does (RFC 4928 3).
     return by_version(span, at + 4) or _pseudowire(span, at + 4)
 
 
@@ -74,7 +74,7 @@ def _macsec(span: Span) -> Inside:
     if control & 0x0C:
         return NOTHING
     at = 14 if control & 0x20 else 6
-    # The short length is that of the secured data, 0 where it is 48 octets or more; 16 octets of check value follow.
+    # The short length is that of the secured data, 0 where it is 48 bytes or more; 16 bytes of check value follow.
     length = span.number(1, 1) & 0x3F or span.length - at - 16
     return (span.inside(of_type(span.number(at, 2)), at + 2, length - 2),)
 

@@ -24,7 +24,7 @@ from analyzer.wire.skips import ERSPAN, ETHERTYPE, PROTOCOL
 __all__ = ["ROWS", "gre", "gre_facts"]
 
 LONGEST: Final = 65000
-"""Octets taken out of a compressed packet at most."""
+"""Bytes taken out of a compressed packet at most."""
 
 
 def _ip_compression(span: Span) -> Inside:
@@ -36,21 +36,21 @@ def _ip_compression(span: Span) -> Inside:
     if transform != 2 and transform < 256:
         return NOTHING
     try:
-        octets = zlib.decompressobj(-15).decompress(span.block[span.at + 4 : span.end], LONGEST)
+        data = zlib.decompressobj(-15).decompress(span.block[span.at + 4 : span.end], LONGEST)
     except zlib.error:
         return NOTHING
     if following in (4, 41):
-        return (span.made(PACKET_4 if following == 4 else PACKET_6, octets),)
+        return (span.made(PACKET_4 if following == 4 else PACKET_6, data),)
     # The packet that would have come without compression, options and extension headers aside.
     head = span.block[span.ip_at : span.ip_at + 40]
     if head[0] >> 4 == 4:
-        total = (20 + len(octets)).to_bytes(2, "big")
+        total = (20 + len(data)).to_bytes(2, "big")
         head = (
             b"\x45" + head[1:2] + total + head[4:6] + bytes(2) + head[8:9] + bytes((following,)) + head[10:20]
         )
-        return (span.made(PACKET_4, head + octets),)
-    total = len(octets).to_bytes(2, "big")
-    return (span.made(PACKET_6, head[:4] + total + bytes((following,)) + head[7:] + octets),)
+        return (span.made(PACKET_4, head + data),)
+    total = len(data).to_bytes(2, "big")
+    return (span.made(PACKET_6, head[:4] + total + bytes((following,)) + head[7:] + data),)
 
 
 def _gre_start(span: Span) -> int:
@@ -89,7 +89,7 @@ def gre(span: Span) -> Inside:
     if kind == 0x6400:
         return (span.inside(ETHERNET_FRAME, at),)
     if kind == 0x883E:
-        # WCCP version 2 puts four octets before the packet.
+        # WCCP version 2 puts four bytes before the packet.
         return by_version(span, at) or by_version(span, at + 4)
     if ARUBA[0] <= kind <= ARUBA[1]:
         return (span.inside(WIRELESS, at),)

@@ -156,8 +156,8 @@ def _capwap(span: Span) -> Inside:
     if not inside.number(0, 1) & 3:
         return (inside,)
     # The version of IEEE 802.11 is 0, so this is the frame control of access points that send it swapped.
-    octets = inside.block[inside.at : inside.end]
-    return (span.made(WIRELESS, octets[1::-1] + octets[2:]),)
+    data = inside.block[inside.at : inside.end]
+    return (span.made(WIRELESS, data[1::-1] + data[2:]),)
 
 
 def _tzsp(span: Span) -> Inside:

@@ -66,7 +66,7 @@ def _network_layer_identifier(span: Span, at: int) -> Inside:
 
 
 def _atm(span: Span) -> Inside:
-    # RFC 2684 5.2: bridged frames have two octets of padding, which LLC elsewhere has not.
+    # RFC 2684 5.2: bridged frames have two bytes of padding, which LLC elsewhere has not.
     if span.number(0, 3) == 0xAAAA03 and span.number(3, 3) == 0x0080C2 and span.number(6, 2) in (1, 7):
         return (span.inside(ETHERNET_FRAME, 10),)
     return _llc(span)
@@ -92,7 +92,7 @@ def _arcnet(at: int) -> Callable[[Span], Inside]:
         key = {212: PACKET_4, 196: PACKET_6}.get(protocol)
         if key is None:
             return NOTHING
-        # RFC 1201 2.2: an exception frame repeats the header behind four octets.
+        # RFC 1201 2.2: an exception frame repeats the header behind four bytes.
         start = at + (5 if span.number(at + 1, 1) == 0xFF else 1)
         return NOTHING if span.number(start, 1) else (span.inside(key, start + 3),)
 
@@ -105,7 +105,7 @@ def _frame_relay(span: Span) -> Inside:
         at += 1
     at += 1
     if span.number(at, 1) == 3:
-        # RFC 2427 3: one octet of padding may come before the identifier.
+        # RFC 2427 3: one byte of padding may come before the identifier.
         return _network_layer_identifier(span, at + 1 if span.number(at + 1, 1) else at + 2)
     return (span.inside(of_type(span.number(at, 2)), at + 2),)
 
@@ -125,7 +125,7 @@ _PPP_INSIDE: Final = {0x0021: PACKET_4, 0x0057: PACKET_6, 0x0281: MPLS, 0x0283: 
 
 
 def _ppp(span: Span) -> Inside:
-    # Address and control may be left out, and the first octet of the protocol (RFC 1661 6.5 and 6.6).
+    # Address and control may be left out, and the first byte of the protocol (RFC 1661 6.5 and 6.6).
     at = 2 if span.number(0, 1) == 0xFF and span.number(1, 1) == 3 else 0
     size = 1 if span.number(at, 1) & 1 else 2
     protocol = span.number(at, size)
@@ -133,7 +133,7 @@ def _ppp(span: Span) -> Inside:
 
 
 def _directed(read: Callable[[Span], Inside]) -> Callable[[Span], Inside]:
-    """One octet of direction before the frame."""
+    """One byte of direction before the frame."""
     return lambda span: read(span.inside(span.key, 1))
 
 
@@ -183,7 +183,7 @@ def _mpacket(span: Span) -> Inside:
 
 
 def _switch_tag(count: int) -> Callable[[Span], Inside]:
-    """A tag of `count` octets between the addresses and the type."""
+    """A tag of `count` bytes between the addresses and the type."""
     return lambda span: (span.inside(of_type(span.number(12 + count, 2)), 14 + count),)
 
 

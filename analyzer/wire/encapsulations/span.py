@@ -1,4 +1,4 @@
-"""Octets that a layer consists of, and the layers that they lie in."""
+"""Bytes that a layer consists of, and the layers that they lie in."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class CutError(Exception):
 
 
 class Span(NamedTuple):
-    """Octets that a layer consists of.
+    """Bytes that a layer consists of.
 
     key: what they are, a code of `skips.py`. block: where they lie, from `at` on. end: where what was captured of
     them ends. wire_end: where they end. ip_at: where in the block the last IP header began. outer: the span they lie
@@ -53,7 +53,7 @@ class Span(NamedTuple):
     depth: int = 0
 
     def number(self, start: int, size: int, order: str = "big") -> int:
-        """The number `start` octets into the layer. Raises `CutError`."""
+        """The number `start` bytes into the layer. Raises `CutError`."""
         at = self.at + start
         if start < 0 or at + size > self.end:
             raise CutError
@@ -61,11 +61,11 @@ class Span(NamedTuple):
 
     @property
     def length(self) -> int:
-        """Octets on the wire."""
+        """Bytes on the wire."""
         return self.wire_end - self.at
 
     def inside(self, key: int, start: int, length: int | None = None) -> Span:
-        """What begins `start` octets into the layer and has `length` octets, or all there are. Raises `CutError`."""
+        """What begins `start` bytes into the layer and has `length` bytes, or all there are. Raises `CutError`."""
         at = self.at + start
         wire_end = self.wire_end if length is None else min(self.wire_end, at + length)
         if start < 0 or at > min(wire_end, self.end):

@@ -59,7 +59,7 @@ def test_the_link_layer_is_there_where_its_link_type_says_which() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "octets"),
+    ("key", "data"),
     [
         pytest.param(ERF, bytes(8) + b"\x05\4" + bytes(6), id="ERF of ATM"),
         pytest.param(LINK_TYPE + 178, b"MGD\0", id="no number of Juniper"),
@@ -72,5 +72,5 @@ def test_the_link_layer_is_there_where_its_link_type_says_which() -> None:
         pytest.param(PKTAP, struct.pack("<III", 108, 2, 1), id="no packet"),
     ],
 )
-def test_nothing_is_guessed(key: int, octets: bytes) -> None:
-    assert not inside(key, octets + (b"" if key == NFLOG else bytes(120)))
+def test_nothing_is_guessed(key: int, data: bytes) -> None:
+    assert not inside(key, data + (b"" if key == NFLOG else bytes(120)))

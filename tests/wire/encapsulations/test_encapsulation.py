@@ -16,7 +16,7 @@ from analyzer.wire.skips import ETHERTYPE, LLC
 SPAN = Span(ETHERTYPE + 0x88B5, b"\x45\x60\x08\x06\x05\xdc\0\0", 0, 8, 8, 0)
 
 
-def test_the_first_half_octet_tells_the_version() -> None:
+def test_the_first_half_byte_tells_the_version() -> None:
     assert [(span.key, span.at) for start in range(3) for span in by_version(SPAN, start)] == [
         (PACKET_4, 0),
         (PACKET_6, 1),

@@ -29,17 +29,17 @@ def test_every_row_is_tried_by_a_frame() -> None:
     ],
     ids=["IPv4", "IPv6", "control word", "no control word"],
 )
-def test_what_lies_behind_labels_is_seen_by_its_first_octets(behind: bytes, key_inside: int, at: int) -> None:
+def test_what_lies_behind_labels_is_seen_by_its_first_bytes(behind: bytes, key_inside: int, at: int) -> None:
     (found,) = inside(MPLS, LABELS + behind)
     assert (found.key, found.at) == (key_inside, at)
 
 
 @pytest.mark.parametrize(
-    ("octets", "length"), [(b"\0\x14" + bytes(4), 18), (b"\x20\0" + bytes(12), 58), (b"\0\0" + bytes(4), 58)]
+    ("data", "length"), [(b"\0\x14" + bytes(4), 18), (b"\x20\0" + bytes(12), 58), (b"\0\0" + bytes(4), 58)]
 )
-def test_what_macsec_secures_ends_before_its_check_value(octets: bytes, length: int) -> None:
-    (found,) = inside(MACSEC, octets + b"\x88\xb5" + bytes(58 + 16))
-    assert (found.key, found.at, found.length) == (ETHERTYPE + 0x88B5, len(octets) + 2, length)
+def test_what_macsec_secures_ends_before_its_check_value(data: bytes, length: int) -> None:
+    (found,) = inside(MACSEC, data + b"\x88\xb5" + bytes(58 + 16))
+    assert (found.key, found.at, found.length) == (ETHERTYPE + 0x88B5, len(data) + 2, length)
 
 
 def test_headers_that_tell_their_length() -> None:
@@ -52,7 +52,7 @@ def test_headers_that_tell_their_length() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "octets"),
+    ("key", "data"),
     [
         pytest.param(MPLS, LABELS + b"\x90" * 40, id="neither IP nor Ethernet"),
         pytest.param(
@@ -63,12 +63,12 @@ def test_headers_that_tell_their_length() -> None:
         pytest.param(NSH, b"\x0f\xc2\2\6" + bytes(40), id="another protocol"),
     ],
 )
-def test_nothing_is_guessed(key: int, octets: bytes) -> None:
-    assert inside(key, octets) == ()
+def test_nothing_is_guessed(key: int, data: bytes) -> None:
+    assert inside(key, data) == ()
 
 
 @pytest.mark.parametrize(
-    ("key", "octets", "facts"),
+    ("key", "data", "facts"),
     [
         (MPLS, LABELS, ("label 100, 200",)),
         (ETHERTYPE + 0x8100, b"\xb0\xc8", ("number 200", "priority 5")),
@@ -76,6 +76,6 @@ def test_nothing_is_guessed(key: int, octets: bytes) -> None:
         (NSH, b"\x0f\xc2\2\1\0\0\1\xff", ("service path 1",)),
     ],
 )
-def test_what_is_told(key: int, octets: bytes, facts: tuple[str, ...]) -> None:
+def test_what_is_told(key: int, data: bytes, facts: tuple[str, ...]) -> None:
     (row,) = (row for row in ROWS if key in row.keys)
-    assert row.facts(Span(key, octets, 0, len(octets), len(octets), 0)) == facts
+    assert row.facts(Span(key, data, 0, len(data), len(data), 0)) == facts

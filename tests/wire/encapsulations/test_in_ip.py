@@ -68,7 +68,7 @@ def test_where_erspan_ends(header: bytes, key_inside: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "octets"),
+    ("key", "data"),
     [
         pytest.param(GRE, b"\0\2\x08\0", id="a third version"),
         pytest.param(GRE, b"\0\1\x88\x0b", id="the second version without its length"),
@@ -79,8 +79,8 @@ def test_where_erspan_ends(header: bytes, key_inside: int) -> None:
         pytest.param(COMPRESSED, b"\4\0\0\2\xff\xff", id="damaged"),
     ],
 )
-def test_nothing_is_guessed(key: int, octets: bytes) -> None:
-    assert inside(key, octets + PACKET) == ()
+def test_nothing_is_guessed(key: int, data: bytes) -> None:
+    assert inside(key, data + PACKET) == ()
 
 
 @pytest.mark.parametrize(("following", "key_inside"), [(4, PACKET_4), (41, PACKET_6)])

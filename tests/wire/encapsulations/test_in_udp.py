@@ -90,13 +90,13 @@ def test_what_comes_first_in_teredo(header: bytes) -> None:
 
 def test_a_frame_control_that_was_swapped() -> None:
     frame = wireless(PACKET)
-    for octets in (frame, frame[1::-1] + frame[2:]):
-        (found,) = inside(CAPWAP, b"\0\x10\3\0" + bytes(4) + octets)
+    for data in (frame, frame[1::-1] + frame[2:]):
+        (found,) = inside(CAPWAP, b"\0\x10\3\0" + bytes(4) + data)
         assert (found.key, found.block[found.at : found.end]) == (WIRELESS, frame)
 
 
 @pytest.mark.parametrize(
-    ("key", "octets"),
+    ("key", "data"),
     [
         pytest.param(UDP, udp(53, bytes(20)), id="other ports"),
         pytest.param(L2TP, b"\xc8\2" + bytes(30), id="L2TP control"),
@@ -123,8 +123,8 @@ def test_a_frame_control_that_was_swapped() -> None:
         pytest.param(TZSP, b"\1\0\0\6\1" + bytes(60), id="Token Ring in TZSP"),
     ],
 )
-def test_nothing_is_guessed(key: int, octets: bytes) -> None:
-    assert not inside(key, octets)
+def test_nothing_is_guessed(key: int, data: bytes) -> None:
+    assert not inside(key, data)
 
 
 def test_samples_of_an_agent_with_an_ipv6_address() -> None:

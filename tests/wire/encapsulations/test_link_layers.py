@@ -40,7 +40,7 @@ def test_padding_and_checksum_of_a_bridged_frame_are_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "octets"),
+    ("key", "data"),
     [
         pytest.param(LLC, b"\x42\x42\3", id="a spanning tree"),
         pytest.param(LLC, b"\xaa\xaa\x07", id="numbered frames"),
@@ -57,5 +57,5 @@ def test_padding_and_checksum_of_a_bridged_frame_are_left_out() -> None:
         pytest.param(PPP_PROTOCOL + 0x0031, b"\0\2", id="bridged Token Ring"),
     ],
 )
-def test_nothing_is_guessed(key: int, octets: bytes) -> None:
-    assert inside(key, octets + bytes(40)) == ()
+def test_nothing_is_guessed(key: int, data: bytes) -> None:
+    assert inside(key, data + bytes(40)) == ()

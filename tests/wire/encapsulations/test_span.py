@@ -6,7 +6,7 @@ from analyzer.wire.encapsulations.span import CutError, Span
 from analyzer.wire.link_types import ETHERNET, IPV4
 from analyzer.wire.skips import ETHERTYPE, LINK_TYPE, LLC, PROTOCOL
 
-# Six octets of a layer of eight, in the middle of a block.
+# Six bytes of a layer of eight, in the middle of a block.
 SPAN = Span(PROTOCOL + 47, bytes(range(16)), 4, 10, 12, 2)
 
 
