@@ -5,10 +5,11 @@
     >>> trace[0].handshake.outcome
     'complete'
 
-`analyze` reads a stored capture and answers with a `Trace`; its `Connection`s hold labelled
-`Segment`s. `capturing` captures what happens inside a `with` block, `expect` compares a trace with expectations.
-Everything is imported when it is first used. The types of names (`HandshakeOutcome`, `NoteName`, ...) are Literals: a
-type checker finds an outcome that cannot be.
+`analyze` reads a stored capture and returns a `Trace`. A trace holds `Connection`s, and these hold labelled
+`Segment`s. `capturing` captures what happens inside a `with` block. `expect` compares a trace with expectations.
+
+Each name is imported when it is first used. The types of names (`HandshakeOutcome`, `NoteName`, ...) are Literals, so
+a type checker reports an outcome that does not exist.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ def __dir__() -> list[str]:
 
 
 def _version() -> str:
-    """That of what is installed, which has it from pyproject.toml."""
+    """The version of the installed package, which comes from pyproject.toml."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

@@ -1,6 +1,6 @@
-"""The entry: picks the command, and is the only place that exits.
+"""The entry point. It picks the command, and only this module exits.
 
-Whatever goes wrong ends in one sentence on standard error and the exit status of its error.
+Every error ends as one sentence on standard error and the exit status of that error.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from analyzer.text import inert, say
 __all__ = ["main"]
 
 COLLECTED_AFTER: Final = 20_000
-"""New containers after which garbage is looked for."""
+"""The garbage collector runs after this many new containers."""
 
 INTERRUPTED: Final = 130
 """128 + SIGINT, as a shell reports it."""
@@ -30,17 +30,18 @@ READER_GONE: Final = 141
 
 def main() -> None:
     """Run the command and exit with its status."""
-    # What a start makes it keeps: looking for garbage among it as often as Python does is a twentieth of a start.
+    # The objects of a start stay alive. Python's usual threshold would look for garbage among them, which takes a
+    # twentieth of the start.
     gc.set_threshold(COLLECTED_AFTER)
     status = run(sys.argv[1:])
     _flush_output()
-    # What is there goes with the process: Python would look through all of it once more.
+    # The memory goes with the process. Without this Python would look through all of it once more.
     gc.freeze()
     sys.exit(status)
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command with these arguments; returns the exit status."""
+    """Run the command with these arguments and return the exit status."""
     import click
 
     from analyzer.commands.base import Interrupted, OutputFault, ReaderGone, complain, output_told_apart
@@ -50,14 +51,14 @@ def run(arguments: Sequence[str]) -> int:
         if not name and (meant := _command_meant(arguments)):
             raise UsageError(
                 say(
-                    "there is neither a command nor a capture {name}: did you mean tcpanalyze {meant}?",
+                    "{name} is neither a command nor a capture: did you mean tcpanalyze {meant}?",
                     name=inert(arguments[0]),
                     meant=meant,
                 )
             )
         module = import_module(f"analyzer.commands.{name or 'show'}")
         rest = list(arguments[1:] if name else arguments)
-        # click gives the status of a click.exceptions.Exit as the answer.
+        # click returns the status of a click.exceptions.Exit.
         prog_name = f"tcpanalyze {name}".rstrip()
         with output_told_apart():
             answer = module.command.main(args=rest, prog_name=prog_name, standalone_mode=False)
@@ -66,11 +67,11 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         sentence = error.format_message().removesuffix(".")
         asked = f"tcpanalyze {name} --help" if name else "tcpanalyze --help"
-        complain(say("{problem}; {command} shows what there is", problem=inert(sentence), command=asked))
+        complain(say("{problem}; run {command} for the usage", problem=inert(sentence), command=asked))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt, Interrupted):
-        # `python -m` remembers a KeyboardInterrupt that left an exec of text, as dataclasses and namedtuple do it,
-        # until the next such exec, and would end by the signal whatever status it is given.
+        # dataclasses and namedtuple execute text. `python -m` remembers a KeyboardInterrupt that left such an exec
+        # until the next one, and would then end by the signal and ignore the exit status.
         exec("")
         complain(say("interrupted"))
         return INTERRUPTED
@@ -82,21 +83,21 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_status
     except OutputFault as error:
         _close_output()
-        complain(say("the output cannot be written: {reason}", reason=_reason_of(error)))
+        complain(say("cannot write the output: {reason}", reason=_reason_of(error)))
         return OutputError.exit_status
     except OSError as error:
-        complain(say("the system refused what this needs: {reason}", reason=_reason_of(error)))
+        complain(say("the operating system reports an error: {reason}", reason=_reason_of(error)))
         return AnalyzerError.exit_status
     except MemoryError:
         complain(
-            say("there is not enough memory for this capture: try --summary, or one connection at a time")
+            say("not enough memory for this capture: try --summary, or --connection N for one connection")
         )
         return UsageError.exit_status
     return answer if isinstance(answer, int) else 0
 
 
 def _command_meant(arguments: Sequence[str]) -> str:
-    """The command that a first word which is no capture was probably meant to be, or nothing."""
+    """The command that the user probably meant, if the first word is not a capture; else an empty string."""
     if not arguments or not arguments[0].isalpha() or os.path.lexists(arguments[0]):
         return ""
     from difflib import get_close_matches
@@ -105,7 +106,7 @@ def _command_meant(arguments: Sequence[str]) -> str:
 
 
 def _reason_of(error: OSError) -> str:
-    """What the system says, and about which file."""
+    """The reason that the system gives, and the file that it is about."""
     reason = inert(error.strerror or str(error))
     return f"{reason}: {inert(os.fsdecode(error.filename))}" if isinstance(error.filename, str) else reason
 
@@ -120,7 +121,7 @@ def _flush_output() -> None:
 
 
 def _close_output() -> None:
-    """Python would complain once more about what it cannot write when it flushes standard output at exit."""
+    """Discard standard output: Python flushes it at exit, and would report the same error once more."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -1,12 +1,12 @@
-"""The plugin that pytest finds where the package is installed: captures in tests, kept where a test fails.
+"""A pytest plugin, active wherever the package is installed. It captures in tests and keeps captures of failed ones.
 
     def test_the_server_closes_first(tcp_capture):
         with tcp_capture("lo", "tcp port 20000") as session:
             ...
         assert session.trace[0].close.active == "server"
 
-`pytest --tcp-captures DIR` keeps the captures of failed tests in DIR, with a picture of each connection. Nothing is
-imported but this module until a test asks for the fixture.
+`pytest --tcp-captures DIR` keeps the captures of failed tests in DIR, with pictures of their connections. Only this
+module is imported until a test asks for the fixture.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 __all__ = ["pytest_addoption", "pytest_runtest_makereport", "pytest_terminal_summary", "tcp_capture"]
 
 PICTURES: Final = 20
-"""So many connections of a capture are drawn at most."""
+"""The largest number of connections drawn of one capture."""
 
 _FAILED: Final = pytest.StashKey[bool]()
 _KEPT: Final = pytest.StashKey[list[Path]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The option --tcp-captures."""
+    """Add the option --tcp-captures."""
     group = parser.getgroup("tcpanalyze")
     group.addoption(
         "--tcp-captures",
         metavar="DIR",
-        help="keep what tcp_capture has captured in failed tests in DIR, with pictures",
+        help="keep the captures that tcp_capture made in failed tests in DIR, with pictures",
     )
 
 
@@ -44,7 +44,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Remember that a test has failed until its fixtures end."""
+    """Remember until the fixtures end that the test failed.
+
+    Args:
+        item: The test.
+        call: One phase of it: setup, call or teardown.
+
+    Returns:
+        pytest's report, unchanged.
+    """
     report = yield
     if report.failed:
         item.stash[_FAILED] = True
@@ -55,8 +63,14 @@ def pytest_runtest_makereport(
 def tcp_capture(request: pytest.FixtureRequest) -> Generator[Callable[..., Session], None, None]:
     """Capture a part of the test: `with tcp_capture(interface, capture_filter) as session:`.
 
-    The arguments are those of `analyzer.capturing`; after the block `session.trace` has what was captured. With
+    The fixture takes the arguments of `analyzer.capturing`. After the block `session.trace` is the analysis. With
     --tcp-captures the captures of a failed test are kept.
+
+    Args:
+        request: pytest's request for the fixture.
+
+    Yields:
+        The function that begins a capture.
     """
     sessions: list[Session] = []
 
@@ -78,7 +92,7 @@ def tcp_capture(request: pytest.FixtureRequest) -> Generator[Callable[..., Sessi
 
 
 def _stem(test: str, number: int) -> str:
-    """A file name for a capture of a test, harmless whatever its parameters are."""
+    """A safe file name for a capture of a test, whose parameters may hold any character."""
     plain = re.sub(r"[^\w.-]+", "-", test.replace("::", ".")).strip("-.")
     return plain[:150] + (f"-{number}" if number else "")
 
@@ -96,7 +110,7 @@ def _keep(session: Session, folder: Path, stem: str) -> Path:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say where captures were kept."""
+    """Report where captures were kept."""
     if kept := config.stash.get(_KEPT, []):
         terminalreporter.section("TCP captures of failed tests")
         for path in kept:

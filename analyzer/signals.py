@@ -1,4 +1,4 @@
-"""Signals that wait for the end of what must not be broken off."""
+"""Delay signals during a step that must not be interrupted."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from contextlib import contextmanager
 
 __all__ = ["undisturbed"]
 
-_WAITING: tuple[str, ...] = ("SIGINT", "SIGTERM", "SIGHUP")  # not every system has the last
+_WAITING: tuple[str, ...] = ("SIGINT", "SIGTERM", "SIGHUP")  # not every system has SIGHUP
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Inside, signals that would end this wait; for what is short.
+    """Delay signals that would end this process until the block is left. For short steps only.
 
-    A child that is just being started would be known to nobody. An extension module of matplotlib that is interrupted
-    while it loads gives an ImportError, and Python ends with an abort. Only the main thread is told of signals, so that
-    elsewhere nothing is changed.
+    A signal while a child is started would leave a child that nobody knows. An extension module of matplotlib that is
+    interrupted while it loads raises an ImportError, and Python aborts. Only the main thread receives signals, so the
+    block changes nothing in any other thread.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,9 +1,9 @@
-"""The door for every string a user sees: one place to translate it, one place to make it harmless.
+"""Every string that a user sees passes here: one place translates it, one place makes it harmless.
 
-This module imports nothing of the package. `say` looks a sentence up in the catalogue of the chosen
-language and fills it in; `in_english` only fills it in, for documents that are the same in every language.
-A sentence in a value is a `Message`, which a report says (`said`). `inert` takes the bite out of text that
-comes from outside (file names, payloads, names inside a capture).
+This module imports nothing of the package. `say` looks a sentence up in the catalogue of the chosen language and fills
+it in. `in_english` only fills it in, for documents that are the same in every language. A sentence in a value is a
+`Message`, which a report translates with `said`. `inert` makes text from outside harmless (file names, payloads,
+names inside a capture).
 """
 
 from __future__ import annotations
@@ -17,18 +17,25 @@ _catalogue: Mapping[str, str] = {}
 
 
 def install_catalogue(catalogue: Mapping[str, str]) -> None:
-    """Make `say` answer in another language.
+    """Make `say` use another language.
 
-    catalogue: English sentence (with its `{placeholders}`) -> the same sentence in that language.
+    Args:
+        catalogue: English sentence (with its `{placeholders}`) -> the same sentence in that language.
     """
     global _catalogue
     _catalogue = catalogue
 
 
 def say(sentence: str, /, **values: object) -> str:
-    """The sentence in the user's language, its `{placeholders}` filled from `values`.
+    """Translate a sentence and fill in its `{placeholders}`.
 
-    Values are inserted as they are, but a `Message` is said too: pass text from outside through `inert` first.
+    Args:
+        sentence: The English sentence, which is also the key of the catalogue.
+        values: What fills the placeholders. A `Message` is translated, anything else is inserted as it is. Pass text
+            from outside through `inert` first.
+
+    Returns:
+        The sentence in the user's language.
     """
     translated = _catalogue.get(sentence, sentence)
     if not values:
@@ -39,21 +46,33 @@ def say(sentence: str, /, **values: object) -> str:
 
 
 class Say(Protocol):
-    """A way to say a sentence: `say` or `in_english`."""
+    """The type of `say` and `in_english`."""
 
     def __call__(self, sentence: str, /, **values: object) -> str:
-        """The sentence, filled from `values`."""
+        """Return the sentence, filled in with `values`."""
 
 
 def in_english(sentence: str, /, **values: object) -> str:
-    """The sentence as it stands in the source, filled from `values`."""
+    """Fill in a sentence without translating it.
+
+    Args:
+        sentence: The English sentence.
+        values: What fills the placeholders.
+
+    Returns:
+        The English sentence.
+    """
     return sentence.format(**values) if values else sentence
 
 
 class Message(str):
-    """A sentence that is kept in a value: English text, with what it takes to say it in another language.
+    """A sentence kept in a value: the English text, and what is needed to translate it.
 
-    A report says it (`said`); a document that is the same in every language writes it as it is.
+    A report translates it with `said`. A document that is the same in every language writes it as it is.
+
+    Attributes:
+        sentence: The sentence with its placeholders.
+        values: What fills the placeholders.
     """
 
     __slots__ = ("sentence", "values")
@@ -62,7 +81,12 @@ class Message(str):
     values: Mapping[str, object]
 
     def __new__(cls, sentence: str, /, **values: object) -> Message:
-        """See `say`."""
+        """Make a message from a sentence and what fills it in.
+
+        Args:
+            sentence: The English sentence with its placeholders, as for `say`.
+            values: What fills the placeholders.
+        """
         message = super().__new__(cls, in_english(sentence, **values))
         message.sentence = sentence
         message.values = values
@@ -70,15 +94,27 @@ class Message(str):
 
 
 def said(text: str, say: Say = say) -> str:
-    """A text of a value in the user's language: that of a `Message`, and anything else as it is."""
+    """Translate a text of a value.
+
+    Args:
+        text: A `Message`, or any other text.
+        say: Which language to use: `say` or `in_english`.
+
+    Returns:
+        A `Message` in that language; any other text as it is.
+    """
     return say(text.sentence, **text.values) if isinstance(text, Message) else text
 
 
 def inert(text: str) -> str:
-    """`text` with every character that could act on a terminal or reorder a line written as an escape.
+    """Escape every character that could control a terminal or reorder a line.
 
-    Control characters (C0, DEL, C1), line and paragraph separators, surrogates, and the bidirectional
-    and zero-width format characters become `\\n`, `\\x1b`, `\\u202e`, ...; everything else stays.
+    Args:
+        text: Text from outside.
+
+    Returns:
+        The text, in which control characters (C0, DEL, C1), line and paragraph separators, surrogates, and the
+        bidirectional and zero-width format characters are written as `\\n`, `\\x1b`, `\\u202e`, ...
     """
     if text.isprintable():
         return text

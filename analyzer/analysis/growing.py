@@ -1,4 +1,4 @@
-"""A capture while it grows: each segment as soon as its frame has come, and at the end the trace."""
+"""A growing capture: each segment as soon as its frame is captured, and the trace at the end."""
 
 from __future__ import annotations
 
@@ -24,18 +24,27 @@ __all__ = ["Following", "Sighting", "follow"]
 def follow(
     records: Records, name: str, *, stored: str | None = None, reading: Reading = ORDINARY
 ) -> Following:
-    """Follow a capture while it grows: iterate over what it returns, then ask it for the trace.
+    """Follow a capture while it grows. Iterate over the result, then ask it for the trace.
 
-    records: not closed here. name: what the trace calls the capture. stored: the file that is going to hold
-    the same frames, for reading segments again where there are too many to be kept; without it they cannot be had then.
+    Args:
+        records: The frames of the capture. The caller closes them.
+        name: The name of the capture in the trace.
+        stored: The file that will hold the same frames. If there are too many segments to keep, they are read again
+            from it. Without it they are not available then.
+        reading: The options of reading.
+
+    Returns:
+        The segments, one at a time, and the trace.
     """
     return Following(records, name, stored, reading)
 
 
 class Following:
-    """The segments of a growing capture, one at a time, and at the end the trace.
+    """The segments of a growing capture, one at a time, and the trace at the end.
 
-    on_error: told the number of a connection, and the ICMP error about it that has just come, as far as it is kept.
+    Attributes:
+        on_error: Called for each new ICMP error that a connection keeps (it keeps the first `ERRORS_KEPT`). Its
+            arguments are the number of the connection and the error.
     """
 
     def __init__(self, records: Records, name: str, stored: str | None, reading: Reading) -> None:
@@ -46,12 +55,12 @@ class Following:
         self._reading = reading
         self._folding = Folding()
         self._seen: deque[Sighting] = deque()
-        # One block at a time of what was seen last: it goes when nobody has a segment of it any more.
+        # One block with the latest segments. It is freed when nobody holds a segment of it any more.
         self._recent = Columns()
         self._pass = segments(records, reading, self, keep=SEGMENTS_KEPT_OF_A_PIPE)
 
     def __iter__(self) -> Iterator[Sighting]:
-        """Each segment as soon as its frame has come; other frames are counted and passed over."""
+        """Yield each segment as soon as its frame is captured. Other frames are only counted."""
         more = True
         while more:
             more = self._pass.run(1)
@@ -64,7 +73,7 @@ class Following:
                 yield self._seen.popleft()
 
     def segment(self, header: Header, step: Step, connection: Machine, frame: int, time_ns: int) -> None:
-        """A segment has come."""
+        """Queue a segment for the iteration. See `Observer.segment`."""
         if self._recent.count == SEGMENTS_IN_A_BLOCK:
             self._recent = Columns()
         place = int(self._recent.count)
@@ -72,31 +81,40 @@ class Following:
         self._seen.append(Sighting(connection, self._recent, place))
 
     def ended(self, connection: Machine, left: bool) -> None:
-        """A connection has left the table, or the capture has ended."""
+        """Count a connection that has left the table. See `Observer.ended`."""
         if left:
             self._folding.add([connection])
 
     def trace(self) -> Trace:
-        """Everything seen so far, judged as if the capture had ended."""
+        """Return the trace of everything seen so far, as if the capture had ended here."""
         done, reading = self._pass, self._reading
         capture = describe(self._name, self._records, done, reading, self._folding.folded())
         return judge(capture, done, StoredSegments(self._stored, done, reading), reading)
 
 
 class Sighting:
-    """A segment just seen. Its labels, states and reasons are those that a stored capture would give it.
+    """A segment just seen, with the labels, states and reasons that a stored capture would give it.
 
-    number: that of its connection. new: whether it is the connection's first segment. frame: from 1.
-    time_ns: since the epoch.
+    Client and server are named by what is known so far. If the capture began in the middle of a connection, a later
+    SYN-ACK may show that the two are the other way round. The trace at the end then names them so.
 
-    Who is client and who is server is what is known by now. Where a connection is met midway, a later
-    SYN-ACK may turn the two around, and the trace at the end then names them the other way.
+    Attributes:
+        number: The number of its connection.
+        new: Whether it is the first segment of its connection.
+        frame: The number of its frame, from 1.
+        time_ns: Nanoseconds since the epoch.
     """
 
     __slots__ = ("_columns", "_machine", "_place", "frame", "new", "number", "time_ns")
 
     def __init__(self, machine: Machine, columns: Columns, place: int) -> None:
-        """columns: have the segment at this place, as the only one of a connection of that number."""
+        """Make a sighting of a segment that is kept in columns.
+
+        Args:
+            machine: The connection of the segment.
+            columns: They hold the segment as the only one of a connection whose number is `place`.
+            place: Where the segment stands in the columns.
+        """
         self._machine = machine
         self._columns = columns
         self._place = place
@@ -107,7 +125,7 @@ class Sighting:
 
     @property
     def segment(self) -> Segment:
-        """The segment with its labels; made when asked for."""
+        """The segment with its labels. It is made on each access."""
         return Segments(self._machine, self._columns, self._place)[0]
 
     @property
@@ -117,5 +135,5 @@ class Sighting:
 
     @property
     def over(self) -> bool:
-        """Whether neither endpoint will send anything more: all closed, refused or reset."""
+        """Whether neither endpoint will send anything more: both closed, or the connection was refused or reset."""
         return bool(self._machine.over())

@@ -1,8 +1,8 @@
-"""The one loop over a capture: every frame to the decoder, every segment to the table of connections.
+"""The one loop over a capture: every frame goes to the decoder, every segment to the table of connections.
 
-`segments` begins it; nobody else makes a `Pass`. It alone knows that a frame may hold several segments, draws the
-secret by which the table hashes, and holds the limits of memory. What is wanted beside the connections themselves
-is had by observers.
+`segments` begins it. Nothing else makes a `Pass`. Only the loop knows that a frame may hold several segments, draws
+the secret of the table's hash, and keeps the limits of memory. Anything else that looks at the segments is an
+`Observer`.
 """
 
 from __future__ import annotations
@@ -31,13 +31,26 @@ __all__ = ["Observer", "Pass", "segments"]
 
 
 class Observer(Protocol):
-    """What looks on while a capture is read. `header` and `step` are written anew for each segment."""
+    """Looks on while a capture is read."""
 
     def segment(self, header: Header, step: Step, connection: Machine, frame: int, time_ns: int) -> None:
-        """A segment of `connection`, which has just taken it. frame: from 1. time_ns: since the epoch."""
+        """Look at a segment that the connection has just taken.
+
+        Args:
+            header: The header of the segment. The loop overwrites it with the next segment.
+            step: The result of the state machine for this segment. The loop overwrites it too.
+            connection: The connection of the segment.
+            frame: The number of the frame, from 1.
+            time_ns: Nanoseconds since the epoch.
+        """
 
     def ended(self, connection: Machine, left: bool) -> None:
-        """Nothing more is added to `connection`. left: it has left the table before the end of the capture."""
+        """Look at a connection that takes no more segments.
+
+        Args:
+            connection: The connection.
+            left: Whether it left the table before the end of the capture.
+        """
 
 
 def segments(
@@ -49,14 +62,20 @@ def segments(
     settling: bool = False,
     seed: int | None = None,
 ) -> Pass:
-    """The loop over the segments of a capture, ready to `run`.
+    """Make the loop over the segments of a capture, ready to `run`.
 
-    reading: its options. `Reading.frames` are the frames to look at; the others count as not captured.
-    keep: how many segments are kept in `Pass.columns`; where there are more, none is.
-    again: connections that an earlier pass has found, the only ones to be observed, once more.
-    settling: connections that have ended by the times of the capture leave the table.
-    seed: the secret of the table, 63 bits; None draws one. No result depends on it, and whoever could guess
-        it could choose addresses that slow the table down.
+    Args:
+        records: The frames of the capture.
+        reading: The options of reading. Frames that are not in `Reading.frames` count as not captured.
+        observers: They see every segment.
+        keep: The largest number of segments to keep in `Pass.columns`. If there are more, none is kept.
+        again: Connections that an earlier pass found. The pass observes only these, for the second time.
+        settling: Whether connections leave the table when they have ended by the times of the capture.
+        seed: The secret of the table's hash, 63 bits. None draws a random one. No result depends on it. Someone who
+            could guess it could choose addresses that slow the table down.
+
+    Returns:
+        The loop, before the first frame.
     """
     if seed is None:
         seed = int.from_bytes(os.urandom(8), "little") >> 1
@@ -65,17 +84,25 @@ def segments(
 
 
 class Pass:
-    """What the loop has found so far.
+    """The loop, and what it has found so far.
 
-    With `again` it is a second pass: only the segments of those connections, which a first pass has found, are
-    observed, by connections of the same numbers that are begun where the first ones began. In `columns` they are
-    numbered by their place in `again`.
+    With `again` it is a second pass over connections that a first pass found. It observes only their segments, with
+    new connections that have the same numbers and begin at the same frames. `columns` numbers them by their place in
+    `again`.
 
-    columns: the kept segments. overflowed: there were more than may be kept, so that none are.
-    skipped: code of `wire.skips` -> frames.
-    observed: the connections of a second pass, by number.
-    errors_elsewhere: ICMP errors about connections that the capture does not show, by what they say.
-    message, hearer: the ICMP error that the frame taken last is, and the connection that it is about.
+    Attributes:
+        table: The connections.
+        observed: The connections of a second pass, by number.
+        columns: The kept segments.
+        overflowed: Whether there were too many segments to keep, so that none is kept.
+        skipped: Code of `wire.skips` -> number of frames without a segment.
+        errors_elsewhere: Kind of ICMP error -> number of errors about connections that the capture does not show.
+        message: The ICMP error in the latest frame without a segment; None if that frame held none.
+        hearer: The connection that `message` is about; None if the capture does not show it.
+        frames: The number of frames so far.
+        segments: The number of segments so far.
+        first_time: The earliest time of a frame, in nanoseconds since the epoch.
+        last_time: The latest time of a frame.
     """
 
     def __init__(
@@ -90,7 +117,19 @@ class Pass:
         limit: i64,
         seed: i64,
     ) -> None:
-        """For `segments`, whose arguments these are. budget: its `keep`. frames, wireshark, limit: of the reading."""
+        """Make the loop. Call `segments` instead.
+
+        Args:
+            records: As for `segments`.
+            frames: `Reading.frames`.
+            wireshark: `Reading.wireshark`.
+            observers: As for `segments`.
+            budget: The argument `keep` of `segments`.
+            again: As for `segments`.
+            settling: As for `segments`.
+            limit: The largest number of connections to hold.
+            seed: The secret of the table's hash.
+        """
         self.table: ConnectionTable = ConnectionTable(limit, seed, settling)
         self.observed: dict[int, Machine] = {}
         self.columns: Columns = Columns(wireshark)
@@ -106,7 +145,8 @@ class Pass:
         self._records: Records = records
         self._header: Header = Header()
         self._unwrapper: Unwrapper = Unwrapper()
-        # Written for what is no plain segment alone: the frames that the unwrapper had, and that it found nothing in.
+        # Written only for frames without a plain segment: the latest frame that the unwrapper had, and the latest in
+        # which it found nothing.
         self._unwrapped_frame: i64 = -1
         self._refused_frame: i64 = -1
         self._refused: i64 = SEGMENT
@@ -126,14 +166,18 @@ class Pass:
             self._places = {int(known.number): place for place, known in enumerate(again)}
 
     def run(self, most: i64 = 0) -> bool:
-        """Read on: `most` frames, or to the end for 0; False where that is reached.
+        """Read on. No content of a frame makes this raise an error.
 
-        Raises nothing for what the frames hold.
+        Args:
+            most: The number of frames to read; 0 reads to the end.
+
+        Returns:
+            False at the end of the capture, otherwise True.
         """
         records = self._records
         chosen = self._chosen
         left = most
-        # What a pass makes it keeps, so looking for garbage among it would only take time.
+        # The objects of a pass stay alive, so looking for garbage among them would only take time.
         collecting = gc.isenabled()
         gc.disable()
         try:
@@ -152,33 +196,33 @@ class Pass:
             return False
         finally:
             if collecting:
-                # Frozen and thawed again they count as old: they are not looked through at once.
+                # Freezing and unfreezing makes them count as old, so the next collection does not look through them.
                 gc.freeze()
                 gc.unfreeze()
                 gc.enable()
 
     def departed(self) -> list[Machine]:
-        """The connections that have left the table since the last call, where there are no observers to be told."""
+        """Return the connections that have left the table since the last call. For a pass without observers."""
         departed = self.table.departed
         self.table.departed = []
         return departed
 
     def layer(self) -> Span | None:
-        """The layer in which the segment taken last was found; None where that is the frame itself."""
+        """Return the layer that holds the latest segment; None if that is the frame itself."""
         return self._unwrapper.found if self._unwrapped_frame == self._records.frame else None
 
     def code(self) -> int:
-        """What the frame taken last was, a code of `wire.skips`: `SEGMENT`, or why it holds none."""
+        """Return what the latest frame was: `wire.skips.SEGMENT`, or the code of the reason why it holds none."""
         return self._refused if self._refused_frame == self._records.frame else SEGMENT
 
     def _end(self) -> None:
-        """Nothing is left to read."""
+        """Conclude at the end of the capture."""
         self.table.sweep()
         if self._observing:
             self._tell_ended(self.table.connections, False)
 
     def _take(self, records: Records) -> None:
-        """Take the frame that `records` stands at, or the first segment in it; `_more` takes the others."""
+        """Take the current frame of `records`, with its first segment. `_more` takes the other segments."""
         header = self._header
         time_ns = records.time_ns
         if self.frames == 0:
@@ -205,7 +249,7 @@ class Pass:
         self._observe(records)
 
     def _more(self, records: Records) -> None:
-        """Take the next segment of the frame taken last, if there is one."""
+        """Take the next segment of the latest frame, if there is one."""
         if self._unwrapper.more(self._header) != SEGMENT:
             self._unfinished = False
         else:
@@ -252,7 +296,8 @@ class Pass:
         candidates = again.get(int(self.table.key(header)))
         if candidates is None:
             return
-        # The earliest is the last one. What is over stays over, so that a pair that is used ever again costs nothing.
+        # The earliest is the last one. Those that have ended are dropped for good, so ports that are used many times
+        # cost nothing.
         while candidates and candidates[-1].last_frame < frame:
             candidates.pop()
         for place in range(i64(len(candidates)) - 1, -1, -1):
@@ -275,7 +320,7 @@ class Pass:
             return
 
     def _unwrap(self, records: Records, code: i64) -> i64:
-        """The turn of the layers around a packet, and of fragments."""
+        """Look for a segment inside layers around a packet, and in fragments."""
         unwrapper = self._unwrapper
         self._unwrapped_frame = records.frame
         code = unwrapper.unwrap(self._header, code, records.offset + records.captured, records.time_ns)
@@ -286,7 +331,7 @@ class Pass:
         return code
 
     def _skip(self, code: i64, count: i64) -> None:
-        """Count frames that hold no segment; a fragment's frame changes its name when its datagram is complete."""
+        """Count frames without a segment. A fragment gets another code when its datagram is complete."""
         key = int(code)
         total = self.skipped.get(key, 0) + int(count)
         if total > 0:
@@ -295,13 +340,13 @@ class Pass:
             self.skipped.pop(key, None)
 
     def _hear(self, records: Records, code: i64) -> None:
-        """Tell a connection of the ICMP error about its segment, if that is what the refused frame is."""
+        """If the refused frame is an ICMP error, pass it to the connection that it is about."""
         self.message = None
         self.hearer = None
         if code != PROTOCOL + ICMP and code != PROTOCOL + ICMPV6:
             return
         block = self._header.block
-        # A packet put together is all that its block holds.
+        # The block of a reassembled packet holds nothing else.
         end = int(records.offset + records.captured) if block is records.block else len(block)
         message = read_error(block, int(self._header.ip_offset), end)
         if message is None:
@@ -315,7 +360,7 @@ class Pass:
             self.errors_elsewhere[kind] = self.errors_elsewhere.get(kind, 0) + 1
 
     def keep_none(self) -> None:
-        """Let go of the segments kept so far, and keep no others."""
+        """Drop the segments kept so far, and keep no more."""
         self.overflowed = True
         self._keeping = False
         self.columns = Columns(self._wireshark)

@@ -1,4 +1,4 @@
-"""How a capture is read: all options of it in one value."""
+"""The options of reading a capture, in one value."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ __all__ = [
 ]
 
 CONNECTIONS_HELD: Final = 1_000_000
-"""They take about 1 GiB in the compiled build, and three times that interpreted."""
+"""This many connections take about 1 GiB in the compiled build, and three times that in the interpreted one."""
 
 CONNECTIONS_HELD_OF_A_MEBIBYTE: Final = 10_000
-"""For each MiB of a compressed file. A flood of SYNs shrinks to nearly nothing, and what it takes in memory should
-follow the size of the file; real captures have a few thousand connections in each MiB."""
+"""For each MiB of a compressed file. A flood of SYNs compresses to nearly nothing, but its memory should grow only with
+the size of the file. Real captures have a few thousand connections in each MiB."""
 
 Watch = Callable[[Records], None]
 
@@ -32,14 +32,15 @@ Watch = Callable[[Records], None]
 class Reading(NamedTuple):
     """The options of reading a capture.
 
-    display_filter: only the frames that match it, as tshark understands it; not for standard input.
-    wireshark: give every segment the notes of Wireshark 4.0.17 to the letter, also where they err, instead of ours.
-    decompress_limit: the most bytes that a compressed capture may expand to; 0 is any number, None is 256 MiB
-        or 200 times its size, whichever is more. The analysis ends there as at a capture that breaks off.
-    hold: how many connections are held in memory at once, at least 2; None is `CONNECTIONS_HELD`, or for a compressed
-        file `CONNECTIONS_HELD_OF_A_MEBIBYTE` for each MiB if that is less.
-    watch: called now and then while the capture is read.
-    frames: the numbers of the frames to look at, which `for_file` finds by the filter; None for all.
+    Attributes:
+        display_filter: Read only the frames that match this display filter of tshark. Not for standard input.
+        wireshark: Give every segment exactly the notes of Wireshark 4.0.17, even if they are wrong, instead of ours.
+        decompress_limit: Decompressed size limit in bytes. 0 means no limit. None means 256 MiB, or 200 times the
+            compressed size if that is more. At the limit the analysis ends as if the capture were truncated there.
+        hold: The largest number of connections held in memory at once, at least 2. None means `CONNECTIONS_HELD`, or
+            for a compressed file `CONNECTIONS_HELD_OF_A_MEBIBYTE` for each MiB if that is less.
+        watch: Called several times a second while the capture is read.
+        frames: The numbers of the frames to look at; None for all. `for_file` sets it from the filter.
     """
 
     display_filter: str | None = None
@@ -50,10 +51,18 @@ class Reading(NamedTuple):
     frames: set[int] | None = None
 
     def for_file(self, path: str) -> Reading:
-        """The same with the `frames` that the filter chooses in this capture.
+        """Apply the display filter to a capture.
 
-        Raises what `stored_file` raises, `DissectionError` without tshark, and `UsageError` where tshark refuses the
-        filter.
+        Args:
+            path: The path of the capture.
+
+        Returns:
+            The same options with `frames` set, if there is a filter.
+
+        Raises:
+            UsageError: tshark refuses the filter, or the capture is standard input or a pipe.
+            InputError: The capture cannot be opened or read.
+            DissectionError: tshark is not installed.
         """
         if self.display_filter is None:
             return self
@@ -62,14 +71,26 @@ class Reading(NamedTuple):
         return self._replace(frames=matching_frames(stored_file(path), self.display_filter))
 
     def open(self, path: str) -> Records:
-        """The records of a capture. Raises what `open_capture` raises."""
+        """Open a capture with these options. See `analyzer.capture.open.open_capture`."""
         return open_capture(path, self.decompress_limit)
 
     def limit(self, records: Records) -> int:
-        """How many connections are held. Raises `UsageError` for fewer than 2."""
+        """Compute how many connections may be held in memory.
+
+        Args:
+            records: The capture, whose size matters if it is compressed.
+
+        Returns:
+            The number of connections.
+
+        Raises:
+            UsageError: `hold` is less than 2.
+        """
         if self.hold is not None:
             if self.hold < 2:
-                raise UsageError(say("at least 2 connections must be held"))
+                raise UsageError(
+                    say("hold is {count}, which is too small: hold at least 2 connections", count=self.hold)
+                )
             return self.hold
         if not records.compressed or records.file is None:
             return CONNECTIONS_HELD
@@ -77,21 +98,29 @@ class Reading(NamedTuple):
 
 
 ORDINARY: Final = Reading()
-"""Nothing chosen."""
+"""All options at their defaults."""
 
 
 def stored_file(path: str | os.PathLike[str]) -> str:
-    """The name of a capture that can be read more than once.
+    """Check that a capture can be read more than once.
 
-    Raises `UsageError` for standard input or a pipe, and what `open_capture` raises for a path that holds no capture.
+    Args:
+        path: The path of the capture.
+
+    Returns:
+        The path as a string.
+
+    Raises:
+        UsageError: The path is standard input or a pipe.
+        InputError: The capture cannot be opened or read.
     """
     name = os.fspath(path)
     if name == "-" or (os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name)):
         raise UsageError(
             say(
-                "this reads the capture more than once, and a pipe can be read only once: store it in a file first"
+                "a pipe can be read only once, and this command reads the capture twice: save it to a file first"
             )
         )
-    # Our own reader refuses what cannot be read, in its own words, before anybody else looks at it.
+    # Our own reader opens it first, so an unreadable capture gets our error and not one of tshark.
     open_capture(name).close()
     return name

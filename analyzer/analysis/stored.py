@@ -1,4 +1,4 @@
-"""A stored capture, read whole: every connection of it as a `Trace`, or each as it ends."""
+"""A stored capture, read to its end: all its connections as a `Trace`, or each connection as it ends."""
 
 from __future__ import annotations
 
@@ -36,31 +36,40 @@ __all__ = [
 ]
 
 SEGMENTS_KEPT: Final = 200_000
-"""Up to here the segments stay in memory (16 MB); past it they are read again when asked for."""
+"""Up to this number the segments stay in memory (16 MB). Beyond it they are read again on demand."""
 
 SEGMENTS_READ_AHEAD: Final = 200_000
-"""Somebody who goes through all connections in order gets this many segments with each reading."""
+"""If all connections are visited in order, each reading of the file loads up to this many segments."""
 
 SEGMENTS_KEPT_OF_A_PIPE: Final = 1_000_000
-"""A pipe cannot be read again, so more is kept of it."""
+"""A pipe cannot be read again, so more of its segments are kept."""
 
 FRAMES_AT_ONCE: Final = 1 << 14
-"""After so many frames at most the pass stops for what is not done with each."""
+"""The pass pauses after at most this many frames, for work that is not done for each frame."""
 
 PAUSE: Final = 0.1
-"""Seconds of reading after which it should stop for that."""
+"""The pass should pause after this many seconds of reading."""
 
 
 def analyze(path: str | os.PathLike[str], reading: Reading = ORDINARY) -> Trace:
     """Read a stored capture and follow every TCP connection in it.
 
-    path: a pcap, pcapng or snoop file, plain or compressed (gzip, zstd, lz4, xz, bzip2); "-" reads standard input.
-    reading: the options. Where there are more connections than `Reading.hold`, half of them leave, those that are
-        over first, and only `Trace.capture.folded` tells of them.
+    A truncated capture is analysed up to where it ends. `Trace.capture.truncated` and `Trace.capture.warnings` report
+    it.
 
-    Raises `InputError` where the capture cannot be opened and `CaptureFormatError` where it is none. A capture
-    that breaks off is analysed as far as it goes; `Trace.capture.truncated` and `warnings` say so.
-    With a filter raises `DissectionError` without tshark, `UsageError` where tshark refuses the filter.
+    Args:
+        path: A pcap, pcapng or snoop file, plain or compressed (gzip, zstd, lz4, xz, bzip2). "-" is standard input.
+        reading: The options of reading. If there are more connections than `Reading.hold`, half of them are dropped,
+            ended ones first, and only `Trace.capture.folded` counts them.
+
+    Returns:
+        The capture and its connections.
+
+    Raises:
+        InputError: The capture cannot be opened or read.
+        CaptureFormatError: The file is not a capture.
+        DissectionError: There is a display filter, and tshark is not installed.
+        UsageError: tshark refuses the display filter.
     """
     name = os.fspath(path)
     reading = reading.for_file(name)
@@ -70,7 +79,7 @@ def analyze(path: str | os.PathLike[str], reading: Reading = ORDINARY) -> Trace:
         done = segments(records, reading, keep=kept)
         for _ in _slices(done, records):
             folding.add(done.departed())
-            # What comes through standard input is let go of only where it has to be: it cannot be read again.
+            # Standard input cannot be read again, so its segments are dropped only when there are too many.
             if name != "-" and not done.overflowed and _foreseeable(done, records) > kept:
                 done.keep_none()
             if reading.watch is not None:
@@ -80,9 +89,18 @@ def analyze(path: str | os.PathLike[str], reading: Reading = ORDINARY) -> Trace:
 
 
 def analyze_whole(path: str | os.PathLike[str], reading: Reading = ORDINARY) -> Trace:
-    """As `analyze` for whoever has to know every connection: none is folded.
+    """Analyse a capture for a caller that needs every connection.
 
-    Raises UsageError where there are more at once than are held, and what `analyze` raises.
+    Args:
+        path: As for `analyze`.
+        reading: As for `analyze`.
+
+    Returns:
+        A trace from which no connection was dropped.
+
+    Raises:
+        UsageError: There are too many connections to hold in memory.
+        InputError: As for `analyze`, with all its other errors.
     """
     trace = analyze(path, reading)
     if trace.capture.folded is not None:
@@ -91,31 +109,48 @@ def analyze_whole(path: str | os.PathLike[str], reading: Reading = ORDINARY) -> 
 
 
 def too_many_connections(path: str | os.PathLike[str]) -> UsageError:
-    """The error of whoever needs all connections of a capture that has more than are held."""
+    """Make the error for a caller that needs all connections of a capture that has too many.
+
+    Args:
+        path: The capture.
+
+    Returns:
+        The error, to be raised.
+    """
     return UsageError(
         say(
-            "{path} has too many connections for all of them to be held in memory: "
-            "cut it into smaller captures with editcap -c",
+            "{path} has too many connections to hold them all in memory: "
+            "split it into smaller captures with editcap -c",
             path=inert(os.fspath(path)),
         )
     )
 
 
 def stream(path: str | os.PathLike[str], reading: Reading = ORDINARY) -> Streaming:
-    """Read a stored capture and hand on each connection as it ends, without its segments.
+    """Read a stored capture and yield each connection as it ends, without its segments.
 
-    Arguments and errors are those of `analyze`, but errors come when the iteration begins. What leaves because
-    more than `Reading.hold` connections are held is handed on as well.
+    The iteration raises the errors of `analyze`. If there are more connections than `Reading.hold`, those that have
+    to leave early are yielded too.
+
+    Args:
+        path: As for `analyze`.
+        reading: As for `analyze`.
+
+    Returns:
+        The connections, to be iterated over once.
     """
     return Streaming(os.fspath(path), reading)
 
 
 class Streaming:
-    """The connections of a capture as they end. `capture` tells what was read, once the iteration is over.
+    """The connections of a capture as they end.
 
-    A connection has ended when it was quiet for long enough by the times of the capture (`tcp.table`), or with
-    the capture: nothing else decides, so the same capture gives the same connections in the same order, however
-    fast it is read. If a segment comes later than that, it begins a new connection.
+    A connection ends when it has been quiet for long enough by the times of the capture (`tcp.table`), or at the end
+    of the capture. Nothing else decides. So the same capture gives the same connections in the same order, however
+    fast it is read. A segment that comes later begins a new connection.
+
+    Attributes:
+        capture: What was read; None until the iteration is over.
     """
 
     def __init__(self, name: str, reading: Reading) -> None:
@@ -129,7 +164,7 @@ class Streaming:
         source, wireshark = NoSegments(), reading.wireshark
         with reading.open(name) as records:
             done = segments(records, reading, settling=True)
-            # A pipe may give a frame now and then, and what has ended by it is not to wait for the next ones.
+            # The frames of a pipe may come slowly. A connection that a frame has ended must not wait for more frames.
             for _ in _slices(done, records, FRAMES_AT_ONCE if records.file else 1):
                 yield from Judged(done.departed(), source, records.lost, wireshark)
                 if reading.watch is not None:
@@ -139,7 +174,7 @@ class Streaming:
 
 
 def _foreseeable(done: Pass, records: Records) -> int:
-    """How many segments a file probably holds, a low estimate; 0 if the source is not a file."""
+    """A low estimate of how many segments a file holds; 0 if the source is not a file."""
     file = records.file
     if file is None:
         return 0
@@ -147,7 +182,7 @@ def _foreseeable(done: Pass, records: Records) -> int:
 
 
 def _slices(done: Pass, records: Records, most: int | None = None) -> Iterator[None]:
-    """Read to the end, and pause several times a second where the frames come fast, after `most` at the latest."""
+    """Read to the end, with several pauses a second if frames come fast, and at least one every `most` frames."""
     most = FRAMES_AT_ONCE if most is None else most
     frames = 1
     more = True
@@ -159,30 +194,44 @@ def _slices(done: Pass, records: Records, most: int | None = None) -> Iterator[N
 
 
 class NoSegments:
-    """The source of a connection that is judged before its end."""
+    """The source of segments for a connection whose segments are not available."""
 
     def segments(self, number: int) -> Sequence[Segment]:
+        """Return no segments."""
         return ()
 
     def at_hand(self, number: int) -> bool:
+        """Return False: there is nothing in memory."""
         return False
 
 
 class StoredSegments:
-    """The segments of a stored capture: those kept by the pass, or read from the file once more."""
+    """The segments of a stored capture: kept by the pass, or read again from the file."""
 
     def __init__(self, path: str | None, done: Pass, reading: Reading) -> None:
         self._path = None if path == "-" else path
         self._reading = reading
-        # By their numbers: of a folded capture many are gone.
+        # Sorted by number. Numbers may be missing, because connections may have been dropped.
         self._machines = done.table.connections
         self._complete = not done.overflowed
         self._columns: Columns = done.columns
-        # Number of a connection -> where the columns have it; after a first pass those are the same.
+        # Number of a connection -> its number in the columns. None after a first pass, where the two are the same.
         self._kept: dict[int, int] | None = None
         self._latest: tuple[int | None, Sequence[Segment]] = (None, ())
 
     def segments(self, number: int) -> Sequence[Segment]:
+        """Return the segments of a connection.
+
+        Args:
+            number: The number of the connection.
+
+        Returns:
+            Its segments, in the order of their frames.
+
+        Raises:
+            UsageError: There is no such connection.
+            InputError: The file has changed since it was read first, or the source was a pipe with too many segments.
+        """
         if self._latest[0] != number:
             place = self._place(number)
             if not self.at_hand(number):
@@ -193,20 +242,25 @@ class StoredSegments:
         return self._latest[1]
 
     def at_hand(self, number: int) -> bool:
+        """Return whether the segments of a connection are in memory."""
         return self._complete or (self._kept is not None and number in self._kept)
 
     def _place(self, number: int) -> int:
-        """Where a connection stands among those that are left."""
+        """The place of a connection in the list of connections."""
         place = bisect_left(self._machines, number, key=lambda machine: machine.number)
         if place == len(self._machines) or self._machines[place].number != number:
-            raise UsageError(say("there is no connection {number}", number=number))
+            raise UsageError(
+                say("connection {number} does not exist: tcpanalyze --summary lists them all", number=number)
+            )
         return place
 
     def _read_again(self, place: int) -> None:
-        """Read a connection's segments, and those after it where the connections are asked for in order."""
+        """Read the segments of a connection, and of the next ones too if the connections are visited in order."""
         if self._path is None:
             raise InputError(
-                say("this capture is too large to keep its segments in memory: store it in a file first")
+                say(
+                    "standard input holds too many segments to keep in memory: save the capture to a file first"
+                )
             )
         wanted = [self._machines[place]]
         room = _count(wanted[0])
@@ -216,7 +270,7 @@ class StoredSegments:
                 if room > SEGMENTS_READ_AHEAD:
                     break
                 wanted.append(machine)
-        # What the last reading found is let go of before more is kept.
+        # The results of the last reading are freed before more is kept.
         self._columns, self._kept, self._latest = Columns(), {}, (None, ())
         with self._reading.open(self._path) as records:
             again = segments(records, self._reading, keep=sum(map(_count, wanted)), again=wanted)
@@ -224,8 +278,7 @@ class StoredSegments:
         if any(_differ(machine, again.observed.get(int(machine.number))) for machine in wanted):
             raise InputError(
                 say(
-                    "{path} is not what it was when it was read first: it was changed, or cut off; "
-                    "analyse it again",
+                    "{path} has changed since it was first read: analyse it again",
                     path=inert(self._path),
                 )
             )
@@ -238,7 +291,7 @@ def _count(machine: Machine) -> int:
 
 
 def _differ(before: Machine, now: Machine | None) -> bool:
-    """Whether a second reading has found another connection than the first."""
+    """Whether the second reading found something else than the first."""
     return now is None or _marks(before) != _marks(now)
 
 
@@ -256,14 +309,35 @@ def _marks(machine: Machine) -> tuple[int, ...]:
 
 
 def judge(capture: Capture, done: Pass, source: StoredSegments, reading: Reading) -> Trace:
-    """The trace, with a verdict on each connection that knows what the capture lost."""
+    """Make the trace, with a verdict on each connection.
+
+    Args:
+        capture: The description of the capture. Its lost frames matter for the verdicts.
+        done: The finished pass.
+        source: Where the segments of a connection come from.
+        reading: The options of reading.
+
+    Returns:
+        The trace.
+    """
     return Trace(capture, Judged(done.table.connections, source, capture.lost_frames, reading.wireshark))
 
 
 def describe(
     path: str, records: Records, done: Pass, reading: Reading, folded: Folded | None = None
 ) -> Capture:
-    """What was read, and what was not."""
+    """Describe what was read and what was skipped.
+
+    Args:
+        path: The name of the capture.
+        records: Its frames, as far as they were read.
+        done: The pass over them.
+        reading: The options of reading.
+        folded: The connections that are only counted, if there are any.
+
+    Returns:
+        The description.
+    """
     skipped: dict[str, int] = {}
     for code, count in done.skipped.items():
         # Several codes can have one name: every length of an IEEE 802.3 frame is "IEEE 802.3 LLC".

@@ -1,4 +1,4 @@
-"""What a user types after `tcpanalyze`. One module a command: its options, what it reads, which reports it writes."""
+"""What a user types after `tcpanalyze`. Each command is a module: its options, its input, and the reports it writes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Final
 __all__ = ["COMMANDS"]
 
 COMMANDS: Final = {
-    "live": "show a running capture, segment by segment",
-    "check": "compare captures with expectations, for CI",
-    "interfaces": "list where one may capture",
-    "demo": "run a demonstration: real servers and clients",
-    "explain": "tell everything about one segment",
+    "live": "capture on an interface and show each segment",
+    "check": "check captures against expectations, e.g. in CI",
+    "interfaces": "list the network interfaces of this machine",
+    "demo": "run a demonstration with real servers and clients",
+    "explain": "explain one segment in detail",
     "diff": "compare two captures of the same exchange",
     "verify": "compare with the installed tshark, frame by frame",
 }
-"""Name, which is also that of the module with its `command` -> what it does. Whatever is no name here is the
-capture of the main job."""
+"""Name of a command, and of the module that holds it -> what it does. Any other first argument is a capture for the
+main command, `show`."""

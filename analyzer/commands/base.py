@@ -1,4 +1,4 @@
-"""What all commands share: how they end when somebody ends them, and what they say on standard error."""
+"""What all commands share: how they end when they are interrupted, and their messages on standard error."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ReaderGone(Exception):
 
 
 class Interrupted(Exception):
-    """Ctrl-C. click would write an empty line about the KeyboardInterrupt itself."""
+    """Ctrl-C. click itself would write an empty line for a KeyboardInterrupt."""
 
 
 class OutputFault(OSError):
@@ -83,7 +83,7 @@ def output_told_apart() -> Iterator[None]:
 
 
 class Command(click.Command):
-    """A command whose ends `cli.run` understands."""
+    """A command that ends with exceptions which `cli.run` knows."""
 
     def invoke(self, context: click.Context) -> object:
         try:
@@ -98,19 +98,19 @@ class Command(click.Command):
 
 
 class WholeNumber(click.IntRange):
-    """click calls it an "integer range", which nobody calls a value that is wrong."""
+    """An integer. click's own name for it in error messages is "integer range"."""
 
     name = "whole number"
 
 
 class Number(click.FloatRange):
-    """The same of a "float range"."""
+    """A number. click's own name for it in error messages is "float range"."""
 
     name = "number"
 
 
 class _Size(click.ParamType[int]):
-    """Bytes: a number, perhaps with K, M, G or T for powers of 1024; `none` is 0, which is no limit."""
+    """A number of bytes, optionally with K, M, G or T for powers of 1024. `none` gives 0, which means no limit."""
 
     name = "size"
 
@@ -122,7 +122,9 @@ class _Size(click.ParamType[int]):
             return 0
         found = re.fullmatch(_SIZE, text, re.ASCII | re.IGNORECASE)
         if found is None:
-            self.fail(say("{size} is no size: write 500M, 2G or none", size=inert(text)), parameter, context)
+            self.fail(
+                say("{size} is not a size: write e.g. 500M, 2G or none", size=inert(text)), parameter, context
+            )
         return int(found[1]) << (10 * " KMGT".index((found[2] or " ").upper()))
 
 
@@ -132,13 +134,14 @@ decompress_limit = click.option(
     "--decompress-limit",
     type=_Size(),
     metavar="SIZE",
-    help="What a compressed capture may expand to, as 2G or none; default: 256 MiB or 200 times its size.",
+    help="Decompressed size limit, e.g. 2G or none; default: 256 MiB, or 200 times the compressed size if that "
+    "is more.",
 )
 """The option of the commands that read a stored capture."""
 
 
 def complain(sentence: str) -> None:
-    """One line on standard error, where somebody still listens."""
+    """Write one line to standard error, unless it is closed."""
     try:
         click.echo(f"tcpanalyze: {sentence}", err=True)
     except OSError:
@@ -146,14 +149,14 @@ def complain(sentence: str) -> None:
 
 
 def warn(warning: str) -> None:
-    """What marred the reading without stopping it."""
+    """Report a fault that did not stop the reading."""
     complain(say("warning: {warning}", warning=warning))
 
 
 def keep_to_the_end(value: object) -> None:
-    """Let `value` go with the process, which takes its memory along as a whole and not connection by connection.
+    """Keep `value` alive until the process ends. The memory is then freed as a whole, not connection by connection.
 
-    What refers to itself only the search for garbage would find, and at the end `cli.main` tells it not to look.
+    A list that holds itself is freed only by the garbage collector, and `cli.main` disables that at the end.
     """
     circle = [value]
     circle.append(circle)

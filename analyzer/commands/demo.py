@@ -1,6 +1,6 @@
-"""Real servers and clients whose traffic is captured, shown, and compared with what was promised.
+"""`tcpanalyze demo`: real servers and clients. Their traffic is captured, shown, and compared with a promise.
 
-Without the permission to capture, and without root, a recording is played instead.
+Without permission to capture, and without root, `--replay` plays a recording instead.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["command"]
 ENDED_BY_SIGNAL: Final = 128
 LEAST_COLUMN: Final = 30
 PROSE_WIDTH: Final = 90
-"""Columns of a paragraph; the eye finds the next line no more when they are longer."""
+"""The widest paragraph, in columns. In a longer line the eye loses the beginning of the next one."""
 TOLD_INDENT: Final = 5
 SECOND_NS: Final = 1_000_000_000
 
@@ -41,29 +41,27 @@ SECOND_NS: Final = 1_000_000_000
     cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.argument("name", required=False, metavar="[SCENARIO]")
-@click.option(
-    "--list", "list_all", is_flag=True, help="Show every scenario, what it shows and what it needs."
-)
+@click.option("--list", "list_all", is_flag=True, help="List all scenarios: what each one shows and needs.")
 @click.option(
     "--record",
     "folder",
     metavar="DIR",
-    help="Keep the capture and its JSON document in DIR; all of them without SCENARIO.",
+    help="Save the capture and its JSON document in DIR; without SCENARIO record all scenarios.",
 )
-@click.option("--replay", is_flag=True, help="Play the recording at the pace at which it was made.")
+@click.option("--replay", is_flag=True, help="Play the recording of SCENARIO at its original pace.")
 @click.option(
     "--speed",
     type=Number(min=0, min_open=True),
     metavar="FACTOR",
-    help="With --replay: so many times as fast.",
+    help="With --replay: play FACTOR times as fast.",
 )
 @click.option(
     "--port",
     type=WholeNumber(1, 65535),
     metavar="PORT",
-    help="The server's port instead of the scenario's own.",
+    help="Use PORT as the server's port, instead of the scenario's own.",
 )
-@click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Use only ASCII characters.")
 def command(
     name: str | None,
     list_all: bool,
@@ -73,18 +71,18 @@ def command(
     port: int | None,
     ascii_only: bool,
 ) -> None:
-    """Run SCENARIO: real servers and clients, captured and shown; without a name, list what there is.
+    """Run SCENARIO: real servers and clients, captured and shown. Without SCENARIO, list all scenarios.
 
-    Afterwards what was captured is compared with what the scenario promises: exit status 1 when it differs.
+    At the end the capture is compared with what the scenario promises. The exit status is 1 if it differs.
     """
     from analyzer.lab.scenarios import SCENARIOS, find_scenario
 
     if replay and (folder is not None or port is not None):
-        raise UsageError(say("--replay plays what was recorded: leave --record and --port out"))
+        raise UsageError(say("--replay plays a recording: leave out --record and --port"))
     if speed is not None and not replay:
-        raise UsageError(say("--speed goes with --replay"))
+        raise UsageError(say("--speed needs --replay: add --replay, or leave out --speed"))
     if name is None and (replay or port is not None):
-        raise UsageError(say("name the scenario that you mean: tcpanalyze demo --list shows them"))
+        raise UsageError(say("no scenario is named: tcpanalyze demo --list lists them"))
     scenario = None if name is None else find_scenario(name)
     if list_all or (scenario is None and folder is None):
         _list(ascii_only)
@@ -99,7 +97,7 @@ def command(
 
 
 class _EndedError(AnalyzerError):
-    """Somebody ended this process."""
+    """A signal ended this process."""
 
     def __init__(self, number: int) -> None:
         super().__init__(say("ended by {signal}", signal=signal.Signals(number).name))
@@ -108,7 +106,7 @@ class _EndedError(AnalyzerError):
 
 @contextmanager
 def _ending_in_order() -> Iterator[None]:
-    """Inside, SIGTERM and SIGHUP act as Ctrl-C does, so that everything that was started is ended."""
+    """Inside the block SIGTERM and SIGHUP act like Ctrl-C, so that everything that was started is ended."""
     received: list[int] = []
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -155,7 +153,7 @@ def _list(ascii_only: bool) -> None:
             _write([before, line], style)
             before = " " * len(before)
     click.echo()
-    _write_prose(say("All need the permission to capture; with --replay none needs anything."), style)
+    _write_prose(say("All scenarios need permission to capture. With --replay they need nothing."), style)
 
 
 def _prose_style(ascii_only: bool) -> Style:
@@ -179,12 +177,12 @@ def _introduce(scenario: Scenario, ascii_only: bool) -> None:
 
 
 def _teller(ascii_only: bool) -> Callable[[str], None]:
-    """What prints the sentences of a scenario between the segments."""
+    """Make the function that prints the sentences of a scenario between the segments."""
     style = _prose_style(ascii_only)
 
     def tell(sentence: str) -> None:
         lines = flow([inert(sentence)], max(style.width - TOLD_INDENT, 1), style)
-        # In one piece: the ladder is written by another thread.
+        # In one call, because another thread writes the ladder.
         sys.stdout.write("".join(f"{' ' * TOLD_INDENT}{line}\n" for line in lines))
         sys.stdout.flush()
 
@@ -221,7 +219,7 @@ def _perform(scenario: Scenario, port: int | None, ascii_only: bool) -> None:
 
 
 def _replay(scenario: Scenario, speed: float, ascii_only: bool) -> None:
-    """Print the ladder of a recording at its pace."""
+    """Print the ladder of a recording at its original pace."""
     from analyzer.analysis.growing import follow
     from analyzer.capture import open_capture
     from analyzer.lab.record import find_recording
@@ -235,7 +233,7 @@ def _replay(scenario: Scenario, speed: float, ascii_only: bool) -> None:
 
 
 def _show(following: Following, ascii_only: bool, speed: float = 0.0) -> None:
-    """Print each segment when it is seen; with a speed, when its time has come."""
+    """Print each segment as soon as it is seen. With a speed, print it at its time in the recording."""
     from analyzer.report.growing_ladder import GrowingLadder
 
     ladder = GrowingLadder(style_of(sys.stdout, os.environ, ascii_only=ascii_only))
@@ -257,7 +255,7 @@ def _show(following: Following, ascii_only: bool, speed: float = 0.0) -> None:
 
 
 def _conclude(trace: Trace, ascii_only: bool) -> None:
-    """The verdicts, as for a file."""
+    """Print the summary of each connection, as for a file."""
     click.echo()
     write_text(trace, fold=True, segments=False, ascii_only=ascii_only)
     click.echo()

@@ -1,6 +1,6 @@
-"""The main job: a stored capture as text or JSON, then as pictures.
+"""The main command, `tcpanalyze CAPTURE`: a stored capture as text or JSON, then as pictures.
 
-Text goes to standard output at once; pictures follow, and their paths are printed.
+The text is written first. The pictures follow, and their paths are printed.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ __all__ = ["command"]
 
 
 class _Show(Command):
-    """The main job, whose help also names the other commands."""
+    """The main command. Its help also lists the other commands."""
 
     def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section(say("Other commands, each with a --help of its own")):
+        with formatter.section(say("Other commands, each with its own --help")):
             formatter.write_dl([(f"tcpanalyze {name}", say(purpose)) for name, purpose in COMMANDS.items()])
 
 
@@ -45,62 +45,67 @@ class _Show(Command):
 )
 @click.argument("capture", type=click.Path(allow_dash=True))
 @click.option(
-    "-o", "--output", metavar="DIR", help="Where the pictures go; default: reports/NAME-OF-CAPTURE."
+    "-o", "--output", metavar="DIR", help="Draw the pictures in DIR; default: reports/NAME-OF-CAPTURE."
 )
 @click.option("--no-report", is_flag=True, help="Draw no pictures.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document; pictures only with -o.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document; with -o also draw pictures.")
 @click.option(
     "--connection",
     "numbers",
     type=WholeNumber(min=0),
     multiple=True,
     metavar="N",
-    help="Only connection N, as Wireshark's tcp.stream numbers it; can be repeated.",
+    help="Show only connection N, numbered like tcp.stream in Wireshark; can be repeated.",
 )
 @click.option(
     "--only",
     metavar="FILTER",
-    help="Only the connections that FILTER means, as in 'server.port == 20000 and rtt > 50ms'. A key is the path of a "
+    help="Show only connections that match FILTER, e.g. 'server.port == 20000 and rtt > 50ms'. A key is the path of a "
     "value in the JSON document, or a short name: duration, start, rtt, bytes, retransmissions, close.",
 )
 @click.option(
     "--sort",
     metavar="KEY",
-    help="In the order of KEY, as in duration; -KEY puts the greatest value first. Unknown values come last in both.",
+    help="Sort by KEY, e.g. duration; -KEY puts the largest value first. Unknown values always come last.",
 )
-@click.option("--summary", is_flag=True, help="Leave the segments out: no ladders, no pictures.")
+@click.option("--summary", is_flag=True, help="Leave out the segments: no ladders, no pictures.")
 @click.option("--all", "unfold", is_flag=True, help="Show every segment, also of long runs of data.")
-@click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Use only ASCII characters.")
 @click.option(
     "--image-format",
     "formats",
     type=click.Choice(["svg", "png", "pdf"]),
     multiple=True,
     metavar="svg|png|pdf",
-    help="Format of the pictures; can be repeated; default: svg and png.",
+    help="Draw pictures in this format; can be repeated; default: svg and png.",
 )
 @click.option(
     "--images",
     type=WholeNumber(min=0),
     metavar="COUNT",
-    help=f"How many connections are drawn at most; default: {PICTURES}, and none beside a table.",
+    help=f"Draw at most COUNT connections; default: {PICTURES}, or none if a table is shown.",
 )
 @click.option(
     "--stream",
     "as_lines",
     is_flag=True,
-    help="Write each connection as a line of JSON when it has ended; the last line is about the capture.",
+    help="Print each connection as a line of JSON as soon as it ends; the last line describes the capture.",
 )
 @click.option(
     "--hold",
     type=WholeNumber(min=2),
     metavar="COUNT",
-    help="How many connections are held in memory at most; of more, half are folded to counts; default: a "
-    "million, or 10,000 for each MiB of a compressed file.",
+    help="Hold at most COUNT connections in memory; if there are more, half of them are only counted; default: "
+    "1,000,000, or 10,000 for each MiB of a compressed file if that is less.",
 )
-@click.option("--wireshark", is_flag=True, help="Give the notes of Wireshark 4.0.17, also where it errs.")
-@click.option("-Y", "--display-filter", metavar="FILTER", help="Only the frames that match it; needs tshark.")
-@click.option("--dissect", is_flag=True, help="Say with tshark what payloads mean, instead of quoting them.")
+@click.option("--wireshark", is_flag=True, help="Use the notes of Wireshark 4.0.17, even where it is wrong.")
+@click.option(
+    "-Y",
+    "--display-filter",
+    metavar="FILTER",
+    help="Read only frames that match FILTER, a display filter of Wireshark; needs tshark.",
+)
+@click.option("--dissect", is_flag=True, help="Show what tshark makes of each payload; needs tshark.")
 @decompress_limit
 @click.option(
     "--version",
@@ -108,7 +113,7 @@ class _Show(Command):
     expose_value=False,
     is_eager=True,
     callback=show_version,
-    help="Show the version, and whether it is compiled.",
+    help="Print the version, and whether it is compiled.",
 )
 def command(
     capture: str,
@@ -130,10 +135,12 @@ def command(
     dissect: bool,
     decompress_limit: int | None,
 ) -> None:
-    """Show what TCP does in CAPTURE: a pcap, pcapng or snoop file, also compressed; "-" is standard input.
+    """Show the TCP connections in CAPTURE.
 
-    Prints every TCP connection with its handshake, data and close, and the states of both endpoints segment by
-    segment; then draws each as a sequence diagram.
+    CAPTURE is a pcap, pcapng or snoop file, plain or compressed, or "-" for standard input.
+
+    Prints the handshake, the data and the close of each connection, and the states of both endpoints segment by
+    segment. Then draws each connection as a sequence diagram.
     """
     from analyzer.analysis.reading import Reading, stored_file
     from analyzer.analysis.stored import analyze
@@ -143,21 +150,19 @@ def command(
         display_filter=display_filter, wireshark=wireshark, decompress_limit=decompress_limit, hold=hold
     )
     if output is not None and no_report:
-        raise UsageError(say("--output and --no-report exclude each other: leave one of them out"))
+        raise UsageError(say("--output and --no-report exclude each other: use only one of them"))
     if dissect:
         stored_file(capture)
     if as_lines:
         if sort is not None:
             raise UsageError(
                 say(
-                    "--sort needs all connections, and --stream writes each as it ends: leave one of them out"
+                    "--sort needs all connections, but --stream writes each one as it ends: use only one of them"
                 )
             )
         if as_json or output is not None or numbers or dissect:
             raise UsageError(
-                say(
-                    "--stream goes with no other form of output, no --connection and no --dissect: choose one"
-                )
+                say("--stream excludes --json, --output, --connection and --dissect: leave those out")
             )
         _write_lines(capture, _filter_of_lines(only), options)
         return
@@ -216,14 +221,14 @@ def _filter(only: str | None) -> Filter | None:
 
 
 def _filter_of_lines(only: str | None) -> Filter | None:
-    """The filter of --stream, which knows each connection and not yet the capture."""
+    """The filter for --stream, which knows each connection before it knows the whole capture."""
     chosen_by = _filter(only)
     for key in () if chosen_by is None else chosen_by.keys:
         if key.needs_capture:
             raise UsageError(
                 say(
-                    "{key} is known only when the whole capture has been read, and --stream writes each connection as "
-                    "it ends: leave one of them out",
+                    "{key} is known only after the whole capture has been read, but --stream writes each connection "
+                    "as it ends: use only one of them",
                     key=key.name,
                 )
             )
@@ -240,21 +245,21 @@ def _order(sort: str | None) -> Order | None:
 
 
 def _warn_of_folded(capture: Capture) -> None:
-    """That a filter cannot be asked of connections of which there are only counts."""
+    """Warn that the filter could not look at connections that are only counted."""
     from analyzer.report.wording import counted
 
     if capture.folded is not None:
         warn(
             counted(
                 capture.folded.connections,
-                "--only cannot look at {count} connection that was folded: --hold COUNT keeps more of them",
-                "--only cannot look at {count} connections that were folded: --hold COUNT keeps more of them",
+                "--only does not test {count} connection that is counted only: use --hold COUNT to keep more",
+                "--only does not test {count} connections that are counted only: use --hold COUNT to keep more",
             )
         )
 
 
 def _write_lines(capture: str, chosen_by: Filter | None, options: Reading) -> None:
-    """Each connection as soon as it has ended; what was written stays written, whatever comes after."""
+    """Write each connection as soon as it has ended. A later error does not undo that."""
     from analyzer.analysis.stored import stream
     from analyzer.report.document import Described, capture_line, connection_line
 
@@ -278,14 +283,14 @@ def _wants_pictures(
     formats: tuple[str, ...],
     selection: Selection,
 ) -> bool:
-    """Pictures are asked for in some way, or by nothing that stands against them."""
+    """Whether to draw pictures: an option asks for them, or there are few connections and no option speaks against."""
     if output is not None or as_json:
         return output is not None
     if images is not None or formats or selection.numbered:
         return True
     from analyzer.report.text_report import MANY
 
-    # Beside a table, pictures of whichever connections came first would say little.
+    # Next to a table, pictures of the first few connections would tell little.
     return len(selection.connections) <= MANY
 
 
@@ -296,7 +301,7 @@ def _write_document(trace: Trace, connections: Sequence[Connection], *, segments
 
 
 def _summarize(connections: Sequence[Connection], capture: str) -> dict[int, str]:
-    """What tshark makes of the payloads; nothing and a warning where it is of no help."""
+    """What tshark makes of the payloads. If it fails, warn and return nothing."""
     from analyzer.explain.one_frame import summarize
 
     try:

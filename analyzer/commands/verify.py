@@ -1,4 +1,4 @@
-"""`tcpanalyze verify CAPTURE...`: our notes beside those of the installed tshark, each difference with its reasons."""
+"""`tcpanalyze verify CAPTURE...`: compares our notes with the installed tshark, with reasons for each difference."""
 
 from __future__ import annotations
 
@@ -19,24 +19,28 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 LEAST_COLUMNS: Final = 20
-"""A narrower terminal cuts the lines."""
+"""Lines are not made narrower than this; a narrower terminal cuts them."""
 
 UNEXPLAINED: Final = 1
-"""The exit status where something is unexplained."""
+"""The exit status if a difference is unexplained."""
 
 
 @click.command(
     cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.argument("captures", metavar="CAPTURE...", type=click.Path(), nargs=-1, required=True)
-@click.option("--wireshark", is_flag=True, help="Compare what we give with --wireshark: nothing may differ.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document a line, one for each CAPTURE.")
-@click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
+@click.option(
+    "--wireshark", is_flag=True, help="Compare the notes that --wireshark gives: nothing may differ."
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document per line, one for each CAPTURE."
+)
+@click.option("--ascii", "ascii_only", is_flag=True, help="Use only ASCII characters.")
 def command(captures: tuple[str, ...], wireshark: bool, as_json: bool, ascii_only: bool) -> int:
     """Compare the analysis of each CAPTURE with that of the installed tshark, frame by frame.
 
-    Lists every disagreement with both reasons: the deliberate differences by their names, and what nothing explains.
-    Exit status 0 when everything is explained, 1 when something is not.
+    Lists every difference with the reasons of both sides. Deliberate differences have a name; all others are
+    unexplained. The exit status is 1 if a difference is unexplained.
     """
     from analyzer.report.terminal import style_of
     from analyzer.verify.beside_tshark import VERSION, verify
@@ -48,7 +52,8 @@ def command(captures: tuple[str, ...], wireshark: bool, as_json: bool, ascii_onl
         if place == 0 and verification.version != VERSION:
             warn(
                 say(
-                    "tshark is {version}, and our definitions are those of {ours}: between versions they differ",
+                    "the installed tshark is version {version}, but our definitions follow version {ours}: "
+                    "the two may differ",
                     version=verification.version,
                     ours=VERSION,
                 )
@@ -117,7 +122,7 @@ def _sentence(found: Disagreement) -> str:
 
 
 def _reasons(found: Disagreement) -> list[str]:
-    """Our reason, then Wireshark's."""
+    """Our reasons, then those of Wireshark."""
     from analyzer.tcp.corrections import CORRECTIONS
     from analyzer.tcp.notes import NOTES
     from analyzer.verify.beside_tshark import BEYOND_NOTES
@@ -143,7 +148,7 @@ def _reasons(found: Disagreement) -> list[str]:
 
 
 def _write_document(verification: Verification, capture: str, wireshark: bool) -> None:
-    """Written while tshark tells: the list of disagreements may be long."""
+    """Write the document while tshark still reports, because the list of disagreements may be long."""
     write = sys.stdout.write
     head: dict[str, Any] = {
         "schema": "tcpanalyze-verify/1",
