@@ -45,10 +45,10 @@ main()
 """
 DECOMPRESSED = """
 import sys
-from analyzer.capture.compression import CompressedOctets
+from analyzer.capture.compression import CompressedBytes
 from analyzer.capture.source import BLOCK_BYTES, keep_blocks, bytes_of_path
 keep_blocks()
-bytes = CompressedOctets(bytes_of_path(sys.argv[1]))
+bytes = CompressedBytes(bytes_of_path(sys.argv[1]))
 while bytes.read(BLOCK_BYTES):
     pass
 """

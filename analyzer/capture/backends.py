@@ -1,8 +1,8 @@
-"""The programs that can capture: how each is called, how it says that it is ready, how it tells its losses.
+"""The programs that can capture: how to call each, and how it reports that it is ready and what it lost.
 
-One row each, the one with the least delay first: tcpdump in immediate mode hands over every frame at once,
-dumpcap after at most 250 ms, and tshark starts a dumpcap of its own and takes half a second to be ready.
-pyshark, which runs all of these and is far slower, captures only where it is named.
+Each has a row. The first row has the shortest delay: tcpdump in immediate mode hands over every frame at once, dumpcap
+after at most 250 ms. tshark starts a dumpcap of its own and takes half a second to be ready. pyshark runs dumpcap and
+tshark and is far slower, so it captures only if it is named.
 """
 
 from __future__ import annotations
@@ -25,22 +25,24 @@ __all__ = [
 ]
 
 KERNEL_BUFFER_MEGABYTES: Final = 64
-"""The kernel keeps this much for a reader that falls behind; the programs' own 2 MiB lose half of a burst.
+"""The buffer of the kernel for a reader that falls behind. The programs' default of 2 MiB loses half of a burst.
 
-In immediate mode every frame takes 128 KiB of it on loopback, however short it is, so tcpdump gets twice as
-much: 1024 frames, or 20 ms of 50,000 a second.
+In immediate mode every frame takes 128 KiB of it on loopback, however short it is. So tcpdump gets twice as much,
+which is enough for 1024 frames, or 20 ms at 50,000 frames per second.
 """
 
 
 class Backend(NamedTuple):
-    """One program.
+    """One capture program.
 
-    command: its arguments; `{interface}` and `{filter}` stand alone and are replaced as wholes.
-    filter_command: what is added where there is a filter.
-    ready: matches what it says on standard error when no frame from then on is missed.
-    losses: match, in their first groups, the frames that it says were lost.
-    closing: matches the words it ends with; without them nobody knows what was lost.
-    folder: whether it writes temporary files, and so gets a folder for them that is removed.
+    Attributes:
+        name: The name of the program.
+        command: Its arguments. An argument that is exactly `{interface}` or `{filter}` is replaced.
+        filter_command: The arguments added if there is a filter.
+        ready: Matches the message on standard error after which no frame is missed.
+        losses: Each matches a message about lost frames, with their number in the first group.
+        closing: Matches the last message of the program. Without it the number of lost frames is unknown.
+        folder: Whether it writes temporary files. It then gets a folder for them, which is removed.
     """
 
     name: str
@@ -79,17 +81,17 @@ BACKENDS: Final[dict[str, Backend]] = {
         name="tshark",
         command=("-q", "-n", "-B", str(KERNEL_BUFFER_MEGABYTES), "-w", "-", "-i", "{interface}"),
         filter_command=("-f", "{filter}"),
-        # It says "Capturing on ..." some 30 ms too early.
+        # Its message "Capturing on ..." comes about 30 ms too early.
         ready=re.compile(r"-- Capture started|^File: ", re.MULTILINE),
         losses=(re.compile(r"^(?:tshark: )?(\d+) packets? dropped", re.MULTILINE),),
         closing=re.compile(r"^\d+ packets? captured", re.MULTILINE),
     ),
 }  # fmt: skip
-"""Those that `auto` chooses from."""
+"""The programs that `auto` chooses from."""
 
 PYSHARK: Final = Backend(
     name="pyshark",
-    # The program is Python. -P: the folder of the script is no place to import from.
+    # The program is Python. -P: do not import from the folder of the script.
     command=(
         "-P", os.path.join(os.path.dirname(os.path.abspath(__file__)), "pyshark_frames.py"),
         "{interface}", "{filter}", str(KERNEL_BUFFER_MEGABYTES),
@@ -102,12 +104,12 @@ PYSHARK: Final = Backend(
 )  # fmt: skip
 
 NAMED: Final[dict[str, Backend]] = {**BACKENDS, PYSHARK.name: PYSHARK}
-"""Those that can be asked for."""
+"""The programs that `--backend` can name."""
 
 FORBIDDEN: Final = re.compile(
     r"do(?:es)?(?: not|n't) have permission|not permitted|Permission denied|EPERM|EACCES", re.IGNORECASE
 )
-"""What all of them say, among other things, where capturing is not allowed."""
+"""Matches the error messages of all programs if capturing is not permitted."""
 
 NO_DEVICE: Final = re.compile(r"no such device|there is no device named", re.IGNORECASE)
 
@@ -117,17 +119,26 @@ NO_FILTER: Final = re.compile(
     r"(?:can't parse filter expression(?:: *)?)?([^\n]*?)\)?\.?$",
     re.MULTILINE,
 )
-"""A capture filter that libpcap does not compile; its reason in a group. tcpdump says only the reason, as
-gencode.c of libpcap words it; what it says of an interface begins with the interface's name."""
+"""Matches the error message for a capture filter that libpcap does not compile, with the reason in a group. tcpdump
+prints only the reason, in the words of libpcap's gencode.c. Its messages about an interface begin with the name of the
+interface."""
 
 DOWN: Final = re.compile(r"\bis not up\b|network is down", re.IGNORECASE)
 
 
 def command_line(backend: Backend, program: str, interface: str, capture_filter: str) -> list[str]:
-    """The argument list that captures from `interface` to standard output.
+    """Make the argument list that captures from an interface to standard output.
 
-    program: the path of the program. capture_filter: libpcap's language; empty takes every frame. Neither
-    interface nor filter is looked at by a shell, and both stand where only a value can.
+    No shell reads the interface or the filter, and both stand where the program expects a value.
+
+    Args:
+        backend: The row of the program.
+        program: The path of the program.
+        interface: The name of the interface.
+        capture_filter: A capture filter of libpcap; empty captures every frame.
+
+    Returns:
+        The program and its arguments.
     """
     arguments = backend.command + (backend.filter_command if capture_filter else ())
     values = {"{interface}": interface, "{filter}": capture_filter}

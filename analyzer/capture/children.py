@@ -1,12 +1,13 @@
-"""A child process that writes bytes for us, and the certainty that it ends when we do.
+"""A child process that writes bytes for us, and that certainly ends when this process does.
 
-The child is in a session of its own, so that Ctrl-C in the terminal reaches us alone and we end it in order.
-A guardian, a small process beside it, holds the reading end of a pipe whose writing end is ours: when we are
-gone, however that came about, it reads the end of the pipe, ends the child's whole group and removes the folder
-of its temporary files. Until the guardian is there the child is a shell that waits for a word from us, and ends
-where the pipe ends before it: at no moment does a program run that nobody would end. A parent-death signal
-would be less: Linux forgets it where a program has capabilities, as dumpcap has where ordinary users
-may capture, it follows the thread that started the child, and it does not reach the child's own children.
+The child has its own session, so Ctrl-C in the terminal reaches only this process, which then ends the child in order.
+A guardian, a second small process, holds the reading end of a pipe whose writing end is ours. When this process is
+gone, for any reason, the guardian sees the end of the pipe, ends the child's whole group and removes the folder of its
+temporary files. Until the guardian runs, the child is a shell that waits for a word from us, and ends if the pipe ends
+first. So no program ever runs that nobody would end.
+
+A parent-death signal is not enough. Linux clears it for a program with capabilities, e.g. a dumpcap that lets ordinary
+users capture. It depends on the thread that started the child, and it does not reach the child's own children.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from analyzer.text import inert, say
 __all__ = ["Child", "temporary_folder"]
 
 MOST_WORDS: Final = 1 << 16
-"""Bytes kept of what the child says on standard error: the first, and as many of the last."""
+"""The number of bytes kept from the beginning of the child's standard error, and the same number from its end."""
 
 STOPPED_WITHIN: Final = 5.0  # seconds, after the signal that ends it in order
 TERMINATED_WITHIN: Final = 1.0  # seconds, after SIGTERM
@@ -63,27 +64,34 @@ if not os.read(0, 1):
 """
 
 _WAITING: Final = 'read -r go && exec "$0" "$@" </dev/null'
-"""The child until its guardian is there."""
+"""The child until its guardian runs."""
 
 
 class Child:
-    """A running program whose standard output is `output` and whose standard error is listened to.
+    """A running program. Its standard output is `output`; a thread reads its standard error.
 
-    A context manager: leaving it ends the program and closes `output`, whatever happened.
+    A context manager: leaving it always ends the program and closes `output`.
 
-    output: the reading end of its standard output, which stays open after `end` until `close`, so that what
-        the program wrote at its end can be read.
+    Attributes:
+        program: The name of the program.
+        output: The reading end of its standard output. It stays open after `end` until `close`, so the last output of
+            the program can still be read.
     """
 
     def __init__(self, command: Sequence[str], *, folder: bool = False) -> None:
-        """Start it and its guardian. Raises InputError where that cannot be done.
+        """Start the program and its guardian.
 
-        folder: it gets a folder of its own for temporary files, which is removed with whatever is in it.
+        Args:
+            command: The path of the program and its arguments.
+            folder: Whether the program gets its own folder for temporary files, which is removed at the end.
+
+        Raises:
+            InputError: The program or its guardian cannot be started.
         """
         self._folder = _new_name() if folder else None
         try:
             if not os.access(command[0], os.X_OK):
-                # The shell could only say so in its own words.
+                # Fail here, because the shell would report this in its own words.
                 os.stat(command[0])
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
             self._process = subprocess.Popen(
@@ -98,7 +106,7 @@ class Child:
         except (OSError, ValueError) as error:
             raise InputError(
                 say(
-                    "the capture program {program} cannot be started ({reason}): install it anew",
+                    "cannot start the capture program {program} ({reason}): install it again",
                     program=inert(command[0]),
                     reason=inert(getattr(error, "strerror", None) or str(error)),
                 )
@@ -121,7 +129,7 @@ class Child:
             if self._folder is not None:
                 _make_folder(self._folder)
             self._listener.start()
-            with suppress(BrokenPipeError):  # somebody has killed it; that it has ended is noticed as ever
+            with suppress(BrokenPipeError):  # it was killed; its end is noticed in the usual way
                 self._go.write(b"go\n")
             self._go.close()
         except BaseException:
@@ -136,7 +144,7 @@ class Child:
         self.close()
 
     def close(self) -> None:
-        """End it, and close `output`, which nobody may be reading any more."""
+        """End the program and close `output`, which no thread may be reading any more."""
         try:
             self.end()
         finally:
@@ -144,28 +152,28 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """The number of the process, and of its group."""
+        """The number of the process and of its group."""
         return self._process.pid
 
     def words(self) -> str:
-        """What it has said on standard error so far; its carriage returns are ends of lines."""
+        """Return what it has written to standard error so far, with carriage returns as ends of lines."""
         with self._heard:
             said = self._said
         return said.decode("utf-8", "replace").replace("\r", "\n")
 
     def wait_for(self, words: re.Pattern[str], within: float) -> bool:
-        """Wait until it says `words`; False where it ends, or `within` seconds pass, before."""
+        """Wait until it writes `words` to standard error. Return False if it ends, or `within` seconds pass, first."""
         with self._heard:
             self._heard.wait_for(lambda: self._silent or words.search(self._text()) is not None, within)
             return words.search(self._text()) is not None
 
     @property
     def silent(self) -> bool:
-        """Whether it has closed its standard error, as it does when it ends."""
+        """Whether it has closed its standard error, e.g. because it has ended."""
         return self._silent
 
     def interrupt(self) -> None:
-        """Ask it to end in order; asked again, end it by force. For signal handlers and any thread."""
+        """Ask it to end in order; the second call ends it by force. For signal handlers and any thread."""
         if self._process.returncode is not None:
             return
         with suppress(ProcessLookupError, PermissionError):
@@ -176,10 +184,15 @@ class Child:
         self._interrupted = True
 
     def end(self, within: float = STOPPED_WITHIN) -> int:
-        """Make sure that it has ended, its children too; gives its exit status (below 0: minus the signal).
+        """Make sure that it and its children have ended.
 
-        within: seconds it has to end in order after SIGINT. What it writes meanwhile is lost unless somebody
-        reads `output`; at the end all of it but `output` is gone.
+        What it still writes is lost unless somebody reads `output`. Afterwards only `output` is left.
+
+        Args:
+            within: The seconds it has to end in order after SIGINT.
+
+        Returns:
+            Its exit status; minus the number of the signal if a signal ended it.
         """
         process = self._process
         try:
@@ -192,7 +205,7 @@ class Child:
                     break
                 self._signal_group(number)
                 self._ended(patience)
-            # Its own children, if it has left any. Until it is waited for, no other group has its number.
+            # Its own children, if it has left any. No other group gets its number before it is waited for.
             if process.returncode is None:
                 self._signal_group(signal.SIGKILL)
                 process.wait()
@@ -200,7 +213,7 @@ class Child:
         return process.returncode
 
     def _ended(self, within: float) -> bool:
-        """Whether it ends within that many seconds; where the system can say so it is not waited for yet."""
+        """Whether it ends within this many seconds. Where the system allows, it is not reaped yet."""
         process = self._process
         deadline = time.monotonic() + within
         while process.returncode is None:
@@ -252,9 +265,16 @@ class Child:
 
 @contextmanager
 def temporary_folder(*others: str) -> Iterator[str]:
-    """A folder that is gone afterwards, and so are the files `others`, also when this process is killed.
+    """Make a folder that is removed afterwards, also if this process is killed.
 
-    Raises InputError where it, or its guardian, cannot be had.
+    Args:
+        others: Paths of files that are removed with it.
+
+    Yields:
+        The path of the folder.
+
+    Raises:
+        InputError: The folder or its guardian cannot be made.
     """
     folder = _new_name()
     guardian = _guard(0, folder, *others)
@@ -270,7 +290,7 @@ def temporary_folder(*others: str) -> Iterator[str]:
 
 
 def _new_name() -> str:
-    """The name of a temporary folder, for its guardian to know before there is one."""
+    """Choose the name of a temporary folder. Its guardian knows the name before the folder exists."""
     with _making_a_folder():
         return os.path.join(tempfile.gettempdir(), f"tcpanalyze-{secrets.token_hex(8)}")
 
@@ -287,14 +307,14 @@ def _making_a_folder() -> Iterator[None]:
     except OSError as error:
         raise InputError(
             say(
-                "no temporary folder can be made ({reason}): name another place in TMPDIR",
+                "cannot make a temporary folder ({reason}): set TMPDIR to another place",
                 reason=inert(error.strerror or str(error)),
             )
         ) from error
 
 
 def _remove_folder(folder: str) -> None:
-    """Children that have been killed may still be about to be gone, and write into it meanwhile."""
+    """Remove a folder. Repeat this for a while, because killed children may still write into it."""
     deadline = time.monotonic() + TERMINATED_WITHIN
     while True:
         shutil.rmtree(folder, ignore_errors=True)
@@ -304,7 +324,7 @@ def _remove_folder(folder: str) -> None:
 
 
 def _dismiss(guardian: subprocess.Popen[bytes] | None) -> None:
-    """Tell a guardian that nothing is left to do."""
+    """Tell a guardian that it has nothing left to do."""
     if guardian is None or guardian.stdin is None:
         return
     with suppress(OSError):
@@ -315,11 +335,17 @@ def _dismiss(guardian: subprocess.Popen[bytes] | None) -> None:
 
 
 def _guard(group: int, *paths: str) -> subprocess.Popen[bytes] | None:
-    """The process that ends `group`, and removes `paths`, when we are gone; None without a Python to run it.
+    """Start the process that ends a group and removes paths when this process is gone.
 
-    group: 0 for none.
+    Args:
+        group: The number of the group; 0 for none.
+        paths: The files and folders.
 
-    Raises InputError where it cannot be started.
+    Returns:
+        The guardian; None if there is no Python to run it.
+
+    Raises:
+        InputError: It cannot be started.
     """
     if not sys.executable:
         return None
@@ -335,7 +361,7 @@ def _guard(group: int, *paths: str) -> subprocess.Popen[bytes] | None:
     except OSError as error:
         raise InputError(
             say(
-                "capturing needs a second process, and {python} cannot be started for it ({reason}): "
+                "cannot start {python} ({reason}), and capturing needs it as a second process: "
                 "use a Python that you may run",
                 python=inert(sys.executable),
                 reason=inert(error.strerror or str(error)),

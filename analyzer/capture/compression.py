@@ -1,7 +1,7 @@
-"""Compressed captures, undone a block at a time: gzip, zstd, lz4, xz and bzip2.
+"""Compressed captures, decompressed block by block: gzip, zstd, lz4, xz and bzip2.
 
-What decompresses is the standard library or a package that is imported by the first file that needs it. Nothing
-is ever decompressed as a whole, and neither what comes out nor the memory it takes can grow without bound: see
+The decompressors come from the standard library or from packages. Each package is imported for the first file that
+needs it. No file is decompressed as a whole. Both the decompressed size and the memory are limited: see
 `DECOMPRESS_FLOOR`.
 """
 
@@ -15,39 +15,39 @@ from typing import Final, NamedTuple, Protocol
 from analyzer.capture.source import BLOCK_BYTES, Bytes, SourceFault, SourceRefusal, reason_of
 from analyzer.text import Message
 
-__all__ = ["DECOMPRESS_FLOOR", "MAGIC_BYTES", "CompressedOctets", "compression_of", "is_compressed"]
+__all__ = ["DECOMPRESS_FLOOR", "MAGIC_BYTES", "CompressedBytes", "compression_of", "is_compressed"]
 
 DECOMPRESS_FLOOR: Final = 256 << 20
-"""Bytes that any compressed capture may expand to when nobody says how many."""
+"""The default limit in bytes of the decompressed size, for a compressed capture of any size."""
 
 MOST_EXPANSION: Final = 200
-"""Beyond the floor it may expand to so many times its size. Captures shrink to a third or a twentieth, a flood of
-equal SYNs to a hundredth; what shrinks further is bytes that were never worth capturing, or a trap."""
+"""Beyond the floor, the limit is this many times the compressed size. Captures shrink to between a third and a
+twentieth, a flood of equal SYNs to a hundredth. A file that shrinks further is not a usual capture, or a trap."""
 
 LARGE_WINDOW_FLOOR: Final = 32 << 20
 LARGE_WINDOW_EXPANSION: Final = 32
-"""The same for a stream that wants to look back over more than 32 MiB, which have to be kept (`xz -9`, `zstd --ultra`
-and `--long`). A small file then cannot make the tool fill a large window."""
+"""The same for a stream whose window is larger than 32 MiB (`xz -9`, `zstd --ultra` and `--long`). The window has to be
+kept in memory. With these limits a small file cannot make the tool fill a large window."""
 
 _PLAIN_WINDOW: Final = 32 << 20
 _LARGE_WINDOW: Final = 128 << 20
 _LARGEST_WINDOW: Final = 2 << 30
-"""zstd (RFC 8878 3.1.1.1.2): 32 MiB; 128 MiB, which is what `zstd -d` itself takes; and the most there is."""
+"""Windows of zstd (RFC 8878 3.1.1.1.2): 32 MiB; 128 MiB, the limit of `zstd -d` itself; and the largest possible."""
 _PLAIN_XZ_BYTES: Final = 40 << 20
 _LARGE_XZ_BYTES: Final = 160 << 20
-"""xz: enough for `xz -8` with its dictionary of 32 MiB, and for a dictionary of 128 MiB; `xz -9` has 64."""
+"""Memory of xz: enough for `xz -8` with its dictionary of 32 MiB, and for a dictionary of 128 MiB; `xz -9` has 64."""
 
 _COMPRESSED_BYTES: Final = 1 << 18
 _STEP_BYTES: Final = 1 << 20
 _SMALL_STEP_BYTES: Final = 1 << 11
-"""The libraries keep what they decompressed in the call that meets a fault. So a file is read in large steps, and
-again in small ones up to a fault; what cannot be read again is read in small ones at once."""
+"""If a call of a library meets a fault, the bytes that this call decompressed are lost. So a file is read in large
+steps, and after a fault again in small steps. A source that cannot be read again is read in small steps at once."""
 
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 
 
 class _Decoder(Protocol):
-    """What the decompressors of bz2, lzma and lz4.frame have in common."""
+    """The common interface of the decompressors of bz2, lzma and lz4.frame."""
 
     @property
     def eof(self) -> bool: ...
@@ -59,7 +59,7 @@ class _Decoder(Protocol):
 
 
 class _Inflate(Protocol):
-    """What zlib has instead, and ISA-L where it is installed, which is faster: twice where much shrank."""
+    """The interface of zlib, and of ISA-L, which is faster if installed: twice as fast for a high compression."""
 
     @property
     def eof(self) -> bool: ...
@@ -72,7 +72,7 @@ class _Inflate(Protocol):
 
 @cache
 def _inflates() -> Callable[[int], _Inflate]:
-    """Looked for once: Python searches all its folders again for what it did not find, and a file has many members."""
+    """Find the faster library once. A failed import searches all folders again, and a file may have many members."""
     try:
         from isal import isal_zlib
     except ImportError:
@@ -81,7 +81,7 @@ def _inflates() -> Callable[[int], _Inflate]:
 
 
 class _Gzip:
-    """An `_Inflate` in the shape of the others."""
+    """An `_Inflate` with the interface of `_Decoder`."""
 
     def __init__(self) -> None:
         self._inner = _inflates()(_GZIP_WINDOW)
@@ -93,7 +93,7 @@ class _Gzip:
 
     @property
     def needs_input(self) -> bool:
-        # ISA-L takes in all it is given, and holds back what is more than it was asked for.
+        # ISA-L takes in all its input, and keeps the output beyond `max_length`.
         return not self._full and not self._inner.unconsumed_tail
 
     @property
@@ -142,7 +142,14 @@ def _bzip2(memory: int, careful: bool) -> _Decoder:
 
 
 class _Compression(NamedTuple):
-    """magic: the first bytes of each member, stream or frame. window: whether it can ask for a large window."""
+    """A kind of compression.
+
+    Attributes:
+        name: Its name.
+        magic: The first bytes of each member, stream or frame.
+        decoder: Makes a decompressor.
+        window: Whether a file can ask for a large window.
+    """
 
     name: str
     magic: bytes
@@ -164,12 +171,12 @@ _SKIPPABLE_BYTES: Final = 8
 
 
 def _is_skippable(first: bytes) -> bool:
-    """A frame that holds nothing of the content (RFC 8878 3.1.2; lz4 has the same)."""
+    """Whether this is a frame without content (RFC 8878 3.1.2; lz4 has the same)."""
     return len(first) >= 4 and first[0] & 0xF0 == 0x50 and first[1:4] == b"\x2a\x4d\x18"
 
 
 def compression_of(first: bytes) -> str:
-    """The name of the compression that a file with these first bytes (six are enough) has, or nothing."""
+    """The name of the compression of a file with these first bytes (six are enough); empty if there is none."""
     for compression in _COMPRESSIONS:
         if first.startswith(compression.magic):
             return compression.name
@@ -177,22 +184,24 @@ def compression_of(first: bytes) -> str:
 
 
 def is_compressed(first: bytes) -> bool:
-    """Whether `CompressedOctets` can make something of a file with these first bytes."""
+    """Whether `CompressedBytes` can read a file with these first bytes."""
     return bool(compression_of(first)) or _is_skippable(first)
 
 
-class CompressedOctets(Bytes):
-    """The bytes inside a compressed stream of any number of members or frames, checksums checked.
+class CompressedBytes(Bytes):
+    """The bytes inside a compressed stream of any number of members or frames. Checksums are checked.
 
-    What was decompressed before a fault is handed on; the fault is raised by the read after it, as a
-    `SourceFault`. Zero bytes between or after members are padding, as `gzip -d` takes them. Anything else that
-    follows a member is no fault: it is left alone, and a warning says so.
+    Bytes decompressed before a fault are returned. The next read raises the fault as a `SourceFault`. Zero bytes
+    between or after members count as padding, as for `gzip -d`. Other bytes after a member are ignored with a warning.
     """
 
     def __init__(self, compressed: Bytes, limit: int | None = None) -> None:
-        """
-        limit: the most bytes that may come out of it, 0 for any number (and windows of any size);
-            None is the rule of `DECOMPRESS_FLOOR` and `MOST_EXPANSION`.
+        """Begin at the first byte of a compressed stream.
+
+        Args:
+            compressed: The compressed bytes.
+            limit: The limit of the decompressed size in bytes. 0 means no limit, and windows of any size. None means
+                the rule of `DECOMPRESS_FLOOR` and `MOST_EXPANSION`.
         """
         super().__init__(compressed._stream, compressed.name, compressed._owned)
         self._compressed: Bytes = compressed
@@ -209,15 +218,15 @@ class CompressedOctets(Bytes):
         self._given: int = 0
         self._over: bool = False
         self._fault: SourceFault | None = None
-        self._fed: bytes | None = b""  # what the member was given while nothing came out of it
+        self._fed: bytes | None = b""  # the input of the member before its first output
 
     @property
     def compression(self) -> str:
-        """The name of the compression, known when something was read."""
+        """The name of the compression; empty until something was read."""
         return self._row.name if self._row else ""
 
     def read_into(self, room: memoryview) -> int:
-        """Put what `read` would give into `room`, at most what fits; gives how many bytes. Raises what it raises."""
+        """Read into `room`, at most as much as fits, and return the number of bytes. Raises the errors of `read`."""
         most = len(room)
         piece: bytes | memoryview
         if self._held:
@@ -234,7 +243,7 @@ class CompressedOctets(Bytes):
         return piece
 
     def _next(self, most: int, room: memoryview | None) -> bytes | memoryview:
-        """What comes next: the beginning of `room` where the decompressor can write there."""
+        """Return the next bytes. If the decompressor can write into `room`, they are the beginning of it."""
         while not self._over:
             if self._decoder is None and not self._begin():
                 break
@@ -255,7 +264,7 @@ class CompressedOctets(Bytes):
         self._fault = fault
 
     def _allowed(self) -> int:
-        """How many bytes may have come out by now."""
+        """The limit of the output for the input read so far."""
         if self._limit is not None:
             return self._limit
         if self._memory == _PLAIN:
@@ -266,21 +275,21 @@ class CompressedOctets(Bytes):
         if self._limit is not None:
             return SourceRefusal(
                 Message(
-                    "it expands to more than the {limit} bytes allowed: --decompress-limit allows more",
+                    "its decompressed size exceeds the limit of {limit} bytes: raise --decompress-limit",
                     limit=self._limit,
                 )
             )
         return SourceRefusal(
             Message(
-                "it expands to more than {most} MiB and to {times} times its size, as no usual capture does: "
-                "--decompress-limit none reads on, if you trust it",
+                "its decompressed size exceeds {most} MiB and {times} times its compressed size, which is unusual for "
+                "a capture: if you trust it, use --decompress-limit none",
                 most=self._allowed() >> 20,
                 times=self._allowed() // self._taken,
             )
         )
 
     def _begin(self) -> bool:
-        """Go to the next member; False where there is none."""
+        """Go to the next member. Return False if there is none."""
         while True:
             if self._row is not None:
                 self._pending = self._pending.lstrip(b"\0")
@@ -300,7 +309,7 @@ class CompressedOctets(Bytes):
         self._over = True
         self.warnings.append(
             Message(
-                "byte {byte} of the file and what follows it is no {compression} data and was left out",
+                "the data from byte {byte} of the file is not {compression} data and was ignored",
                 compression=self.compression,
                 byte=self._taken - len(self._pending),
             )
@@ -328,14 +337,14 @@ class CompressedOctets(Bytes):
         except ImportError as error:
             raise SourceRefusal(
                 Message(
-                    "what decompresses {compression} is missing ({reason}): install tcpanalyze again",
+                    "the package that decompresses {compression} is missing ({reason}): install tcpanalyze again",
                     compression=row.name,
                     reason=reason_of(error),
                 )
             ) from error
 
     def _decompress(self, most: int, room: memoryview | None) -> bytes | memoryview:
-        """What comes out of the member at hand without waiting once there is some; none at its end."""
+        """Return the next output of the current member, without waiting for more than some; nothing at its end."""
         decoder, row = self._decoder, self._row
         assert decoder is not None
         assert row is not None
@@ -348,7 +357,9 @@ class CompressedOctets(Bytes):
                     break
                 if not self._refill():
                     self._stop(
-                        SourceFault(Message("it ends inside its {compression} stream", compression=row.name))
+                        SourceFault(
+                            Message("it ends in the middle of its {compression} stream", compression=row.name)
+                        )
                     )
                     break
             given, self._pending = self._pending, b""
@@ -362,7 +373,7 @@ class CompressedOctets(Bytes):
                     pieces.append(decoder.decompress(given, step))
                     count = len(pieces[-1])
             except Exception as error:
-                # Each library has errors of its own, and some are the language's (RuntimeError, OSError).
+                # Each library has its own errors, and some are built into Python (RuntimeError, OSError).
                 if row.window and "memory" in str(error).lower():
                     self._ask_for_memory(row)
                 elif self._step == _STEP_BYTES:
@@ -380,7 +391,7 @@ class CompressedOctets(Bytes):
         return b"".join(pieces) if room is None or into is None else room[:size]
 
     def _begin_again(self) -> None:
-        """Go back to the beginning, and on in small steps to where the large ones have come."""
+        """Go back to the beginning, and in small steps forward again to where the large steps ended."""
         given = self._given
         self._compressed.rewind()
         self._step = _SMALL_STEP_BYTES
@@ -389,13 +400,13 @@ class CompressedOctets(Bytes):
             pass
 
     def _ask_for_memory(self, row: _Compression) -> None:
-        """Begin the member again with a larger window, which only its head can ask for."""
+        """Begin the member again with a larger window. Only the head of a member can ask for one."""
         if self._memory != _PLAIN or self._fed is None:
             self._stop(
                 SourceRefusal(
                     Message(
-                        "it needs more than {most} MiB of memory to be decompressed: "
-                        "--decompress-limit none allows it, if you trust it",
+                        "it needs more than {most} MiB of memory to decompress: "
+                        "if you trust it, use --decompress-limit none",
                         most=_LARGE_WINDOW >> 20,
                     )
                 )

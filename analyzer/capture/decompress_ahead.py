@@ -1,8 +1,8 @@
-"""The bytes of a large compressed file, decompressed in a process of its own while those before are analysed.
+"""Decompress a large file in a second process, while this process analyses the bytes before.
 
-A thread would not do: what decompresses takes Python's lock back for every piece of what comes out, and the compiled
-analysis keeps it. The process is a fork, which goes on with the decompressor from where we had come with it, and
-writes into memory that it shares with us.
+A thread is not enough: a decompressor takes Python's global lock for every piece of its output, and the compiled
+analysis holds that lock. The process is a fork. It continues with the decompressor from where this process stopped, and
+writes into shared memory.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from analyzer.capture.compression import CompressedOctets
+from analyzer.capture.compression import CompressedBytes
 from analyzer.capture.source import BLOCK_BYTES, Bytes, SourceFault
 from analyzer.capture.stored_file import StoredFile
 from analyzer.signals import undisturbed
@@ -24,22 +24,26 @@ if TYPE_CHECKING:
 __all__ = ["DecompressAhead"]
 
 ALONE_BYTES: Final = 8 << 20
-"""So much comes out before the process begins: what is smaller would not earn back the milliseconds that it costs."""
+"""The process begins after this much output. For less, starting it would cost more than it saves."""
 
 _BLOCKS_AHEAD: Final = 4
 _NUMBER_BYTES: Final = 8
 
 
 class DecompressAhead(Bytes):
-    """What `bytes` gives, in the same order. What goes wrong is raised after the bytes before it.
+    """The decompressed bytes, in order. An error is raised after the bytes before it.
 
-    Where there can be no process, or only one processor, `bytes` is simply read. `close` ends the process.
+    Without a second processor, or if no process can be started, the bytes are read in this process. `close` ends the
+    process.
     """
 
-    def __init__(self, data: CompressedOctets, file: StoredFile) -> None:
-        """
-        bytes: taken over, and closed with this.
-        file: what they come from. Its `reached` is, once there is a process, how far what was handed on has come.
+    def __init__(self, data: CompressedBytes, file: StoredFile) -> None:
+        """Take over the decompressor.
+
+        Args:
+            data: The decompressed bytes. They are closed with this object.
+            file: The file that they come from. Once the process runs, `file.reached` is the position in the file of
+                the bytes already returned.
         """
         super().__init__(data._stream, data.name, data._owned)
         self.warnings = data.warnings
@@ -49,7 +53,7 @@ class DecompressAhead(Bytes):
         self._process: _Process | None = None
 
     def close(self) -> None:
-        """End the process, and close what the bytes come from if it is owned."""
+        """End the process, and close the source of the bytes if it is owned."""
         self._held = b""
         if self._process is not None:
             self._process.close()
@@ -62,14 +66,14 @@ class DecompressAhead(Bytes):
         if self._until_process > 0:
             self._until_process -= len(piece)
             if self._until_process <= 0 and piece and _may_fork():
-                # A process that nobody knows of would stay as long as we do.
+                # A process that is not known here would run as long as this one.
                 with undisturbed():
                     self._process = _begin(self._bytes, self._file)
         return piece
 
 
 class _Process:
-    """The process as we see it: blocks in the order in which it fills them, and then how it ended."""
+    """The view of the process from outside: blocks in the order in which it fills them, then how it ended."""
 
     def __init__(
         self,
@@ -80,14 +84,17 @@ class _Process:
         file: StoredFile,
         warnings: list[str],
     ) -> None:
-        """
-        number: of the process.
-        room: both ends of a pipe; each byte in it allows one more block. The end that is read stays open here,
-            so that writing is no error when the process has done its work.
-        filled: of a pipe with two numbers for each block: its length, and how far the file was read for it. In the
-            end the length is 0, and the warnings and the fault of the process follow, pickled.
-        file: where the second goes.
-        warnings: where those of the process go.
+        """Let the process fill the first blocks.
+
+        Args:
+            number: The number of the process.
+            blocks: The shared memory.
+            room: Both ends of a pipe. Each byte in it allows one more block. The reading end stays open here, so
+                that writing does not fail after the process has finished.
+            filled: The reading end of a pipe with two numbers for each block: its length, and the position in the file
+                after it. At the end the length is 0, and the warnings and the fault of the process follow, pickled.
+            file: The file, whose `reached` is set to that position.
+            warnings: The list that gets the warnings of the process.
         """
         self._number = number
         self._blocks = blocks
@@ -128,7 +135,7 @@ class _Process:
         else:
             self._fault = SourceFault(
                 Message(
-                    "the process that decompressed it was ended from outside: run it again, with more memory free"
+                    "the process that decompressed it was killed: free some memory and run tcpanalyze again"
                 )
             )
 
@@ -140,7 +147,7 @@ class _Process:
         self._filled.close()
         for end in self._room:
             os.close(end)
-        # It has nothing to tidy up. The program around us may have taken note of its end already.
+        # The process has nothing to tidy up. The program around this one may have reaped it already.
         with suppress(ProcessLookupError, ChildProcessError):
             if not self._ended:
                 os.kill(self._number, signal.SIGKILL)
@@ -149,9 +156,9 @@ class _Process:
 
 
 def _may_fork() -> bool:
-    """Whether a fork is sound, and of use.
+    """Whether a fork is safe and useful.
 
-    A fork has one thread, and finds locked what another one had locked. The libraries of macOS do not bear it.
+    A fork has only one thread, and locks of other threads stay locked in it. The libraries of macOS do not allow it.
     """
     if sys.platform != "linux" or len(os.sched_getaffinity(0)) == 1:
         return False
@@ -161,8 +168,8 @@ def _may_fork() -> bool:
         return False
 
 
-def _begin(data: CompressedOctets, file: StoredFile) -> _Process | None:
-    """Start the process; None where the system grants none. For `undisturbed`, which it stays in."""
+def _begin(data: CompressedBytes, file: StoredFile) -> _Process | None:
+    """Start the process; None if the system refuses it. Call this inside `undisturbed`; the process stays in it."""
     import mmap
 
     ends: list[int] = []
@@ -183,13 +190,13 @@ def _begin(data: CompressedOctets, file: StoredFile) -> _Process | None:
 
 
 def _decompress(
-    data: CompressedOctets,
+    data: CompressedBytes,
     file: StoredFile,
     blocks: mmap.mmap,
     room: tuple[int, int],
     filled: tuple[int, int],
 ) -> NoReturn:
-    """What the process does. It ends when its parent does, because nobody makes room then; signals are for that."""
+    """Run the process. It ends with its parent, because nobody makes room then. The parent alone handles signals."""
     try:
         import pickle
 

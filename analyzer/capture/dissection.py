@@ -1,11 +1,11 @@
-"""What tshark makes of frames: one dissected through pyshark, many in a line each, those that match a filter.
+"""What tshark makes of frames: one frame through pyshark, many frames in a line each, and the matches of a filter.
 
-Everything here is a second opinion or a convenience; connections, labels and states never depend on it. Beside
-`pyshark_frames` no other module knows pyshark, and whatever happens this one leaves nothing behind: no child process,
-descriptor, temporary file or event loop. What goes wrong is a `DissectionError` of one sentence.
+Everything here is a second opinion or a convenience. Connections, labels and states never depend on it. Only this
+module and `pyshark_frames` know pyshark. This module never leaves a child process, descriptor, temporary file or event
+loop behind. Every fault becomes a `DissectionError` of one sentence.
 
-pyshark serves for the one frame, whose tree of fields it makes values of. Its summaries lose frames (0.6: it
-looks for the table of columns again before each), so many frames are asked of tshark itself, one line each.
+pyshark dissects a single frame, because it turns the tree of fields into values. Its summaries lose frames (0.6 looks
+for the table of columns again before each frame), so for many frames tshark itself is run, with one line for each.
 """
 
 from __future__ import annotations
@@ -42,26 +42,27 @@ __all__ = [
 ]
 
 PATIENCE: Final = 30.0
-"""Seconds that the dissection of one frame may take; tshark has to read the capture as far as the frame."""
+"""The limit in seconds for the dissection of one frame. tshark has to read the capture up to the frame."""
 
 LEAVING: Final = 0.5
-"""Seconds that a child gets to end by itself once its output has ended."""
+"""The seconds that a child has to end by itself after its output has ended."""
 
 DYING: Final = 5.0
-"""Seconds that a killed child gets to be gone."""
+"""The seconds to wait for the end of a killed child."""
 
 MOST_FIELDS: Final = 2_000
-"""Fields of one layer that are kept: a hostile frame can have any number of them."""
+"""The largest number of fields kept of one layer. A hostile frame can have any number of them."""
 
-# What tshark takes a port of the laboratory for. A real service there is dissected as what it is.
+# Ports of the laboratory -> the protocol that tshark takes them for. It is disabled only for loopback addresses: a real
+# service elsewhere is dissected.
 LABORATORY_PORTS: Final = {20000: "dnp3"}
 
-# What every frame has around its segment; an application's protocol is whatever comes after.
+# The protocols around every segment. Any other protocol is that of an application.
 BELOW_APPLICATIONS: Final = frozenset({"TCP", "IP", "IPV4", "IPV6", "MPTCP"})
 
 
-# On which its analysis of sequence numbers depends, whatever the user's own profile has. With checksums checked, it
-# would pass over segments whose checksum the network card was to fill in; what is reassembled only costs time.
+# tshark's analysis of sequence numbers depends on these, so they replace the settings in the user's profile. If it
+# checked checksums, it would skip segments whose checksum the network card was to fill in. Reassembly only costs time.
 ANALYSIS_PREFERENCES: Final = (
     "tcp.relative_sequence_numbers:TRUE",
     "tcp.analyze_sequence_numbers:TRUE",
@@ -92,11 +93,18 @@ SECOND_NS: Final = 1_000_000_000
 
 
 class AnalysedFrame(NamedTuple):
-    """What tshark says of one frame with a TCP segment. Of several segments in one frame the last is meant.
+    """tshark's analysis of one frame with a TCP segment. If the frame holds several segments, this is the last one.
 
-    stream: its number of the connection. source, destination: address and port. flags: of the header, as a number.
-    completeness: of the connection, right with its last frame. initial_rtt_ns: None where it has none.
-    notes: those asked for that the segment has.
+    Attributes:
+        frame: The number of the frame.
+        stream: tshark's number of the connection.
+        source: Address and port of the sender.
+        destination: Address and port of the receiver.
+        flags: The flags of the header, as a number.
+        length: The length of the payload in bytes; None if tshark gives none.
+        completeness: The completeness of the connection. It is final at the last frame of the connection.
+        initial_rtt_ns: The initial RTT in nanoseconds; None if tshark gives none.
+        notes: The requested notes that the segment has.
     """
 
     frame: int
@@ -111,16 +119,23 @@ class AnalysedFrame(NamedTuple):
 
 
 class DissectedLayer(NamedTuple):
-    """One protocol of a frame: its name, and its fields as Wireshark words them ("Source Port: 48520")."""
+    """One protocol of a frame.
+
+    Attributes:
+        name: The name of the protocol.
+        fields: Its fields in Wireshark's words, e.g. "Source Port: 48520".
+    """
 
     name: str
     fields: tuple[str, ...]
 
 
 class Dissection(NamedTuple):
-    """One frame as Wireshark sees it, from the outside in. Every text is harmless.
+    """One frame as Wireshark sees it. Every text is harmless.
 
-    application: the name of the protocol in the payload; empty where there is none.
+    Attributes:
+        layers: The protocols, from the outside in.
+        application: The name of the protocol in the payload; empty if there is none.
     """
 
     layers: tuple[DissectedLayer, ...]
@@ -128,9 +143,9 @@ class Dissection(NamedTuple):
 
 
 def disabled_protocols(addresses: Sequence[str], ports: Sequence[int]) -> tuple[str, ...]:
-    """The protocols that tshark must not see between these addresses and ports.
+    """The protocols that tshark must not look for between these addresses and ports.
 
-    An exercise on the loopback interface may use any port; what is registered for it says nothing.
+    An exercise on the loopback interface may use any port, so the protocol registered for the port means nothing.
     """
     if not all(ip_address(address).is_loopback for address in addresses):
         return ()
@@ -140,17 +155,25 @@ def disabled_protocols(addresses: Sequence[str], ports: Sequence[int]) -> tuple[
 def dissection_of(
     path: str, frame: int, disabled: Sequence[str] = (), *, patience: float = PATIENCE
 ) -> Dissection:
-    """The dissection of one frame of the capture at `path`, by tshark through pyshark.
+    """Dissect one frame with tshark, through pyshark.
 
-    frame: from 1. disabled: protocols as tshark names them. patience: seconds.
+    Args:
+        path: The path of the capture.
+        frame: The number of the frame, from 1.
+        disabled: The protocols to disable, by tshark's names.
+        patience: The limit in seconds.
 
-    Raises `DissectionError` where tshark or pyshark is not there or does not deliver.
+    Returns:
+        The dissection.
+
+    Raises:
+        DissectionError: tshark or pyshark is missing or fails.
     """
     tshark = _tshark()
     pyshark = _pyshark()
     found: list[Any] = []
-    # The filter goes past pyshark, which would first run tshark once more, without limit, for its version.
-    # -c: frames after this one cannot matter, so tshark stops reading there.
+    # The filter is a custom parameter: for a filter of its own pyshark would first run tshark for its version, without
+    # a time limit. -c: later frames do not matter, so tshark stops reading there.
     parameters = ["-Y", f"frame.number=={frame}", "-c", str(frame)]
     for protocol in disabled:
         parameters += ["--disable-protocol", protocol]
@@ -172,7 +195,7 @@ def dissection_of(
         finally:
             _end_children(loop, capture, finished)
     if not found:
-        raise _unavailable(say("tshark does not find frame {frame}", frame=frame))
+        raise _unavailable(say("tshark did not find frame {frame}", frame=frame))
     try:
         return _dissection(found[0])
     except Exception as error:
@@ -180,14 +203,24 @@ def dissection_of(
 
 
 def summaries_of(path: str, frames: Collection[int], disabled: Sequence[str] = ()) -> dict[int, str]:
-    """The application's protocol and tshark's line about it, for those of `frames` that have one.
+    """Summarise the payloads of frames with tshark.
 
-    Raises `DissectionError` where tshark is not there or fails.
+    Args:
+        path: The path of the capture.
+        frames: The numbers of the frames.
+        disabled: The protocols to disable, by tshark's names.
+
+    Returns:
+        Number of a frame -> the protocol of its application and tshark's line about it. Frames without an application
+        are missing.
+
+    Raises:
+        DissectionError: tshark is missing or fails.
     """
     if not frames:
         return {}
-    # The columns are given, because those of the user's own profile may be others; %m, %p and %i are the
-    # number, the protocol and the information, under these names in every version.
+    # The user's profile may have other columns, so these are set here. %m, %p and %i are the number, the protocol and
+    # the information in every version.
     columns = 'gui.column.format:"number","%m","protocol","%p","information","%i"'
     arguments = ["-o", columns, "-T", "tabs", "-c", str(max(frames))]
     for protocol in disabled:
@@ -200,17 +233,25 @@ def summaries_of(path: str, frames: Collection[int], disabled: Sequence[str] = (
             protocol = protocol.strip()
             if number.isdecimal() and int(number) in frames and protocol.upper() not in BELOW_APPLICATIONS:
                 found[int(number)] = inert(_line(protocol, information.strip()))
-        # A capture that breaks off is told by our own reader; what was dissected before stands.
+        # Our own reader reports a truncated capture. What was dissected before stays valid.
         if child.status() and not found:
             raise _unavailable(child.complaint())
     return found
 
 
 def matching_frames(path: str, display_filter: str) -> set[int]:
-    """The numbers of the frames in the capture at `path` that match a display filter of Wireshark.
+    """Find the frames that match a display filter of Wireshark.
 
-    Raises `UsageError` with tshark's own reason where it refuses the filter, and `DissectionError` where it
-    is not there.
+    Args:
+        path: The path of the capture.
+        display_filter: The filter.
+
+    Returns:
+        The numbers of the frames.
+
+    Raises:
+        UsageError: tshark refuses the filter. The sentence has its reason.
+        DissectionError: tshark is missing.
     """
     found: set[int] = set()
     with _running(path, ["-Y", display_filter, "-T", "fields", "-e", "frame.number"]) as child:
@@ -232,7 +273,7 @@ def matching_frames(path: str, display_filter: str) -> set[int]:
 
 
 def version_of_tshark() -> str:
-    """The version of the installed tshark ("4.0.17"). Raises `DissectionError` where there is none."""
+    """Return the version of the installed tshark, e.g. "4.0.17". Raises `DissectionError` if it is missing."""
     try:
         told = subprocess.run(
             [_tshark(), "--version"],
@@ -248,11 +289,17 @@ def version_of_tshark() -> str:
 
 
 def analysed_frames(path: str, notes: Sequence[str]) -> Generator[AnalysedFrame]:
-    """Every TCP segment in the capture at `path` as tshark analyses it in two passes, while tshark tells them.
+    """Yield tshark's analysis of every TCP segment, made in two passes, while tshark still writes it.
 
-    notes: names of its `tcp.analysis.` fields.
+    Args:
+        path: The path of the capture.
+        notes: The names of tshark's `tcp.analysis.` fields to ask for.
 
-    Raises `DissectionError` where tshark is not there, or fails before the first segment.
+    Yields:
+        One frame after the other.
+
+    Raises:
+        DissectionError: tshark is missing, or fails before the first segment.
     """
     arguments = ["-2", "-Y", "tcp.stream", "-T", "fields", "-E", "occurrence=a", "-E", "aggregator=,"]
     for preference in ANALYSIS_PREFERENCES:
@@ -266,13 +313,13 @@ def analysed_frames(path: str, notes: Sequence[str]) -> Generator[AnalysedFrame]
             if frame is not None:
                 told = True
                 yield frame
-        # A capture that breaks off is told by our own reader; what was analysed before stands.
+        # Our own reader reports a truncated capture. What was analysed before stays valid.
         if child.status() and not told and "cut short" not in child.complaint():
             raise _unavailable(child.complaint())
 
 
 def _analysed(values: Sequence[str], notes: Sequence[str]) -> AnalysedFrame | None:
-    """One line of fields. Values of several layers are joined by commas; the last is that of the segment."""
+    """Read one line of fields. Values of several layers are joined by commas. The last one is that of the segment."""
     if len(values) != len(ANALYSIS_FIELDS) + len(notes):
         return None
     last = [value.rpartition(",")[2] for value in values]
@@ -303,11 +350,11 @@ def _nanoseconds(seconds: str) -> int | None:
 
 
 def _line(protocol: str, information: str) -> str:
-    """Both in one line; the information of HTTP and others begins with the protocol at times."""
+    """Join both into one line. The information may begin with the protocol already, e.g. for HTTP."""
     return information if information.startswith(protocol) else f"{protocol} {information}".strip()
 
 
-# tshark as a child of our own.
+# tshark as a child process.
 
 
 class _Child:
@@ -323,11 +370,11 @@ class _Child:
             yield line.decode("utf-8", "replace")
 
     def status(self) -> int:
-        """How it ended; waits for that."""
+        """Wait for its end and return its exit status."""
         return self._process.wait()
 
     def complaint(self) -> str:
-        """The first thing it said about what went wrong, without its name."""
+        """Return the first line of its error messages, without its name."""
         self._errors.seek(0)
         for line in self._errors.read(1 << 16).decode("utf-8", "replace").splitlines():
             said = line.strip()
@@ -338,13 +385,16 @@ class _Child:
 
 @contextmanager
 def _running(path: str, arguments: Sequence[str], profile: str | None = None) -> Generator[_Child]:
-    """tshark over the capture at `path`; when left it is dead and everything of it closed.
+    """Run tshark on a capture. When the block is left, it is dead and everything is closed.
 
-    profile: the folder of the settings to go by, in the place of the user's own.
+    Args:
+        path: The path of the capture.
+        arguments: More arguments of tshark.
+        profile: A folder with settings that replace the user's own.
     """
     environment = None if profile is None else os.environ | {"WIRESHARK_CONFIG_DIR": profile}
     command = [_tshark(), "-n", "-r", _absolute(path), *arguments]
-    # What it complains of goes into a nameless file: nobody has to read it while lines are read.
+    # Its error messages go to a temporary file, so nobody has to read them while the lines are read.
     with tempfile.TemporaryFile() as errors:
         try:
             process = subprocess.Popen(
@@ -372,15 +422,15 @@ def _pyshark() -> Any:
             warnings.simplefilter("ignore")
             import pyshark
     except Exception as error:
-        raise _unavailable(say("pyshark cannot be loaded ({reason})", reason=_reason(error))) from error
+        raise _unavailable(say("cannot load pyshark ({reason})", reason=_reason(error))) from error
     return pyshark
 
 
 @contextmanager
 def _event_loop() -> Generator[AbstractEventLoop]:
-    """A loop of our own, never made the current one.
+    """Make an event loop, which never becomes the current one.
 
-    With one given, pyshark touches neither the policy nor the watchers of children, which Python 3.14 lacks.
+    If pyshark gets a loop, it touches neither the policy nor the child watchers, which Python 3.14 does not have.
     """
     import asyncio
 
@@ -408,9 +458,12 @@ def _run(loop: AbstractEventLoop, capture: Any, found: list[Any], patience: floa
 
 
 def _end_children(loop: AbstractEventLoop, capture: Any, finished: bool) -> None:
-    """Whatever pyshark started is ended, its pipes closed and its tasks gone, before the loop is closed.
+    """End all children of pyshark, close its pipes and cancel its tasks, before the loop is closed.
 
-    finished: its output was read to the end, so that it is about to end by itself.
+    Args:
+        loop: The event loop.
+        capture: pyshark's capture.
+        finished: Whether the output was read to the end, so that the children are about to end by themselves.
     """
     import asyncio
 
@@ -423,12 +476,12 @@ def _end_children(loop: AbstractEventLoop, capture: Any, finished: bool) -> None
             try:
                 await asyncio.wait_for(child.wait(), LEAVING if finished else 0)
             except TimeoutError:
-                # Its own kill() would reap a child that has just ended, and asyncio then misses its end.
+                # kill() of the child would reap it if it has just ended, and asyncio would then miss its end.
                 with suppress(ProcessLookupError):
                     os.kill(child.pid, signal.SIGKILL)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(child.wait(), DYING)
-            # With the pipes still full the transport would wait for a reader for ever.
+            # While the pipes are full, the transport would wait for a reader for ever.
             child._transport.close()
         others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in others:
@@ -440,7 +493,7 @@ def _end_children(loop: AbstractEventLoop, capture: Any, finished: bool) -> None
 
 
 def _dissection(packet: Any) -> Dissection:
-    """pyshark's packet as plain values. Raises whatever pyshark's odd corners raise."""
+    """Turn pyshark's packet into plain values. Any exception of pyshark may be raised."""
     layers = []
     application = ""
     after_tcp = False
@@ -468,7 +521,7 @@ def _fields(layer: Any) -> Iterator[str]:
             yield inert(str(shown))
 
 
-# What both ways need.
+# Shared by both ways.
 
 
 def _tshark() -> str:
@@ -481,7 +534,7 @@ def _tshark() -> str:
 
 
 def _absolute(path: str) -> str:
-    """Neither tshark nor pyshark can then take a file's name for anything else."""
+    """Make a path absolute, so tshark and pyshark cannot take it for anything else."""
     return os.path.abspath(path)
 
 
@@ -490,7 +543,7 @@ def _unavailable(reason: str) -> DissectionError:
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of what a foreign exception says."""
+    """The first line of the message of a foreign exception."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     last = [
         line.removeprefix("Last error line:").strip() for line in lines if line.startswith("Last error line:")

@@ -1,4 +1,4 @@
-"""What the files that keep frames while they are captured share: each block of bytes goes out whole."""
+"""Shared by the files that keep frames during a capture: each block of bytes is written whole."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class FrameWriter:
     """A file that grows by one frame at a time."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Begin the file; one that was there is replaced. Raises OutputError where it cannot be written."""
+        """Begin the file and replace an existing one. Raises OutputError if it cannot be written."""
         self.path = os.fspath(path)
         try:
             self._file = open(self.path, "wb", buffering=0)  # noqa: SIM115
@@ -24,24 +24,29 @@ class FrameWriter:
             raise self._fault(error) from error
 
     def add(self, records: Records) -> None:
-        """Keep the frame that `records` stands at. Raises OutputError where it cannot be written."""
+        """Write the current frame of `records`. Raises OutputError if it cannot be written."""
         raise NotImplementedError
 
     def lost(self, frames: int, time_ns: int) -> None:
-        """Keep how many frames the capture lost, where the format has a place for it.
+        """Write how many frames the capture lost, if the format has a place for it.
 
-        Raises OutputError where it cannot be written.
+        Args:
+            frames: The number of lost frames.
+            time_ns: When it was counted, in nanoseconds since the epoch.
+
+        Raises:
+            OutputError: It cannot be written.
         """
 
     def close(self) -> None:
-        """Let go of the file, which is whole without it."""
+        """Close the file. It is complete before that, too."""
         self._file.close()
 
     def _write(self, block: bytes) -> None:
         try:
             written = self._file.write(block)
             if written != len(block):
-                # A full disk takes a part: without it the file is whole again.
+                # A full disk takes a part of the block. Without this part the file is whole again.
                 self._file.truncate(self._file.tell() - written)
                 raise OSError(28, os.strerror(28))
         except OSError as error:
@@ -50,7 +55,7 @@ class FrameWriter:
     def _fault(self, error: Exception) -> OutputError:
         return OutputError(
             say(
-                "{path} cannot be written ({reason}): give -w another place",
+                "cannot write {path} ({reason}): choose another file with -w",
                 path=inert(os.fsdecode(self.path)),
                 reason=reason_of(error),
             )

@@ -1,4 +1,4 @@
-"""The interfaces of this machine: their names, their addresses, whether one may capture there."""
+"""The interfaces of this machine: their names, their addresses, and whether capturing is permitted."""
 
 from __future__ import annotations
 
@@ -21,13 +21,20 @@ ANSWERS_WITHIN: Final = 5.0  # seconds
 
 NO_PERMISSION: Final = Message("no permission")
 
-# What libpcap knows beside the interfaces of the system. Others it takes for files, hosts or extensions.
+# The names that libpcap knows in addition to the interfaces of the system. It takes other names for files, hosts or
+# extensions.
 _SPECIAL: Final = re.compile(r"any|nflog(?::[0-9,]+)?" if sys.platform == "linux" else r"(?!)")
 
 
 class Interface(NamedTuple):
-    """name: as the system has it. addresses: as text. allowed: whether a capture program may open it, None
-    where none is installed. reason: why not, in the program's words."""
+    """A network interface.
+
+    Attributes:
+        name: Its name in the system.
+        addresses: Its IP addresses, as text.
+        allowed: Whether a capture program may open it; None if no program is installed.
+        reason: Why not, in the words of the program.
+    """
 
     name: str
     addresses: tuple[str, ...]
@@ -36,13 +43,13 @@ class Interface(NamedTuple):
 
 
 def check_interface(name: str) -> None:
-    """Raises UsageError, with the names there are, where no interface of this machine is called `name`."""
+    """Raise UsageError if this machine has no interface called `name`."""
     names = [known for _, known in socket.if_nameindex()]
     if name in names or _SPECIAL.fullmatch(name):
         return
     raise UsageError(
         say(
-            "there is no interface {name}: there are {names}",
+            "interface {name} does not exist: choose one of {names}",
             name=inert(name) or '""',
             names=", ".join(map(inert, names)),
         )
@@ -50,9 +57,9 @@ def check_interface(name: str) -> None:
 
 
 def interfaces(find_program: Callable[[str], str | None] = shutil.which) -> list[Interface]:
-    """Every interface of this machine, in the system's order.
+    """Find every interface of this machine, in the order of the system.
 
-    Whether one may capture is tried, not guessed: each interface is opened for a moment.
+    Each interface is opened for a moment, to find out whether capturing is permitted.
     """
     names = [name for _, name in socket.if_nameindex()]
     addresses = _addresses()
@@ -83,7 +90,7 @@ def _try(name: str, find_program: Callable[[str], str | None]) -> tuple[bool | N
             )
         except (OSError, subprocess.TimeoutExpired):
             allowed = False
-            reason = reason or Message("{program} does not answer", program=backend.name)
+            reason = reason or Message("{program} does not respond", program=backend.name)
             continue
         if done.returncode == 0:
             return True, ""
@@ -97,14 +104,14 @@ def _try(name: str, find_program: Callable[[str], str | None]) -> tuple[bool | N
 
 
 def _addresses() -> dict[str, list[str]]:
-    """Name of an interface -> its IP addresses; empty where the system does not tell them."""
+    """Name of an interface -> its IP addresses; empty if the system does not provide them."""
     import ctypes
     import ctypes.util
 
     class Entry(ctypes.Structure):
         pass
 
-    # The fields up to the address are the same in every system with getifaddrs.
+    # The fields up to the address are the same on every system with getifaddrs.
     Entry._fields_ = [
         ("next", ctypes.POINTER(Entry)),
         ("name", ctypes.c_char_p),

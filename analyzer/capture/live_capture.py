@@ -1,16 +1,17 @@
-"""Frames as they pass: a capture program writes raw capture data, and `Live` reads it frame by frame.
+"""A running capture: a capture program writes raw capture data, and `Live` reads it frame by frame.
 
     with open_live("lo", "tcp port 20000") as live:
         while live.records.advance():
             ...
 
-When `open_live` returns the capture has started: every frame from then on is in it. `stop` ends it in order,
-and `advance` then gives what was captured before and answers False. A reader thread takes what the program
-writes as it comes, up to `MOST_WAITING` bytes that nobody has asked for yet; past that it leaves the data
-in the program's pipe, the program stops reading, and the kernel drops frames and counts them. So nothing is
-ever dropped but by the kernel, always whole frames, and `losses` says how many at most.
+When `open_live` returns, the capture has started, and every later frame is in it. `stop` ends it in order: `advance`
+then steps through the frames captured before, and finally returns False.
 
-Only the capture program is privileged. What it writes is parsed here, as the user.
+A reader thread takes the output of the program as it comes, up to `MOST_WAITING` bytes that wait to be read. Beyond
+that it leaves the data in the pipe, the program stops reading, and the kernel drops and counts frames. So only the
+kernel drops frames, always whole ones, and `losses` is the largest possible number of them.
+
+Only the capture program is privileged. Its output is parsed here, as the user.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ __all__ = ["Live", "open_live"]
 
 READY_WITHIN: Final = 10.0  # seconds
 MARKED_WITHIN: Final = 5.0  # seconds
-MARKED_AGAIN: Final = 0.5  # seconds, after which another marker is sent: the kernel may drop one
+MARKED_AGAIN: Final = (
+    0.5  # seconds; then another marker is sent, because the kernel may have dropped the first
+)
 
 
 def open_live(
@@ -67,22 +70,32 @@ def open_live(
     find_program: Callable[[str], str | None] = shutil.which,
     ready_within: float = READY_WITHIN,
 ) -> Live:
-    """Start to capture; when this returns, the capture has started.
+    """Start to capture. When this returns, the capture has started.
 
-    interface: its name; "any" is all of them, where the system has that. capture_filter: libpcap's language,
-    empty for every frame. backend: a key of `NAMED`, or "auto", the one of `BACKENDS` with the least delay
-    that is installed and allowed. write: a file that gets every frame that `records` gives, pcap where its
-    name ends so and otherwise pcapng; one that was there is replaced. marked: whether `Live.catch_up` will be
-    asked. ready_within: seconds that the program may take.
+    Args:
+        interface: The name of the interface. "any" means all of them, if the system has that.
+        capture_filter: A capture filter of libpcap; empty captures every frame.
+        backend: A key of `NAMED`, or "auto" for the one of `BACKENDS` with the shortest delay that is installed and
+            permitted.
+        write: A file for every frame of `Live.records`: pcap if its name ends in ".pcap", otherwise pcapng. An
+            existing file is replaced.
+        marked: Whether `Live.catch_up` will be called.
+        find_program: Finds the path of a program.
+        ready_within: The seconds that the program may take to start.
 
-    Raises UsageError for an unknown interface, a filter that is none, and where no capture program is
-    installed; InputError where capturing is not allowed or does not begin; OutputError where `write` cannot
-    be written.
+    Returns:
+        The running capture.
+
+    Raises:
+        UsageError: The interface or the back end does not exist, libpcap refuses the filter, or no capture program is
+            installed.
+        InputError: Capturing is not permitted, or does not start.
+        OutputError: The file `write` cannot be written.
     """
     if backend != "auto" and backend not in NAMED:
         raise UsageError(
             say(
-                "there is no back end {name}: there are auto, {names}",
+                "back end {name} does not exist: choose one of auto, {names}",
                 name=inert(backend),
                 names=", ".join(NAMED),
             )
@@ -91,12 +104,12 @@ def open_live(
     wanted = list(BACKENDS.values()) if backend == "auto" else [NAMED[backend]]
     if backend == PYSHARK.name:
         _check_pyshark(find_program)
-        # What its script needs has been found; the program that runs it is Python.
+        # The programs that its script needs are there. The program to start is Python.
         installed = [(PYSHARK, sys.executable)]
     else:
         installed = [(row, program) for row in wanted if (program := find_program(row.name))]
     if not installed:
-        sentence = "capturing needs {names}, and none is installed: {command}"
+        sentence = "capturing needs {names}, but none is installed: {command}"
         if len(wanted) == 1:
             sentence = "the back end {names} is not installed: {command}"
         raise UsageError(
@@ -132,19 +145,19 @@ def open_live(
 
 
 def _package(wanted: list[Backend]) -> str:
-    """The package of Debian that brings what is wanted; tshark's brings dumpcap."""
+    """The Debian package with the wanted programs. The package tshark also installs dumpcap."""
     return "tcpdump" if [row.name for row in wanted] == ["tcpdump"] else "tshark"
 
 
 def _writer(path: str | os.PathLike[str], interface: str) -> FrameWriter:
-    """The file that keeps the frames; its name chooses the format."""
+    """Make the file that keeps the frames. Its name decides the format."""
     if os.fsdecode(path).lower().endswith(".pcap"):
         return PcapWriter(path)
     return PcapngWriter(path, interface)
 
 
 def _check_pyshark(find_program: Callable[[str], str | None]) -> None:
-    """Raises UsageError where one of the parts that pyshark captures with is missing."""
+    """Raise UsageError if a part that pyshark needs to capture is missing."""
     if importlib.util.find_spec("pyshark") is None:
         raise UsageError(
             say("capturing with pyshark needs pyshark, which is not installed: run 'pip install pyshark'")
@@ -161,7 +174,7 @@ def _check_pyshark(find_program: Callable[[str], str | None]) -> None:
 
 
 class _ForbiddenError(InputError):
-    """This program may not capture here; another perhaps may."""
+    """This program may not capture here. Another program may be permitted to."""
 
 
 def _start(
@@ -191,11 +204,11 @@ def _start(
 def _failure(
     backend: Backend, program: str, words: str, ended: bool, interface: str, capture_filter: str
 ) -> AnalyzerError:
-    """The error for a capture that did not begin, from what the program said."""
+    """Make the error for a capture that did not start, from the messages of the program."""
     if FORBIDDEN.search(words):
         return _ForbiddenError(
             say(
-                "you may not capture on {interface}: run this with sudo, or join the group wireshark after "
+                "no permission to capture on {interface}: use sudo, or join the group wireshark after "
                 "'sudo dpkg-reconfigure wireshark-common', or run "
                 "'sudo setcap cap_net_raw,cap_net_admin=ep {program}'",
                 interface=inert(interface),
@@ -204,13 +217,16 @@ def _failure(
         )
     if NO_DEVICE.search(words):
         return UsageError(
-            say("there is no interface {name}: tcpanalyze interfaces shows them", name=inert(interface))
+            say(
+                "interface {name} does not exist: tcpanalyze interfaces lists all interfaces",
+                name=inert(interface),
+            )
         )
     if found := NO_FILTER.search(words):
         return UsageError(
             say(
                 "libpcap does not understand the capture filter {filter} ({reason}): "
-                "write it as in 'tcp port 20000', see pcap-filter(7)",
+                "write a filter like 'tcp port 20000', see pcap-filter(7)",
                 filter=inert(repr(capture_filter)),
                 reason=inert(found[1] or say("syntax error")),
             )
@@ -218,8 +234,8 @@ def _failure(
     if DOWN.search(words):
         return InputError(
             say(
-                "the interface {name} is not up: switch it on ('sudo ip link set {name} up' on Linux), or "
-                "choose another; tcpanalyze interfaces shows them",
+                "interface {name} is down: bring it up (on Linux 'sudo ip link set {name} up') or choose another; "
+                "tcpanalyze interfaces lists them",
                 name=inert(interface),
             )
         )
@@ -229,7 +245,7 @@ def _failure(
         else Message("{program} was not ready in time", program=backend.name)
     )
     if own_words := _complaint(backend, words):
-        what = Message("{what}; it said: {words}", what=what, words=own_words.rstrip("."))
+        what = Message("{what}; its last message: {words}", what=what, words=own_words.rstrip("."))
     return InputError(
         say(
             "the capture on {interface} failed: {what}; try another --backend",
@@ -240,18 +256,21 @@ def _failure(
 
 
 def _complaint(backend: Backend, words: str) -> str:
-    """The last that the program said in its own name, but for that it is ready; harmless."""
+    """The last message of the program under its own name, except that it is ready. Harmless."""
     found = re.findall(rf"^{backend.name}: +(\S.*)$", words, re.MULTILINE)
     return inert(next((line for line in reversed(found) if not backend.ready.search(line)), ""))
 
 
 class Live:
-    """A running capture; made by `open_live`. A context manager: leaving it ends the capture.
+    """A running capture, made by `open_live`. A context manager: leaving it ends the capture.
 
-    records: the frames; its `advance` waits for the next one, and answers False when the capture has ended.
-    backend: the name of the program. path: the file that keeps the frames, or None.
-    losses: frames that the capture lost, at most; None while it runs, and where the program could not say it
-        any more. `records.lost` is the same.
+    Attributes:
+        records: The frames. `advance` waits for the next one, and returns False when the capture has ended.
+        backend: The name of the capture program.
+        interface: The name of the interface.
+        path: The file that keeps the frames; None if there is none.
+        losses: The largest possible number of frames that the capture lost; None while it runs, and if the program did
+            not report it. `records.lost` is the same.
     """
 
     def __init__(
@@ -292,20 +311,27 @@ class Live:
 
     @property
     def over(self) -> bool:
-        """Whether all that was captured has been given, or the capture closed."""
+        """Whether all captured frames have been read, or the capture is closed."""
         return self._concluded
 
     @property
     def behind_ns(self) -> int:
-        """How long ago the program handed over what is being read now."""
+        """How many nanoseconds ago the program wrote the data that is read now."""
         return time.monotonic_ns() - self._waiting.arrived_ns
 
     def catch_up(self, within: float = MARKED_WITHIN) -> bool:
-        """Wait until `records` has given all that the interface saw before this call.
+        """Wait until `records` has passed everything that the interface saw before this call.
 
-        For another thread than the one that reads `records`. within: seconds without a frame; False where so many
-        passed, or the capture has ended before. Only after `open_live(marked=True)`; raises InputError where the
-        interface takes no marker.
+        Only after `open_live(marked=True)`, and not in the thread that reads `records`.
+
+        Args:
+            within: Give up after this many seconds without a frame.
+
+        Returns:
+            False if it gave up, or if the capture ended first.
+
+        Raises:
+            InputError: The marker cannot be sent on the interface.
         """
         marker = self._marker
         assert marker is not None
@@ -323,25 +349,25 @@ class Live:
             return self._met >= wanted
 
     def meet(self, number: int) -> None:
-        """The marker of this number has been captured."""
+        """Note that the marker with this number has been captured."""
         with self._meeting:
             self._met = max(self._met, number)
             self._meeting.notify_all()
 
     def stop(self) -> None:
-        """End the capture in order; called again, by force. For any thread, and for a signal handler."""
+        """End the capture in order; the second call ends it by force. For any thread, and for signal handlers."""
         self._stopped = True
         self._child.interrupt()
 
     def close(self) -> None:
-        """End the capture, its process, its threads, its descriptors and its file."""
+        """End the capture, and close its process, threads, descriptors and file."""
         try:
             self.conclude()
         finally:
             self.records.close()
 
     def conclude(self) -> None:
-        """Make sure that the program has ended, and say in the records what was lost."""
+        """Make sure that the program has ended, and write its losses into the records."""
         if self._concluded:
             return
         self._concluded = True
@@ -363,15 +389,15 @@ class Live:
                 if status < 0
                 else Message("with status {number}", number=status)
             )
-            ended = Message("{program} ended {how} while it captured", program=self.backend, how=how)
+            ended = Message("{program} ended {how} during the capture", program=self.backend, how=how)
             if own_words := _complaint(self._row, words):
-                ended = Message("{what}; it said: {words}", what=ended, words=own_words)
+                ended = Message("{what}; its last message: {words}", what=ended, words=own_words)
             sentences.append(ended)
         if self.losses is None:
-            sentences.append(Message("how many frames the capture lost is not known"))
+            sentences.append(Message("the number of frames that the capture lost is unknown"))
 
     def _told(self) -> int | None:
-        """The losses in the program's closing words."""
+        """The losses in the last messages of the program."""
         words = self._child.words()
         if not self._row.closing.search(words):
             return None

@@ -1,4 +1,4 @@
-"""The frames of a running capture: those of the capture data that its program writes, as they come."""
+"""The frames of a running capture, read from the output of the capture program as it comes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["LiveRecords"]
 
 
 class LiveRecords(Records):
-    """The frames of a running capture, numbered from 1; each is kept before it is given."""
+    """The frames of a running capture, numbered from 1. Each frame is written to the file before it is returned."""
 
     def __init__(
         self,
@@ -31,8 +31,17 @@ class LiveRecords(Records):
         meet: Callable[[int], None],
         conclude: Callable[[], None],
     ) -> None:
-        """meet: told the number of each marker that was captured. conclude: called when the frames have ended."""
-        # The program sends a file header, at the latest with its first frame: what it is shows itself then.
+        """Make the records; the output of the program is opened at the first `advance`.
+
+        Args:
+            waiting: The output of the program.
+            interface: The name of the interface, for messages.
+            writer: The file that keeps the frames; None if there is none.
+            marker: The markers to look for; None if there are none.
+            meet: Called with the number of each marker that was captured.
+            conclude: Called when the frames have ended.
+        """
+        # The program writes a file header, at the latest with its first frame. The true format is known then.
         super().__init__(
             Bytes(cast(BinaryIO, waiting), interface, False),
             "pcap" if isinstance(writer, PcapWriter) else "pcapng",
@@ -47,7 +56,7 @@ class LiveRecords(Records):
         self._over = False
 
     def advance(self) -> bool:
-        """Wait for the next frame and step to it; False when the capture has ended. See `Records.advance`."""
+        """Wait for the next frame and step to it. Return False if the capture has ended. See `Records.advance`."""
         if self._over or not (self._inner or self._open()):
             return self._finish()
         inner = self._inner
@@ -72,13 +81,13 @@ class LiveRecords(Records):
             except OutputError as error:
                 self._writer = None
                 sentence = Message(
-                    "kept are {count} frames, because {reason}", count=self.frame - 1, reason=error
+                    "only the first {count} frames were saved: {reason}", count=self.frame - 1, reason=error
                 )
                 self._warn(sentence)
         return True
 
     def close(self) -> None:
-        """Let go of what was read."""
+        """Close the records. See `Records.close`."""
         self._over = True
         if self._inner is not None:
             self._inner.close()

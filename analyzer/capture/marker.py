@@ -1,11 +1,11 @@
-"""A datagram of our own through the captured interface: once it has been captured, so has all that went before.
+"""A datagram sent through the captured interface. Once it is captured, everything sent before it is captured too.
 
-A capture program that is told to end drops what still waits in the kernel's buffer and in its own, and says
-nothing of it. Waiting a while first is a guess. The marker is none: it takes the way of every other frame, through
-the same buffers, so what was sent before it comes before it.
+A capture program that is asked to end drops the frames that still wait in the kernel's buffer and in its own, without a
+message. Waiting a while first is a guess. A marker is certain: it takes the same way as every other frame, through the
+same buffers, so everything sent before it comes before it.
 
-It goes to 224.0.0.254, a link-local group that RFC 4727 keeps for experiments, with a time to live of 1, so no
-router passes it on, and to the port that discards (RFC 863). `LiveRecords` takes it out of the frames again.
+It goes to 224.0.0.254, a link-local group that RFC 4727 reserves for experiments, with a TTL of 1, so no router
+forwards it. Its port is that of the discard service (RFC 863). `LiveRecords` removes it from the frames.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["Marker"]
 GROUP: Final = "224.0.0.254"
 PORT: Final = 9
 MOST_BYTES: Final = 256
-"""A longer frame is no marker, whatever its link layer adds."""
+"""A longer frame is not a marker. This leaves room for any link layer."""
 
 _GROUP_BYTES: Final = socket.inet_aton(GROUP)
 _PORT_BYTES: Final = PORT.to_bytes(2, "big")
@@ -34,9 +34,12 @@ _NUMBER: Final = struct.Struct(">I")
 
 
 class Marker:
-    """The markers of one capture, numbered from 1; nothing else that is captured looks like one.
+    """The markers of one capture, numbered from 1. A random token makes them unique.
 
-    Where tests run side by side, each with a capture, every capture sees the markers of the others.
+    If tests run side by side, each with a capture, every capture sees the markers of all of them.
+
+    Attributes:
+        sent: The number of markers sent so far.
     """
 
     def __init__(self, interface: str) -> None:
@@ -45,15 +48,15 @@ class Marker:
         self.sent: int = 0
 
     def with_filter(self, capture_filter: str) -> str:
-        """The capture filter that takes the markers too.
+        """Extend a capture filter so that it matches the markers too.
 
-        They come first, because `vlan` and its like change the meaning of all that follows them.
+        The markers come first, because keywords like `vlan` change the meaning of everything after them.
         """
         own = f"udp and dst host {GROUP} and dst port {PORT}"
         return f"({own}) or ({capture_filter})" if capture_filter.strip() else ""
 
     def send(self) -> None:
-        """Send the next one. Raises InputError where the interface takes none."""
+        """Send the next marker. Raises InputError if it cannot be sent on the interface."""
         try:
             number = socket.if_nametoindex(self._sending_interface())
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
@@ -65,7 +68,7 @@ class Marker:
         except OSError as error:
             raise InputError(
                 say(
-                    "{interface} takes no datagram ({reason}), so the last frames may be missing",
+                    "cannot send a marker on {interface} ({reason}), so the last frames may be missing",
                     interface=inert(self._interface),
                     reason=inert(error.strerror or str(error)),
                 )
@@ -73,7 +76,7 @@ class Marker:
         self.sent += 1
 
     def number_in(self, records: Records) -> int:
-        """The number of the marker in the frame that `records` stands at; 0 where it is none, -1 for another's."""
+        """Return the number of the marker in the current frame; 0 if it is not a marker, -1 for another capture's."""
         captured = int(records.captured)
         if captured > MOST_BYTES:
             return 0
@@ -89,7 +92,7 @@ class Marker:
         return number
 
     def _sending_interface(self) -> str:
-        """Its own; of "any", which is all of them, the loopback."""
+        """The captured interface itself; for "any", which means all of them, the loopback."""
         names = [name for _, name in socket.if_nameindex()]
         if self._interface in names:
             return self._interface

@@ -1,11 +1,11 @@
-"""Opening a capture: whatever can be wrong with it as a whole is said here, in one sentence."""
+"""Open a capture. Every fault of the file as a whole is reported here, in one sentence."""
 
 from __future__ import annotations
 
 import os
 from typing import BinaryIO
 
-from analyzer.capture.compression import MAGIC_BYTES, CompressedOctets, is_compressed
+from analyzer.capture.compression import MAGIC_BYTES, CompressedBytes, is_compressed
 from analyzer.capture.pcap import FILE_HEADER_BYTES, PCAP_MAGICS, PcapRecords
 from analyzer.capture.pcapng import PCAPNG_MAGIC, SECTION_HEADER_BYTES, PcapngRecords
 from analyzer.capture.read_ahead import ReadAhead
@@ -29,12 +29,20 @@ __all__ = ["open_capture", "open_stream"]
 
 
 def open_capture(path: str | os.PathLike[str], decompress_limit: int | None = None) -> Records:
-    """The records of the capture at `path`, before the first; `-` is standard input.
+    """Open a capture.
 
-    A file and a FIFO do alike. decompress_limit: the most bytes that a compressed capture may expand to; 0 is
-    any number, None is 256 MiB or 200 times what was read of it, whichever is more. Past it the reading stops as
-    at a capture that was cut off. Raises InputError where it cannot be opened or read, CaptureFormatError where
-    it is no capture or its file header is broken.
+    Args:
+        path: A file or a FIFO. "-" is standard input.
+        decompress_limit: Decompressed size limit in bytes. 0 means no limit. None means 256 MiB, or 200 times the
+            compressed bytes read so far if that is more. At the limit the reading stops as if the capture were
+            truncated there.
+
+    Returns:
+        The records, before the first one.
+
+    Raises:
+        InputError: The capture cannot be opened or read.
+        CaptureFormatError: The file is not a capture, or its file header is damaged.
     """
     keep_blocks()
     data = bytes_of_standard_input() if os.fspath(path) == "-" else bytes_of_path(path)
@@ -42,10 +50,20 @@ def open_capture(path: str | os.PathLike[str], decompress_limit: int | None = No
 
 
 def open_stream(stream: BinaryIO, name: str, decompress_limit: int | None = None) -> Records:
-    """The records of a capture that comes from `stream`: anything with `read(n)`, short reads allowed.
+    """Open a capture that comes from a stream.
 
-    name: what messages call it. The stream is never seeked, and it stays open: its opener closes it.
-    decompress_limit: as for `open_capture`. Raises InputError or CaptureFormatError, as `open_capture` does.
+    Args:
+        stream: Anything with `read(n)`. It may return fewer bytes than asked for. It is never seeked, and the caller
+            closes it.
+        name: The name of the stream in messages.
+        decompress_limit: As for `open_capture`.
+
+    Returns:
+        The records, before the first one.
+
+    Raises:
+        InputError: The stream cannot be read.
+        CaptureFormatError: The stream is not a capture, or its file header is damaged.
     """
     return _records(Bytes(stream, name, False), decompress_limit)
 
@@ -59,10 +77,10 @@ def _records(data: Bytes, decompress_limit: int | None, file: StoredFile | None 
 
 
 def _recognised(data: Bytes, decompress_limit: int | None, file: StoredFile | None) -> Records:
-    compressed: CompressedOctets | None = None
+    compressed: CompressedBytes | None = None
     try:
         if is_compressed(data.peek(MAGIC_BYTES)):
-            data = compressed = CompressedOctets(data, decompress_limit)
+            data = compressed = CompressedBytes(data, decompress_limit)
         magic = data.peek(4)
         if magic in PCAP_MAGICS:
             header_bytes, capture_format = FILE_HEADER_BYTES, "pcap"
@@ -75,7 +93,7 @@ def _recognised(data: Bytes, decompress_limit: int | None, file: StoredFile | No
         header = data.peek(header_bytes)
     except SourceRefusal as error:
         raise CaptureFormatError(
-            say("{path} cannot be read: {reason}", path=data.name, reason=said(error.reason))
+            say("cannot read {path}: {reason}", path=data.name, reason=said(error.reason))
         ) from error
     except SourceFault as error:
         raise CaptureFormatError(
@@ -89,7 +107,7 @@ def _recognised(data: Bytes, decompress_limit: int | None, file: StoredFile | No
     except OSError as error:
         raise InputError(
             say(
-                "{path} cannot be read ({reason}): copy it to another place and try there",
+                "cannot read {path} ({reason}): copy it to another place and read the copy",
                 path=data.name,
                 reason=reason_of(error),
             )
@@ -97,15 +115,15 @@ def _recognised(data: Bytes, decompress_limit: int | None, file: StoredFile | No
     if len(header) < header_bytes:
         raise CaptureFormatError(
             say(
-                "{path} ends after {count} bytes, inside its {format} file header: "
-                "it was cut off, so record or copy it again",
+                "{path} is truncated: it ends after {count} bytes, inside its {format} file header; "
+                "record or copy it again",
                 path=data.name,
                 count=len(header),
                 format=capture_format,
             )
         )
     reader = {"pcap": PcapRecords, "pcapng": PcapngRecords, "snoop": SnoopRecords}[capture_format]
-    # What is no file may pause at any time, and what has come by then is not to wait for more.
+    # A source that is not a file may pause at any time, and the bytes that are there must not wait for more.
     if file is not None:
         if compressed is None:
             data = ReadAhead(data, file)

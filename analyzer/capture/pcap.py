@@ -1,4 +1,4 @@
-"""pcap files (draft-ietf-opsawg-pcap): a file header of 24 bytes, then records, all in one byte order."""
+"""pcap files (draft-ietf-opsawg-pcap): a file header of 24 bytes, then records, all with one byte order."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ FILE_HEADER_BYTES: Final = 24
 
 _MICROSECONDS: Final = 0xA1B2C3D4
 _NANOSECONDS: Final = 0xA1B23C4D
-# Kuznetzov's modified format: microseconds, and 8 more bytes a record (interface, protocol, packet type).
+# Kuznetzov's modified format: microseconds, and 8 more bytes for each record (interface, protocol, packet type).
 _MODIFIED: Final = 0xA1B2CD34
 _MAGICS: Final = (_MICROSECONDS, _NANOSECONDS, _MODIFIED)
 
 PCAP_MAGICS: Final = frozenset(struct.pack(order + "I", magic) for order in ("<", ">") for magic in _MAGICS)
-"""The first four bytes of the pcap files `PcapRecords` reads."""
+"""The first four bytes of the pcap files that `PcapRecords` reads."""
 
 _LENGTHS_IN_ORDER: Final = 0
 _LENGTHS_PERHAPS_SWAPPED: Final = 1
@@ -34,10 +34,13 @@ class PcapRecords(Records):
     """The records of a pcap file."""
 
     def __init__(self, data: Bytes) -> None:
-        """
-        bytes: at a file header, of which 24 bytes are known to be there.
+        """Read the file header.
 
-        Raises CaptureFormatError where its version is not 2.
+        Args:
+            data: The bytes, at a file header with at least 24 bytes.
+
+        Raises:
+            CaptureFormatError: The version of the file is not 2.
         """
         super().__init__(data, "pcap")
         header = data.peek(FILE_HEADER_BYTES)
@@ -47,7 +50,7 @@ class PcapRecords(Records):
         if major != 2:
             raise CaptureFormatError(
                 say(
-                    "{path} is a pcap file of version {major}.{minor}, and only version 2 can be read: "
+                    "{path} is a pcap file of version {major}.{minor}, but only version 2 can be read: "
                     "convert it with editcap -F pcap",
                     path=data.name,
                     major=major,
@@ -61,13 +64,13 @@ class PcapRecords(Records):
         self._fraction_ns: i64 = 1 if magic == _NANOSECONDS else 1000
         self._header_bytes: i64 = 24 if magic == _MODIFIED else 16
         self._little = order == "<"
-        # Files before version 2.3 hold original before captured; of 2.3 there are both kinds.
+        # Before version 2.3 the original length comes before the captured one. In 2.3 there are both kinds.
         self._lengths: i64 = _LENGTHS_IN_ORDER
         if minor == 3:
             self._lengths = _LENGTHS_PERHAPS_SWAPPED
         elif minor < 3:
             self._lengths = _LENGTHS_SWAPPED
-        # Fields that are all there before a method is called are never asked for being there.
+        # All fields are set before a method is called, so the compiled code never checks whether they are set.
         self._declare(link_type)
         self._skip(FILE_HEADER_BYTES)
 
@@ -102,8 +105,8 @@ class PcapRecords(Records):
 
     def _too_long(self, claimed: int) -> str:
         return Message(
-            "record {record} at byte {byte} claims {claimed} bytes, more than the {most} one "
-            "can hold: the file is damaged there, and the frames before it are all that was read",
+            "record {record} at byte {byte} claims {claimed} bytes, but a record holds at most {most}: "
+            "the file is damaged there, and only the frames before it were read",
             record=self.frame + 1,
             byte=self._byte(),
             claimed=claimed,

@@ -1,7 +1,7 @@
-"""Frames kept as classic pcap while they are captured: each record goes out whole, with one write of its own.
+"""Keeps frames as classic pcap during a capture. Each record is written whole, with one write.
 
-The file header names the link type of all frames, so it goes out with the first of them; from then on the file
-is readable at every moment.
+The file header names the link type of all frames, so it is written before the first frame. From then on the file is
+readable at any time.
 """
 
 from __future__ import annotations
@@ -25,17 +25,21 @@ _ETHERNET: Final = 1
 
 
 class PcapWriter(FrameWriter):
-    """A pcap file, in nanoseconds, that grows by one frame at a time. It has no place for losses."""
+    """A pcap file with nanoseconds, which grows by one frame at a time. The format has no place for losses."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Begin the file; one that was there is replaced. Raises OutputError where it cannot be written."""
+        """Begin the file and replace an existing one. Raises OutputError if it cannot be written."""
         super().__init__(path)
         self._link_type: int | None = None
 
     def add(self, records: Records) -> None:
-        """Keep the frame that `records` stands at.
+        """Write the current frame of `records`.
 
-        Raises OutputError where it cannot be written, and for a second link type, which pcap cannot hold.
+        Args:
+            records: The frames.
+
+        Raises:
+            OutputError: It cannot be written, or it has a second link type, which pcap cannot hold.
         """
         link_type = int(records.link_type)
         if self._link_type is None:
@@ -43,7 +47,7 @@ class PcapWriter(FrameWriter):
         if link_type != self._link_type:
             raise OutputError(
                 say(
-                    "{path} is a pcap file, which holds one link type only: name it .pcapng",
+                    "{path} is a pcap file, which holds only one link type: choose a name that ends in .pcapng",
                     path=inert(os.fsdecode(self.path)),
                 )
             )
@@ -55,7 +59,7 @@ class PcapWriter(FrameWriter):
         self._write(header + records.block[start : start + captured])
 
     def close(self) -> None:
-        """Let go of the file; without a frame it is an empty capture."""
+        """Close the file. Without a frame it becomes an empty capture."""
         try:
             if self._link_type is None and not self._file.closed:
                 self._begin(_ETHERNET)

@@ -1,10 +1,9 @@
 """pcapng files (draft-ietf-opsawg-pcapng): sections of blocks, each section with its own byte order.
 
-A block that is no packet, section, interface or statistics is passed over, whatever its length. The section
-length is not believed, as nothing is gained by it. Block lengths are rounded up to 32 bits, as in Wireshark: there are
-writers that pad a block and leave the padding out of its length. A packet of an interface that no block
-declared stops the reading, as it does in Wireshark: its link type is anybody's guess, and so is what else in
-the file is wrong.
+Blocks that are not packets, sections, interfaces or statistics are skipped, whatever their length. The length of a
+section is ignored, because it is not needed. Block lengths are rounded up to 32 bits, as in Wireshark, because some
+writers pad a block and leave the padding out of its length. A packet of an undeclared interface stops the reading, as
+in Wireshark: its link type is unknown, and more of the file may be wrong.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ PCAPNG_MAGIC: Final = b"\x0a\x0d\x0d\x0a"
 """The type of the section header block, the same in both byte orders."""
 
 SECTION_HEADER_BYTES: Final = 28
-"""The least length of a section header block."""
+"""The shortest section header block."""
 
 MOST_BLOCK_BYTES: Final = 16 * 1024 * 1024
-"""The longest section, interface or packet block that is believed (Wireshark's MAX_BLOCK_SIZE)."""
+"""The longest section, interface or packet block that is accepted (Wireshark's MAX_BLOCK_SIZE)."""
 
 MOST_INTERFACES: Final = 1 << 16
-"""How many interfaces a section may declare, so that memory stays bounded."""
+"""The largest number of interfaces in a section, so that memory stays bounded."""
 
 _BYTE_ORDER_LITTLE: Final = b"\x4d\x3c\x2b\x1a"
 _BYTE_ORDER_BIG: Final = b"\x1a\x2b\x3c\x4d"
@@ -39,14 +38,14 @@ _BYTE_ORDER_BIG: Final = b"\x1a\x2b\x3c\x4d"
 _SECTION_HEADER: Final = 0x0A0D0D0A
 _INTERFACE_DESCRIPTION: Final = 1
 _PACKET: Final = 2
-"""Obsolete since 2009, and still in old files."""
+"""Obsolete since 2009, but still in old files."""
 _SIMPLE_PACKET: Final = 3
 _INTERFACE_STATISTICS: Final = 5
 _ENHANCED_PACKET: Final = 6
 
-# Journal entry; sysdig event, its second version and its large one; custom block, to be copied and not.
+# Journal entry; sysdig event, its second version and its large version; custom blocks that may and may not be copied.
 _NUMBERED_WITHOUT_PACKET: Final = frozenset((0x9, 0x204, 0x216, 0x221, 0xBAD, 0x40000BAD))
-"""Blocks that hold no packet, and to which Wireshark gives a frame number all the same."""
+"""Blocks without a packet to which Wireshark nevertheless gives a frame number."""
 
 _PACKET_HEADER_BYTES: Final = 28
 _SIMPLE_PACKET_HEADER_BYTES: Final = 12
@@ -59,25 +58,34 @@ _IF_TSRESOL: Final = 9
 _IF_TSOFFSET: Final = 14
 
 _LOSSES: Final = (5, 7)
-"""isb_ifdrop and isb_osdrop: what the interface lost, and what the system lost between it and the program."""
+"""isb_ifdrop and isb_osdrop: losses in the interface, and losses in the system between interface and program."""
 _UNKNOWN_LOSSES: Final = 2**64 - 1
-"""What a writer that does not know puts there, as Wireshark holds it."""
+"""The value for an unknown number of losses, as in Wireshark."""
 
 _LEAST_TIME_NS: Final = -(2**63)
 _MOST_TIME_NS: Final = 2**63 - 1
 
 
 class Interface:
-    """What an interface description block says of its packets.
+    """The contents of an interface description block.
 
-    link_type: LINKTYPE_ number. snaplen: bytes kept of a packet, 0 for no limit. lost: packets that its
-    latest statistics say were lost, 0 without any.
+    Attributes:
+        link_type: The LINKTYPE_ number of its packets.
+        snaplen: The largest number of bytes kept of a packet; 0 means no limit.
+        lost: The number of lost packets in its latest statistics; 0 without statistics.
+        plain_ticks_ns: The length of a tick in nanoseconds, if 64 bits are enough to compute times.
+        plain_offset_ns: The offset of all times in nanoseconds, in the same case.
+        most_plain_ticks: The largest time in ticks for which 64 bits are enough; -1 if they never are.
     """
 
     def __init__(self, link_type: int, snaplen: int, resolution: int, offset_seconds: int) -> None:
-        """
-        resolution: if_tsresol, a tick's length as a power of ten or, with the upper bit set, of two.
-        offset_seconds: if_tsoffset, to be added to every time.
+        """Work out how to compute times.
+
+        Args:
+            link_type: The LINKTYPE_ number.
+            snaplen: The largest number of bytes kept of a packet; 0 means no limit.
+            resolution: if_tsresol: the length of a tick as a negative power of ten, or of two if the upper bit is set.
+            offset_seconds: if_tsoffset, which is added to every time.
         """
         self.link_type: i64 = link_type
         self.snaplen: i64 = snaplen
@@ -93,7 +101,7 @@ class Interface:
         else:
             self._multiplier = 1
             self._divisor = int(10 ** (exponent - 9))
-        # Ticks of 1, 10, ... nanoseconds, which is nearly all there is, need no more than 64 bits.
+        # For ticks of 1, 10, ... nanoseconds, which nearly all files have, 64 bits are enough.
         self.plain_ticks_ns: i64 = 0
         self.plain_offset_ns: i64 = 0
         self.most_plain_ticks: i64 = -1
@@ -103,7 +111,7 @@ class Interface:
             self.most_plain_ticks = _MOST_TIME_NS // 2 // self._multiplier
 
     def exact_time(self, high: int, low: int) -> int:
-        """Nanoseconds since the epoch of a time of two 32-bit halves, rounded down, however many bits."""
+        """Convert a time of two 32-bit halves to nanoseconds since the epoch, rounded down. It may exceed 64 bits."""
         return ((high << 32) | low) * self._multiplier // self._divisor + self._offset_ns
 
 
@@ -111,10 +119,13 @@ class PcapngRecords(Records):
     """The packets of a pcapng file."""
 
     def __init__(self, data: Bytes) -> None:
-        """
-        bytes: at a section header block, of which 28 bytes are known to be there.
+        """Read the first section header block.
 
-        Raises CaptureFormatError where that block cannot be read.
+        Args:
+            data: The bytes, at a section header block with at least 28 bytes.
+
+        Raises:
+            CaptureFormatError: The block cannot be read.
         """
         super().__init__(data, "pcapng")
         self._one: struct.Struct = struct.Struct("<I")
@@ -128,7 +139,7 @@ class PcapngRecords(Records):
         if fault:
             raise CaptureFormatError(
                 say(
-                    "{path} is a pcapng file that cannot be read, because {fault}",
+                    "cannot read the pcapng file {path}: {fault}",
                     path=data.name,
                     fault=said(fault),
                 )
@@ -160,7 +171,7 @@ class PcapngRecords(Records):
             elif kind == _INTERFACE_DESCRIPTION:
                 least = _INTERFACE_HEADER_BYTES + _TRAILER_BYTES
             elif kind == _INTERFACE_STATISTICS and _STATISTICS_LEAST <= length <= MOST_BLOCK_BYTES:
-                # One of an impossible length is passed over: nothing that matters hangs on it.
+                # Statistics of an impossible length are skipped, because nothing else depends on them.
                 least = _STATISTICS_LEAST
             else:
                 if not self._pass_over(length):
@@ -192,7 +203,7 @@ class PcapngRecords(Records):
             return self._timed_packet(kind, position, length)
 
     def _timed_packet(self, kind: i64, position: i64, length: i64) -> bool:
-        """The enhanced packet block, and the obsolete packet block, whose fields lie in the same places."""
+        """Read an enhanced packet block, or the obsolete packet block, whose fields are in the same places."""
         # Interface and upper half of the time; lower half and captured length; original length.
         number = (self._pair(position + 8) >> 32) & 0xFFFFFFFF
         time = self._pair(position + 12)
@@ -200,7 +211,7 @@ class PcapngRecords(Records):
         captured = (lengths >> 32) & 0xFFFFFFFF
         original = lengths & 0xFFFFFFFF
         if kind == _PACKET:
-            # A 16-bit interface and a 16-bit count of drops, where the enhanced block has 32 bits.
+            # A 16-bit interface and a 16-bit drop count; the enhanced block has a 32-bit interface there.
             number = number & 0xFFFF if self._little else number >> 16
         if number >= len(self._interfaces):
             return self._stop(self._undeclared(number))
@@ -223,7 +234,7 @@ class PcapngRecords(Records):
         return True
 
     def _simple_packet(self, position: i64, length: i64) -> bool:
-        """The simple packet block: of the section's first interface, its captured length to be worked out."""
+        """Read a simple packet block. It belongs to the first interface, and its captured length is computed."""
         if not self._interfaces:
             return self._stop(self._undeclared(0))
         interface = self._interfaces[0]
@@ -246,7 +257,7 @@ class PcapngRecords(Records):
         return True
 
     def _section(self) -> str:
-        """Start a section at the section header block to come; the sentence that says why not, or nothing."""
+        """Start a section at the next block, a section header. Return a sentence if that fails, else nothing."""
         byte = self._byte()
         if not self._fetch(SECTION_HEADER_BYTES):
             return self._cut(byte)
@@ -277,7 +288,7 @@ class PcapngRecords(Records):
         (major, _minor) = self._option.unpack_from(self.block, position + 12)
         if major != 1:
             return Message(
-                "the section at byte {byte} is of version {major}, and only version 1 can be read: "
+                "the section at byte {byte} has version {major}, but only version 1 can be read: "
                 "convert the file with editcap -F pcapng",
                 byte=byte,
                 major=major,
@@ -293,7 +304,7 @@ class PcapngRecords(Records):
         return ""
 
     def _describe(self, position: i64, length: i64) -> str:
-        """Take in an interface description block; the sentence that says why not, or nothing."""
+        """Read an interface description block. Return a sentence if that fails, else nothing."""
         if len(self._interfaces) >= MOST_INTERFACES:
             return Message(
                 "the section declares more than {most} interfaces at byte {byte}: the file is damaged",
@@ -316,7 +327,7 @@ class PcapngRecords(Records):
                 self._warn(
                     Message(
                         "option {code} of the interface at byte {byte} is longer than its block: "
-                        "the options from there on are left out",
+                        "this option and all after it are ignored",
                         code=code,
                         byte=self._byte(),
                     )
@@ -332,7 +343,7 @@ class PcapngRecords(Records):
         return ""
 
     def _count_losses(self, position: i64, length: i64) -> None:
-        """Take in an interface statistics block; the latest of an interface holds for all before it."""
+        """Read an interface statistics block. The latest block of an interface replaces all earlier ones."""
         number: i64
         (number,) = self._one.unpack_from(self.block, position + 8)
         if number >= len(self._interfaces):
@@ -358,7 +369,7 @@ class PcapngRecords(Records):
             interface.lost = lost
 
     def _pass_over(self, length: i64) -> bool:
-        """Go past the block to come, which may be of any length; False where the reading has stopped."""
+        """Skip the next block, which may have any length. Return False if the reading has stopped."""
         byte = self._byte()
         if not self._skip(length - _TRAILER_BYTES) or not self._fetch(_TRAILER_BYTES):
             return self._stop(self._cut(byte))
@@ -374,8 +385,7 @@ class PcapngRecords(Records):
             return time_ns
         self._warn(
             Message(
-                "frame {frame} has a time beyond what 64 bits of nanoseconds can hold: "
-                "the nearest one is taken",
+                "the time of frame {frame} does not fit in 64 bits of nanoseconds: the nearest possible time is used",
                 frame=self.frame,
             )
         )
@@ -384,7 +394,7 @@ class PcapngRecords(Records):
     def _warn_clamped(self, claimed: int, room: int) -> None:
         self._warn(
             Message(
-                "frame {frame} claims {claimed} bytes, and its block holds {room}: those are taken",
+                "frame {frame} claims {claimed} bytes, but its block holds {room}: these are used",
                 frame=self.frame,
                 claimed=claimed,
                 room=room,
@@ -393,7 +403,7 @@ class PcapngRecords(Records):
 
     def _bad_length(self, length: int) -> str:
         return Message(
-            "the block at byte {byte} claims {claimed} bytes, which none of its type can have: "
+            "the block at byte {byte} claims {claimed} bytes, which is impossible for its type: "
             "the file is damaged there",
             byte=self._byte(),
             claimed=length,
@@ -401,7 +411,7 @@ class PcapngRecords(Records):
 
     def _bad_trailer(self, length: int, trailer: int, byte: int) -> str:
         return Message(
-            "the block at byte {byte} has {length} bytes by its head and {trailer} by its tail: "
+            "the block at byte {byte} claims {length} bytes at its beginning and {trailer} at its end: "
             "the file is damaged there",
             byte=byte,
             length=length,
@@ -410,7 +420,7 @@ class PcapngRecords(Records):
 
     def _undeclared(self, number: int) -> str:
         return Message(
-            "the packet at byte {byte} is of interface {number}, which its section never declares: "
+            "the packet at byte {byte} belongs to interface {number}, which its section does not declare: "
             "the file is damaged there",
             byte=self._byte(),
             number=number,

@@ -1,6 +1,6 @@
-"""Frames kept as pcapng while they are captured: each block goes out whole, with one write of its own.
+"""Keeps frames as pcapng during a capture. Each block is written whole, with one write.
 
-So a file is readable at every moment, also when its writer is killed between two frames.
+So the file is readable at any time, even if the process is killed between two frames.
 """
 
 from __future__ import annotations
@@ -30,13 +30,17 @@ _PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
 
 
 class PcapngWriter(FrameWriter):
-    """A pcapng file that grows by one frame at a time."""
+    """A pcapng file, which grows by one frame at a time."""
 
     def __init__(self, path: str | os.PathLike[str], interface: str) -> None:
-        """Begin the file; one that was there is replaced.
+        """Begin the file and replace an existing one.
 
-        interface: the name it gives to the interface of the frames. Raises OutputError where it cannot be
-        written.
+        Args:
+            path: The path of the file.
+            interface: The name of the interface of the frames, for the file.
+
+        Raises:
+            OutputError: The file cannot be written.
         """
         super().__init__(path)
         self._interface = interface
@@ -48,7 +52,7 @@ class PcapngWriter(FrameWriter):
             raise
 
     def add(self, records: Records) -> None:
-        """Keep the frame that `records` stands at. Raises OutputError where it cannot be written."""
+        """Write the current frame of `records`. Raises OutputError if it cannot be written."""
         link_type = int(records.link_type)
         number = self._numbers.get(link_type)
         if number is None:
@@ -71,7 +75,7 @@ class PcapngWriter(FrameWriter):
         self._write(b"".join((header, frame, padding, _LENGTH.pack(length))))
 
     def lost(self, frames: int, time_ns: int) -> None:
-        """Keep how many frames the capture lost. Raises OutputError where it cannot be written."""
+        """Write how many frames the capture lost. See `FrameWriter.lost`."""
         if not self._numbers:
             return
         option = struct.pack("<HHQHH", _ISB_IFDROP, 8, frames, 0, 0)

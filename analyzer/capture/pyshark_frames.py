@@ -1,13 +1,13 @@
 """A capture program made of pyshark: `python pyshark_frames.py INTERFACE FILTER MEGABYTES` writes pcap.
 
-It runs as a process of its own and uses nothing of the package. That is the containment: pyshark 0.6 leaves an
-event loop, the descriptors of a pipe, a dumpcap and a temporary file behind, and all of it ends with this
-process, its group and the folder that `children.Child` gives it. pyshark's `LiveCapture` captures: it runs a
-dumpcap, whose frames a tshark dissects. Of each of its packets the bytes and the time are written, as one
-record of nanosecond pcap.
+It runs as a separate process and uses nothing of the package. This contains pyshark: version 0.6 leaves an event loop,
+the descriptors of a pipe, a dumpcap and a temporary file behind. All of it ends with this process, its group and the
+folder that `children.Child` gives it.
 
-pyshark has its packets in the form "ek", one line each: in "json" it withholds the newest until the next has
-come, and "pdml" has no bytes. tshark writes out no layer but the frame's own, which is all that is needed.
+pyshark's `LiveCapture` captures: it runs a dumpcap, and a tshark that dissects the frames. The bytes and the time of
+each packet are written as one record of nanosecond pcap. pyshark reads packets in the format "ek", one line for each:
+in "json" it holds the newest packet back until the next has come, and "pdml" has no bytes. tshark writes only the
+layer of the frame itself, which is all that is needed.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from typing import Any, Final
 __all__ = ["capture", "frame_of", "nanoseconds_of"]
 
 LEAVING: Final = 2.0
-"""Seconds that pyshark's children get to end by themselves once no packet comes any more."""
+"""The seconds that pyshark's children have to end by themselves after the last packet."""
 
 LOOK_EVERY: Final = 0.1  # seconds
 
-# Wireshark's number for a link type -> libpcap's. Raw IP of either version is one number there.
+# Wireshark's number for a link type -> libpcap's. Wireshark has one number for raw IP of both versions.
 LINK_TYPES: Final = {1: 1, 7: 101, 15: 0, 25: 113, 129: 228, 130: 229, 174: 108, 210: 276}
 
 _DUMPCAP_READY: Final = re.compile(r"^File: ")
@@ -42,13 +42,19 @@ _DATE: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z")
 
 
 class _FaultError(Exception):
-    """A packet from which no frame can be made."""
+    """A packet that cannot be turned into a frame."""
 
 
 def capture(interface: str, capture_filter: str, megabytes: int, output: int) -> None:
-    """Capture until SIGINT or SIGTERM, into the descriptor `output`; what happens is told on standard error.
+    """Capture until SIGINT or SIGTERM.
 
-    When it says "pyshark: capturing", no frame from then on is missed.
+    Messages go to standard error. After the message "pyshark: capturing" no frame is missed.
+
+    Args:
+        interface: The name of the interface.
+        capture_filter: A capture filter of libpcap; empty captures every frame.
+        megabytes: The size of the kernel's buffer.
+        output: The descriptor that gets the capture.
     """
     try:
         with warnings.catch_warnings():
@@ -56,12 +62,12 @@ def capture(interface: str, capture_filter: str, megabytes: int, output: int) ->
             import pyshark
             from pyshark import config
 
-        # Else it takes settings from a file config.ini wherever it happens to be started.
+        # Without this it reads settings from a file config.ini in the current folder.
         config.fp_config_path = config.pyshark_config_path
-        # With a loop of our own pyshark asks for no watcher of children, which Python 3.14 does not have.
+        # If pyshark gets a loop, it does not ask for a child watcher, which Python 3.14 does not have.
         loop = asyncio.new_event_loop()
     except Exception as error:
-        _tell(f"pyshark: it cannot be loaded ({_reason(error)})")
+        _tell(f"pyshark: cannot load it ({_reason(error)})")
         return
     try:
         running = _capturing(pyshark, loop, interface, capture_filter, megabytes)
@@ -75,20 +81,20 @@ def capture(interface: str, capture_filter: str, megabytes: int, output: int) ->
 def _capturing(
     pyshark: Any, loop: asyncio.AbstractEventLoop, interface: str, capture_filter: str, megabytes: int
 ) -> Any:
-    """A `LiveCapture` that says when it has begun, can be ended in order, and keeps no pipe open."""
+    """Make a `LiveCapture` that reports when it has begun, can be ended in order, and leaves no pipe open."""
     from pyshark.tshark.output_parser import tshark_ek
 
     base: Any = pyshark.capture.capture.Capture
     live: Any = pyshark.LiveCapture
 
     class Between(base):  # type: ignore[misc]
-        """What `LiveCapture` takes for its base: here the pipe between its children can be seen."""
+        """Stands between `LiveCapture` and its base class, to see the pipe between the two children."""
 
         async def _get_tshark_process(self, packet_count: int | None = None, stdin: Any = None) -> Any:
             try:
                 return await super()._get_tshark_process(packet_count=packet_count, stdin=stdin)
             finally:
-                # pyshark leaves both ends open, and tshark then never sees the end of what dumpcap writes.
+                # pyshark leaves both ends open, and tshark would then never see the end of dumpcap's output.
                 _close_pipe(stdin)
 
     class Contained(live, Between):  # type: ignore[misc]
@@ -97,14 +103,14 @@ def _capturing(
         last_words = ""
 
         def _verify_capture_parameters(self) -> None:
-            # The interface is known, and pyshark's own list of them lacks some.
+            # The interface was checked before, and pyshark's own list of interfaces is incomplete.
             pass
 
         def _get_dumpcap_parameters(self) -> list[str]:
             return ["-B", str(megabytes), *super()._get_dumpcap_parameters()]
 
         def _setup_tshark_output_parser(self) -> Any:
-            # pyshark would first ask tshark for the types of all its fields, and keep them in a file.
+            # pyshark would first ask tshark for the types of all fields, and keep them in a file.
             return tshark_ek.TsharkEkJsonParser()
 
         def _created_new_process(self, parameters: Any, process: Any, process_name: str = "TShark") -> None:
@@ -146,7 +152,7 @@ def _capturing(
 
 
 async def _run(running: Any, writer: _Writer) -> None:
-    """Write each packet of `running` until it ends, which SIGINT and SIGTERM make it do in order."""
+    """Write each packet of `running` until it ends. SIGINT and SIGTERM end it in order."""
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
 
@@ -154,7 +160,7 @@ async def _run(running: Any, writer: _Writer) -> None:
         await stopped.wait()
         while running.dumpcap is None:
             await asyncio.sleep(0.01)
-        # tshark reads what it wrote up to its end, and then ends too.
+        # tshark reads dumpcap's output to its end, and then ends too.
         with suppress(ProcessLookupError):
             running.dumpcap.send_signal(signal.SIGINT)
 
@@ -163,7 +169,7 @@ async def _run(running: Any, writer: _Writer) -> None:
     stopping = asyncio.ensure_future(stop())
     reading = asyncio.ensure_future(running.packets_from_tshark(writer.add, close_tshark=False))
     try:
-        # When tshark is killed, the dumpcap that it had started keeps its output open.
+        # If tshark is killed, a dumpcap that it started keeps its output open.
         while not reading.done() and (running.tshark is None or running.tshark.returncode is None):
             await asyncio.wait([reading], timeout=LOOK_EVERY)
         await asyncio.wait([reading], timeout=LEAVING)
@@ -192,7 +198,7 @@ async def _run(running: Any, writer: _Writer) -> None:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
     if not stopped.is_set():
-        _tell(f"pyshark: its capture ended; the last words: {running.last_words}")
+        _tell(f"pyshark: the capture ended; its last message: {running.last_words}")
 
 
 class _Writer:
@@ -208,7 +214,7 @@ class _Writer:
             self._link_type = link_type
             self._write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262_144, link_type))
         elif link_type != self._link_type:
-            raise _FaultError(f"a frame is of link type {link_type}, those before of {self._link_type}")
+            raise _FaultError(f"a frame has link type {link_type}, but those before have {self._link_type}")
         seconds, nanoseconds = divmod(time, 1_000_000_000)
         self._write(struct.pack("<IIII", seconds, nanoseconds, len(data), length) + data)
 
@@ -219,23 +225,23 @@ class _Writer:
 
 
 def frame_of(packet: Any) -> tuple[int, int, int, bytes]:
-    """Link type, time in nanoseconds, length and bytes of a packet that pyshark read in the form "ek"."""
+    """Return link type, time in nanoseconds, length and bytes of a packet that pyshark read in the format "ek"."""
     try:
         frame = packet.frame_info._fields_dict
-        # Not get_raw_packet(), which knows the form "json" only.
+        # Not get_raw_packet(), which knows only the format "json".
         data = bytes.fromhex(packet["frame_raw"]._fields_dict)
         kind = int(frame["frame_frame_encap_type"])
         time = nanoseconds_of(packet.sniff_timestamp)
         length = int(packet.length)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise _FaultError(f"a packet has not what a frame needs ({_reason(error)})") from error
+        raise _FaultError(f"a packet lacks a value that a frame needs ({_reason(error)})") from error
     if kind not in LINK_TYPES:
-        raise _FaultError(f"frames of Wireshark's kind {kind} cannot be written")
+        raise _FaultError(f"cannot write frames with Wireshark's link type {kind}")
     return LINK_TYPES[kind], time, length, data
 
 
 def nanoseconds_of(text: str) -> int:
-    """The time of a frame: seconds with a fraction, or, with other versions of tshark, a date in UTC."""
+    """Read the time of a frame: seconds with a fraction or, in other versions of tshark, a date in UTC."""
     if found := _TIME.fullmatch(text):
         seconds = int(found[1])
     elif found := _DATE.fullmatch(text):
@@ -248,7 +254,7 @@ def nanoseconds_of(text: str) -> int:
 
 
 def _close_pipe(end: int) -> None:
-    """Close this end of a pipe and the other, as far as they are ours."""
+    """Close both ends of a pipe, as far as this process has them."""
     inode = os.fstat(end).st_ino
     for descriptor in range(3, 64):
         with suppress(OSError):
@@ -257,7 +263,7 @@ def _close_pipe(end: int) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of what a foreign exception says."""
+    """The first line of the message of a foreign exception."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 

@@ -1,7 +1,7 @@
-"""The bytes of a large file, read in a thread of its own while those before them are analysed.
+"""Read a large file in a second thread, while the bytes before are analysed.
 
-Reading lets go of Python's lock, and the analysis does not. What decompresses does so only between the pieces of what
-comes out: it has a process instead (`decompress_ahead.py`).
+Reading releases Python's global lock, and the analysis does not. Decompressors release it too seldom, so they run in a
+second process (`decompress_ahead.py`).
 """
 
 from __future__ import annotations
@@ -19,20 +19,23 @@ __all__ = ["ReadAhead"]
 
 BLOCK_BYTES: Final = 1 << 21
 _BLOCKS_AHEAD: Final = 4
-"""How many blocks wait at most, and their size. Each costs both threads a moment, so they are larger than what one
-thread would read at a time; more or still larger ones leave the cache before they are looked at."""
+"""The size of a block, and how many blocks may wait. Each block costs both threads some time, so they are larger than
+the blocks of a single thread. With more or larger blocks the bytes would leave the cache before they are used."""
 
 
 class ReadAhead(Bytes):
-    """The bytes of a file, from where `bytes` has come. What goes wrong is raised after the bytes before it.
+    """The bytes of a file, from the current position of `data` on. An error is raised after the bytes before it.
 
-    The thread begins with the second block, so a small file has none. `close` ends it.
+    The thread begins with the second block, so a small file needs no thread. `close` ends it.
     """
 
     def __init__(self, data: Bytes, file: StoredFile) -> None:
-        """
-        bytes: taken over, and closed with this.
-        file: what they come from. Its `reached` is from now on how far they have been handed on.
+        """Take over the bytes.
+
+        Args:
+            data: The bytes. They are closed with this object.
+            file: The file that they come from. From now on `file.reached` is the position of the bytes already
+                returned.
         """
         super().__init__(data._stream, data.name, data._owned)
         self._bytes = data
@@ -42,7 +45,7 @@ class ReadAhead(Bytes):
         self._thread: threading.Thread | None = None
 
     def close(self) -> None:
-        """End the thread, and close what the bytes come from if it is owned."""
+        """End the thread, and close the source of the bytes if it is owned."""
         self._held = b""
         if self._thread is not None:
             self._stopping = True
@@ -74,7 +77,7 @@ class ReadAhead(Bytes):
             return error
 
     def _begin(self) -> bool:
-        """Start the thread; False where the system grants no more of them."""
+        """Start the thread. Return False if the system refuses it."""
         import queue
         import threading
 

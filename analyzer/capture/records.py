@@ -1,4 +1,4 @@
-"""The walk over a capture's records, whatever their format: blocks of bytes and where the frame lies."""
+"""Steps through the records of a capture of any format: a block of bytes, and where the frame lies in it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from analyzer.text import Message
 __all__ = ["MOST_WARNINGS", "Records", "most_captured"]
 
 MOST_WARNINGS: Final = 16
-"""How many faults that do not stop the reading are told; a hostile file could hold millions."""
+"""The largest number of warnings about faults that do not stop the reading. A hostile file could hold millions."""
 
 _MOST_CAPTURED: Final = 256 * 1024
 _MOST_CAPTURED_OF_LINK: Final = {
@@ -28,40 +28,53 @@ _MOST_CAPTURED_OF_LINK: Final = {
 
 
 def most_captured(link_type: int) -> int:
-    """The most bytes a pcap record of this link type can plausibly hold; a longer one is damage.
+    """Return the size of the longest plausible pcap record. A longer record is damaged.
 
-    The file's own snapshot length does not count, as it does not for Wireshark: real files break it. The
-    numbers are those of Wireshark's wiretap and libpcap: 256 KiB, and more where one message can be longer.
+    The snapshot length of the file does not count, as in Wireshark, because real files exceed it. The numbers are those
+    of Wireshark's wiretap and libpcap: 256 KiB, or more if a message can be longer.
+
+    Args:
+        link_type: The LINKTYPE_ number of the frames.
+
+    Returns:
+        The number of bytes.
     """
     return _MOST_CAPTURED_OF_LINK.get(link_type, _MOST_CAPTURED)
 
 
 class Records:
-    """The frames of one capture, one at a time, without an object per frame.
+    """The frames of one capture, one at a time, without an object for each frame.
 
-    After `advance` answers True the frame is `block[offset:offset + captured]`, until the next `advance`.
-    A context manager: leaving it closes the file.
+    After `advance` returns True, the frame is `block[offset : offset + captured]`, until the next `advance`. A context
+    manager: leaving it closes the file.
 
-    block: bytes read lately, as `bytes`; at most a record or two of them are copied.
-    offset: where in `block` the frame starts.
-    captured: bytes captured, never more than are there.
-    original: bytes on the wire, as the file says it (so it can be less than `captured`).
-    time_ns: integer nanoseconds since the epoch; 0 in a pcapng simple packet block, which has none.
-    link_type: the LINKTYPE_ number of this frame's interface.
-    frame: the frame's number, from 1, as Wireshark counts; pcapng blocks that Wireshark numbers although
-        they hold no packet (journal entries, system calls, custom blocks) leave a gap.
-    format: "pcap", "pcapng" or "snoop".
-    truncated: the reading stopped before a clean end: cut off, damaged, or the source failed.
-    warnings: a sentence for whatever stopped or marred the reading.
-    link_types: the LINKTYPE_ numbers declared so far, in order, each once.
-    lost: how many frames the capture lost, at most, as far as it has been read; None where nothing says so,
-        as in every pcap file. It is a bound, because libpcap counts a lost frame of loopback twice and a
-        network card counts what no capture filter has seen.
-    file: the file it is read from; None for whatever is no file on a disk.
-    compressed: whether it was.
+    Attributes:
+        block: Bytes read recently. Only a record that lies across two blocks is copied.
+        offset: Where the frame begins in `block`.
+        captured: The number of captured bytes. They are always there.
+        original: The number of bytes on the wire, by the file. So it can be less than `captured`.
+        time_ns: Nanoseconds since the epoch; 0 in a simple packet block of pcapng, which has no time.
+        link_type: The LINKTYPE_ number of the frame's interface.
+        frame: The number of the frame, from 1, as in Wireshark. It gives a number also to some pcapng blocks without a
+            packet (journal entries, system calls, custom blocks), so there are gaps.
+        format: "pcap", "pcapng" or "snoop".
+        truncated: Whether the reading stopped early: the file is truncated or damaged, or the source failed.
+        warnings: A sentence for each fault of the reading.
+        link_types: The LINKTYPE_ numbers declared so far, in order, each once.
+        lost: The largest possible number of frames that the capture lost, by what was read so far; None if the file
+            does not report it, e.g. every pcap file. The true number may be smaller: libpcap counts a frame lost on
+            loopback twice, and a network card counts frames before the capture filter.
+        file: The file that is read; None if the source is not a file.
+        compressed: Whether the file is compressed.
     """
 
     def __init__(self, data: Bytes, capture_format: str) -> None:
+        """Begin before the first frame.
+
+        Args:
+            data: The bytes of the capture, decompressed.
+            capture_format: "pcap", "pcapng" or "snoop".
+        """
         self.block: bytes = b""
         self.offset: i64 = 0
         self.captured: i64 = 0
@@ -78,9 +91,9 @@ class Records:
         self.compressed: bool = False
         self._little: bool = True
         self._bytes: Bytes = data
-        self._position: i64 = 0  # in `block`, of the record to come
-        self._block_start: i64 = 0  # in the file, of `block[0]`
-        self._ahead: bytes = b""  # the block after `block`, where a record lies across both
+        self._position: i64 = 0  # of the next record, in `block`
+        self._block_start: i64 = 0  # of `block[0]`, in the file
+        self._ahead: bytes = b""  # the block after `block`, if a record lies across both
         self._ahead_position: i64 = 0
         self._ended: bool = False
         self._failure: str = ""
@@ -98,22 +111,25 @@ class Records:
         self.close()
 
     def advance(self) -> bool:
-        """Step to the next frame; False at the end, and ever after.
+        """Step to the next frame.
 
-        Nothing in a file makes it raise: where a record is cut off or damaged, or the source fails, it sets
-        `truncated`, says why in `warnings` and answers False.
+        No content of a file makes this raise an error. If a record is truncated or damaged, or the source fails, it
+        sets `truncated`, adds the reason to `warnings` and returns False.
+
+        Returns:
+            False at the end, and on all later calls.
         """
         raise NotImplementedError
 
     def close(self) -> None:
-        """Close what `open_capture` opened (never standard input, nor a stream given to `open_stream`)."""
+        """Close the file that `open_capture` opened. Standard input and the stream of `open_stream` stay open."""
         self._drop()
         self._bytes.close()
 
     def _fetch(self, needed: i64) -> bool:
-        """Have at least `needed` bytes in `block` from `_position` on; False where the source ends first.
+        """Get at least `needed` bytes into `block` from `_position` on. Return False if the source ends first.
 
-        Only a record that lies across two blocks is copied; allocated is only what was really read.
+        Only a record that lies across two blocks is copied. Memory is allocated only for bytes that were read.
         """
         have: i64 = len(self.block) - self._position
         if have >= needed:
@@ -146,9 +162,9 @@ class Records:
         return have >= needed
 
     def _pair(self, position: i64) -> i64:
-        """Two 32-bit numbers in the byte order of the file, the first in the upper half.
+        """Read two 32-bit numbers in the byte order of the file. The first is in the upper half of the result.
 
-        Whether a first one above 2**31 makes it negative depends on the build: mask what is taken from it.
+        If the first is 2**31 or more, the sign of the result depends on the build. So mask each number.
         """
         if not self._little:
             return read_i64_be(self.block, position)
@@ -156,7 +172,7 @@ class Records:
         return ((swapped & 0xFFFFFFFF) << 32) | ((swapped >> 32) & 0xFFFFFFFF)
 
     def _skip(self, count: i64) -> bool:
-        """Go `count` bytes on without keeping them; False where the source ends first."""
+        """Skip `count` bytes. Return False if the source ends first."""
         have: i64 = len(self.block) - self._position
         while have < count:
             count -= have
@@ -180,11 +196,11 @@ class Records:
         return piece
 
     def _byte(self) -> int:
-        """Where the record to come starts in the (decompressed) file, from 0."""
+        """Where the next record begins in the (decompressed) file, from 0."""
         return self._block_start + self._position
 
     def _end(self) -> bool:
-        """The source has ended: cleanly between two records, or inside one."""
+        """Conclude at the end of the source, which is between two records or inside one."""
         if self._failure or self._position < len(self.block):
             return self._stop(self._cut(self._byte()))
         self._drop()
@@ -193,10 +209,16 @@ class Records:
     def _cut(self, byte: int) -> str:
         if self._failure:
             return self._failure
+        if self.frame == 0:
+            return Message("capture truncated at byte {byte}; it has no complete frame", byte=byte)
+        if self.frame == 1:
+            return Message(
+                "capture truncated at byte {byte}; showing the complete frame before it", byte=byte
+            )
         return Message(
-            "the file ends inside the record that starts at byte {byte}: it was cut off there, "
-            "and the frames before it are all there is",
+            "capture truncated at byte {byte}; showing the {count} complete frames before it",
             byte=byte,
+            count=int(self.frame),
         )
 
     def _stop(self, sentence: str) -> bool:

@@ -1,4 +1,4 @@
-"""snoop files (RFC 1761): what Solaris captures with. A file header of 16 bytes, then records, all big-endian."""
+"""snoop files (RFC 1761), the format of Solaris: a file header of 16 bytes, then records, all big-endian."""
 
 from __future__ import annotations
 
@@ -15,33 +15,36 @@ from analyzer.text import Message, say
 __all__ = ["SNOOP_HEADER_BYTES", "SNOOP_MAGIC", "SnoopRecords"]
 
 SNOOP_MAGIC: Final = b"snoop\0\0\0"
-"""The identification pattern, the first eight bytes."""
+"""The identification pattern: the first eight bytes."""
 
 SNOOP_HEADER_BYTES: Final = 16
 
-# The datalink types of RFC 1761, and those that Solaris added since -> LINKTYPE_ numbers.
+# The datalink types of RFC 1761, and those that Solaris added later -> LINKTYPE_ numbers.
 _LINK_TYPES: Final = {
-    0: 1,  # IEEE 802.3: frames as those of Ethernet, which has their number
+    0: 1,  # IEEE 802.3: the same frames and the same number as Ethernet
     2: 6,  # IEEE 802.5 token ring
     4: 1,  # Ethernet
     8: 10,  # FDDI
-    18: 123,  # SunATM, whose pseudo-header libpcap has too
+    18: 123,  # SunATM, with the same pseudo-header as in libpcap
     26: 242,  # IP over InfiniBand
 }
 
 _RECORD_BYTES: Final = 24
 _MOST_PADDING: Final = 65535
-"""Behind a frame there are usually fewer than four bytes; no more than this are believed."""
+"""The longest accepted padding after a frame. Usually it is shorter than four bytes."""
 
 
 class SnoopRecords(Records):
     """The records of a snoop file."""
 
     def __init__(self, data: Bytes) -> None:
-        """
-        bytes: at a file header, of which 16 bytes are known to be there.
+        """Read the file header.
 
-        Raises CaptureFormatError where its version is not 2 or its frames are of a link that has no number here.
+        Args:
+            data: The bytes, at a file header with at least 16 bytes.
+
+        Raises:
+            CaptureFormatError: The version of the file is not 2, or its datalink type has no LINKTYPE_ number here.
         """
         super().__init__(data, "snoop")
         self._fetch(SNOOP_HEADER_BYTES)
@@ -51,8 +54,8 @@ class SnoopRecords(Records):
         if version != 2 or link_type < 0:
             raise CaptureFormatError(
                 say(
-                    "{path} is a snoop file of version {version} and datalink type {datalink}, which is not "
-                    "read here: convert it with editcap -F pcap",
+                    "{path} is a snoop file of version {version} and datalink type {datalink}, which tcpanalyze "
+                    "cannot read: convert it with editcap -F pcap",
                     path=data.name,
                     version=version,
                     datalink=datalink,
@@ -79,13 +82,13 @@ class SnoopRecords(Records):
         original, captured, length, drops, seconds, microseconds = self._header.unpack_from(
             self.block, position
         )
-        # The record's length counts its header and the padding behind the frame.
+        # The length of the record includes its header and the padding after the frame.
         padding: i64 = length - _RECORD_BYTES - captured
         if captured > self._most_captured or padding < 0 or padding > _MOST_PADDING:
             return self._stop(
                 Message(
                     "record {record} at byte {byte} claims a frame of {captured} bytes in a record of "
-                    "{length}: the file is damaged there, and the frames before it are all that was read",
+                    "{length}: the file is damaged there, and only the frames before it were read",
                     record=self.frame + 1,
                     byte=self._byte(),
                     captured=captured,
@@ -96,7 +99,7 @@ class SnoopRecords(Records):
             if not self._fetch(length):
                 return self._end()
             position = self._position
-        # Cumulative; 0 also where the system did not count.
+        # A cumulative count. It is 0 also if the system did not count.
         if drops:
             self.lost = drops
         self.offset = position + _RECORD_BYTES

@@ -1,7 +1,7 @@
 """The bytes of a capture, in order, from a path, standard input or any stream.
 
-Nothing here seeks, so a pipe does as well as a file, and a read gives what is there rather than wait for a
-whole block, so a capture that is still being written can be followed.
+Reading never seeks, so a pipe works like a file. A read returns the bytes that are there and does not wait for a whole
+block, so a capture that is still being written can be followed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 BLOCK_BYTES: Final = 1 << 20
-"""The most bytes one read asks for."""
+"""The largest number of bytes that one read asks for."""
 
 
 _KEPT_BY_MALLOC: Final = 31 << 20
@@ -36,39 +36,43 @@ _KEPT_BY_MALLOC: Final = 31 << 20
 
 @cache
 def keep_blocks() -> None:
-    """Have the C library keep the memory of blocks, rather than give it back and ask for it again each time.
+    """Make the C library keep the memory of blocks, instead of returning it to the system each time.
 
-    That of Linux keeps what is free up to twice the largest mapping ever freed, 64 MiB at most. What it gives back is
-    mapped and zeroed anew, page by page, which takes as long as reading it, or decompressing it.
+    On Linux it keeps free memory up to twice the size of the largest mapping ever freed, at most 64 MiB. Returned
+    memory is mapped and zeroed again, page by page, which takes as long as reading or decompressing the bytes.
     """
     bytes(_KEPT_BY_MALLOC)
 
 
 class SourceFault(Exception):
-    """The bytes end too early or are damaged, for a `reason`. It never leaves `capture`."""
+    """The bytes end too early or are damaged. This error never leaves `capture`."""
 
     @property
     def reason(self) -> str:
-        """What it was made with; `str` would make English of a `Message`."""
+        """The reason, as it was given. `str` would turn a `Message` into plain English text."""
         reason: str = self.args[0]
         return reason
 
 
 class SourceRefusal(SourceFault):
-    """The bytes may be sound, and are not read on all the same; the reason says what to do."""
+    """The bytes may be intact, but reading them is refused. The reason says what to do."""
 
 
 class Bytes:
-    """The bytes of one stream, with a look ahead at the first of them.
+    """The bytes of one stream. The first bytes can be looked at before they are read.
 
-    warnings: sentences about what marred the stream without stopping it.
+    Attributes:
+        name: The name of the stream in messages, harmless.
+        warnings: A sentence for each fault that did not stop the stream.
     """
 
     def __init__(self, stream: BinaryIO, name: str, owned: bool) -> None:
-        """
-        stream: anything with `read(n)`; `read1` is preferred where there is one, because it does not wait.
-        name: what messages call it; made harmless here.
-        owned: whether `close` closes the stream.
+        """Begin at the current position of a stream.
+
+        Args:
+            stream: Anything with `read(n)`. If it has `read1`, that is used, because it does not wait.
+            name: Its name in messages. It is made harmless here.
+            owned: Whether `close` closes the stream.
         """
         self.name: str = inert(name)
         self._stream: BinaryIO = stream
@@ -78,7 +82,7 @@ class Bytes:
         self.warnings: list[str] = []
 
     def peek(self, count: int) -> bytes:
-        """The next `count` bytes, fewer only at the end; they are still there for `read`."""
+        """Return the next `count` bytes, or fewer at the end. `read` returns them again."""
         while len(self._held) < count:
             piece = self._more(BLOCK_BYTES)
             if not piece:
@@ -87,13 +91,21 @@ class Bytes:
         return self._held[:count]
 
     def held(self) -> bytes:
-        """What was read ahead by `peek`, without reading (and perhaps waiting for) more."""
+        """Return the bytes that `peek` has read ahead, without reading more."""
         return self._held
 
     def read(self, most: int) -> bytes:
-        """Some bytes, `most` unless more were read ahead; `b""` at the end.
+        """Read some bytes.
 
-        Raises OSError or SourceFault.
+        Args:
+            most: The largest number of bytes, unless `peek` has read more ahead.
+
+        Returns:
+            The bytes; empty at the end.
+
+        Raises:
+            OSError: The stream cannot be read.
+            SourceFault: The bytes are damaged, or end too early.
         """
         if self._held:
             piece = self._held
@@ -102,23 +114,23 @@ class Bytes:
         return self._more(most)
 
     def file(self) -> StoredFile | None:
-        """The file that the bytes come from; None where they come from anything else."""
+        """Return the file that the bytes come from; None if the source is not a file."""
         try:
             return StoredFile(self._stream)
         except (OSError, ValueError, AttributeError):
             return None
 
     def can_rewind(self) -> bool:
-        """Whether this is a file opened here, which can be read once more."""
+        """Whether this is a file that was opened here, so that it can be read again."""
         return self._owned and self.file() is not None
 
     def rewind(self) -> None:
-        """Go back to the first byte. Raises OSError where that cannot be done."""
+        """Go back to the first byte. Raises OSError if that is not possible."""
         self._held = b""
         self._stream.seek(0)
 
     def close(self) -> None:
-        """Let go of the stream; close it if it is owned."""
+        """Close the stream if it is owned."""
         self._held = b""
         if self._owned:
             self._stream.close()
@@ -126,31 +138,31 @@ class Bytes:
     def _more(self, most: int) -> bytes:
         piece = self._read(most)
         if piece is None:
-            raise BlockingIOError(Message("the stream has nothing to read yet and does not wait"))
+            raise BlockingIOError(Message("the stream is non-blocking and has no data yet"))
         return piece
 
 
 def bytes_of_path(path: str | os.PathLike[str]) -> Bytes:
-    """The bytes of the file or FIFO at `path`. Raises InputError where it cannot be opened."""
+    """Open the file or FIFO at `path`. Raises InputError if it cannot be opened."""
     name = inert(os.fsdecode(path))
     try:
-        # Unbuffered: blocks are read straight into the objects they are used from.
+        # Unbuffered: blocks are read directly into the objects that are then used.
         return Bytes(open(path, "rb", buffering=0), name, True)
     except FileNotFoundError as error:
         raise InputError(say("{path} does not exist: check its name and folder", path=name)) from error
     except (OSError, ValueError) as error:
         if isinstance(error, IsADirectoryError) or (isinstance(error, OSError) and os.path.isdir(path)):
-            sentence = Message("{path} is a directory: give the capture file inside it", path=name)
+            sentence = Message("{path} is a directory: give the path of a capture in it", path=name)
         elif isinstance(error, PermissionError):
-            sentence = Message("{path} may not be read: ask its owner for read permission", path=name)
+            sentence = Message("no permission to read {path}: ask its owner for it", path=name)
         else:
             reason = reason_of(error)
-            sentence = Message("{path} cannot be opened ({reason}): check its name", path=name, reason=reason)
+            sentence = Message("cannot open {path} ({reason}): check its name", path=name, reason=reason)
         raise InputError(said(sentence)) from error
 
 
 def bytes_of_standard_input() -> Bytes:
-    """The bytes of standard input. Raises InputError where there is none, or a person is typing into it."""
+    """Open standard input. Raises InputError if it is closed, or if it is a terminal."""
     name = Message("standard input")
     if sys.stdin is None or sys.stdin.closed:
         raise InputError(say("standard input is closed: give the path of a capture instead of -"))
@@ -160,7 +172,7 @@ def bytes_of_standard_input() -> Bytes:
 
 
 def reason_of(error: BaseException) -> str:
-    """What a foreign exception says, in a few words without its number and file name."""
+    """The message of a foreign exception, without its number and file name."""
     if isinstance(error, SourceFault):
         return error.reason
     if isinstance(error, OSError) and error.strerror:

@@ -1,4 +1,4 @@
-"""The file that a capture is read from: how far it has been read, and whether it stays as it was."""
+"""The file that a capture is read from: how far it has been read, and whether it has changed."""
 
 from __future__ import annotations
 
@@ -12,13 +12,23 @@ __all__ = ["StoredFile"]
 
 
 class StoredFile:
-    """A regular file, opened for reading, as it was then.
+    """A regular file, as it was when it was opened.
 
-    size: its bytes, compressed or not. reached: how far it has been used, where it is read ahead of that.
+    Attributes:
+        size: The number of its bytes, compressed or not.
+        reached: The number of bytes used, if the file is read ahead of its use; else None.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
-        """Raises OSError or ValueError where `stream` is no regular file: a pipe grows, and has no size."""
+        """Note the size and time of the file.
+
+        Args:
+            stream: The open file.
+
+        Raises:
+            OSError: The stream has no descriptor.
+            ValueError: The stream is not a regular file, e.g. a pipe, which has no size.
+        """
         self._stream = stream
         self._before = os.fstat(stream.fileno())
         if not stat.S_ISREG(self._before.st_mode):
@@ -27,36 +37,40 @@ class StoredFile:
         self.reached: int | None = None
 
     def position(self) -> int:
-        """How many of its bytes have been read and used."""
+        """Return how many of its bytes have been read and used."""
         return self._stream.tell() if self.reached is None else self.reached
 
     def change(self, name: str) -> str | None:
-        """A sentence on how the file has changed since it was opened; None where it has not, or is closed by now.
+        """Check whether the file has changed since it was opened.
 
-        name: what the sentence calls it.
+        Args:
+            name: The name of the file in the sentence.
+
+        Returns:
+            A sentence about the change; None if there is none, or if the file is closed.
         """
         if self._stream.closed:
             return None
         now = os.fstat(self._stream.fileno())
         if now.st_size < self.size:
             return Message(
-                "{path} became shorter while it was read, from {before} to {after} bytes: "
-                "what was read until then is reported; do not write to a capture that is being analysed",
+                "{path} shrank from {before} to {after} bytes while it was read: "
+                "the report covers what was read before; do not write to a capture during its analysis",
                 path=name,
                 before=self.size,
                 after=now.st_size,
             )
         if now.st_size > self.size:
             return Message(
-                "{path} grew while it was read, from {before} to {after} bytes: "
-                "what came too late is not in here; analyse it again when it is complete",
+                "{path} grew from {before} to {after} bytes while it was read: "
+                "the report may lack the new frames; analyse it again when it is complete",
                 path=name,
                 before=self.size,
                 after=now.st_size,
             )
         if now.st_mtime_ns != self._before.st_mtime_ns:
             return Message(
-                "{path} was written to while it was read: what is reported may be a mixture; analyse it again",
+                "{path} was changed while it was read: the report may mix old and new frames; analyse it again",
                 path=name,
             )
         return None

@@ -1,4 +1,4 @@
-"""What a file is that is no readable capture, told from its first bytes, and what to do about it."""
+"""Recognises, from its first bytes, a file that is not a readable capture, and says what to do with it."""
 
 from __future__ import annotations
 
@@ -40,30 +40,34 @@ _TEXT_SAMPLE: Final = 512
 
 
 def refusal(first: bytes, name: str, compression: str = "") -> CaptureFormatError:
-    """The error for a file that is no capture of a kind that is read.
+    """Make the error for a file that is not a readable capture.
 
-    first: its first bytes, as many as are at hand, at least six unless the file has fewer.
-    name: what to call the file, already harmless.
-    compression: what these bytes were compressed by in the file, nothing where they were not.
+    Args:
+        first: Its first bytes: all that are there, and at least six unless the file is shorter.
+        name: The name of the file in the sentence, harmless.
+        compression: The compression of these bytes in the file; empty if they were not compressed.
+
+    Returns:
+        The error, to be raised.
     """
     inner = compression_of(first)
     if inner:
         return CaptureFormatError(
             say(
-                "{path} is {inner} data inside {outer}, which is undone once only: "
-                "decompress it first, with {outer} -d",
+                "{path} is compressed twice, {inner} inside {outer}: decompress it first, with {outer} -d",
                 path=name,
                 inner=inner,
                 outer=compression,
             )
         )
     if not first:
-        return CaptureFormatError(say("{path} is empty: no capture was written to it", path=name))
+        return CaptureFormatError(say("{path} is empty: record the capture again", path=name))
     for magic, unread, command in _COMPRESSIONS:
         if first.startswith(magic):
             return CaptureFormatError(
                 say(
-                    "{path} is {compression}-compressed, which is not read here: decompress it first, with {command}",
+                    "{path} is compressed with {compression}, which tcpanalyze cannot read: decompress it first, with "
+                    "{command}",
                     path=name,
                     compression=unread,
                     command=command,
@@ -73,7 +77,7 @@ def refusal(first: bytes, name: str, compression: str = "") -> CaptureFormatErro
         if first.startswith(magic):
             return CaptureFormatError(
                 say(
-                    "{path} is a capture of the {kind} kind, which is not read here: "
+                    "{path} is a capture in the format of {kind}, which tcpanalyze cannot read: "
                     "convert it first, with editcap -F pcap",
                     path=name,
                     kind=kind,
@@ -82,14 +86,14 @@ def refusal(first: bytes, name: str, compression: str = "") -> CaptureFormatErro
     if _is_text(first[:_TEXT_SAMPLE]):
         return CaptureFormatError(
             say(
-                "{path} is a text file, not a capture: give the pcap or pcapng file the packets are in",
+                "{path} is a text file, not a capture: give the path of the pcap or pcapng file",
                 path=name,
             )
         )
     return CaptureFormatError(
         say(
-            "{path} starts with the bytes {bytes} and is neither pcap nor pcapng nor snoop: check that it is the "
-            "file you mean, or convert it with editcap -F pcap",
+            "{path} starts with the bytes {bytes}, so it is not a pcap, pcapng or snoop file: check that it is the "
+            "right file, or convert it with editcap -F pcap",
             path=name,
             bytes=first[:4].hex(" "),
         )

@@ -1,4 +1,4 @@
-"""What a capture program has written and nobody has read yet: a thread takes it as it comes."""
+"""The output of a capture program that waits to be read. A thread takes it as it comes."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from typing import IO, Final
 __all__ = ["Waiting"]
 
 MOST_WAITING: Final = 64 << 20
-"""Bytes that wait in memory to be parsed."""
+"""The largest number of bytes that may wait in memory."""
 PIPE_BYTES: Final = 1 << 20
-"""Linux gives an ordinary user pipes of up to 1 MiB."""
+"""The largest pipe, 1 MiB, that Linux gives to an ordinary user."""
 LOOK_FOR_SIGNALS: Final = 0.2
-"""Seconds. Python does not notice a signal that comes just before it begins to wait: Ctrl-C on a quiet interface would
-end nothing until the next frame comes."""
+"""Seconds of each wait. Python does not notice a signal that comes just before it begins to wait. Without this limit
+Ctrl-C on a quiet interface might have no effect until the next frame."""
 
 
 class Waiting:
-    """What the program has written and nobody has asked for yet: a stream for `open_stream`.
+    """The output of the program that waits to be read. It is a stream for `open_stream`.
 
-    bytes: how many. seen: whether there were ever any. arrived_ns: when what was read last had come, by the
-    monotonic clock.
+    Attributes:
+        bytes: The number of bytes that wait.
+        seen: Whether the program has written any bytes.
+        arrived_ns: When the bytes read last arrived, in nanoseconds of the monotonic clock.
     """
 
     def __init__(self, output: IO[bytes]) -> None:
@@ -44,7 +46,7 @@ class Waiting:
         self._reader.start()
 
     def read(self, _most: int) -> bytes:
-        """All that is there, after waiting for some; nothing at the end."""
+        """Wait for bytes and return a piece of any size; empty at the end."""
         with self._changed:
             while not self._pieces and not self._ended:
                 self._changed.wait(LOOK_FOR_SIGNALS)
@@ -56,13 +58,13 @@ class Waiting:
         return piece
 
     def discard(self) -> None:
-        """Nobody will ask any more: take what still comes, so that the program can end."""
+        """Discard all further bytes, so that the program can end."""
         with self._changed:
             self._discarding = True
             self._changed.notify_all()
 
     def join(self, within: float) -> None:
-        """Wait for the reader thread, after the program's end. within: seconds."""
+        """Wait at most `within` seconds for the reader thread, after the end of the program."""
         self._reader.join(within)
 
     def _take(self) -> None:

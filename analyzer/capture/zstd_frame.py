@@ -1,7 +1,8 @@
-"""One frame of zstd, decompressed into memory that is there already.
+"""Decompresses one frame of zstd into existing memory.
 
-The library reads by itself, and neither says where a frame has ended nor hands on what it still holds when it has taken
-in all there is. So it is handed the parts of the frame and nothing else (RFC 8878 3.1.1), the last of them alone.
+The library reads its input by itself. It does not report where a frame has ended, and it does not return the output
+that it still holds after the last input. So it gets only the parts of one frame (RFC 8878 3.1.1), and the last part
+alone.
 """
 
 from __future__ import annotations
@@ -19,43 +20,50 @@ __all__ = ["ZstdFrame"]
 _DESCRIPTOR: Final = 4
 _CHECKSUM_FLAG: Final = 0x04
 _CHECKSUM_BYTES: Final = 4
-"""RFC 8878 3.1.1.1.1: the byte after the magic number, and what stands behind the last block if it says so."""
+"""RFC 8878 3.1.1.1.1: the byte after the magic number, its flag for a checksum, and the checksum after the last
+block."""
 
 _BLOCK_HEADER_BYTES: Final = 3
 _RUN: Final = 1
-"""RFC 8878 3.1.1.2: whether a block is the last, its type and its size. A run of one byte has that byte only, and its
-size is how often it comes."""
+"""RFC 8878 3.1.1.2: the header of a block holds whether it is the last one, its type and its size. A run holds only one
+byte, and its size is the number of repetitions."""
 
 _ROOM: Final = 2 << 17
-"""A block gives 128 KiB at most. So there is room for what is held of the block before, and for the one handed over."""
+"""A block decompresses to at most 128 KiB. This is enough for the rest of the previous block and for a new block."""
 
 
 class ZstdFrame:
-    """A decompressor in the shape of those of the standard library, which can also write where it is told to.
+    """A decompressor with the interface of those in the standard library. It can also write into given memory.
 
-    Errors of the library leave it as they are.
+    Errors of the library are raised unchanged.
+
+    Attributes:
+        eof: Whether the frame has ended.
+        needs_input: Whether more input is needed before more output.
     """
 
     def __init__(self, window: int, *, careful: bool) -> None:
-        """
-        window: the most bytes it may look back over.
-        careful: block by block, so that an error comes after all that was before it.
+        """Begin a frame.
+
+        Args:
+            window: The largest window in bytes.
+            careful: Whether to decompress block by block, so that an error comes after all output before it.
         """
         self.eof: bool = False
         self.needs_input: bool = True
         self._careful = careful
         self._parts = _Parts(careful)
-        self._out: memoryview = memoryview(b"")  # what has come out beyond what was asked for
+        self._out: memoryview = memoryview(b"")  # the output beyond the requested length
         decompressor = zstandard.ZstdDecompressor(max_window_size=window)
         self._reader = decompressor.stream_reader(cast("BinaryIO", self._parts))
 
     @property
     def unused_data(self) -> bytes:
-        """What has come after the end."""
+        """The input after the end of the frame."""
         return self._parts.left()
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
-        """Some of what comes out of it, now that `data` has come; nothing where more has to, or at its end."""
+        """Take input and return some output; nothing if more input is needed, or at the end."""
         self._take(data)
         if not self._out:
             try:
@@ -72,7 +80,7 @@ class ZstdFrame:
         return piece
 
     def decompress_into(self, data: bytes, room: memoryview) -> int:
-        """The same, put into `room`; gives how many bytes."""
+        """Take input, write some output into `room` and return the number of bytes."""
         if self._out or len(room) < _ROOM:
             piece = self.decompress(data, len(room))
             room[: len(piece)] = piece
@@ -95,14 +103,19 @@ class ZstdFrame:
 class _Parts:
     """The parts of a frame, for the library to read: its header, its blocks and its checksum.
 
-    It knows nothing of the frame: the library does not say what it holds, so that a circle would never be let go of.
+    It has no reference to the frame. The library does not support the garbage collector, so a reference cycle would
+    never be freed.
     """
 
     def __init__(self, single: bool) -> None:
-        """single: one at a time, rather than all that have come but the last."""
+        """Begin a frame.
+
+        Args:
+            single: Whether to return one part at a time, instead of all available parts except the last.
+        """
         self._single = single
-        # What has come, and how much of it was read; where the parts end that were not, of which the last may not have
-        # come as a whole; and where the part behind them begins, None behind the last block.
+        # The input, and the number of bytes read from it; the ends of the parts that were not read, of which the last
+        # may be incomplete; and the beginning of the next part, None after the last block.
         self._data: bytes = b""
         self._at: int = 0
         self._ends: deque[int] = deque()
@@ -110,13 +123,13 @@ class _Parts:
         self._has_checksum: bool | None = None  # unknown before the header
 
     def left(self) -> bytes:
-        """What has come and was not read."""
+        """Return the input that was not read."""
         return self._data[self._at :]
 
     def read(self, _most: int) -> memoryview:
-        """What comes next, nothing at the end, BlockingIOError where it has not come yet.
+        """Return the next parts; nothing at the end. Raises BlockingIOError if more input is needed.
 
-        The library asks only while nothing has come out, so that then nothing is lost.
+        The library reads only while it has no output, so the exception loses nothing.
         """
         ends, known = self._ends, len(self._data)
         if ends and ends[0] <= known:
@@ -133,7 +146,7 @@ class _Parts:
         return memoryview(self._data)[begin:end]
 
     def take(self, data: bytes) -> None:
-        """More has come."""
+        """Add input."""
         handed, self._at = self._at, 0
         self._data = self._data[handed:] + data
         self._ends = deque(end - handed for end in self._ends)
@@ -141,7 +154,7 @@ class _Parts:
             self._next = self._find(self._next - handed)
 
     def _find(self, begin: int) -> int | None:
-        """Note where the parts from there on end, as far as what says so has come; gives what `_next` is then."""
+        """Note the ends of the parts from `begin` on, as far as their headers are there. Return the new `_next`."""
         data, ends = self._data, self._ends
         if self._has_checksum is None:
             if len(data) <= _DESCRIPTOR:

@@ -50,9 +50,20 @@ LOOK_EVERY: Final = 200  # milliseconds
     cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.option(
-    "-i", "--interface", required=True, help="Capture on this interface; tcpanalyze interfaces lists them."
+    "-i",
+    "--interface",
+    metavar="NAME",
+    required=True,
+    help="Capture on this interface; tcpanalyze interfaces lists them.",
 )
-@click.option("-f", "--filter", "capture_filter", default="", help="Capture filter, e.g. 'tcp port 20000'.")
+@click.option(
+    "-f",
+    "--filter",
+    "capture_filter",
+    metavar="FILTER",
+    default="",
+    help="Capture filter, e.g. 'tcp port 20000'.",
+)
 @click.option(
     "-w",
     "--write",

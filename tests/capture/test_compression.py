@@ -13,7 +13,7 @@ from analyzer.capture import compression
 from analyzer.capture.compression import (
     DECOMPRESS_FLOOR,
     MAGIC_BYTES,
-    CompressedOctets,
+    CompressedBytes,
     compression_of,
     is_compressed,
 )
@@ -37,8 +37,8 @@ SIZES = [1, 7, 1 << 20]
 EVERY = pytest.mark.parametrize("name", COMPRESSORS)
 
 
-def undone(compressed: bytes, size: int = 1 << 20, limit: int | None = None) -> CompressedOctets:
-    return CompressedOctets(Bytes(in_pieces(compressed, size), "test", False), limit)
+def undone(compressed: bytes, size: int = 1 << 20, limit: int | None = None) -> CompressedBytes:
+    return CompressedBytes(Bytes(in_pieces(compressed, size), "test", False), limit)
 
 
 def everything(data: Bytes) -> bytes:
@@ -120,7 +120,7 @@ def test_of_damaged_zstd_all_blocks_before_come_out(size: int, tmp_path: Path) -
     runs = b"".join(zstd_run(bytes([byte]), block) for byte in range(15))
     path = tmp_path / "capture"
     path.write_bytes(ZSTD_HEADER + runs + zstd_block(RESERVED, b""))
-    for data in (undone(path.read_bytes(), size), CompressedOctets(bytes_of_path(path))):
+    for data in (undone(path.read_bytes(), size), CompressedBytes(bytes_of_path(path))):
         read, _ = until_the_fault(data)
         assert read == b"".join(bytes([byte]) * block for byte in range(15))
         data.close()
@@ -162,7 +162,7 @@ def test_a_block_at_a_time(name: str) -> None:
 class IntoRoom(Bytes):
     """What `bytes` puts into memory of that many bytes."""
 
-    def __init__(self, data: CompressedOctets, room: int) -> None:
+    def __init__(self, data: CompressedBytes, room: int) -> None:
         super().__init__(data._stream, data.name, False)
         self._bytes = data
         self._room = memoryview(bytearray(room))
@@ -188,7 +188,7 @@ def test_into_memory_up_to_a_fault_or_the_limit(name: str, room: int, tmp_path: 
     content = os.urandom(3_000_000)
     path = tmp_path / "capture"
     path.write_bytes(COMPRESSORS[name](content)[:-9])
-    for data in (undone(path.read_bytes()), CompressedOctets(bytes_of_path(path))):
+    for data in (undone(path.read_bytes()), CompressedBytes(bytes_of_path(path))):
         read, fault = until_the_fault(IntoRoom(data, room))
         assert str(fault) == f"it ends inside its {name} stream"
         assert content.startswith(read)

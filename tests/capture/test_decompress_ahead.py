@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.capture import decompress_ahead, open_capture
-from analyzer.capture.compression import CompressedOctets
+from analyzer.capture.compression import CompressedBytes
 from analyzer.capture.decompress_ahead import DecompressAhead
 from analyzer.capture.source import SourceFault, bytes_of_path
 from tests.capture.builders import COMPRESSORS, pcap
@@ -52,11 +52,11 @@ def packed(tmp_path: Path, content: bytes) -> Path:
     return path
 
 
-def compressed(path: Path) -> CompressedOctets:
-    return CompressedOctets(bytes_of_path(path))
+def compressed(path: Path) -> CompressedBytes:
+    return CompressedBytes(bytes_of_path(path))
 
 
-def ahead_of(data: CompressedOctets) -> DecompressAhead:
+def ahead_of(data: CompressedBytes) -> DecompressAhead:
     file = data.file()
     assert file is not None
     return DecompressAhead(data, file)
