@@ -1,24 +1,24 @@
 # shellcheck shell=sh
-# The one set-up of a checkout, for ./tcpanalyze and tests/run, which source this file with $root set:
+# The set-up of a checkout. ./tcpanalyze and tests/run source this file with $root set:
 #
 #   set_up run       .venv with the tool in it, installed editable: interpreted, straight from the checkout
 #   set_up dev       the same with the `dev` extra
-#   set_up compiled  .venv/compiled with the tool in it as a wheel holds it: compiled where there is a compiler
-#   system_packages  the programs the tests use, all of them or those named
+#   set_up compiled  .venv/compiled with the tool in it as in a wheel: compiled if there is a compiler
+#   system_packages  the programs that the tests use, all of them or those named
 #
-# Run as `sh tools/setup.sh [PROGRAM...]` it does the last alone: for a CI whose other steps are not root, and for
-# a test that needs one program (tests/programs.py).
+# `sh tools/setup.sh [PROGRAM...]` runs only system_packages: for a CI whose other steps are not root, and for a test
+# that needs one program (tests/programs.py).
 #
-# Everything said goes to standard error and nothing reads standard input: both belong to the command.
-# A set-up that is there costs one cksum and no Python. A set-up is there when its stamp holds the present
-# key. The stamps are taken away before anything is changed and written last, so an interrupted set-up has
-# none, and is thrown away and begun again by the next run.
+# All messages go to standard error, and nothing reads standard input: standard input and output belong to the command.
+# If the set-up exists, the check costs one cksum and no Python. A set-up exists if its stamp holds the current key. The
+# stamps are removed before anything is changed, and written last. So an interrupted set-up has no stamp, and the next
+# run deletes it and begins again.
 
-# What the tests use besides Python, as `program:Debian package that holds it`. tests/programs.py reads it too.
+# The programs that the tests use, as `program:its Debian package`. tests/programs.py reads this too.
 test_programs='tshark:tshark dumpcap:wireshark-common tcpdump:tcpdump curl:curl redis-server:redis-server
     redis-cli:redis-tools nginx:nginx git:git ip:iproute2 unshare:util-linux'
 
-# What compiling takes besides: a compiler, and Python.h.
+# Compiling needs a compiler and Python.h.
 compiler_programs='cc:gcc'
 
 say() {
@@ -34,21 +34,21 @@ as_root_with_apt() {
     [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null
 }
 
-# apt_install PACKAGE...: tries the package lists that are there first, since fetching them takes longest.
+# apt_install PACKAGE...: tries the existing package lists first, because fetching new ones takes longest.
 apt_install() {
     say "installing system packages: $*"
     apt_get install -y --no-install-recommends "$@" && return
     { apt_get update && apt_get install -y --no-install-recommends "$@"; } && return
     printf '%s\n' "$output" | tail -n 15 >&2
-    give_up "apt-get could not install $* (its last words are above): install them and run again"
+    give_up "apt-get could not install $* (its last messages are above): install them and run this again"
 }
 
 apt_get() {
     output=$(DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@" 2>&1 </dev/null)
 }
 
-# system_packages [PROGRAM...]: installs those that are missing when it may; otherwise says what is missing. Without
-# arguments it means all of them.
+# system_packages [PROGRAM...]: installs the missing programs if it may, else reports them. Without arguments it means
+# all programs.
 system_packages() {
     missing=
     for entry in $test_programs $compiler_programs; do
@@ -65,7 +65,7 @@ system_packages() {
         # shellcheck disable=SC2086 # a list of words
         apt_install $missing
     else
-        say "not installed:$missing. Tests that need them are skipped (Debian: sudo apt-get install$missing)"
+        say "not installed:$missing. Tests that need them are skipped (on Debian run: sudo apt-get install$missing)"
     fi
 }
 
@@ -76,10 +76,10 @@ case ${0##*/} in
         ;;
 esac
 
-# Answers `ready /path/to/python3.12` or, where Debian has split off what a virtual environment needs,
-# `bare python3.12`. Understood by every Python, for the old ones to fail quietly. The path is the real one,
-# with the version in its name: should the system move on to another Python, the link in .venv dangles and
-# the set-up is made anew, where a link to `python3` would silently lose its packages.
+# Prints `ready /path/to/python3.12`, or `bare python3.12` if the package for virtual environments is missing (Debian).
+# Every old Python can run it and fails quietly. The path is the real one, with the version in its name. If the system
+# changes to another Python, the link in .venv is then broken and the set-up is made again. A link to `python3` would
+# silently lose its packages.
 probe='
 import os, sys
 if sys.version_info < (3, 11):
@@ -92,7 +92,7 @@ except ImportError:
     print("bare python%d.%d" % sys.version_info[:2])
 '
 
-# look_for_python: sets $python, or $bare to a Python that could not make a virtual environment.
+# look_for_python: sets $python, or sets $bare to a Python that cannot make a virtual environment.
 look_for_python() {
     python=
     bare=
@@ -123,15 +123,15 @@ find_python() {
         apt_install $packages
         look_for_python && return
     fi
-    give_up "$lack: install it (Debian: sudo apt-get install $packages) and run again"
+    give_up "$lack: install it (on Debian: sudo apt-get install $packages) and run this again"
 }
 
-# The paths are part of what cksum prints, so a checkout that was moved or copied has another key: the
+# cksum prints the paths too, so a checkout that was moved or copied has another key. This is needed, because the
 # programs in a virtual environment hold its path.
 environment=$root/.venv
 key=$(cksum "$root/pyproject.toml" "$root/tools/setup.sh")
 
-# A compiled build beside a changed source is another build.
+# The key of the compiled build. It changes with every source.
 source_key() {
     cd "$root" && find analyzer setup.py pyproject.toml tools/setup.sh -type f \
         ! -name '*.pyc' ! -name '*.so' -exec cksum {} + | sort | cksum
@@ -150,8 +150,8 @@ is_current() {
 $second" = "$key" ]
 }
 
-# Locks file descriptor 9, which stays open in this shell and in what it starts: the kernel lets go when
-# the last of them is gone, so a killed set-up leaves no lock and a pip that outlives its shell is waited for.
+# Locks file descriptor 9, which stays open in this shell and in all processes that it starts. The kernel releases the
+# lock when the last of them is gone. So a killed set-up leaves no lock, and a pip that outlives its shell is waited for.
 lock='
 import fcntl, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -165,10 +165,11 @@ except BlockingIOError:
 # set_up run|dev|compiled
 set_up() {
     is_current "$1" && return
-    [ -w "$root" ] || give_up "cannot set up .venv in $root, which you may not write to: use a checkout of your own"
+    [ -w "$root" ] || give_up "no permission to make .venv in $root: use your own checkout"
     find_python
     exec 9<>"$root/tools/setup.sh"
-    "$python" -c "$lock" </dev/null || give_up "cannot lock $root/tools/setup.sh: the set-up needs it"
+    "$python" -c "$lock" </dev/null ||
+        give_up "cannot lock $root/tools/setup.sh: use a checkout on a file system with locks"
     if ! is_current "$1"; then
         if [ "$1" = compiled ]; then make_compiled; else make_environment "$1"; fi
     fi
@@ -176,7 +177,7 @@ set_up() {
 }
 
 make_environment() {
-    # Only what was made here is thrown away: a .venv that somebody else made is used as it is.
+    # Only a .venv that was made here is deleted. Another one is used as it is.
     made_for=
     if [ -f "$environment/.made-for" ]; then
         IFS= read -r made_for <"$environment/.made-for" || :
@@ -188,8 +189,8 @@ make_environment() {
     rmdir "$environment" 2>/dev/null || : # empty: interrupted before it could be marked
     if [ -e "$environment" ]; then
         "$environment/bin/python" -c "$probe" >/dev/null 2>&1 </dev/null ||
-            give_up "$environment is no virtual environment of Python 3.11 or newer: move it away and run again"
-        say 'bringing .venv up to date…'
+            give_up "$environment is not a virtual environment of Python 3.11 or newer: move it away and run this again"
+        say 'updating .venv…'
     else
         say 'setting up .venv (once, about a minute)…'
         mkdir "$environment"
@@ -207,11 +208,11 @@ make_environment() {
     stamp run
 }
 
-# The packages of .venv serve both builds: what a .pth file names comes after the site-packages that hold it, and
-# the .pth files there are not read, so that this one finds the compiled tool and not the checkout. The checkout
-# is last, for its tests.
+# Both builds use the packages of .venv. The folders in a .pth file come after the site-packages that hold it, and the
+# .pth files in these folders are not read. So this build finds the compiled tool and not the checkout. The checkout
+# comes last, for its tests.
 make_compiled() {
-    say 'compiling (again after every change of the sources; TCPANALYZE_COMPILE=0 goes without)…'
+    say 'compiling (after every change of the sources; TCPANALYZE_COMPILE=0 runs without)…'
     compiled=$environment/compiled
     rm -rf "$compiled" "$root/build"
     quietly "$environment/bin/python" -m venv --without-pip "$compiled"
@@ -225,7 +226,7 @@ make_compiled() {
     printf '%s\n' "$built_from" >"$compiled/.built-from"
 }
 
-# stamp run|dev: whole or not at all.
+# stamp run|dev: writes the stamp in one step.
 stamp() {
     printf '%s\n' "$key" >"$environment/.set-up-$1.new"
     mv "$environment/.set-up-$1.new" "$environment/.set-up-$1"
@@ -234,5 +235,5 @@ stamp() {
 quietly() {
     output=$("$@" 2>&1 </dev/null) && return
     printf '%s\n' "$output" | tail -n 25 >&2
-    give_up "the set-up stopped at the fault above: when it is mended run again"
+    give_up "the set-up failed with the error above: fix it and run this again"
 }

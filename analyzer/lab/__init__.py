@@ -1,8 +1,8 @@
 """The laboratory: real servers and clients whose traffic is captured.
 
-The modules named after a theme (`basics`, `endings`, `openings`, `trouble`, `by_hand`, `others`) hold the sessions
-themselves, and `scenarios` lists them. They know nothing of any capture. They use `stage`, which has the sockets and
-the second thread, `namespace` and `relay`, which make machines and networks, and `packets`, which makes packets that no
-kernel sends. `needs` says what a scenario needs, `promise` what a capture of it must show. `record` captures one
-scenario into a file; `both_ends` records one exchange at both of its ends.
+The modules named after a theme (`basics`, `endings`, `openings`, `trouble`, `by_hand`, `others`) hold the scenarios,
+and `scenarios` lists them. A scenario does not know that it is captured. It uses `stage`, which has the sockets and the
+second thread, `namespace` and `relay`, which make machines and networks, and `packets`, which makes packets that a
+kernel never sends. `needs` lists what a scenario may need, and `promise` what its capture must show. `record` captures
+a scenario into a file. `both_ends` records one exchange at both of its ends.
 """

@@ -1,4 +1,4 @@
-"""Everyday sessions: what a first course on sockets writes, from an echo to a file downloader."""
+"""Everyday sessions, as in a first course on sockets: from an echo to a file downloader."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ from analyzer.text import say
 __all__ = ["EITHER_ORDERLY_CLOSE", "SCENARIOS", "EchoServer", "echo"]
 
 EITHER_ORDERLY_CLOSE: Final = ("three-segment", "four-segment")
-"""A server that closes at once: whether its FIN still carries the ACK is for the kernel's timing to say."""
+"""Both outcomes are possible for a server that closes at once: the timing decides whether its FIN carries the ACK."""
 
-SLOW_TO_CLOSE = 0.3  # seconds; longer than a kernel may put off an acknowledgement
+SLOW_TO_CLOSE = 0.3  # seconds; longer than a kernel may delay an acknowledgement
 CLIENTS = 3
 MESSAGES = (b"good morning", b"how are you?", b"so am I", b"goodbye")
 FILE_NAME, MISSING_NAME = "poem.txt", "nothing.txt"
 FILE = b"".join(b"line %3d of a file that is sent in pieces\n" % number for number in range(1, 81))
 PIECE = 1000  # bytes
-WINDOW_OF_FRAMING = 4096  # bytes of the receiver's buffer: small, so that one send does not fit a segment
+WINDOW_OF_FRAMING = 4096  # bytes of the receiver's buffer: so small that one send does not fit in a segment
 SHORT_MESSAGES = (b"one", b"two", b"three")
 LONG_MESSAGE = 4000  # bytes
 
@@ -64,7 +64,7 @@ class _EchoHandler(socketserver.BaseRequestHandler):
 
 
 class EchoServer(socketserver.TCPServer):
-    """Sends back what it gets, on a host's address."""
+    """Sends back what it receives, on a host's address."""
 
     allow_reuse_address = True
     timeout = PATIENCE
@@ -83,7 +83,7 @@ class EchoServer(socketserver.TCPServer):
 
 
 def echo(stage: Stage) -> Exchange:
-    """`AB` to a socketserver echo server and back; the client closes first."""
+    """Send `AB` to a socketserver echo server, which sends it back. The client closes first."""
     with EchoServer(stage.port, stage.server) as server:
         port = server.server_address[1]
         with in_background(server.handle_request) as serving:
@@ -158,7 +158,7 @@ def _thanks(stage: Stage) -> Exchange:
 
 
 def _answer_loudly(connection: socket.socket) -> bytes:
-    """Answer every message in capitals until the peer closes; gives what was received."""
+    """Answer every message in capitals until the peer closes. Return what was received."""
     received = b""
     with connection:
         while message := connection.recv(ANY_AMOUNT):  # an empty recv: the peer has closed
@@ -190,14 +190,14 @@ def _clients(stage: Stage) -> Exchange:
     with listening(stage.port) as listener:
         port = port_of(listener)
 
-        stage.tell(say("One after the other: the next client is accepted when the one before has closed."))
+        stage.tell(say("One after the other: each client is accepted after the one before has closed."))
         for number in range(CLIENTS):
             with in_background(lambda: _answer_loudly(accept(listener))) as serving:
                 with connect(port) as client:
                     ask(client, b"client %d" % number)
                 received.append(serving.result())
 
-        stage.tell(say("With a thread for each: all are connected before the first one speaks."))
+        stage.tell(say("With a thread for each: all clients connect before the first one sends."))
         with ThreadPoolExecutor(CLIENTS, thread_name_prefix="lab") as pool:
             clients: list[socket.socket] = []
             threads = []
@@ -215,7 +215,7 @@ def _clients(stage: Stage) -> Exchange:
 
 
 def _serve_file(listener: socket.socket, folder: str) -> bytes:
-    """One request: a line with a name; the answer is a line with the size, then the file, then the end."""
+    """Serve one request, a line with a name. The answer is a line with the size, then the file, then the end."""
     with accept(listener) as connection, connection.makefile("rb") as requests:
         name = requests.readline().rstrip(b"\n")
         path = Path(folder, os.path.basename(os.fsdecode(name)))  # never out of the folder
@@ -230,7 +230,7 @@ def _serve_file(listener: socket.socket, folder: str) -> bytes:
 
 
 def _fetch_file(port: int, name: str, folder: str) -> bytes:
-    """What the server says of a file; one that it has is then in the folder."""
+    """Ask for a file and save it in the folder. Return the first line of the answer."""
     with connect(port) as client, client.makefile("rb") as answers:
         client.sendall(name.encode() + b"\n")
         answer = answers.readline().rstrip(b"\n")
@@ -255,7 +255,7 @@ def _download(stage: Stage) -> Exchange:
                 asked.append(serving.result())
         fetched = hashlib.sha256(Path(ours, FILE_NAME).read_bytes()).hexdigest()
         if fetched != hashlib.sha256(FILE).hexdigest() or Path(ours, MISSING_NAME).exists():
-            raise ConnectionError(say("what was downloaded is not what the server has"))
+            raise ConnectionError(say("the downloaded file differs from the file on the server"))
         return Exchange(port, b", ".join(asked), b", ".join(answers))
 
 
@@ -284,13 +284,13 @@ def _framing(stage: Stage) -> Exchange:
         port = port_of(listener)
         with in_background(serve) as serving:
             with connect(port) as client, client.makefile("rb") as answers:
-                stage.tell(say("Three messages, three calls of send, one segment."))
+                stage.tell(say("Three messages, three calls of send(), one segment."))
                 client.setsockopt(socket.IPPROTO_TCP, _HOLD_BACK, 1)
                 for message in SHORT_MESSAGES:
                     client.sendall(framed(message))
                 client.setsockopt(socket.IPPROTO_TCP, _HOLD_BACK, 0)
                 lengths = b"".join(answers.readline() for _ in SHORT_MESSAGES)
-                stage.tell(say("One message, one call of send, several segments."))
+                stage.tell(say("One message, one call of send(), several segments."))
                 client.sendall(framed(long))
                 lengths += answers.readline()
             return Exchange(port, serving.result(), lengths)
@@ -309,12 +309,12 @@ SCENARIOS = (
     Scenario(
         name="echo",
         port=20000,
-        shows="A socketserver echo server gets two bytes and sends them back, then the client closes first: "
+        shows="A socketserver echo server receives two bytes and sends them back. Then the client closes first: "
         "handshake, data and close of a whole connection.",
         look="Three segments open the connection, and the first data segment follows at once. Each side "
-        "acknowledges what the other sends. The close takes three segments and not the four of the "
-        "textbooks: over loopback the server has read the end of the data and closed before its kernel "
-        "would have sent the acknowledgement of the client's FIN, so the server's own FIN carries it.",
+        "acknowledges the data of the other side. The close takes three segments, not the four of the "
+        "textbooks. On loopback the server reads the end of the data and closes before its kernel sends an "
+        "acknowledgement of the client's FIN, so the server's own FIN carries it.",
         perform=echo,
         expected=Exchange(0, b"AB", b"AB"),
         promise=Promise((_BY_THE_CLIENT,)),
@@ -324,9 +324,9 @@ SCENARIOS = (
         name="four-way",
         port=20004,
         shows="The same echo with a server that waits before it closes: all four closing segments.",
-        look="The client's FIN is acknowledged at once, by a segment that does nothing else, and the client "
-        "goes from FIN-WAIT-1 to FIN-WAIT-2. The server stays in CLOSE-WAIT until its program closes the "
-        "socket; its FIN comes a third of a second later. This is the usual picture of textbooks.",
+        look="The server's kernel acknowledges the client's FIN at once, with a pure ACK, and the client goes from "
+        "FIN-WAIT-1 to FIN-WAIT-2. The server stays in CLOSE-WAIT until its program closes the socket. Its FIN "
+        "comes a third of a second later. This is the usual picture in textbooks.",
         perform=_four_way,
         expected=Exchange(0, b"AB", b"AB"),
         promise=Promise((ConnectionPromise(("complete",), ("four-segment",), "client", ("client",)),)),
@@ -335,10 +335,10 @@ SCENARIOS = (
     Scenario(
         name="hello",
         port=8888,
-        shows="The client says one sentence to a server that accepts once and receives once, "
-        "then both close, the client first.",
-        look="Data goes one way only. The server never sends anything of its own, and yet it sends segments: "
-        "an acknowledgement for what it got, and its FIN.",
+        shows="The client sends one sentence to a server that accepts once and receives once. Then both close, the "
+        "client first.",
+        look="Data goes only one way. The server sends no data, but it does send segments: an acknowledgement of "
+        "the data, and its FIN.",
         perform=_hello,
         expected=Exchange(0, server_received=b"hello my name is tony"),
         promise=Promise((_BY_THE_CLIENT,)),
@@ -347,10 +347,9 @@ SCENARIOS = (
     Scenario(
         name="thanks",
         port=7788,
-        shows='The server receives, answers "thank you !" and closes first, so it is the server '
-        "that is left in TIME-WAIT.",
-        look="The first FIN comes from the server. Whoever closes first waits in TIME-WAIT at the end; here "
-        "that is the server, with its well-known port (the scenario address-in-use shows what follows).",
+        shows='The server receives, answers "thank you !" and closes first, so the server is left in TIME-WAIT.',
+        look="The first FIN comes from the server. The side that closes first ends in TIME-WAIT. Here this is the "
+        "server, with its well-known port. The scenario address-in-use shows the consequence.",
         perform=_thanks,
         expected=Exchange(0, b"a present for you", b"thank you !"),
         promise=Promise((_BY_THE_SERVER,)),
@@ -359,11 +358,11 @@ SCENARIOS = (
     Scenario(
         name="messages",
         port=20005,
-        shows="One client sends many messages over one connection, and the server answers each: "
-        "recv in a loop, until an empty recv says that the peer has closed.",
-        look="One handshake and one close, however many messages there are between. The sequence numbers "
-        "carry on from message to message: to TCP they are one stream of bytes. An answer acknowledges "
-        "the question, so pure acknowledgements are rare.",
+        shows="One client sends many messages over one connection, and the server answers each of them: recv() in a "
+        "loop, until an empty result shows that the peer has closed.",
+        look="There is one handshake and one close, for any number of messages. The sequence numbers continue from "
+        "message to message, because for TCP they are one stream of bytes. Each answer acknowledges the question "
+        "too, so pure ACKs are rare.",
         perform=_messages,
         expected=Exchange(0, b"".join(MESSAGES), b"".join(MESSAGES).upper()),
         promise=Promise((_BY_THE_CLIENT,)),
@@ -372,10 +371,11 @@ SCENARIOS = (
     Scenario(
         name="clients",
         port=20006,
-        shows="Three clients at one server one after the other, then three at once with a thread for each.",
-        look="Six connections to one port, told apart by the client's port. The first three follow each "
-        "other. Of the last three all handshakes come first: the segments of several connections are mixed "
-        "in the capture, and each is its own ladder here.",
+        shows="Three clients use one server, one after the other. Then three more use it at once, with a thread for "
+        "each.",
+        look="There are six connections to one port. They differ in the client's port. The first three follow one "
+        "after the other. For the last three, all handshakes come first: the segments of these connections are "
+        "mixed in the capture, but each connection has its own ladder here.",
         perform=_clients,
         expected=Exchange(
             0,
@@ -394,11 +394,11 @@ SCENARIOS = (
     Scenario(
         name="download",
         port=20007,
-        shows="A file downloader: the client sends a name, the server answers with the size and the file in "
-        "pieces; then it is asked for a file that it does not have.",
-        look="The first connection carries little one way and much the other. Where one piece ends and "
-        "the next begins is not to be seen in what the client receives: it reads until the server closes. "
-        "A missing file is an answer like any other to TCP, on a connection that opens and closes in order.",
+        shows="A file downloader: the client sends a name, and the server answers with the size and the file in "
+        "pieces. Then the client asks for a file that does not exist.",
+        look="The first connection carries little data one way and much the other way. The client cannot see where "
+        "one piece ends and the next begins. It reads until the server closes. For TCP the answer about the "
+        "missing file is an answer like any other, on a connection that opens and closes in order.",
         perform=_download,
         expected=Exchange(0, f"{FILE_NAME}, {MISSING_NAME}".encode(), b"%d, missing" % len(FILE)),
         promise=Promise(
@@ -413,12 +413,11 @@ SCENARIOS = (
     Scenario(
         name="framing",
         port=20009,
-        shows="Messages with their length before them: several sends travel in one segment, "
-        "and one send in several segments.",
-        look="Three messages arrive in the first data segment, and the fourth is cut into several segments "
-        "because it is larger than what the receiver's window lets the sender put into one. TCP keeps "
-        "the bytes and their order, not the calls of send: the receiver needs the lengths to find "
-        "the messages.",
+        shows="Each message begins with its length. Several calls of send() travel in one segment, and one call of "
+        "send() in several segments.",
+        look="The first data segment holds three messages. The fourth message is split into several segments, "
+        "because the receiver's window does not allow one segment of that size. TCP keeps the bytes and their "
+        "order, but not the calls of send(). So the receiver needs the lengths to find the messages.",
         perform=_framing,
         expected=Exchange(
             0,

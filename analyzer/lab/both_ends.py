@@ -1,9 +1,9 @@
-"""One exchange recorded at both of its ends, with a router between them that does what routers do.
+"""One exchange recorded at both of its ends, with a router between them that behaves like real ones.
 
     python -m analyzer.lab.both_ends [--directory captures/both-ends]
 
-The router translates the client's address and port, lowers the MSS of every SYN, takes a hop, loses one segment,
-and holds one back until another has overtaken it.
+The router translates the client's address and port, lowers the MSS of every SYN, decrements the TTL, loses one
+segment, and delays one until another has overtaken it.
 """
 
 from __future__ import annotations
@@ -44,17 +44,18 @@ TRANSLATED_PORT: Final = 50000
 LOWER_MSS: Final = 1400
 PIECE: Final = 1000  # bytes
 PIECES: Final = 6
-LOST_PIECE: Final = 3  # counted from 1, as the two below
-HELD_BACK: Final = 5
-EXTRA_DELAY: Final = 0.003  # seconds: the piece behind it passes, and no timer thinks of a loss
+LOST_PIECE: Final = 3  # counted from 1
+HELD_BACK: Final = 5  # counted from 1
+EXTRA_DELAY: Final = 0.003  # seconds: the next piece overtakes it, but no timer expires
 PATIENCE: Final = 10.0  # seconds
-QUIET_FOR: Final = 0.5  # seconds: no capture program holds frames back for longer
+QUIET_FOR: Final = 0.5  # seconds: every capture program delivers its frames in less time
 
 
 class Router:
-    """What lies between client and server, as rule and rewriting of a `Relay`.
+    """The router between client and server: the rule and the rewriting of a `Relay`.
 
-    client_port: 0 until the first SYN shows it.
+    Attributes:
+        client_port: The port of the client; 0 until the first SYN shows it.
     """
 
     def __init__(self) -> None:
@@ -62,7 +63,7 @@ class Router:
         self._pieces: list[int] = []
 
     def rule(self, packet: Packet) -> float | None:
-        """When a segment arrives."""
+        """Return the delay of a segment in seconds, or `LOST`."""
         if not packet.from_client or not packet.length or packet.seq in self._pieces:
             return DELAY
         self._pieces.append(packet.seq)
@@ -71,7 +72,7 @@ class Router:
         return DELAY + EXTRA_DELAY if len(self._pieces) == HELD_BACK else DELAY
 
     def rewrite(self, data: bytes, from_client: bool) -> bytes:
-        """The packet with the other address and port, a hop less, in a SYN a lower MSS, and right checksums."""
+        """Return the packet with translated address and port, a lower TTL, a lower MSS in a SYN, and new checksums."""
         packet = bytearray(data)
         start = packet[0] % 16 * 4
         packet[8] -= 1
@@ -95,9 +96,18 @@ class Router:
 
 
 def record_both_ends(directory: Path) -> list[Path]:
-    """Run the exchange, capture it at both ends, and give the paths of the recordings, the client's first.
+    """Run the exchange and capture it at both ends.
 
-    Raises UsageError without root, InputError where capturing fails, OutputError where they cannot be written.
+    Args:
+        directory: The folder for the recordings.
+
+    Returns:
+        The paths of the recordings, first that of the client's end.
+
+    Raises:
+        UsageError: The process does not run as root.
+        InputError: Capturing fails.
+        OutputError: The recordings cannot be written.
     """
     with tempfile.TemporaryDirectory(prefix="tcpanalyze-") as folder:
         with two_machines() as stage, ExitStack() as stack:
@@ -117,7 +127,7 @@ def record_both_ends(directory: Path) -> list[Path]:
         except OSError as error:
             raise OutputError(
                 say(
-                    "the recordings cannot be written to {path}: {reason}",
+                    "cannot write the recordings to {path}: {reason}",
                     path=inert(str(directory)),
                     reason=inert(error.strerror or str(error)),
                 )
@@ -127,7 +137,7 @@ def record_both_ends(directory: Path) -> list[Path]:
 
 @contextmanager
 def _drained(live: Live) -> Iterator[None]:
-    """A thread takes each frame, which is what keeps it; when the block is left it has all of them."""
+    """Take every frame in a thread, which writes it to the file. When the block is left, all frames are written."""
 
     def take() -> None:
         while live.records.advance():
@@ -143,7 +153,9 @@ def _wait_until_quiet(lives: list[Live]) -> None:
     counts, since, deadline = (-1, -1), time.monotonic(), time.monotonic() + PATIENCE
     while time.monotonic() - since < QUIET_FOR:
         if time.monotonic() > deadline:
-            raise InputError(say("the captures at both ends do not come to rest"))
+            raise InputError(
+                say("frames still arrive {seconds:g} s after the exchange: run it again", seconds=PATIENCE)
+            )
         time.sleep(QUIET_FOR / 10)
         now = int(lives[0].records.frame), int(lives[1].records.frame)
         if now != counts:
@@ -151,7 +163,7 @@ def _wait_until_quiet(lives: list[Live]) -> None:
 
 
 def _exchange(stage: Stage) -> None:
-    """The client sends six pieces, the server answers each of three words, then both close."""
+    """The client sends six pieces, the server answers once, then both close."""
     assert stage.way is not None
     router = Router()
     stage.way.rule, stage.way.rewrite = router.rule, router.rewrite
@@ -173,7 +185,12 @@ def _exchange(stage: Stage) -> None:
 
 
 @click.command()
-@click.option("--directory", default="captures/both-ends", show_default=True, help="Where the recordings go.")
+@click.option(
+    "--directory",
+    default="captures/both-ends",
+    show_default=True,
+    help="Write the recordings to this folder.",
+)
 def main(directory: str) -> None:
     """Record one exchange at both of its ends."""
     try:

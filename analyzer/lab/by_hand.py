@@ -1,4 +1,4 @@
-"""A client without a kernel: each of its segments is built by hand, with Scapy."""
+"""A client without a kernel. Each of its segments is built by hand, with Scapy."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ __all__ = ["SCENARIOS"]
 
 CLIENT_PORT = 40000
 ISN = 1000
-PACE = 0.05  # seconds: what is shown of the capture keeps up with what is said of the steps
+PACE = 0.05  # seconds before each step, so that the ladder of the capture keeps up with the sentences
 QUESTION = b"made by hand"
 ANSWER = b"made by a kernel"
 
 
 class _HandMadeClient:
-    """Keeps the two numbers that a client has to keep, and shows every step."""
+    """Keeps the two numbers that a client needs, and shows every step."""
 
     def __init__(self, stage: Stage, way: Relay) -> None:
         self._stage = stage
@@ -48,7 +48,7 @@ class _HandMadeClient:
         way.instead_of_client = self._arrived.put
 
     def send(self, flags: str, payload: bytes = b"") -> None:
-        """One segment; the next one begins where it ends. SYN and FIN count as one byte."""
+        """Send one segment. The next one begins where it ends. SYN and FIN count as one byte."""
         from scapy.layers.inet import IP, TCP
 
         stage = self._stage
@@ -61,7 +61,7 @@ class _HandMadeClient:
         self.seq += len(payload) + ("S" in flags) + ("F" in flags)
 
     def receive(self) -> str:
-        """The next segment: gives its flags, keeps its payload, and notes what to acknowledge."""
+        """Receive the next segment: keep its payload, note what to acknowledge, and return its flags."""
         from scapy.layers.inet import IP, TCP
 
         try:
@@ -69,7 +69,7 @@ class _HandMadeClient:
         except queue.Empty:
             raise TimeoutError(say("the server sent nothing")) from None
         segment = IP(data)
-        if TCP not in segment:  # a machine says other things to its network too
+        if TCP not in segment:  # a machine sends other packets too
             return self.receive()
         payload = bytes(segment[TCP].payload)
         self._tell("←", segment, payload)
@@ -79,7 +79,7 @@ class _HandMadeClient:
         return flags
 
     def receive_until(self, flag: str) -> None:
-        """Receive up to a segment with this flag."""
+        """Receive segments up to one with this flag."""
         while flag not in self.receive():
             pass
 
@@ -130,12 +130,11 @@ SCENARIOS: Final = (
     Scenario(
         name="by-hand",
         port=20008,
-        shows="A client that opens, speaks and closes with segments built by hand with Scapy, "
-        "against a server whose kernel knows no difference.",
-        look="Captured at the server, in a network of its own in which the client's kernel gets nothing: "
-        "it would answer the SYN-ACK with a reset, for a connection of which it does not know. The "
-        "client's segments bear no options, begin with the sequence number 1000, and are exactly "
-        "those that the program lists.",
+        shows="A client that opens a connection, sends data and closes it with segments built by hand with Scapy. The "
+        "server's kernel sees no difference.",
+        look="This is captured at the server, in a separate network. The client's kernel receives nothing there: it "
+        "does not know the connection, so it would answer the SYN-ACK with a reset. The client's segments have no "
+        "options, begin with the sequence number 1000, and are exactly those that the program lists.",
         perform=_by_hand,
         expected=Exchange(0, QUESTION, ANSWER),
         promise=Promise(

@@ -1,4 +1,4 @@
-"""How connections end, or never begin: refused, reset, half closed, closed from both sides, and TIME-WAIT."""
+"""How connections end, or never begin: refused, reset, half-closed, closed from both sides, and TIME-WAIT."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from analyzer.text import say
 
 __all__ = ["SCENARIOS"]
 
-LONG_WAY = 0.05  # seconds; two calls in a row are certainly closer together
+LONG_WAY = 0.05  # seconds of delay, much longer than the time between two calls in a row
 
 
 def _refused(stage: Stage) -> Exchange:
-    # Bound and not listening: certainly nobody accepts, and no other program can begin to meanwhile.
+    # Bound but not listening: so nobody accepts, and no other program can take the port meanwhile.
     with bound(stage.port) as holder:
         port = port_of(holder)
         try:
             connect(port).close()
         except ConnectionRefusedError as error:
             return Exchange(port, client_error=error_name(error))
-        raise ConnectionError(say("somebody answered where nobody listens"))
+        raise ConnectionError(say("the connection was accepted, although no program listens on the port"))
 
 
 def _reset(stage: Stage) -> Exchange:
@@ -77,7 +77,7 @@ def _half_close(stage: Stage) -> Exchange:
                 for piece in pieces:
                     taken.clear()
                     connection.sendall(piece)
-                    wait_for(taken)  # else two pieces could travel in one segment
+                    wait_for(taken)  # without this two pieces could travel in one segment
                 return request
 
         port = port_of(listener)
@@ -115,7 +115,7 @@ def _address_in_use(stage: Stage) -> Exchange:
                 connection.sendall(b"first")
             answer = receive_all(client)
 
-    stage.tell(say("The server has closed first and ended; its port is kept by TIME-WAIT. It starts again:"))
+    stage.tell(say("The server has closed first and ended. TIME-WAIT still holds its port. It starts again:"))
     refusal = ""
     with socket.socket() as hasty:
         try:
@@ -135,9 +135,9 @@ SCENARIOS = (
     Scenario(
         name="refused",
         port=20001,
-        shows="The client connects to a port where nobody listens: a SYN, answered by a reset.",
-        look="Two segments are all there is. The reset acknowledges the SYN, so that the client knows which "
-        "of its attempts is meant, and connect() fails at once with ECONNREFUSED.",
+        shows="The client connects to a port on which no program listens: a SYN, answered by a reset.",
+        look="There are only two segments. The reset acknowledges the SYN, so the client knows which attempt it "
+        "answers, and connect() fails at once with ECONNREFUSED.",
         perform=_refused,
         expected=Exchange(0, client_error="ECONNREFUSED"),
         promise=Promise((ConnectionPromise(("refused",), ("none",), None, (), frozenset({"reset"})),)),
@@ -146,12 +146,12 @@ SCENARIOS = (
     Scenario(
         name="address-in-use",
         port=20012,
-        shows="The side that closes first keeps TIME-WAIT: a server that restarts meets "
-        '"Address already in use", and SO_REUSEADDR is the way round.',
-        look="In both connections the server closes first and stays in TIME-WAIT for a minute, so that "
-        "late segments cannot be taken for those of a new connection. Between the two the server was "
-        "started again: without SO_REUSEADDR bind() failed with EADDRINUSE, which is nothing that a "
-        "capture could show. The second connection is the one that SO_REUSEADDR made possible.",
+        shows='The side that closes first ends in TIME-WAIT. A server that restarts then fails with "Address already '
+        'in use", unless it sets SO_REUSEADDR.',
+        look="In both connections the server closes first and stays in TIME-WAIT for a minute, so that late segments "
+        "are not taken for those of a new connection. Between the two the server was started again. Without "
+        "SO_REUSEADDR bind() failed with EADDRINUSE, which a capture cannot show. SO_REUSEADDR made the second "
+        "connection possible.",
         perform=_address_in_use,
         expected=Exchange(0, client_received=b"first, second", server_error="EADDRINUSE"),
         promise=Promise(
@@ -162,10 +162,10 @@ SCENARIOS = (
     Scenario(
         name="reset",
         port=20002,
-        shows="After a question and an answer the client closes with SO_LINGER 0: "
-        "a reset in place of the four segments of an orderly close.",
-        look="One segment ends both directions at once, and nobody acknowledges it. The server's next recv "
-        "fails with ECONNRESET, and neither side is left in TIME-WAIT.",
+        shows="After a question and an answer the client closes with SO_LINGER 0: a reset instead of the four segments "
+        "of an orderly close.",
+        look="One segment ends both directions at once, and it is not acknowledged. The server's next recv() fails "
+        "with ECONNRESET, and neither side is left in TIME-WAIT.",
         perform=_reset,
         expected=Exchange(0, b"ping", b"pong", server_error="ECONNRESET"),
         promise=Promise((ConnectionPromise(("complete",), ("reset",), "client", (), frozenset({"reset"})),)),
@@ -174,11 +174,10 @@ SCENARIOS = (
     Scenario(
         name="half-close",
         port=20003,
-        shows="The client asks and shuts down its sending side only, and the server goes on sending "
-        "four pieces of data before it closes as well.",
-        look="After the client's FIN data goes on from the server, and the client acknowledges it: only one "
-        "direction is closed. Between FIN 1/4 and FIN 3/4 the client is in FIN-WAIT-2 and the server in "
-        "CLOSE-WAIT.",
+        shows="The client sends a request and closes only its sending side. The server sends four more pieces of data "
+        "before it closes too.",
+        look="After the client's FIN the server still sends data, and the client acknowledges it: only one direction "
+        "is closed. Between FIN 1/4 and FIN 3/4 the client is in FIN-WAIT-2 and the server in CLOSE-WAIT.",
         perform=_half_close,
         expected=Exchange(0, b"count to four", b"one, two, three, four"),
         promise=Promise(
@@ -195,9 +194,9 @@ SCENARIOS = (
         name="simultaneous-close",
         port=20013,
         shows="Both sides close at the same moment, and their FINs cross on the way.",
-        look="Neither FIN acknowledges the other, because neither side had seen it. Both go from FIN-WAIT-1 "
-        "to CLOSING when the other's FIN arrives, and to TIME-WAIT with its acknowledgement: here both "
-        "sides are left waiting.",
+        look="Neither FIN acknowledges the other, because neither side had seen the other's FIN. When it arrives, "
+        "each side goes from FIN-WAIT-1 to CLOSING. When its own FIN is acknowledged, it goes to TIME-WAIT. So here "
+        "both sides end in TIME-WAIT.",
         perform=_simultaneous_close,
         expected=Exchange(0, b"shall we?", b"together!"),
         promise=Promise((ConnectionPromise(("complete",), ("simultaneous",), "both", ("client", "server")),)),

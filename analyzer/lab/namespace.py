@@ -1,9 +1,9 @@
-"""A network of its own: a Linux network namespace that is gone when nobody holds it any more.
+"""A separate network: a Linux network namespace, which is removed when nobody uses it any more.
 
-A socket belongs for ever to the namespace in which it was made, whichever thread uses it. So nothing has to
-run "inside": a thread steps in, makes a socket or starts a program, and steps out again. The namespace has no
-name and no process of its own; the kernel removes it, and every device in it, with the last descriptor,
-socket and process that refers to it, also when this process is killed.
+A socket always belongs to the namespace in which it was made, whatever thread uses it. So nothing has to run "inside":
+a thread enters the namespace, makes a socket or starts a program, and leaves again. The namespace has no name and no
+process of its own. The kernel removes it and every device in it with the last descriptor, socket or process that refers
+to it, also if this process is killed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Namespace:
 
     @contextmanager
     def inside(self) -> Iterator[None]:
-        """What this thread makes in the `with` block (a socket, a process) belongs to the namespace."""
+        """Let sockets and processes that this thread makes in the `with` block belong to the namespace."""
         before = os.open(_OWN, os.O_RDONLY | os.O_CLOEXEC)
         try:
             _enter(self._descriptor)
@@ -52,19 +52,19 @@ class Namespace:
             os.close(before)
 
     def set(self, **settings: int) -> None:
-        """Write settings of IPv4, named as under /proc/sys/net/ipv4. Raises OSError for an unknown one."""
+        """Write settings of IPv4, by their names in /proc/sys/net/ipv4. Raises OSError for an unknown setting."""
         with self.inside():
             for name, value in settings.items():
                 with open(_SETTINGS + name, "w", encoding="ascii") as file:
                     file.write(f"{value}\n")
 
     def raise_loopback(self) -> None:
-        """A new namespace has a loopback interface, and it is down."""
+        """Bring the loopback interface up. In a new namespace it is down."""
         with self.inside(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
             _bring_up(control, "lo")
 
     def make_tun(self, name: str, address: str, netmask: str) -> int:
-        """A TUN device that is up; gives its descriptor, from which and to which go IP packets."""
+        """Make a TUN device that is up. Return its descriptor, which reads and writes IP packets."""
         with self.inside():
             device = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
@@ -81,9 +81,13 @@ class Namespace:
 
 @contextmanager
 def own_network() -> Iterator[Namespace]:
-    """A fresh network namespace with its loopback interface up.
+    """Make a new network namespace with its loopback interface up.
 
-    Raises UsageError, in one sentence, where it cannot be had: not on Linux, or not as root.
+    Yields:
+        The namespace.
+
+    Raises:
+        UsageError: The system is not Linux, or the process does not run as root.
     """
     descriptor = _new_namespace()
     try:
@@ -95,7 +99,7 @@ def own_network() -> Iterator[Namespace]:
 
 
 def _new_namespace() -> int:
-    """The descriptor of a new namespace; a thread makes it and ends, so that nobody else is moved."""
+    """Make a new namespace and return its descriptor. A thread makes it and ends, so no other thread is moved."""
     outcome: list[int | OSError] = []
 
     def make() -> None:
@@ -114,7 +118,7 @@ def _new_namespace() -> int:
     if isinstance(made, OSError):
         raise UsageError(
             say(
-                "this needs a network of its own, which only root on Linux can make ({reason}): "
+                "this needs a separate network, which only root on Linux can make ({reason}): "
                 "run it as root, or play its recording with --replay",
                 reason=inert(made.strerror or str(made)),
             )

@@ -1,4 +1,4 @@
-"""What a scenario needs besides the permission to capture, and the sentence when it is not there."""
+"""What a scenario may need in addition to permission to capture, with the sentence for a missing need."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ __all__ = ["NEEDS", "Need", "demand"]
 
 
 class Need(NamedTuple):
-    """shown: in the table of scenarios; absent: the sentence when it is not there; there: whether it is."""
+    """A need of a scenario.
+
+    Attributes:
+        shown: Its name in the list of scenarios.
+        absent: The sentence if it is missing.
+        there: Checks whether it is there.
+    """
 
     shown: str
     absent: str
@@ -35,7 +41,7 @@ NEEDS: Final[Mapping[str, Need]] = MappingProxyType(
     {
         "own network": Need(
             "root",
-            "this scenario plays in a network of its own, which only root on Linux can make: "
+            "this scenario runs in a separate network, which only root on Linux can make: "
             "run it as root, or play its recording with --replay",
             _may_make_networks,
         ),
@@ -51,7 +57,7 @@ NEEDS: Final[Mapping[str, Need]] = MappingProxyType(
 
 
 def demand(name: str) -> None:
-    """Raise UsageError, with its sentence, when a need is not met."""
+    """Raise UsageError with the sentence of a need if it is missing."""
     need = NEEDS[name]
     if not need.there():
         raise UsageError(say(need.absent, python=inert(sys.executable)))

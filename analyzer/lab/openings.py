@@ -1,4 +1,4 @@
-"""Openings that do not go by the book: no answer, a lost ACK, a flood, two SYNs, data in the SYN."""
+"""Unusual openings: no answer, a lost ACK, a flood, two SYNs, data in the SYN."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ from analyzer.text import say
 
 __all__ = ["SCENARIOS"]
 
-GIVES_UP_AFTER = 7.3  # seconds: a SYN, and repeats after 1, 3 and 7 seconds
-SYN_ACKS_FOR = 3.2  # seconds: a SYN-ACK, and repeats after 1 and 3 seconds
+GIVES_UP_AFTER = 7.3  # seconds: a SYN, and its retransmissions after 1, 3 and 7 seconds
+SYN_ACKS_FOR = 3.2  # seconds: a SYN-ACK, and its retransmissions after 1 and 3 seconds
 BACKLOG = 4
-FORGED = 8  # SYNs without cookies; half of them find room
+FORGED = 8  # SYNs without cookies; half of them fit in the backlog
 FORGED_WITH_COOKIES = 4
-LONG_WAY = 0.05  # seconds; two calls in a row are certainly closer together
+LONG_WAY = 0.05  # seconds of delay, much longer than the time between two calls in a row
 _TFO_CLIENT_AND_SERVER = 3
 ROUTER = "10.0.0.254"
 HOST_UNREACHABLE, FRAGMENTATION_NEEDED, PROHIBITED = 1, 4, 13  # RFC 792, RFC 1812 5.2.7.1
-NARROW = 1000  # bytes of a packet that the link behind the router takes
+NARROW = 1000  # bytes of the longest packet on the link after the router
 LONG_MESSAGE = b"0123456789" * 120
 
 
@@ -61,11 +61,11 @@ def _unanswered(stage: Stage) -> Exchange:
             client.connect((stage.server.address, stage.port))
         except OSError as error:
             return Exchange(stage.port, client_error=error_name(error))
-    raise ConnectionError(say("somebody answered where nothing arrives"))
+    raise ConnectionError(say("the connection opened, although every segment is lost"))
 
 
 class _Router:
-    """Refuses the first client, then the second for another reason, and takes no long packet from the third."""
+    """Refuses the first client, the second for another reason, and every long packet of the third."""
 
     def __init__(self, stage: Stage) -> None:
         assert stage.way is not None
@@ -95,13 +95,13 @@ def _unreachable(stage: Stage) -> Exchange:
     stage.way.rule = _Router(stage)
     errors = []
     with listening(stage.port, stage.server) as listener:
-        for reason in ("The router knows no way to the server.", "The router forbids it."):
+        for reason in ("The router has no route to the server.", "The router forbids the connection."):
             stage.tell(say(reason))
             try:
                 connect(stage.port, stage.server, stage.client).close()
             except OSError as error:
                 errors.append(error_name(error))
-        stage.tell(say("It lets a client through, over a link that takes no long packets."))
+        stage.tell(say("The router lets a client through, over a link with a small MTU."))
         with connect(stage.port, stage.server, stage.client) as client, accept(listener) as connection:
             client.sendall(LONG_MESSAGE)
             message = receive_exactly(connection, len(LONG_MESSAGE))
@@ -117,7 +117,7 @@ def _half_open(stage: Stage) -> Exchange:
     server = stage.server.namespace
     assert server is not None
 
-    stage.tell(say("The third segment of the handshake is lost, and so is every repeat of it."))
+    stage.tell(say("The third segment of the handshake is lost, and every retransmission of it too."))
     stage.way.rule = _only_syns
     with listening(stage.port, stage.server), connect(stage.port, stage.server, stage.client) as client:
         time.sleep(SYN_ACKS_FOR)
@@ -126,10 +126,10 @@ def _half_open(stage: Stage) -> Exchange:
         close_with_reset(client)
 
     with listening(stage.port, stage.server, BACKLOG) as listener:
-        stage.tell(say("A burst of SYNs from addresses that nobody has; the backlog has room for few."))
+        stage.tell(say("A burst of SYNs from addresses without a host. The backlog has room for a few."))
         server.set(tcp_syncookies=0)
         _flood(stage, 1, FORGED)
-        stage.tell(say("The same with SYN cookies: every SYN is answered, and a true client gets through."))
+        stage.tell(say("The same with SYN cookies: every SYN is answered, and a real client gets through."))
         server.set(tcp_syncookies=1)
         _flood(stage, 1 + FORGED, FORGED_WITH_COOKIES)
         with connect(stage.port, stage.server, stage.client) as client:
@@ -147,13 +147,13 @@ def _only_syns(packet: Packet) -> float | None:
 
 
 def _flood(stage: Stage, first: int, count: int) -> None:
-    """SYNs from 10.66.0.`first` and the addresses after it, a moment apart."""
+    """Send SYNs from 10.66.0.`first` and the addresses after it, one after the other."""
     assert stage.way is not None
     for number in range(first, first + count):
         stage.way.deliver(
             forged_syn(f"10.66.0.{number}", 40000 + number, SERVER_ADDRESS, stage.port), to_client=False
         )
-        time.sleep(0.002)  # else the answers could come in another order
+        time.sleep(0.002)  # without this the order of the answers could change
 
 
 def _simultaneous_open(stage: Stage) -> Exchange:
@@ -181,9 +181,9 @@ def _wait_until_connected(end: socket.socket) -> None:
     with selectors.DefaultSelector() as selector:
         selector.register(end, selectors.EVENT_WRITE)
         if not selector.select(PATIENCE):
-            raise TimeoutError(say("the two SYNs did not meet"))
+            raise TimeoutError(say("the two SYNs did not cross"))
     if error := end.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-        raise OSError(error, say("the two SYNs did not meet"))
+        raise OSError(error, say("the two SYNs did not cross"))
 
 
 @contextmanager
@@ -208,7 +208,7 @@ def _fast_open(stage: Stage) -> Exchange:
         for message in (b"may I?", b"in the SYN"):
             with in_background(serve) as serving:
                 with stage.client.new_socket() as client:
-                    # A socket of Python's with a timeout never blocks, and this call connects.
+                    # A Python socket with a timeout is non-blocking, but this call has to block: it connects.
                     client.settimeout(None)
                     client.setsockopt(
                         socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", int(PATIENCE), 0)
@@ -224,11 +224,10 @@ SCENARIOS: Final = (
     Scenario(
         name="unanswered",
         port=20010,
-        shows="Something on the way swallows the SYN: it is repeated, with gaps that grow, and nothing "
-        "comes back.",
-        look="The same SYN four times, with the same sequence number. The gaps double: one second, two, "
-        "four. Compare with the scenario refused, where connect() fails at once: here the client "
-        "cannot know whether it has only to wait.",
+        shows="Every SYN is lost on the way. It is retransmitted, at growing intervals, and nothing comes back.",
+        look="The same SYN is sent four times, with the same sequence number. The intervals double: one second, two, "
+        "four. In the scenario refused connect() fails at once. Here the client cannot know whether it only has "
+        "to wait longer.",
         perform=_unanswered,
         expected=Exchange(0, client_error="ETIMEDOUT"),
         promise=Promise(
@@ -241,13 +240,12 @@ SCENARIOS: Final = (
     Scenario(
         name="unreachable",
         port=20023,
-        shows="A router on the way answers instead of the server: host unreachable, then "
-        "administratively prohibited; then it lets a client through, but no packet of its full length.",
-        look="The router's answer is no segment but an ICMP error, which quotes the segment that it is about. "
-        "connect() fails at once, and for another reason than in the scenario refused. In the third "
-        "connection a segment of 1200 bytes does not fit the next link and must not be cut: "
-        "the router says what fits, and the client sends the same bytes again in two segments. That "
-        "is path MTU discovery.",
+        shows="A router on the way answers instead of the server: host unreachable, then administratively prohibited. "
+        "Then it lets a client through, but not its longest packets.",
+        look="The router does not answer with a segment, but with an ICMP error, which quotes the segment that it is "
+        "about. connect() fails at once, for another reason than in the scenario refused. In the third connection "
+        "a segment of 1200 bytes does not fit on the next link and must not be fragmented. The router reports the "
+        "MTU, and the client sends the same bytes again in two segments. This is path MTU discovery.",
         perform=_unreachable,
         expected=Exchange(0, LONG_MESSAGE, client_error="EHOSTUNREACH, EHOSTUNREACH"),
         promise=Promise(
@@ -275,13 +273,13 @@ SCENARIOS: Final = (
     Scenario(
         name="half-open",
         port=20011,
-        shows="The third segment of the handshake is lost, so that the SYN-ACK is repeated; "
-        "then a flood of SYNs from forged addresses, with and without SYN cookies.",
-        look="Captured at the server. In the first connection the server stays in SYN-RECEIVED and repeats "
-        "its SYN-ACK; the client believes itself connected. Then come SYNs from addresses that nobody "
-        "has, as in a SYN flood: each half-open connection fills a place of the backlog, and when it "
-        "is full the server is silent. With SYN cookies it keeps nothing and answers each SYN, so "
-        "that the true client at the end gets its connection.",
+        shows="The third segment of the handshake is lost, so the SYN-ACK is retransmitted. Then comes a flood of SYNs "
+        "from forged addresses, without and with SYN cookies.",
+        look="This is captured at the server. In the first connection the server stays in SYN-RECEIVED and "
+        "retransmits its SYN-ACK, while the client is already in ESTABLISHED. Then come SYNs from addresses "
+        "without a host, like in a SYN flood. Each half-open connection takes a place in the backlog. When the "
+        "backlog is full, the server does not answer. With SYN cookies the server keeps no state and answers "
+        "each SYN, so the real client at the end gets its connection.",
         perform=_half_open,
         expected=Exchange(0, server_received=b"I am real"),
         promise=Promise(
@@ -306,9 +304,9 @@ SCENARIOS: Final = (
         name="simultaneous-open",
         port=20014,
         shows="Both sides connect to each other at the same moment: two SYNs cross, and there is no server.",
-        look="Each side sends a SYN and, when the other's arrives, goes from SYN-SENT to SYN-RECEIVED and "
-        "acknowledges it. Four segments open one connection, not two; who is called the client is "
-        "only who was seen first.",
+        look="Each side sends a SYN. When the other's SYN arrives, it goes from SYN-SENT to SYN-RECEIVED and "
+        "acknowledges the SYN. Four segments open one connection, not two. The side seen first is called the "
+        "client here.",
         perform=_simultaneous_open,
         expected=Exchange(0, b"you too?", b"me too!"),
         promise=Promise(
@@ -329,10 +327,10 @@ SCENARIOS: Final = (
     Scenario(
         name="fast-open",
         port=20018,
-        shows="TCP Fast Open: the first connection fetches a cookie, the second sends its data in the SYN.",
-        look="In the first connection the SYN asks for a cookie and the SYN-ACK brings one; the data waits "
-        "for the handshake as always. The SYN of the second carries cookie and data, and the SYN-ACK "
-        "acknowledges both: the server's program has the question one round trip earlier.",
+        shows="TCP Fast Open: the first connection gets a cookie, the second sends its data in the SYN.",
+        look="In the first connection the SYN asks for a cookie, the SYN-ACK brings it, and the data waits for the "
+        "handshake as usual. In the second connection the SYN carries the cookie and the data, and the SYN-ACK "
+        "acknowledges SYN and data: the server's program gets the question one RTT earlier.",
         perform=_fast_open,
         expected=Exchange(0, b"may I?, in the SYN", b"MAY I?, IN THE SYN"),
         promise=Promise(

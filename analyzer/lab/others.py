@@ -1,4 +1,4 @@
-"""The same in other clothes: over IPv6, and beside a protocol that knows no connections."""
+"""The echo over IPv6, and next to UDP, a protocol without connections."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ SCENARIOS: Final = (
         name="ipv6",
         port=20019,
         shows="The echo over ::1: another network layer, the same TCP.",
-        look="Segment for segment the same as the scenario echo. Only the addresses differ, and the maximum "
-        "segment size, which is twenty bytes smaller because the IP header is twenty bytes larger.",
+        look="Every segment is the same as in the scenario echo. Only two things differ: the addresses, and the "
+        "maximum segment size (MSS), which is 20 bytes smaller because the IP header is 20 bytes longer.",
         perform=echo,
         expected=Exchange(0, b"AB", b"AB"),
         promise=Promise((_AN_ECHO,)),
@@ -68,10 +68,10 @@ SCENARIOS: Final = (
     Scenario(
         name="udp",
         port=20020,
-        shows="A datagram echo, and the TCP echo beside it to compare.",
-        look="The four datagrams are counted as skipped: there is nothing about them to show. No "
-        "handshake, no acknowledgement, no close, and so no connection and no state; two frames for "
-        "each question and answer where TCP needs nine or ten.",
+        shows="An echo over UDP, and the same echo over TCP to compare.",
+        look="The four datagrams are only counted, as skipped frames. UDP has no handshake, no acknowledgements and "
+        "no close, so there is no connection and no state to show. A question and its answer take two frames; TCP "
+        "needs nine or ten.",
         perform=_udp,
         expected=Exchange(0, b"one two AB", b"one two AB"),
         promise=Promise((_AN_ECHO,), {"UDP": 2 * len(DATAGRAMS)}),

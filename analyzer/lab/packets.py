@@ -1,4 +1,4 @@
-"""Packets made by hand: what a forger sends, and what a router says."""
+"""Packets made by hand: forged SYNs, and the ICMP errors of a router."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ __all__ = ["forged_syn", "icmp_error"]
 
 _SYN: Final = 0x02
 _QUOTED: Final = 548
-"""Bytes of a packet that an error quotes: with all headers no more than 576 (RFC 1812 4.3.2.3)."""
+"""The number of bytes that an error quotes of a packet. With all headers it has at most 576 (RFC 1812 4.3.2.3)."""
 
 
 def forged_syn(source: str, source_port: int, destination: str, port: int) -> bytes:
-    """An IPv4 packet with a SYN, its checksums right."""
+    """Make an IPv4 packet with a SYN and correct checksums."""
     addresses = socket.inet_aton(source) + socket.inet_aton(destination)
     options = struct.pack("!BBH", 2, 4, 1460)
     segment = (
@@ -27,9 +27,16 @@ def forged_syn(source: str, source_port: int, destination: str, port: int) -> by
 
 
 def icmp_error(router: str, code: int, packet: bytes, mtu: int = 0) -> bytes:
-    """An IPv4 packet in which `router` tells whoever sent `packet` why it could not be delivered (RFC 792).
+    """Make an IPv4 packet in which a router reports to the sender why it did not deliver a packet (RFC 792).
 
-    code: of "destination unreachable". mtu: of the next link, for "fragmentation needed" (RFC 1191)
+    Args:
+        router: The address of the router.
+        code: The code of "destination unreachable".
+        packet: The packet.
+        mtu: The MTU of the next link, for "fragmentation needed" (RFC 1191).
+
+    Returns:
+        The packet with the error.
     """
     message = struct.pack("!BBHHH", 3, code, 0, 0, mtu) + packet[:_QUOTED]
     message = message[:2] + struct.pack("!H", _checksum(message)) + message[4:]

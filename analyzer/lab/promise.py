@@ -1,4 +1,4 @@
-"""What the analysis of a scenario's capture must find, and the comparison with what it found."""
+"""What the analysis of a scenario's capture must find, and the comparison with what it finds."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ __all__ = ["ConnectionPromise", "Promise", "PromiseError", "broken_promises", "k
 
 
 class PromiseError(AnalyzerError):
-    """A capture shows something else than its scenario promises: a finding, as those of `check`."""
+    """A capture differs from what its scenario promises. The status is 1, as for the findings of `check`."""
 
     exit_status = 1
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionPromise:
-    """What one connection, or several alike, must show.
+    """What one connection, or several equal ones, must show.
 
-    handshakes the outcomes that the handshake may have; where there are several, the kernel picks one
-    closes     the outcomes that the close may have; likewise
-    active     who closes first: "client", "server", "both", None
-    time_wait  who is left in TIME-WAIT
-    labels     labels that occur on at least one segment
-    notes      notes that occur at least once
-    lengths    payload lengths that occur
-    longest    the most bytes that one segment carries
-    errors     kinds of ICMP errors that occur
-    times      how many connections in a row are like this; None: one or more
+    Attributes:
+        handshakes: The possible outcomes of the handshake. If there are several, the kernel decides.
+        closes: The possible outcomes of the close. If there are several, the kernel decides.
+        active: The side that closes first: "client", "server", "both" or None.
+        time_wait: The sides that end in TIME-WAIT.
+        labels: Labels that occur on at least one segment.
+        notes: Notes that occur at least once.
+        lengths: Payload lengths that occur.
+        longest: The largest number of bytes in one segment.
+        errors: Kinds of ICMP errors that occur.
+        times: The number of equal connections in a row; None means one or more.
     """
 
     handshakes: tuple[str, ...]
@@ -50,8 +51,9 @@ class ConnectionPromise:
 class Promise:
     """What a capture must show.
 
-    connections in the order of their appearance
-    skipped     what was captured beside TCP, by reason -> how many frames
+    Attributes:
+        connections: The connections, in the order of the capture.
+        skipped: Reason -> the number of frames without a TCP segment.
     """
 
     connections: tuple[ConnectionPromise, ...]
@@ -59,11 +61,11 @@ class Promise:
 
 
 def broken_promises(promise: Promise, trace: Trace) -> list[str]:
-    """One sentence for each difference between promise and finding; empty when all is well."""
+    """Return a sentence for each difference between the promise and the trace; none if the promise is kept."""
     if dict(trace.capture.skipped) != promise.skipped:
         return [
             say(
-                "besides TCP {promised} was promised and {found} was captured",
+                "frames without TCP: {promised} was promised, {found} was captured",
                 promised=_counts(promise.skipped),
                 found=_counts(dict(trace.capture.skipped)),
             )
@@ -72,7 +74,7 @@ def broken_promises(promise: Promise, trace: Trace) -> list[str]:
     if len(promised) != len(trace):
         return [
             say(
-                "{promised} connections were promised and {found} were found",
+                "{promised} connections were promised, {found} were found",
                 promised=len(promised),
                 found=len(trace),
             )
@@ -85,7 +87,7 @@ def broken_promises(promise: Promise, trace: Trace) -> list[str]:
 
 
 def keep_promise(promise: Promise, trace: Trace) -> None:
-    """Raise PromiseError, with every difference, when a capture does not show what was promised."""
+    """Raise PromiseError with every difference if a capture does not show what was promised."""
     if broken := broken_promises(promise, trace):
         raise PromiseError(
             say("the capture does not show what the scenario promises: {faults}", faults="; ".join(broken))
@@ -93,7 +95,7 @@ def keep_promise(promise: Promise, trace: Trace) -> None:
 
 
 def _in_order(promised: tuple[ConnectionPromise, ...], found: int) -> Iterator[ConnectionPromise]:
-    """One promise for each connection; an open number takes what the others leave, and at least one."""
+    """One promise for each connection. A promise with an open number takes the remaining ones, at least one."""
     fixed = sum(one.times for one in promised if one.times is not None)
     for one in promised:
         yield from [one] * (max(1, found - fixed) if one.times is None else one.times)
@@ -105,8 +107,8 @@ def _faults(wanted: ConnectionPromise, found: Connection) -> Iterator[str]:
     for what, allowed, outcome in (
         (say("handshake"), wanted.handshakes, found.handshake.outcome),
         (say("close"), wanted.closes, close.outcome),
-        (say("who closes first"), (_name(wanted.active),), _name(close.active)),
-        (say("who keeps TIME-WAIT"), (_names(wanted.time_wait),), _names(close.time_wait)),
+        (say("closed first"), (_name(wanted.active),), _name(close.active)),
+        (say("left in TIME-WAIT"), (_names(wanted.time_wait),), _names(close.time_wait)),
     ):
         if outcome not in allowed:
             yield say(
@@ -121,14 +123,14 @@ def _faults(wanted: ConnectionPromise, found: Connection) -> Iterator[str]:
         (say("ICMP error"), wanted.errors - {error.kind for error in found.icmp_errors}),
     ):
         for name in sorted(missing):
-            yield say("the {what} {name} was promised and does not occur", what=what, name=name)
+            yield say("the {what} {name} was promised, but does not occur", what=what, name=name)
 
     lengths = {segment.length for segment in found.segments}
     for length in sorted(wanted.lengths - lengths):
-        yield say("a segment with {length} bytes was promised and does not occur", length=length)
+        yield say("a segment with {length} bytes was promised, but does not occur", length=length)
     if wanted.longest is not None and max(lengths) > wanted.longest:
         yield say(
-            "at most {promised} bytes in one segment were promised, {found} were found",
+            "at most {promised} bytes in a segment were promised, {found} were found",
             promised=wanted.longest,
             found=max(lengths),
         )

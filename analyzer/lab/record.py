@@ -1,6 +1,6 @@
-"""Run a scenario while it is captured, and record it: one file and its JSON document.
+"""Run a scenario, capture it and record it: one capture file and its JSON document.
 
-What is captured grows in a temporary folder; the finished recording gets its name in one step.
+The capture is written in a temporary folder. The complete recording gets its name in one step.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["find_recording", "performing", "record"]
 
 COMPLETE_WITHIN: Final = 10.0  # seconds
 STOPPED_WITHIN: Final = 5.0  # seconds
-QUIET_FOR: Final = 0.4  # seconds: no capture program holds frames back for longer
+QUIET_FOR: Final = 0.4  # seconds: every capture program delivers its frames in less time
 LOOK_EVERY: Final = 0.02  # seconds
 
 
@@ -40,20 +40,28 @@ def record(
     find_program: Callable[[str], str | None] = shutil.which,
     tell: Callable[[str], None] = lambda sentence: None,
 ) -> Path:
-    """Run `scenario`, capture it, and give the path of the recording in `directory`.
+    """Run a scenario, capture it, and save the recording and its JSON document.
 
-    Its JSON document is written beside it. What does not show what the scenario promises is not kept.
+    A capture that does not show what the scenario promises is not saved. No child process and no temporary file is
+    ever left.
 
-    directory:    made when it is missing; a recording of the same name in it is replaced
-    port:         1 to 65535; None takes the scenario's own
-    find_program: finds the capture programs
-    tell:         is told each step that the scenario has something to say about
+    Args:
+        scenario: The scenario.
+        directory: The folder for the recording. It is made if it is missing. A recording of the same name in it is
+            replaced.
+        port: The port of the server, 1 to 65535; None means the scenario's own.
+        find_program: Finds the capture programs.
+        tell: Called with the scenario's sentences about its steps.
 
-    However it ends, no child process and no temporary file is left.
+    Returns:
+        The path of the recording.
 
-    Raises UsageError when the port cannot be had, or no capture program is installed; InputError when
-    capturing is not allowed, fails, or loses frames; OutputError when the recording cannot be written;
-    AnalyzerError when the scenario itself fails; PromiseError when the capture shows something else.
+    Raises:
+        UsageError: The port is not available, or no capture program is installed.
+        InputError: Capturing is not permitted, fails, or loses frames.
+        OutputError: The recording cannot be written.
+        AnalyzerError: The scenario itself fails.
+        PromiseError: The capture differs from the promise.
     """
     if port is not None and not 1 <= port <= 65535:
         raise UsageError(say("{port} is not a port: a port is a number from 1 to 65535", port=port))
@@ -66,7 +74,7 @@ def record(
                 pass
         faults = live.records.warnings[:1]
         if live.losses:
-            faults.append(say("it lost up to {count} frames", count=live.losses))
+            faults.append(say("it lost up to {count} frames; run it again", count=live.losses))
         if faults:
             raise InputError(
                 say(
@@ -84,9 +92,16 @@ def record(
 
 
 def find_recording(scenario: Scenario) -> Path:
-    """The recording of a scenario that comes with the tool: of the checkout, or installed beside the package.
+    """Find the recording of a scenario that comes with the tool, in the checkout or in the installation.
 
-    Raises InputError when there is none.
+    Args:
+        scenario: The scenario.
+
+    Returns:
+        The path of the recording.
+
+    Raises:
+        InputError: There is no recording.
     """
     checkout = Path(__file__).parents[2] / "captures"
     installed = Path(sysconfig.get_path("data"), "share", "tcpanalyze", "captures")
@@ -114,10 +129,23 @@ def performing(
     way_out: str = "",
     find_program: Callable[[str], str | None] = shutil.which,
 ) -> Iterator[Live]:
-    """Run `scenario` in a second thread while it is captured; whoever enters reads the frames to their end.
+    """Run a scenario in a second thread and capture it. The block has to read the frames to their end.
 
-    write: the file that keeps them. way_out: what else can be done where there is no capturing. Raises what
-    `open_live` raises, and when the block is left in order what went wrong with the scenario.
+    When the block is left in order, an error of the scenario is raised.
+
+    Args:
+        scenario: The scenario.
+        port: The port of the server; None means the scenario's own.
+        tell: Called with the scenario's sentences about its steps.
+        write: The file that keeps the frames.
+        way_out: The alternative that an error names if capturing is not possible.
+        find_program: Finds the capture programs.
+
+    Yields:
+        The running capture.
+
+    Raises:
+        AnalyzerError: Capturing is not possible, as for `open_live`, or the scenario fails.
     """
     with scenario.staged(port, tell) as stage:
         expression = scenario.capture_filter.format(port=stage.port)
@@ -129,14 +157,14 @@ def performing(
                 raise
             reason = str(error).removesuffix(".")
             raise InputError(say("{reason}; or {way_out}", reason=reason, way_out=way_out)) from error
-        # The capture ends first: a second thread that waits for frames then waits no longer.
+        # The capture ends first, so that a second thread does not wait for more frames.
         with in_background(lambda: _run_to_the_end(scenario, stage, live)) as running, live:
             yield live
             running.result()
 
 
 def _run_to_the_end(scenario: Scenario, stage: Stage, live: Live) -> None:
-    """Run server and client, and end the capture when it holds all that they sent."""
+    """Run server and client, and end the capture when it holds everything that they sent."""
     try:
         scenario.run(stage)
         _wait_until_complete(scenario, live)
@@ -151,9 +179,16 @@ def _run_to_the_end(scenario: Scenario, stage: Stage, live: Live) -> None:
 
 
 def _wait_until_complete(scenario: Scenario, live: Live) -> None:
-    """Wait for the scenario's frames, and then for a while in which there is no other.
+    """Wait for the frames of the scenario, and then until no more come for a while.
 
-    Raises InputError when they do not arrive; a capture that has ended says itself why.
+    If the capture has ended, it reports the reason itself.
+
+    Args:
+        scenario: The scenario.
+        live: Its capture.
+
+    Raises:
+        InputError: The frames do not arrive.
     """
     now = since = time.monotonic()
     deadline = now + COMPLETE_WITHIN
@@ -164,7 +199,7 @@ def _wait_until_complete(scenario: Scenario, live: Live) -> None:
         if now > deadline:
             raise InputError(
                 say(
-                    "the capture on {interface} failed: {program} did not deliver all that was sent",
+                    "the capture on {interface} failed: {program} did not deliver all frames; run it again",
                     interface=live.interface,
                     program=live.backend,
                 )
@@ -193,7 +228,7 @@ def _write_whole(path: Path, data: bytes) -> None:
     except OSError as error:
         raise OutputError(
             say(
-                "the recording {path} cannot be written: {reason}",
+                "cannot write the recording {path}: {reason}",
                 path=inert(str(path)),
                 reason=inert(error.strerror or str(error)),
             )

@@ -1,8 +1,7 @@
-"""Two machines and the way between them: what the network does to a segment is decided here.
+"""Two machines and the network between them, which can delay, reorder and lose chosen segments.
 
-Each machine is a network namespace with one TUN device, and a thread carries every packet from one device to
-the other, late, out of order, or never. No kernel module for bad networks is needed, and a fault happens to
-the very segment it is meant for.
+Each machine is a network namespace with one TUN device. A thread carries every packet from one device to the other:
+late, out of order, or never. This needs no kernel module for bad networks, and a fault hits exactly the chosen segment.
 """
 
 from __future__ import annotations
@@ -47,7 +46,16 @@ _ENDS = struct.Struct("!HHLL")  # ports, sequence number, acknowledgement number
 
 
 class Packet(NamedTuple):
-    """A TCP segment on its way. bytes: the IP packet that carries it."""
+    """A TCP segment on its way.
+
+    Attributes:
+        from_client: Whether the client sent it.
+        client_port: The port of the client.
+        flags: The low eight flags of its header.
+        seq: Its sequence number.
+        length: The length of its payload in bytes.
+        data: The IP packet that carries it.
+    """
 
     from_client: bool
     client_port: int
@@ -58,39 +66,39 @@ class Packet(NamedTuple):
 
 
 Rule = Callable[[Packet], float | None]
-"""How many seconds a packet takes; `LOST` when it never arrives."""
+"""Returns the delay of a packet in seconds, or `LOST`."""
 
 
 class Relay:
-    """The way between a client machine and a server machine; made by `relay`."""
+    """The network between a client machine and a server machine, made by `relay`."""
 
     def __init__(self, client: Namespace, server: Namespace) -> None:
         self.client = client
         self.server = server
         self.rule: Rule = lambda packet: DELAY
         self.rewrite: Callable[[bytes, bool], bytes] = lambda data, from_client: data
-        """What becomes of an IP packet with a TCP segment on its way, as in a router that translates addresses."""
+        """Changes an IP packet with a TCP segment on its way, e.g. like a router that translates addresses."""
         self.instead_of_client: Callable[[bytes], None] | None = None
-        """Takes what is sent to the client, whose kernel then never learns of it."""
+        """Takes the packets for the client, whose kernel then never receives them."""
         self._devices: list[int] = []  # the client's, the server's
         self._wake: tuple[int, int] = (-1, -1)
         self._under_way: list[tuple[float, int, int, bytes]] = []  # due, count, device, bytes
         self._count = 0
 
     def deliver(self, packet: bytes, *, to_client: bool) -> None:
-        """Hand one machine an IP packet that the other has not sent."""
+        """Give one machine an IP packet that the other machine has not sent."""
         os.write(self._devices[0 if to_client else 1], packet)
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Devices and thread; both are gone when the `with` block is left."""
+        """Make the devices and start the thread. Both are gone when the `with` block is left."""
         self._wake = os.pipe()
         thread = threading.Thread(target=self._carry, name="lab-relay", daemon=True)
         try:
             for namespace, address in ((self.client, CLIENT_ADDRESS), (self.server, SERVER_ADDRESS)):
                 namespace.set(
                     tcp_syn_linear_timeouts=0
-                )  # repeats of a SYN grow from the first, as in RFC 6298
+                )  # the intervals between SYNs grow from the first on, as in RFC 6298
                 self._devices.append(namespace.make_tun(INTERFACE, address, _NETMASK))
             thread.start()
             try:
@@ -111,7 +119,7 @@ class Relay:
                 now = time.monotonic()
                 while self._under_way and self._under_way[0][0] <= now:
                     _, _, device, data = heapq.heappop(self._under_way)
-                    with suppress(OSError):  # a device may refuse what it has no room for, as a network may
+                    with suppress(OSError):  # a device without room may refuse a packet, like a real network
                         os.write(device, data)
                 wait = self._under_way[0][0] - now if self._under_way else None
                 for key, _ in selector.select(wait):
@@ -138,7 +146,7 @@ class Relay:
 
 @contextmanager
 def relay() -> Iterator[Relay]:
-    """Two fresh machines that reach each other. Raises UsageError where they cannot be made."""
+    """Make two new machines that are connected. Raises UsageError if they cannot be made."""
     with own_network() as client, own_network() as server:
         way = Relay(client, server)
         with way.running():
@@ -146,7 +154,7 @@ def relay() -> Iterator[Relay]:
 
 
 def _parse(data: bytes, from_client: bool) -> Packet | None:
-    """The TCP segment in an IPv4 packet; None for whatever else a machine says to its network."""
+    """Read the TCP segment in an IPv4 packet; None for any other packet."""
     if len(data) < 40 or data[0] >> 4 != 4 or data[9] != _TCP:
         return None
     start = data[0] % 16 * 4

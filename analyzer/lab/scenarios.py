@@ -1,8 +1,8 @@
 """Every scenario by its name.
 
-Only sockets are used in a scenario; who captures the traffic, and whether anybody does, is not known. Server
-and client are two threads. Events between them fix the order of what is seen on the wire: without them the
-scheduler would decide, for instance, who closes first.
+A scenario uses only sockets. It does not know whether its traffic is captured. Server and client are two threads.
+Events between them fix the order of the segments on the wire. Without events the scheduler would decide e.g. which side
+closes first.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ _THEMES: Final[tuple[tuple[Scenario, ...], ...]] = (
 _ALL = {scenario.name: scenario for theme in _THEMES for scenario in theme}
 
 SCENARIOS = MappingProxyType({name: _ALL[name] for name in _ORDER})
-"""Every scenario by its name, in the order in which they are shown."""
+"""Every scenario by its name, in the order of the list."""
 
 
 def find_scenario(name: str) -> Scenario:
-    """The scenario called `name`. Raises UsageError, with the names there are, when there is none."""
+    """Find the scenario called `name`. Raises UsageError if there is none."""
     try:
         return SCENARIOS[name]
     except KeyError:
         raise UsageError(
             say(
-                "there is no scenario {name}; there are: {names}",
+                "scenario {name} does not exist: choose one of {names}",
                 name=inert(name),
                 names=", ".join(SCENARIOS),
             )

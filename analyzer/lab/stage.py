@@ -1,7 +1,7 @@
-"""What every scenario stands on: its description, its result, its machines, sockets and second thread.
+"""The basis of every scenario: its description, its result, its machines, sockets and second thread.
 
-Each wait in here ends after `PATIENCE` seconds, so that a scenario which cannot go on fails instead of
-hanging, and every socket and thread is gone when a scenario has ended, whichever way it ended.
+Each wait ends after `PATIENCE` seconds, so a scenario that cannot go on fails and does not hang. Every socket and
+thread is gone after a scenario, also after an error.
 """
 
 from __future__ import annotations
@@ -57,17 +57,21 @@ __all__ = [
 HOST = "127.0.0.1"
 LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 PATIENCE = 5.0  # seconds
-ANY_AMOUNT = 4096  # bytes that one recv may return; more than any message here has
+ANY_AMOUNT = 4096  # bytes that one recv() may return: more than any message here has
 
 _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What the two programs saw, as opposed to what went over the wire.
+    """What the two programs saw, in contrast to the segments on the wire.
 
-    `client_error` and `server_error` are the symbolic name of the error that ended that program's
-    socket ("ECONNREFUSED"), empty when it ended in order.
+    Attributes:
+        port: The port of the server.
+        server_received: The bytes that the server received.
+        client_received: The bytes that the client received.
+        server_error: The name of the error that ended the server's socket, e.g. "ECONNRESET"; empty without an error.
+        client_error: The name of the error that ended the client's socket; empty without an error.
     """
 
     port: int
@@ -79,9 +83,11 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A machine: where its sockets are made, and under which address it is reached.
+    """A machine.
 
-    namespace: None for this machine as everybody has it
+    Attributes:
+        address: The address of the machine.
+        namespace: The network in which its sockets are made; None for the usual network of this machine.
     """
 
     address: str
@@ -92,11 +98,11 @@ class Host:
         return socket.AF_INET6 if ":" in self.address else socket.AF_INET
 
     def inside(self) -> AbstractContextManager[None]:
-        """Sockets and processes that this thread makes in the `with` block belong to the machine."""
+        """Let sockets and processes that this thread makes in the `with` block belong to the machine."""
         return nullcontext() if self.namespace is None else self.namespace.inside()
 
     def new_socket(self, kind: socket.SocketKind = socket.SOCK_STREAM) -> socket.socket:
-        """A socket of this machine that waits for no longer than `PATIENCE`."""
+        """Make a socket of this machine that waits at most `PATIENCE` seconds."""
         with self.inside():
             made = socket.socket(self.family, kind)
         made.settimeout(PATIENCE)
@@ -109,15 +115,16 @@ HERE_IPV6 = Host("::1")
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What a scenario is played on.
+    """Where a scenario runs.
 
-    port      where its server listens; 0 is any free port
-    client    the machine of its clients
-    server    the machine of its servers
-    watcher   the machine on which the traffic is captured
-    interface where on that machine
-    way       what lies between client and server, where a scenario tampers with it
-    tell      shows the audience a sentence about the step that comes
+    Attributes:
+        port: The port of its server; 0 means any free port.
+        client: The machine of its clients.
+        server: The machine of its servers.
+        watcher: The machine on which the traffic is captured.
+        interface: The interface of that machine.
+        way: The network between client and server; None if the scenario does not change it.
+        tell: Shows a sentence about the next step to the user.
     """
 
     port: int
@@ -130,29 +137,29 @@ class Stage:
 
 
 Ground = Callable[[], AbstractContextManager[Stage]]
-"""Makes the machines of a scenario; they are gone when the `with` block is left."""
+"""Makes the machines of a scenario. They are gone when the `with` block is left."""
 
 
 @contextmanager
 def this_machine() -> Iterator[Stage]:
-    """The loopback interface of this machine: nothing has to be made, an ordinary user suffices."""
+    """Use the loopback interface of this machine. This needs no preparation and no root."""
     yield Stage(0)
 
 
 @contextmanager
 def this_machine_ipv6() -> Iterator[Stage]:
-    """The same with ::1. Raises UsageError where this machine does without IPv6."""
+    """Use the loopback interface with ::1. Raises UsageError if this machine has no IPv6."""
     try:
         with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
             probe.bind((HERE_IPV6.address, 0))
     except OSError as error:
-        raise UsageError(say("this machine has no IPv6: there is no address ::1 to listen on")) from error
+        raise UsageError(say("this machine has no IPv6 address ::1: enable IPv6")) from error
     yield Stage(0, HERE_IPV6, HERE_IPV6)
 
 
 @contextmanager
 def own_machine() -> Iterator[Stage]:
-    """One machine for the scenario alone, whose settings it may change. Raises UsageError without root."""
+    """Make a machine only for the scenario, which may change its settings. Raises UsageError without root."""
     with own_network() as namespace:
         host = Host(HOST, namespace)
         yield Stage(0, host, host, host)
@@ -160,9 +167,16 @@ def own_machine() -> Iterator[Stage]:
 
 @contextmanager
 def two_machines(watched: Literal["client", "server"] = "client") -> Iterator[Stage]:
-    """Two machines for the scenario alone, and the way between them. Raises UsageError without root.
+    """Make two machines only for the scenario, and the network between them.
 
-    watched: the end at which the traffic is captured; what is lost behind that end is seen all the same
+    Args:
+        watched: The end at which the traffic is captured. A segment that this end sends is seen even if it is lost.
+
+    Yields:
+        The stage.
+
+    Raises:
+        UsageError: The process does not run as root.
     """
     with relay() as way:
         client = Host(CLIENT_ADDRESS, way.client)
@@ -172,20 +186,21 @@ def two_machines(watched: Literal["client", "server"] = "client") -> Iterator[St
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One demonstration: what it is called, what it shows, how to run it, and what a capture must show.
+    """One demonstration: its name, what it shows, how to run it, and what its capture must show.
 
-    name            what the user types, and the stem of the recorded file's name
-    port            where its server listens unless told otherwise
-    shows           one English sentence; goes through `say` before it is shown
-    look            a paragraph on what to look at; likewise
-    perform         runs server and client to their end
-    expected        what both programs must have seen; its port does not count
-    promise         what the analysis of a capture must find
-    fewest_segments how many frames a complete capture has at least
-    ground          the machines it is played on
-    needs           what has to be there besides the permission to capture: rows of `needs.NEEDS`
-    file_format     what it is recorded as: "pcap" or "pcapng"
-    capture_filter  in the language of libpcap, with `{port}`
+    Attributes:
+        name: What the user types. It is also the stem of the recording's file name.
+        port: The default port of its server.
+        shows: What it shows, in English. It is shown through `say`.
+        look: A paragraph on what to look at, in English. It is shown through `say`.
+        perform: Runs server and client to their end.
+        expected: What both programs must see. The port in it is ignored.
+        promise: What the analysis of a capture must find.
+        fewest_segments: The smallest number of frames of a complete capture.
+        ground: Makes its machines.
+        needs: What it needs in addition to permission to capture: keys of `needs.NEEDS`.
+        file_format: The format of its recording: "pcap" or "pcapng".
+        capture_filter: A capture filter of libpcap, with `{port}`.
     """
 
     name: str
@@ -203,18 +218,24 @@ class Scenario:
 
     @property
     def file_name(self) -> str:
-        """What its recording is called."""
+        """The file name of its recording."""
         return f"{self.name}.{self.file_format}"
 
     @contextmanager
     def staged(
         self, port: int | None = None, tell: Callable[[str], None] = lambda sentence: None
     ) -> Iterator[Stage]:
-        """The stage for one run.
+        """Make the stage for one run.
 
-        port: 0 to 65535; 0 takes any free port, None the scenario's own.
+        Args:
+            port: The port of the server, 0 to 65535. 0 means any free port, None the scenario's own.
+            tell: Shows a sentence about the next step to the user.
 
-        Raises UsageError when something is missing that the scenario needs.
+        Yields:
+            The stage.
+
+        Raises:
+            UsageError: A need of the scenario is missing.
         """
         for need in self.needs:
             demand(need)
@@ -222,22 +243,30 @@ class Scenario:
             yield replace(stage, port=self.port if port is None else port, tell=tell)
 
     def run(self, stage: Stage) -> Exchange:
-        """Run server and client to their end, and make sure that both saw what they should.
+        """Run server and client to their end, and check that both saw what they should.
 
-        Raises UsageError when the port cannot be had, AnalyzerError when a socket failed, one side
-        waited for longer than `PATIENCE` seconds, or a program did not get what was sent.
+        Args:
+            stage: Where to run.
+
+        Returns:
+            What the two programs saw.
+
+        Raises:
+            UsageError: The port is not available.
+            AnalyzerError: A socket failed, one side waited longer than `PATIENCE` seconds, or a program did not
+                receive what was sent.
         """
         try:
             found = self.perform(stage)
         except OSError as error:
             reason = inert(error.strerror or str(error) or type(error).__name__)
             raise AnalyzerError(
-                say("the scenario {name} did not run to its end: {reason}", name=self.name, reason=reason)
+                say("the scenario {name} failed: {reason}", name=self.name, reason=reason)
             ) from error
         if replace(found, port=0) != replace(self.expected, port=0):
             raise AnalyzerError(
                 say(
-                    "the programs of the scenario {name} did not see what they should: {found}",
+                    "the programs of the scenario {name} did not receive what they should: {found}",
                     name=self.name,
                     found=inert(repr(found)),
                 )
@@ -247,9 +276,13 @@ class Scenario:
 
 @contextmanager
 def taking(port: int) -> Iterator[None]:
-    """Turn what goes wrong while binding `port` into one sentence.
+    """Turn errors of binding a port into one sentence.
 
-    Raises UsageError for a port in use, a port of the system's, and a number that is no port.
+    Args:
+        port: The port.
+
+    Raises:
+        UsageError: The port is in use, reserved for root, or not a port number.
     """
     try:
         yield
@@ -258,7 +291,7 @@ def taking(port: int) -> Iterator[None]:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             message = say(
-                "port {port} is in use: end the program that holds it, or choose another with --port",
+                "port {port} is in use: end the program that uses it, or choose another port with --port",
                 port=port,
             )
         elif error.errno == errno.EACCES:
@@ -272,13 +305,22 @@ def taking(port: int) -> Iterator[None]:
 def bound(
     port: int, host: Host = HERE, kind: socket.SocketKind = socket.SOCK_STREAM
 ) -> Iterator[socket.socket]:
-    """A socket that holds `port` of the host's address and does not listen.
+    """Make a socket that is bound to a port and does not listen.
 
-    Raises UsageError when the port cannot be had.
+    Args:
+        port: The port.
+        host: The machine.
+        kind: The type of the socket.
+
+    Yields:
+        The socket.
+
+    Raises:
+        UsageError: The port is not available.
     """
     with host.new_socket(kind) as holder:
         if kind == socket.SOCK_STREAM:
-            # Otherwise a connection in TIME-WAIT from the run before keeps the port for a minute.
+            # Without this a connection in TIME-WAIT from the previous run would hold the port for a minute.
             holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with taking(port):
             holder.bind((host.address, port))
@@ -287,9 +329,18 @@ def bound(
 
 @contextmanager
 def listening(port: int, host: Host = HERE, backlog: int = 16) -> Iterator[socket.socket]:
-    """A TCP socket that listens on `port` of the host's address.
+    """Make a TCP socket that listens on a port.
 
-    Raises UsageError when the port cannot be had.
+    Args:
+        port: The port.
+        host: The machine.
+        backlog: The length of the queue of connections that wait to be accepted.
+
+    Yields:
+        The socket.
+
+    Raises:
+        UsageError: The port is not available.
     """
     with bound(port, host) as listener:
         with taking(port):
@@ -298,14 +349,14 @@ def listening(port: int, host: Host = HERE, backlog: int = 16) -> Iterator[socke
 
 
 def accept(listener: socket.socket) -> socket.socket:
-    """The next connection of `listener`. Raises TimeoutError after `PATIENCE` seconds."""
+    """Accept the next connection of `listener`. Raises TimeoutError after `PATIENCE` seconds."""
     connection, _ = listener.accept()
     connection.settimeout(PATIENCE)
     return connection
 
 
 def connect(port: int, to: Host = HERE, origin: Host | None = None) -> socket.socket:
-    """A connection to `port` of `to`, from there too unless told otherwise. Raises OSError."""
+    """Connect to `port` of `to`, from the same machine if `origin` is None. Raises OSError."""
     client = (to if origin is None else origin).new_socket()
     try:
         client.connect((to.address, port))
@@ -316,12 +367,12 @@ def connect(port: int, to: Host = HERE, origin: Host | None = None) -> socket.so
 
 
 def port_of(listener: socket.socket) -> int:
-    """The port that a socket holds."""
+    """The port that a socket is bound to."""
     return int(listener.getsockname()[1])
 
 
 def receive_all(connection: socket.socket) -> bytes:
-    """Everything until the peer closes its sending side: until recv gives nothing."""
+    """Receive everything until the peer closes its sending side, i.e. until recv() returns nothing."""
     received = b""
     while more := connection.recv(ANY_AMOUNT):
         received += more
@@ -329,7 +380,7 @@ def receive_all(connection: socket.socket) -> bytes:
 
 
 def receive_exactly(connection: socket.socket, size: int) -> bytes:
-    """So many bytes, in as many pieces as it takes. Raises EOFError when the peer closes before."""
+    """Receive `size` bytes, in any number of pieces. Raises EOFError if the peer closes first."""
     received = b""
     while len(received) < size:
         more = connection.recv(size - len(received))
@@ -340,22 +391,28 @@ def receive_exactly(connection: socket.socket, size: int) -> bytes:
 
 
 def close_with_reset(connection: socket.socket) -> None:
-    """Throw the connection away: linger on, for no time at all."""
+    """Close the connection with a reset, by SO_LINGER with a time of 0."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
 
 
 def error_name(error: OSError) -> str:
-    """The symbolic name of an error, "ECONNREFUSED"."""
+    """The symbolic name of an error, e.g. "ECONNREFUSED"."""
     return "ETIMEDOUT" if isinstance(error, TimeoutError) else errno.errorcode.get(error.errno or 0, "")
 
 
 @contextmanager
 def in_background(program: Callable[[], _Result]) -> Iterator[Future[_Result]]:
-    """Run `program` in a second thread, which has ended when the `with` block is left.
+    """Run a program in a second thread, which has ended when the `with` block is left.
 
-    Ask the future for its result inside the block, so that what the thread raised is raised there too. Who
-    interrupts does not wait for the thread: it ends with the process.
+    Get the result of the future inside the block, so that an exception of the thread is raised there too. Ctrl-C does
+    not wait for the thread, which then ends with the process.
+
+    Args:
+        program: The program.
+
+    Yields:
+        Its future result.
     """
     future: Future[_Result] = Future()
 
@@ -380,4 +437,4 @@ def in_background(program: Callable[[], _Result]) -> Iterator[Future[_Result]]:
 def wait_for(event: threading.Event) -> None:
     """Wait for the other program. Raises TimeoutError after `PATIENCE` seconds."""
     if not event.wait(PATIENCE):
-        raise TimeoutError(say("one side waited in vain for the other"))
+        raise TimeoutError(say("one side waited for the other too long"))

@@ -1,4 +1,4 @@
-"""What TCP does about silence, a reader that is too slow, and a network that loses and reorders."""
+"""How TCP reacts to silence, to a slow reader, and to a network that loses and reorders segments."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ __all__ = ["SCENARIOS"]
 
 IDLE = 2.5  # seconds: two probes, one second apart
 SMALL_BUFFER = 4096  # bytes
-STOPS_READING_FOR = 1.0  # seconds: long enough for probes, which come ever more slowly
+STOPS_READING_FOR = 1.0  # seconds: long enough for zero-window probes, whose intervals grow
 FULL = b"0123456789abcdef" * 750
 PIECE = 1000  # bytes
 PIECES = 8
 WORDS = (b", one", b", two", b", three")
-OVERTAKEN = 3  # segment of the server with data, counted from 1
+OVERTAKEN = 3  # which data segment of the server is overtaken, counted from 1
 LOST_PIECE = 3  # counted from 1
-EXTRA_DELAY = 0.002  # seconds: too short for the server to believe in a loss
+EXTRA_DELAY = 0.002  # seconds: too short for the server to assume a loss
 
 
 def _keep_alive(stage: Stage) -> Exchange:
@@ -78,7 +78,7 @@ def _zero_window(stage: Stage) -> Exchange:
 
 
 class _Faults:
-    """Loses one of many pieces, then a message of one piece, then swaps two pieces of the answer."""
+    """Loses one of many pieces, then a single piece, then swaps two pieces of the answer."""
 
     def __init__(self) -> None:
         self._from_client: set[int] = set()
@@ -129,10 +129,10 @@ SCENARIOS: Final = (
     Scenario(
         name="keep-alive",
         port=20015,
-        shows="A connection on which nothing is said, with keep-alive timers of one second.",
-        look="A probe has no data and a sequence number that is one too low, so the peer has to answer with "
-        "what it expects: it is still there. Without this option an idle connection sends nothing at all, "
-        "for hours. The usual timer is two hours.",
+        shows="An idle connection with keep-alive timers of one second.",
+        look="A keep-alive probe has no data, and its sequence number is one too low. So the peer has to answer with "
+        "the sequence number that it expects, which shows that it is still there. Without keep-alive an idle "
+        "connection sends no segments at all, for hours. The usual timer is two hours.",
         perform=_keep_alive,
         expected=Exchange(0, b"still there?", b"yes"),
         promise=Promise(
@@ -152,10 +152,10 @@ SCENARIOS: Final = (
     Scenario(
         name="zero-window",
         port=20016,
-        shows="A reader that stops reading: its window closes, the sender asks again and again, "
-        "and goes on when the reader does.",
-        look="The window shrinks with every acknowledgement until it is 0: there is no more room. The "
-        "sender then probes, after ever longer pauses, whether there is room again. When the program "
+        shows="A program stops reading. Its window closes, the sender sends probes, and continues when the program "
+        "reads again.",
+        look="The window shrinks with every acknowledgement until it is 0: the receive buffer is full. The sender then "
+        "sends zero-window probes, at growing intervals, to learn when there is room again. When the program "
         "reads, the window opens and the rest of the data follows.",
         perform=_zero_window,
         expected=Exchange(0, FULL),
@@ -176,11 +176,11 @@ SCENARIOS: Final = (
     Scenario(
         name="loss",
         port=20017,
-        shows="Chosen segments are lost or overtake each other, and everything arrives all the same.",
-        look="Captured at the client. Of eight pieces the third is lost: the server repeats its "
-        "acknowledgement for each piece after it, and the client sends the lost one again at once. "
-        "Then the last piece of all is lost: nothing comes after it, so only a timer can notice. In "
-        "the answer one segment overtakes another; the client says what it misses and soon has it.",
+        shows="Chosen segments are lost or overtake each other, but all data arrives.",
+        look="This is captured at the client. The third of eight pieces is lost. For each later piece the server "
+        "sends a duplicate ACK, and the client retransmits the lost piece at once. Then the very last piece is "
+        "lost. Nothing comes after it, so only the timeout can detect the loss. In the answer one segment overtakes "
+        "another: the client sends a duplicate ACK, and soon receives the missing segment.",
         perform=_loss,
         expected=Exchange(
             0,

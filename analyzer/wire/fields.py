@@ -1,7 +1,6 @@
-"""The TCP header as a table: where each field stands, what it is called, and what its bits mean.
+"""The TCP header as a table: the place, the name and the meaning of each field and flag.
 
-Nothing on the path of a packet reads it; `header.py` decodes by itself. It is for whoever shows a header to a
-person.
+It is for showing a header to a person. The packet path does not read it: `header.py` decodes by itself.
 """
 
 from __future__ import annotations
@@ -14,8 +13,16 @@ __all__ = ["FLAGS", "TCP_FIELDS", "Field", "Flag"]
 
 
 class Field(NamedTuple):
-    """One field of the header. `offset` counts octets and `bit` bits from the left within that octet; `width`
-    is in bits; `section` is where RFC 9293 defines it."""
+    """One field of the header.
+
+    Attributes:
+        name: Its name.
+        offset: Its first octet, from 0.
+        bit: Its first bit within that octet, from the left, from 0.
+        width: Its width in bits.
+        section: The section of RFC 9293 that defines it.
+        meaning: What it means.
+    """
 
     name: str
     offset: int
@@ -26,11 +33,11 @@ class Field(NamedTuple):
 
     @property
     def octets(self) -> int:
-        """How many octets the field touches."""
+        """The number of octets that hold a part of the field."""
         return (self.bit + self.width + 7) // 8
 
     def read(self, segment: bytes) -> int | None:
-        """The field's value in a segment that begins with its header; None where it was not captured."""
+        """Return the value of the field in a segment that begins with its header; None if it was not captured."""
         touched = segment[self.offset : self.offset + self.octets]
         if len(touched) < self.octets:
             return None
@@ -39,7 +46,12 @@ class Field(NamedTuple):
 
 
 class Flag(NamedTuple):
-    """One control bit, and what it says where it is set."""
+    """One control bit.
+
+    Attributes:
+        bit: The bit.
+        meaning: What it means if it is set.
+    """
 
     bit: Flags
     meaning: str
@@ -56,26 +68,26 @@ TCP_FIELDS: Final = (
     Field("sequence number", 4, 0, 32, "3.4", "the number of the first octet of this segment"),
     Field("acknowledgement number", 8, 0, 32, "3.4", "the next number the sender expects"),
     Field("data offset", 12, 0, 4, "3.1", "the length of the header in words of 4 octets"),
-    Field("reserved", 12, 4, 3, "3.1", "has to be 0"),
+    Field("reserved", 12, 4, 3, "3.1", "must be 0"),
     Field("flags", 12, 7, 9, "3.1", "the control bits"),
-    Field("window", 14, 0, 16, "3.8.6", "how many octets the sender has room for"),
+    Field("window", 14, 0, 16, "3.8.6", "how many octets the sender can receive"),
     Field("checksum", 16, 0, 16, "3.1", "a sum over the pseudo header, the header and the payload"),
     Field("urgent pointer", 18, 0, 16, "3.8.5", "where urgent data ends, if URG is set"),
 )
-"""In the order of the wire."""
+"""In the order of the header."""
 
 FLAGS: Final = (
     Flag(Flags.AE, "accurate ECN: part of a counter of congestion marks (RFC 9768)"),
     Flag(Flags.CWR, "congestion window reduced: the sender has slowed down (RFC 3168)"),
     Flag(
         Flags.ECE,
-        "ECN echo: a packet came in marked for congestion; in a SYN: ECN is wanted (RFC 3168)",
+        "ECN echo: a received packet was marked for congestion; in a SYN: ECN is requested (RFC 3168)",
     ),
-    Flag(Flags.URG, "the urgent pointer counts"),
-    Flag(Flags.ACK, "the acknowledgement number counts"),
+    Flag(Flags.URG, "the urgent pointer is valid"),
+    Flag(Flags.ACK, "the acknowledgement number is valid"),
     Flag(Flags.PSH, "hand the data to the application without waiting for more"),
     Flag(Flags.RST, "the connection ends at once, or is refused"),
     Flag(Flags.SYN, "synchronize: the sequence number is the initial one"),
     Flag(Flags.FIN, "the sender will send no more data"),
 )
-"""In the order of the wire, the most significant bit first."""
+"""In the order of the header, the most significant bit first."""

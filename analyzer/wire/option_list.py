@@ -1,6 +1,6 @@
-"""The options of one TCP header, one by one, for a person to read: names, octets, values, faults.
+"""The options of one TCP header, for a person to read: names, octets, values, faults.
 
-`options.py` takes from the same octets what the machine needs, and is what decides about a connection.
+`options.py` reads the same octets for the state machine. Only its result matters for a connection.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ OPTION_NAMES: Final = {
     options.EXPERIMENT_1: "Experiment",
     options.EXPERIMENT_2: "Experiment",
 }
-"""The registry of option kinds that IANA keeps; obsolete ones included, since old captures have them."""
+"""IANA's registry of option kinds. Old captures have obsolete kinds, so they are included."""
 
 MULTIPATH_SUBTYPES: Final = (
     "MP_CAPABLE", "MP_JOIN", "DSS", "ADD_ADDR", "REMOVE_ADDR", "MP_PRIO", "MP_FAIL", "MP_FASTCLOSE",
@@ -53,11 +53,15 @@ MULTIPATH_EXPERIMENT: Final = 15
 
 
 class Option(NamedTuple):
-    """One option as it stands in the header.
+    """One option in the header.
 
-    offset: octets from the beginning of the TCP header. octets: all of it, kind and length included.
-    value: what it says, empty where there is nothing to say.
-    fault: what is wrong with it, empty if nothing is.
+    Attributes:
+        kind: Its kind.
+        offset: Its first octet, from the beginning of the TCP header.
+        octets: All its octets, with kind and length.
+        name: Its name.
+        value: Its meaning; empty if there is none.
+        fault: What is wrong with it; empty if nothing is.
     """
 
     kind: int
@@ -69,10 +73,15 @@ class Option(NamedTuple):
 
 
 def list_options(octets: bytes, *, complete: bool, base: int | None) -> list[Option]:
-    """The options in `octets`, those after the fixed 20 of a header.
+    """List the options of a header.
 
-    complete: False where the capture cut the header, so that an option running past the end is no fault.
-    base: the number that relative acknowledgement numbers are counted from, for SACK blocks; None if unknown.
+    Args:
+        octets: The octets after the first 20 of the header.
+        complete: Whether the whole header was captured. If not, an option that runs past the end is not a fault.
+        base: The base of relative acknowledgement numbers, for SACK blocks; None if it is unknown.
+
+    Returns:
+        The options, in order.
     """
     found: list[Option] = []
     at = 0
@@ -83,7 +92,7 @@ def list_options(octets: bytes, *, complete: bool, base: int | None) -> list[Opt
             rest = octets[at + 1 :]
             value = fault = ""
             if any(rest):
-                fault = Message("octets that are not 0 follow the end")
+                fault = Message("octets after the end are not 0")
             elif rest:
                 value = Message("the rest is padding")
             found.append(Option(kind, 20 + at, octets[at:], name, value, fault))
@@ -99,7 +108,7 @@ def list_options(octets: bytes, *, complete: bool, base: int | None) -> list[Opt
         body = octets[at + 2 : at + size]
         reader = _READERS.get(kind, _unread)
         read = reader(body, base)
-        fault = "" if read is not None else Message("a length of {size} does not fit this kind", size=size)
+        fault = "" if read is not None else Message("the length {size} does not fit this kind", size=size)
         found.append(Option(kind, 20 + at, octets[at : at + size], name, read or "", fault))
         at += size
     return found
@@ -107,15 +116,15 @@ def list_options(octets: bytes, *, complete: bool, base: int | None) -> list[Opt
 
 def _length_fault(size: int | None, complete: bool) -> str:
     if size is not None and size < 2:
-        return Message("a length of {size} is impossible: nothing after it can be read", size=size)
+        return Message("the length {size} is impossible: the options after it cannot be read", size=size)
     if not complete:
-        return Message("the capture cut it off")
+        return Message("truncated by the capture")
     if size is None:
         return Message("its length is missing")
     return Message("its length, {size}, runs past the header", size=size)
 
 
-# Each reader gives the value as text, None where the length does not fit the kind.
+# Each reader returns the value as text; None if the length does not fit the kind.
 
 
 def _unread(body: bytes, base: int | None) -> str | None:
@@ -125,7 +134,7 @@ def _unread(body: bytes, base: int | None) -> str | None:
 def _maximum_segment_size(body: bytes, base: int | None) -> str | None:
     if len(body) != 2:
         return None
-    return Message("{octets} octets of payload at most", octets=_number(body))
+    return Message("at most {octets} octets of payload", octets=_number(body))
 
 
 def _window_scale(body: bytes, base: int | None) -> str | None:
@@ -133,15 +142,15 @@ def _window_scale(body: bytes, base: int | None) -> str | None:
         return None
     if body[0] > options.WINDOW_SCALE_LIMIT:
         return Message(
-            "shift {shift}, to be read as 14: windows count ×{factor}",
+            "shift {shift}, which means 14: windows are multiplied by {factor}",
             shift=body[0],
             factor=1 << options.WINDOW_SCALE_LIMIT,
         )
-    return Message("shift {shift}: windows count ×{factor}", shift=body[0], factor=1 << body[0])
+    return Message("shift {shift}: windows are multiplied by {factor}", shift=body[0], factor=1 << body[0])
 
 
 def _sack_permitted(body: bytes, base: int | None) -> str | None:
-    return None if body else Message("selective acknowledgements are welcome")
+    return None if body else Message("the sender accepts SACK")
 
 
 def _sack(body: bytes, base: int | None) -> str | None:
@@ -152,8 +161,8 @@ def _sack(body: bytes, base: int | None) -> str | None:
         numbers = [(number - base) & 0xFFFFFFFF for number in numbers]
     blocks = ", ".join(f"{left}–{right}" for left, right in zip(numbers[::2], numbers[1::2], strict=True))
     if base is None:
-        return Message("has received {blocks} (absolute)", blocks=blocks)
-    return Message("has received {blocks}", blocks=blocks)
+        return Message("received {blocks} (absolute)", blocks=blocks)
+    return Message("received {blocks}", blocks=blocks)
 
 
 def _timestamps(body: bytes, base: int | None) -> str | None:
@@ -184,7 +193,7 @@ def _multipath(body: bytes, base: int | None) -> str | None:
 
 def _fast_open(body: bytes, base: int | None) -> str | None:
     if not body:
-        return Message("asks for a cookie")
+        return Message("requests a cookie")
     return Message("cookie {cookie}", cookie=body.hex())
 
 
@@ -193,7 +202,7 @@ def _experiment(body: bytes, base: int | None) -> str | None:
         return ""
     identifier = _number(body[:2])
     if identifier == options.FAST_OPEN_MAGIC:
-        return Message("Fast Open before it had a kind of its own: {value}", value=_fast_open(body[2:], base))
+        return Message("Fast Open, before it had its own kind: {value}", value=_fast_open(body[2:], base))
     return Message("experiment 0x{identifier}", identifier=f"{identifier:04x}")
 
 
