@@ -73,11 +73,11 @@ def test_misuse(arguments: list[str | Path], reason: str, capfd: pytest.CaptureF
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["liv", "-i", "lo"], "there is neither a command nor a capture liv: did you mean tcpanalyze live?"),
-        (["chek"], "there is neither a command nor a capture chek: did you mean tcpanalyze check?"),
+        (["liv", "-i", "lo"], "liv is neither a command nor a capture: did you mean tcpanalyze live?"),
+        (["chek"], "chek is neither a command nor a capture: did you mean tcpanalyze check?"),
         (["nothing-like-it"], "nothing-like-it does not exist: check its name and folder"),
-        (["live"], "Missing option '-i' / '--interface'; tcpanalyze live --help shows what there is"),
-        ([ECHO, "--bogus"], "No such option '--bogus'; tcpanalyze --help shows what there is"),
+        (["live"], "Missing option '-i' / '--interface'; run tcpanalyze live --help for the usage"),
+        ([ECHO, "--bogus"], "No such option '--bogus'; run tcpanalyze --help for the usage"),
     ],
 )
 def test_what_was_meant_is_named(
@@ -119,7 +119,7 @@ def test_full_disk_behind_standard_output(tmp_path: Path) -> None:
             [*COMMAND, str(ECHO), "--no-report"], stdout=full, stderr=subprocess.PIPE, cwd=ROOT, check=False
         )
     assert done.returncode == 2
-    assert said(done) == "the output cannot be written: No space left on device"
+    assert said(done) == "cannot write the output: No space left on device"
 
 
 def test_full_disk_behind_the_help(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_full_disk_behind_the_help(tmp_path: Path) -> None:
             [*COMMAND, "--help"], stdout=full, stderr=subprocess.PIPE, cwd=ROOT, check=False
         )
     assert done.returncode == 2
-    assert said(done) == "the output cannot be written: No space left on device"
+    assert said(done) == "cannot write the output: No space left on device"
 
 
 def test_a_refusal_of_the_system_is_not_laid_to_the_output(
@@ -141,7 +141,7 @@ def test_a_refusal_of_the_system_is_not_laid_to_the_output(
 
     monkeypatch.setattr("analyzer.analysis.stored.analyze", refuse)
     status, _, err = inside([ECHO], capfd)
-    sentence = "the system refused what this needs: Permission denied: /a\\x1bb"
+    sentence = "the operating system reports an error: Permission denied: /a\\x1bb"
     assert (status, err) == (2, f"tcpanalyze: {sentence}\n")
 
 

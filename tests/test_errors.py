@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 
 import pytest
 
@@ -27,6 +28,18 @@ def test_every_error_is_one_of_ours_and_says_its_sentence(error: type[AnalyzerEr
 
 def test_no_capture_is_a_kind_of_unreadable_input() -> None:
     assert issubclass(CaptureFormatError, InputError)
+
+
+def test_the_tree_is_drawn_as_it_is() -> None:
+    row = re.compile(r" {4}([│├└─ ]*)(\w+Error) +(\d+) {2,}\S")
+    drawn: dict[str, tuple[str, int]] = {}
+    above: dict[int, str] = {}
+    for line in (errors.__doc__ or "").splitlines():
+        if found := row.match(line):
+            depth, name = len(found[1]) // 4, found[2]
+            above[depth] = name
+            drawn[name] = above.get(depth - 1, "Exception"), int(found[3])
+    assert drawn == {error.__name__: (error.__bases__[0].__name__, error.exit_status) for error in CLASSES}
 
 
 def test_all_are_offered() -> None:

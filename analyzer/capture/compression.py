@@ -357,9 +357,7 @@ class CompressedBytes(Bytes):
                     break
                 if not self._refill():
                     self._stop(
-                        SourceFault(
-                            Message("it ends in the middle of its {compression} stream", compression=row.name)
-                        )
+                        SourceFault(Message("it ends inside its {compression} stream", compression=row.name))
                     )
                     break
             given, self._pending = self._pending, b""

@@ -273,6 +273,7 @@ def _tell(words: str) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
+    """Capture with the arguments of the command line, into standard output."""
     interface, capture_filter, megabytes = arguments
     capture(interface, capture_filter, int(megabytes), 1)
 

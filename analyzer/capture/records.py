@@ -45,8 +45,9 @@ def most_captured(link_type: int) -> int:
 class Records:
     """The frames of one capture, one at a time, without an object for each frame.
 
-    After `advance` returns True, the frame is `block[offset : offset + captured]`, until the next `advance`. A context
-    manager: leaving it closes the file.
+    After `advance` returns True, the frame is `block[offset : offset + captured]`, until the next `advance`.
+
+    A context manager: leaving it closes the file.
 
     Attributes:
         block: Bytes read recently. Only a record that lies across two blocks is copied.

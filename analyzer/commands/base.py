@@ -86,6 +86,7 @@ class Command(click.Command):
     """A command that ends with exceptions which `cli.run` knows."""
 
     def invoke(self, context: click.Context) -> object:
+        """Run the command and return its result."""
         try:
             answer = super().invoke(context)
         except click.exceptions.Exit:

@@ -76,6 +76,7 @@ class EchoServer(socketserver.TCPServer):
             super().__init__((host.address, port), _EchoHandler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
+        """Close the connection and raise the error again."""
         self.shutdown_request(request)
         error = sys.exception()
         assert error is not None

@@ -95,6 +95,7 @@ class Host:
 
     @property
     def family(self) -> socket.AddressFamily:
+        """The family of its address."""
         return socket.AF_INET6 if ":" in self.address else socket.AF_INET
 
     def inside(self) -> AbstractContextManager[None]:
@@ -266,7 +267,7 @@ class Scenario:
         if replace(found, port=0) != replace(self.expected, port=0):
             raise AnalyzerError(
                 say(
-                    "the programs of the scenario {name} did not receive what they should: {found}",
+                    "the programs of the scenario {name} did not see what they should: {found}",
                     name=self.name,
                     found=inert(repr(found)),
                 )

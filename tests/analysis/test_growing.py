@@ -58,7 +58,7 @@ def test_past_the_budget_segments_are_read_from_the_file_that_holds_them(
     with open_capture(path) as records:
         following = follow(records, "live")
         assert len(list(following)) == 10
-        with pytest.raises(InputError, match="store it in a file first"):
+        with pytest.raises(InputError, match="save the capture to a file first"):
             _ = following.trace().connections[0].segments
 
 

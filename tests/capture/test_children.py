@@ -48,11 +48,11 @@ def test_its_folder_goes_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert child.wait_for(READY, 10)
         assert [path.name for path in tmp_path.glob("*/*")] == ["kept"]
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(InputError, match="cannot be started"):
+    with pytest.raises(InputError, match="cannot start"):
         Child([str(tmp_path / "absent")], folder=True)
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "absent"))
-    with pytest.raises(InputError, match=r"no temporary folder can be made .* TMPDIR"):
+    with pytest.raises(InputError, match=r"cannot make a temporary folder .* TMPDIR"):
         Child(["/bin/true"], folder=True)
 
 
@@ -85,9 +85,9 @@ def test_waiting_ends_with_the_child_and_with_the_time(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_started_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be started"):
+    with pytest.raises(InputError, match="cannot start"):
         Child([str(tmp_path / "absent")])
-    with pytest.raises(InputError, match="cannot be started"):
+    with pytest.raises(InputError, match="cannot start"):
         Child(["/bin/true", "a\0b"])
 
 
@@ -97,9 +97,7 @@ def test_without_its_guardian_it_does_not_run(tmp_path: Path, monkeypatch: pytes
     program = StandIns(tmp_path).install("frame")("tcpdump")
     before = open_files()
     monkeypatch.setattr(sys, "executable", str(python))
-    with pytest.raises(
-        InputError, match=r"python cannot be started for it \(Permission denied\): use a Python"
-    ):
+    with pytest.raises(InputError, match=r"cannot start .*python \(Permission denied\), .*: use a Python"):
         Child([str(program)])
     assert open_files() == before
     assert StandIns(tmp_path).running() == []
@@ -228,5 +226,5 @@ def test_a_temporary_folder_goes_with_its_block(tmp_path: Path, monkeypatch: pyt
 def test_what_may_not_be_executed_is_a_sentence(tmp_path: Path) -> None:
     program = tmp_path / "tcpdump"
     program.write_text("")
-    with pytest.raises(InputError, match=r"cannot be started \(Permission denied\)"):
+    with pytest.raises(InputError, match=r"cannot start .* \(Permission denied\)"):
         Child([str(program)])

@@ -24,7 +24,7 @@ def test_a_place_that_cannot_be_written_is_a_sentence(
     tmp_path: Path, begin: Callable[[str], FrameWriter]
 ) -> None:
     for place in (str(tmp_path), "a\0b"):
-        with pytest.raises(OutputError, match=r"cannot be written .*: give -w another place"):
+        with pytest.raises(OutputError, match=r"cannot write .*: choose another file with -w"):
             begin(place)
 
 

@@ -40,13 +40,13 @@ def open_files() -> int:
         (
             "forbidden",
             InputError,
-            r"you may not capture on lo: run this with sudo, or .* or run 'sudo setcap",
+            r"no permission to capture on lo: use sudo, or .* or run 'sudo setcap",
         ),
         ("filter", UsageError, r"does not understand the capture filter 'tcp' \(syntax error\)"),
         (
             "down",
             InputError,
-            r"^the interface lo is not up: switch it on \(.*tcpanalyze interfaces shows them$",
+            r"^interface lo is down: bring it up \(.*tcpanalyze interfaces lists them$",
         ),
         ("crash", InputError, r"failed: tcpdump ended before it was ready; try another"),
         ("odd", InputError, r"it said: the moon\\x1b\[2J is full; try"),
@@ -94,11 +94,11 @@ def test_where_one_may_not_capture_another_may(tmp_path: Path) -> None:
 
 
 def test_none_installed_or_known() -> None:
-    with pytest.raises(UsageError, match=r"needs tcpdump or dumpcap or tshark, and none .* apt-get install"):
+    with pytest.raises(UsageError, match=r"needs tcpdump or dumpcap or tshark, but none .* apt-get install"):
         open_live("lo", find_program=lambda _: None)
-    with pytest.raises(UsageError, match="there is no back end wireshark"):
+    with pytest.raises(UsageError, match="back end wireshark does not exist"):
         open_live("lo", backend="wireshark")
-    with pytest.raises(UsageError, match="there is no interface -w"):
+    with pytest.raises(UsageError, match="interface -w does not exist"):
         open_live("-w")
 
 
@@ -112,7 +112,7 @@ def test_pyshark_is_never_chosen_and_its_parts_are_named(
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(UsageError, match="needs pyshark, which is not installed: run 'pip install pyshark'"):
         open_live("lo", backend="pyshark")
-    with pytest.raises(UsageError, match="needs tcpdump or dumpcap or tshark, and"):
+    with pytest.raises(UsageError, match="needs tcpdump or dumpcap or tshark, but"):
         open_live("lo", find_program=lambda name: name if name == "pyshark" else None)
     assert list(tmp_path.iterdir()) == []
 
@@ -120,8 +120,8 @@ def test_pyshark_is_never_chosen_and_its_parts_are_named(
 @pytest.mark.parametrize(
     ("script", "sentence"),
     [
-        ("it cannot be loaded (asyncio has none)", r"said: it cannot be loaded \(asyncio has none\); try"),
-        ("You do not have permission", "you may not capture on lo: run this with sudo"),
+        ("cannot load it (asyncio has none)", r"its last message: cannot load it \(asyncio has none\); try"),
+        ("You do not have permission", "no permission to capture on lo: use sudo"),
     ],
 )
 def test_pyshark_that_does_not_begin_is_a_sentence(
@@ -166,7 +166,7 @@ def test_a_child_that_ends_badly_is_told_of(tmp_path: Path) -> None:
         assert live.records.advance()
         live.stop()
         assert not live.records.advance()
-        assert live.records.warnings == ["tcpdump ended with status 2 while it captured"]
+        assert live.records.warnings == ["tcpdump ended with status 2 during the capture"]
 
 
 @pytest.mark.parametrize(("mode", "truncated"), [("dies", False), ("torn", True)])
@@ -177,8 +177,8 @@ def test_a_child_that_is_killed_ends_the_capture_with_a_warning(
     with open_live("lo", find_program=find, write=tmp_path / "kept") as live:
         assert count(live) == 1
         assert live.records.truncated is truncated
-        assert "tcpdump ended by signal 9 while it captured" in live.records.warnings
-        assert "how many frames the capture lost is not known" in live.records.warnings
+        assert "tcpdump ended by signal 9 during the capture" in live.records.warnings
+        assert "the number of frames that the capture lost is unknown" in live.records.warnings
         assert live.losses is None
     assert read_again(tmp_path / "kept") == 1
     assert analyze(tmp_path / "kept").capture.lost_frames is None

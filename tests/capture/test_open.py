@@ -100,23 +100,26 @@ def test_what_cannot_be_opened_is_an_input_error(tmp_path: Path) -> None:
         (b"\x7fELF\x02\x01\x01", "starts with the bytes 7f 45 4c 46"),
         (gzip.compress(b"", mtime=0), "is empty"),
         (gzip.compress(b"just a note\n", mtime=0), "is a text file"),
-        (gzip.compress(gzip.compress(pcap(FRAMES), mtime=0), mtime=0), "is gzip data inside gzip"),
+        (
+            gzip.compress(gzip.compress(pcap(FRAMES), mtime=0), mtime=0),
+            "is compressed twice, gzip inside gzip",
+        ),
         (
             gzip.compress(pcap(FRAMES), mtime=0)[:12],
             "is a damaged gzip file .it ends inside its gzip stream.: copy",
         ),
         (b"\x1f\x8b" + bytes(100), "is a damaged gzip file"),
-        (pcap_header()[:4], "ends after 4 bytes, inside its pcap file header"),
-        (pcap_header()[:23], "ends after 23 bytes, inside its pcap file header"),
-        (pcap_header(">")[:23], "ends after 23 bytes, inside its pcap file header"),
-        (section()[:4], "ends after 4 bytes, inside its pcapng file header"),
-        (section()[:27], "ends after 27 bytes, inside its pcapng file header"),
-        (section(major=9) + interface(), "is a pcapng file that cannot be read"),
+        (pcap_header()[:4], "is truncated: it ends after 4 bytes, inside its pcap file header"),
+        (pcap_header()[:23], "is truncated: it ends after 23 bytes, inside its pcap file header"),
+        (pcap_header(">")[:23], "is truncated: it ends after 23 bytes, inside its pcap file header"),
+        (section()[:4], "is truncated: it ends after 4 bytes, inside its pcapng file header"),
+        (section()[:27], "is truncated: it ends after 27 bytes, inside its pcapng file header"),
+        (section(major=9) + interface(), ": the section at byte 0 has version 9"),
     ],
 )
 @pytest.mark.parametrize("size", [1, 1 << 20])
 def test_what_is_no_capture(content: bytes, said: str, size: int) -> None:
-    with pytest.raises(CaptureFormatError, match="test " + said) as caught:
+    with pytest.raises(CaptureFormatError, match=f"test ?{said}") as caught:
         open_stream(in_pieces(content, size), "test")
     assert caught.value.exit_status == 2
 
@@ -131,7 +134,7 @@ def test_a_hostile_name_is_shown_harmless(tmp_path: Path) -> None:
 
 
 def test_a_source_that_fails_at_once() -> None:
-    with pytest.raises(InputError, match=r"test cannot be read \(Input/output error\)"):
+    with pytest.raises(InputError, match=r"cannot read test \(Input/output error\)"):
         open_stream(failing(b"\xd4\xc3", OSError(errno.EIO, "Input/output error")), "test")
 
 
@@ -192,11 +195,11 @@ def test_the_limit_of_what_is_decompressed_reaches_the_reader(tmp_path: Path) ->
     with open_capture(path, 45) as records:
         assert [frame.data for frame in frames_of(records)] == FRAMES[:1]
         assert records.truncated
-        assert "more than the 45 bytes allowed: --decompress-limit" in records.warnings[0]
+        assert "the limit of 45 bytes: raise --decompress-limit" in records.warnings[0]
     with open_capture(path, 0) as records:
         assert len(frames_of(records)) == 2
         assert not records.truncated
     with pytest.raises(
-        CaptureFormatError, match=r"a\.pcap\.gz cannot be read: it expands to more than the 10"
+        CaptureFormatError, match=r"a\.pcap\.gz: its decompressed size exceeds the limit of 10"
     ):
         open_capture(path, 10)

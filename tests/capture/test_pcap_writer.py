@@ -43,7 +43,7 @@ def test_a_second_link_type_is_a_sentence(tmp_path: Path) -> None:
         assert records.advance()
         writer.add(records)
         records.link_type = 113
-        with pytest.raises(OutputError, match=r"kept\.pcap is a pcap file, .* name it \.pcapng$"):
+        with pytest.raises(OutputError, match=r"kept\.pcap is a pcap file, .* ends in \.pcapng$"):
             writer.add(records)
     writer.close()
     assert len(frames(kept)) == 1

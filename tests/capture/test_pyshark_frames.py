@@ -73,7 +73,7 @@ def test_packets_become_pcap(tmp_path: Path) -> None:
         writer = _Writer(file.fileno())
         writer.add(Packet(time="1.000000007"))
         writer.add(Packet(data=""))
-        with pytest.raises(_FaultError, match="link type 113, those before of 1"):
+        with pytest.raises(_FaultError, match="link type 113, but those before have 1"):
             writer.add(Packet(kind="25"))
     with open_capture(path) as records:
         assert records.advance()
@@ -105,7 +105,7 @@ def test_without_pyshark(
     main(["lo", "", "64"])
     captured = capfd.readouterr()
     assert captured.out == ""
-    assert captured.err == f"pyshark: it cannot be loaded ({error})\n"
+    assert captured.err == f"pyshark: cannot load it ({error})\n"
 
 
 # For real, in this process, whose loop, descriptors and children can then be counted.
@@ -166,7 +166,7 @@ def test_what_pyshark_captures(
         assert len(os.listdir("/proc/self/fd")) == before
     said += capfd.readouterr().err
     assert re.search(r"^Packets received/dropped on interface 'Loopback: lo': 10/0 ", said, re.MULTILINE)
-    assert "pyshark: its capture" not in said
+    assert "pyshark: the capture" not in said
     with open_capture(kept) as records:
         while records.advance():
             pass

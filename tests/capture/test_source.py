@@ -59,7 +59,7 @@ def test_a_stream_that_has_nothing_yet_and_does_not_wait_is_an_os_error() -> Non
         def read(self, count: int) -> None:
             return None
 
-    with pytest.raises(OSError, match="nothing to read"):
+    with pytest.raises(OSError, match="no data yet"):
         Bytes(cast(BinaryIO, Empty()), "test", False).read(1)
 
 
@@ -109,13 +109,13 @@ def test_a_file_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr("builtins.open", refuse)
-    with pytest.raises(InputError, match="secret may not be read: ask"):
+    with pytest.raises(InputError, match=r"no permission to read .*secret: ask"):
         bytes_of_path("secret")
 
 
 @pytest.mark.parametrize("path", ["a\0b", "x" * 5000])
 def test_a_path_that_cannot_be(path: str) -> None:
-    with pytest.raises(InputError, match="cannot be opened") as caught:
+    with pytest.raises(InputError, match="cannot open") as caught:
         bytes_of_path(path)
     assert str(caught.value).isprintable()
 

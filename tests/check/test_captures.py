@@ -130,7 +130,7 @@ def test_a_compressed_capture_that_would_grow_too_much(folder: Path) -> None:
     expected = options(["handshake=complete"])
     assert check_captures(["echo.pcap.gz"], expected).exit_status == 0
     (checked,) = check_captures(["echo.pcap.gz"], expected, reading=Reading(decompress_limit=100)).captures
-    assert any("--decompress-limit allows more" in note for note in checked.findings[-1].notes)
+    assert any("raise --decompress-limit" in note for note in checked.findings[-1].notes)
     assert record_capture("echo.pcap.gz", Reading(decompress_limit=0)) == "echo.expect.toml"
     assert update_capture("echo.pcap.gz", Reading(decompress_limit=0)) == ("echo.expect.toml", "")
 
@@ -181,7 +181,7 @@ def test_recording(folder: Path) -> None:
 
 
 def test_what_cannot_be_recorded(folder: Path) -> None:
-    with pytest.raises(UsageError, match="store it in a file first"):
+    with pytest.raises(UsageError, match="save it to a file first"):
         record_capture("-")
     (folder / "text.pcap").write_text("no capture")
     with pytest.raises(CaptureFormatError):

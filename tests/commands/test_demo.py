@@ -34,7 +34,7 @@ def test_the_list_names_every_scenario_and_what_it_needs(
     assert lines[0].split() == ["scenario", "needs", "what", "it", "shows"]
     assert [line.split()[1:3] for line in lines if line.startswith("by-hand ")] == [["root,", "scapy"]]
     assert all(len(line) <= 100 for line in lines)
-    assert lines[-1] == "All need the permission to capture; with --replay none needs anything."
+    assert lines[-1] == "All scenarios need permission to capture. With --replay they need nothing."
 
 
 @pytest.mark.parametrize("arguments", [["--list"], ["echo", "--replay", "--speed", "1000"]])
@@ -63,12 +63,12 @@ def test_what_a_scenario_tells_fits_the_terminal_and_its_characters(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["nobody"], "there is no scenario nobody"),
-        (["--port", "1"], "name the scenario that you mean"),
-        (["--replay"], "name the scenario that you mean"),
-        (["echo", "--replay", "--port", "1"], "--replay plays what was recorded"),
-        (["echo", "--replay", "--record", "x"], "--replay plays what was recorded"),
-        (["echo", "--speed", "2"], "--speed goes with --replay"),
+        (["nobody"], "scenario nobody does not exist"),
+        (["--port", "1"], "no scenario is named"),
+        (["--replay"], "no scenario is named"),
+        (["echo", "--replay", "--port", "1"], "--replay plays a recording"),
+        (["echo", "--replay", "--record", "x"], "--replay plays a recording"),
+        (["echo", "--speed", "2"], "--speed needs --replay"),
         (["echo", "--replay", "--speed", "0"], "Invalid value"),
     ],
 )
@@ -86,7 +86,7 @@ def test_what_makes_no_sense_is_a_sentence(
 def test_a_scenario_is_shown_and_judged(live_scenario: Scenario, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["demo", "echo", "--port", "20998"]) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("A socketserver echo server gets two bytes")
+    assert printed.startswith("A socketserver echo server receives two bytes")
     assert "→ 127.0.0.1:20998" in printed
     assert "SYN-ACK 2/3" in printed
     assert printed.splitlines()[-1] == "The capture shows what the scenario promises."

@@ -364,7 +364,7 @@ def test_the_child_is_killed(tmp_path: Path) -> None:
         out, errors = live.process.communicate(timeout=30)
     assert live.process.returncode == 0
     assert "three segments" in out
-    assert "tcpdump ended by signal 9 while it captured" in errors
+    assert "tcpdump ended by signal 9 during the capture" in errors
     assert "is not known" in errors
     assert live.nothing_is_left()
     assert kept(tmp_path) == 10
@@ -444,8 +444,8 @@ def test_losses_are_said(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["-i", "-w"], "there is no interface -w: there are"),
-        (["-i", ";rm"], "there is no interface ;rm: there are"),
+        (["-i", "-w"], "interface -w does not exist: choose one of"),
+        (["-i", ";rm"], "interface ;rm does not exist: choose one of"),
         (["-i", "lo", "-w", "-"], "-w - is not possible"),
         (["-i", "lo", "-o", "x", "--no-report"], "exclude each other"),
         ([], "Missing option '-i'"),

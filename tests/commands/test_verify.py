@@ -140,7 +140,8 @@ def test_another_version_is_told(liar: Path, tshark: str, capfd: pytest.CaptureF
     status, _, err = inside(["verify", ECHO], capfd)
     assert status == 0
     assert err == (
-        "tcpanalyze: warning: tshark is 4.4.2, and our definitions are those of 4.0.17: between versions they differ\n"
+        "tcpanalyze: warning: the installed tshark is version 4.4.2, but our definitions follow version 4.0.17: "
+        "the two may differ\n"
     )
 
 

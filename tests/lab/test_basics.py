@@ -32,7 +32,7 @@ def test_a_download_that_went_wrong_is_found(monkeypatch: pytest.MonkeyPatch) ->
     scenario = SCENARIOS["download"]
     with (
         scenario.staged(0) as stage,
-        pytest.raises(AnalyzerError, match="what was downloaded is not what the server has"),
+        pytest.raises(AnalyzerError, match="the downloaded file differs from the file on the server"),
     ):
         scenario.run(stage)
 

@@ -22,16 +22,16 @@ KEPT = SCENARIOS["echo"].promise.connections[0]
             replace(KEPT, closes=("reset", "none")),
             "close: reset or none was promised, three-segment was found",
         ),
-        (replace(KEPT, active=None), "who closes first: nobody was promised, client was found"),
-        (replace(KEPT, time_wait=()), "who keeps TIME-WAIT: nobody was promised, client was found"),
-        (replace(KEPT, labels=frozenset({"reset"})), "the label reset was promised and does not occur"),
-        (replace(KEPT, notes=frozenset({"offload"})), "the note offload was promised and does not occur"),
+        (replace(KEPT, active=None), "closed first: nobody was promised, client was found"),
+        (replace(KEPT, time_wait=()), "left in TIME-WAIT: nobody was promised, client was found"),
+        (replace(KEPT, labels=frozenset({"reset"})), "the label reset was promised, but does not occur"),
+        (replace(KEPT, notes=frozenset({"offload"})), "the note offload was promised, but does not occur"),
         (
             replace(KEPT, errors=frozenset({"port-unreachable"})),
-            "the ICMP error port-unreachable was promised and does not occur",
+            "the ICMP error port-unreachable was promised, but does not occur",
         ),
-        (replace(KEPT, lengths=frozenset({2, 3})), "a segment with 3 bytes was promised and does not occur"),
-        (replace(KEPT, longest=1), "at most 1 bytes in one segment were promised, 2 were found"),
+        (replace(KEPT, lengths=frozenset({2, 3})), "a segment with 3 bytes was promised, but does not occur"),
+        (replace(KEPT, longest=1), "at most 1 bytes in a segment were promised, 2 were found"),
     ],
 )
 def test_each_difference_is_a_sentence(wanted: ConnectionPromise, sentence: str) -> None:
@@ -45,17 +45,17 @@ def test_a_promise_that_is_kept() -> None:
 
 def test_more_connections_than_promised_or_fewer() -> None:
     assert broken_promises(Promise((replace(KEPT, times=2),)), ECHO) == [
-        "2 connections were promised and 1 were found"
+        "2 connections were promised, 1 were found"
     ]
-    assert broken_promises(Promise(()), ECHO) == ["0 connections were promised and 1 were found"]
+    assert broken_promises(Promise(()), ECHO) == ["0 connections were promised, 1 were found"]
     assert broken_promises(Promise((KEPT, replace(KEPT, times=None))), ECHO) == [
-        "2 connections were promised and 1 were found"
+        "2 connections were promised, 1 were found"
     ]
 
 
 def test_what_was_captured_beside_tcp_counts_too() -> None:
     assert broken_promises(Promise((KEPT,), {"UDP": 2}), ECHO) == [
-        "besides TCP 2 UDP was promised and nothing was captured"
+        "frames without TCP: 2 UDP was promised, nothing was captured"
     ]
 
 

@@ -141,15 +141,15 @@ def test_the_stand_in_is_recorded(stand_ins: StandIns, tmp_path: Path) -> None:
     [
         (
             "forbidden",
-            r"^you may not capture on lo: run this with sudo, .*-common.* setcap .*(dumpcap|tcpdump)'$",
+            r"^no permission to capture on lo: use sudo, .*-common.* setcap .*(dumpcap|tcpdump)'$",
         ),
         ("odd", r"ended before it was ready; it said: the moon\\x1b\[2J is full; try another --backend$"),
         ("crash", r"^the capture on lo failed: tcpdump ended before it was ready; try"),
-        ("dies", r"^the capture on lo failed: tcpdump ended by signal 9 while it captured$"),
-        ("quiet", r"^the capture on lo failed: tcpdump did not deliver all that was sent$"),
-        ("fails", r"^the capture on lo failed: tcpdump ended with status 2 while it captured$"),
+        ("dies", r"^the capture on lo failed: tcpdump ended by signal 9 during the capture$"),
+        ("quiet", r"^the capture on lo failed: tcpdump did not deliver all frames; run it again$"),
+        ("fails", r"^the capture on lo failed: tcpdump ended with status 2 during the capture$"),
         ("loses", r"^the capture on lo failed: it lost up to 3 frames$"),
-        ("deaf", r"^the capture on lo failed: tcpdump ended by signal 9 while it captured$"),
+        ("deaf", r"^the capture on lo failed: tcpdump ended by signal 9 during the capture$"),
     ],
 )
 def test_a_capture_that_fails_is_one_sentence_and_leaves_nothing(

@@ -80,5 +80,7 @@ def test_a_number_that_is_no_port_is_a_sentence(scenario: Scenario) -> None:
 
 def test_an_unknown_name_is_answered_with_the_names() -> None:
     assert find_scenario("echo") is SCENARIOS["echo"]
-    with pytest.raises(UsageError, match=r"no scenario \\x1becho; there are: echo, four-way, .*udp$"):
+    with pytest.raises(
+        UsageError, match=r"scenario \\x1becho does not exist: choose one of echo, four-way, .*udp$"
+    ):
         find_scenario("\x1becho")

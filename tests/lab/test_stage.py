@@ -18,7 +18,7 @@ from analyzer.lab.stage import Exchange, Stage, bound, in_background, listening,
 def test_a_port_in_use_is_one_sentence_with_what_to_do() -> None:
     with listening(0) as listener:
         port = listener.getsockname()[1]
-        sentence = rf"^port {port} is in use: .* choose another with --port$"
+        sentence = rf"^port {port} is in use: .* choose another port with --port$"
         with pytest.raises(UsageError, match=sentence), listening(port):
             pass
 
@@ -45,7 +45,7 @@ def test_a_reserved_port_and_other_faults() -> None:
 
 def test_waiting_in_vain_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stage, "PATIENCE", 0.01)
-    with pytest.raises(TimeoutError, match="in vain"):
+    with pytest.raises(TimeoutError, match="too long"):
         wait_for(threading.Event())
 
 
@@ -71,7 +71,7 @@ def test_a_socket_that_fails_is_one_harmless_sentence(error: OSError, reason: st
         raise error
 
     scenario = replace(SCENARIOS["echo"], perform=perform)
-    with pytest.raises(AnalyzerError, match=rf"^the scenario echo did not run to its end: {reason}$"):
+    with pytest.raises(AnalyzerError, match=rf"^the scenario echo failed: {reason}$"):
         scenario.run(Stage(0))
 
 

@@ -100,7 +100,7 @@ def test_options_that_were_cut_off(tmp_path: Path) -> None:
     segment = ipv4(tcp(0x02, options=bytes.fromhex("020405b4 0402080a 0000000100000000 01030307")))
     text = shown(tmp_path, segment, snap=50)
     assert "TCP header: 40 octets, 30 of them captured" in text
-    assert "malformed: the capture cut it off" in text
+    assert "malformed: truncated by the capture" in text
     text = shown(tmp_path, segment, snap=40)
     assert "Options: 20 octets" in text
     assert "not captured" in text

@@ -18,19 +18,19 @@ def told(octets: str, *, complete: bool = True, base: int | None = None) -> list
 @pytest.mark.parametrize(
     ("octets", "name", "value"),
     [
-        ("0204ffd7", "Maximum Segment Size", "65495 octets of payload at most"),
-        ("03030a", "Window Scale", "shift 10: windows count ×1024"),
-        ("0303ff", "Window Scale", "shift 255, to be read as 14: windows count ×16384"),
-        ("0402", "SACK Permitted", "selective acknowledgements are welcome"),
+        ("0204ffd7", "Maximum Segment Size", "at most 65495 octets of payload"),
+        ("03030a", "Window Scale", "shift 10: windows are multiplied by 1024"),
+        ("0303ff", "Window Scale", "shift 255, which means 14: windows are multiplied by 16384"),
+        ("0402", "SACK Permitted", "the sender accepts SACK"),
         ("080a0000000100000002", "Timestamps", "value 1, echo 2"),
         ("1c040005", "User Timeout", "5 seconds"),
         ("1c048005", "User Timeout", "5 minutes"),
         ("1e0c0181000000000000000a", "Multipath TCP", "MP_CAPABLE"),
         ("1e04f000", "Multipath TCP", "MP_EXPERIMENTAL"),
         ("1e04a000", "Multipath TCP", "subtype 10"),
-        ("2202", "Fast Open Cookie", "asks for a cookie"),
+        ("2202", "Fast Open Cookie", "requests a cookie"),
         ("220401ff", "Fast Open Cookie", "cookie 01ff"),
-        ("fe04f989", "Experiment", "Fast Open before it had a kind of its own: asks for a cookie"),
+        ("fe04f989", "Experiment", "Fast Open, before it had its own kind: requests a cookie"),
         ("fe061234abcd", "Experiment", "experiment 0x1234"),
         ("4d021b", "kind 77", ""),
         ("00", "End of Option List", ""),
@@ -43,19 +43,19 @@ def test_what_an_option_says(octets: str, name: str, value: str) -> None:
 
 def test_sack_blocks_are_relative_where_the_base_is_known() -> None:
     octets = "0512" + "0000000500000009" + "fffffff0fffffff8"
-    assert told(octets)[0][1] == "has received 5–9, 4294967280–4294967288 (absolute)"
-    assert told(octets, base=0xFFFFFFF0)[0][1] == "has received 21–25, 0–8"
+    assert told(octets)[0][1] == "received 5–9, 4294967280–4294967288 (absolute)"
+    assert told(octets, base=0xFFFFFFF0)[0][1] == "received 21–25, 0–8"
 
 
 @pytest.mark.parametrize(
     ("octets", "fault"),
     [
-        ("0203ff", "a length of 3 does not fit this kind"),
-        ("0502", "a length of 2 does not fit this kind"),
-        ("0800", "a length of 0 is impossible: nothing after it can be read"),
+        ("0203ff", "the length 3 does not fit this kind"),
+        ("0502", "the length 2 does not fit this kind"),
+        ("0800", "the length 0 is impossible: the options after it cannot be read"),
         ("0101080a00", "its length, 10, runs past the header"),
         ("02", "its length is missing"),
-        ("0001", "octets that are not 0 follow the end"),
+        ("0001", "octets after the end are not 0"),
     ],
 )
 def test_what_is_malformed_is_said(octets: str, fault: str) -> None:
@@ -63,7 +63,7 @@ def test_what_is_malformed_is_said(octets: str, fault: str) -> None:
 
 
 def test_what_the_capture_cut_off_is_no_fault_of_the_sender() -> None:
-    assert told("0101080a00", complete=False)[-1][2] == "the capture cut it off"
+    assert told("0101080a00", complete=False)[-1][2] == "truncated by the capture"
 
 
 @given(st.binary(max_size=40), st.booleans())
@@ -72,7 +72,7 @@ def test_any_octets_are_listed_and_the_parser_of_record_agrees(octets: bytes, co
     assert b"".join(option.octets for option in listed) == octets
     parsed = Options()
     parsed.parse(octets, 0, len(octets), complete)
-    faults = [option.fault for option in listed if option.kind != 0 and "cut it off" not in option.fault]
+    faults = [option.fault for option in listed if option.kind != 0 and "truncated by" not in option.fault]
     # The parser of record looks no further than it needs to: it knows no lengths of kinds it does not use.
     if not parsed.well_formed:
         assert any(faults)
