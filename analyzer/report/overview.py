@@ -7,8 +7,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from analyzer.report.terminal import READABLE_WIDTH, Span, Style, columns, cut, finish, flow, own, tail
-from analyzer.report.wording import counted, duration, grouped
-from analyzer.tcp.notes import NOTE
+from analyzer.report.wording import counted, counted_note, duration, grouped
 from analyzer.tcp.outcomes import CLOSE, HANDSHAKE
 from analyzer.text import say
 from analyzer.trace.build import survey
@@ -49,7 +48,7 @@ def _outcome(connection: Connection, style: Style) -> str:
 
 def _noted(connection: Connection, style: Style) -> str:
     notes = sorted(connection.notes.items(), key=lambda entry: -entry[1])
-    return own(" · ".join(f"{grouped(count)} {say(NOTE[name].shown)}" for name, count in notes), style)
+    return own(" · ".join(counted_note(name, count) for name, count in notes), style)
 
 
 # In the order of the line.

@@ -108,7 +108,8 @@ def _no_such(number: int, count: int) -> str:
         return say("connection {number} does not exist: the capture has no TCP connections", number=number)
     if count == 1:
         return say(
-            "connection {number} does not exist: the only connection of this capture is number 0", number=number
+            "connection {number} does not exist: the only connection of this capture is number 0",
+            number=number,
         )
     return say(
         "connection {number} does not exist: the connections of this capture are numbered from 0 to {last}",

@@ -98,7 +98,7 @@ def verdict(connection: Connection, say: Say = say) -> str:
 
 
 def error_sentence(connection: Connection, error: IcmpError, say: Say = say) -> str:
-    """Who reports what about which segment: "the router at 10.0.0.1 reports: host unreachable, caused by frame 7"."""
+    """Who reports what about which segment: "the router at 10.0.0.1 reports: host unreachable, about frame 7"."""
     peer = "server" if error.about == "client" else "client"
     addresses = {"client": connection.client.address, "server": connection.server.address}
     who = say("the router at {address}", address=error.sender)
@@ -106,11 +106,11 @@ def error_sentence(connection: Connection, error: IcmpError, say: Say = say) -> 
         # If both sides have the same address, the segment went to the other side.
         side = peer if addresses[peer] == error.sender else error.about
         who = say("the {side}", side=say(side))
-    about = say("caused by frame {frame}", frame=error.answers)
+    about = say("about frame {frame}", frame=error.answers)
     if error.answers is None and error.seq is None:
-        about = say("caused by a segment of the {side} that was not captured", side=say(error.about))
+        about = say("about a segment of the {side} that was not captured", side=say(error.about))
     elif error.answers is None:
-        about = say("caused by sequence number {seq} of the {side}", seq=error.seq, side=say(error.about))
+        about = say("about sequence number {seq} of the {side}", seq=error.seq, side=say(error.about))
     return say(
         "{who} reports: {text}, {about}",
         who=who,
@@ -127,7 +127,9 @@ def losses(capture: Capture) -> str:
     if not capture.lost_frames:
         return ""
     if capture.lost_frames == 1:
-        return say("the capture lost up to 1 frame: a segment that seems to be missing below may have been sent")
+        return say(
+            "the capture lost up to 1 frame: a segment that seems to be missing below may have been sent"
+        )
     return say(
         "the capture lost up to {count:,} frames: segments that seem to be missing below may have been sent",
         count=capture.lost_frames,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from analyzer.tcp.notes import NOTE, NoteName
 from analyzer.text import say
 
 __all__ = [
     "Clock",
     "clock_for",
     "counted",
+    "counted_note",
     "delays",
     "duration",
     "grouped",
@@ -35,6 +37,11 @@ def grouped(number: int) -> str:
 def counted(count: int, one: str, many: str, **values: object) -> str:
     """`one` or `many`, two sentences with the placeholder `{count}`, filled in: "1 frame", "12 frames"."""
     return say(one if count == 1 else many, count=grouped(count), **values)
+
+
+def counted_note(name: NoteName, count: int) -> str:
+    """A note with its count: "3 × retransmission"."""
+    return say("{count} × {note}", count=grouped(count), note=say(NOTE[name].shown))
 
 
 def duration(nanoseconds: int) -> str:

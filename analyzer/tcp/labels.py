@@ -65,7 +65,7 @@ LABELS: Final = (
         "handshake-2",
         "SYN-ACK 2/3",
         "SYN and ACK in one segment, which acknowledges the peer's SYN",
-        "SYN and ACK are set: ack {ack} covers the {peer}'s SYN, and the {me} announces its own initial sequence number",
+        "SYN and ACK are set: ack {ack} covers the {peer}'s SYN, and the {me} announces its own initial number",
     ),
     Label(
         HANDSHAKE_3,
@@ -121,7 +121,7 @@ LABELS: Final = (
         "keep-alive",
         "KEEP-ALIVE",
         "a keep-alive probe, or the answer to one",
-        "there is no new byte: the {me} asks whether the {peer} is still there, or answers such a probe",
+        "there is no new byte: the {me} asks whether the {peer} is still there, or answers that question",
     ),
     Label(
         PROBE,
@@ -142,7 +142,7 @@ LABELS: Final = (
         "stray",
         "?",
         "belongs to the two endpoints but fits no phase",
-        "it belongs to the two endpoints but fits no phase: it comes after the end or before any opening, or has no ACK",
+        "it belongs to the two endpoints but fits no phase: it comes after the end, before any opening, or has no ACK",
     ),
 )
 

@@ -108,9 +108,7 @@ def _row(state: int, input: int, target: int, why: str, section: str) -> Transit
 
 
 _RESET_SENT: Final = "the {me} aborts the connection with a RST"
-_RESET_RECEIVED: Final = (
-    "the {peer}'s RST is acceptable (seq {seq}), so the {me} ends the connection at once"
-)
+_RESET_RECEIVED: Final = "the {peer}'s RST is acceptable (seq {seq}), so the {me} ends the connection at once"
 _FIN_SENT: Final = "the {me} closes: its FIN has sequence number {fin}"
 _FIN_RECEIVED: Final = "the {peer}'s FIN (sequence number {fin}) arrives: the {peer} will send no more"
 
@@ -143,7 +141,13 @@ TRANSITIONS: Final = (
     # Opening: the side that answers.
     _row(LISTEN, RECEIVE_SYN, SYN_RECEIVED, "the {peer}'s SYN arrives at the listening {me}", "3.10.7.2"),
     _row(LISTEN, SEND_SYN_ACK, SYN_RECEIVED, "the {me} answers a SYN with a SYN-ACK", "3.10.7.2"),
-    _row(CLOSED, SEND_SYN_ACK, SYN_RECEIVED, "the {me} answers a SYN with a SYN-ACK, although it was CLOSED", "3.10.7.2"),
+    _row(
+        CLOSED,
+        SEND_SYN_ACK,
+        SYN_RECEIVED,
+        "the {me} answers a SYN with a SYN-ACK, although it was CLOSED",
+        "3.10.7.2",
+    ),
     _row(
         UNKNOWN,
         SEND_SYN_ACK,

@@ -23,6 +23,7 @@ from analyzer.trace.values import (
     EndpointOptions,
     Handshake,
     IcmpError,
+    Side,
     Source,
 )
 from analyzer.wire import header as flag
