@@ -167,8 +167,8 @@ def encapsulations_page() -> str:
         "The connection is the one of the IP header directly around the TCP header. A frame that holds several "
         "packets gives several segments.",
         "A UDP datagram is unwrapped only if its port is in the table and its header fits that protocol. A frame "
-        "that cannot be unwrapped is counted under the name of its innermost layer. Such frames are encrypted, compressed by "
-        "a method other than DEFLATE, or have a layer that is not in the table.",
+        "that cannot be unwrapped is counted under the name of its innermost layer. Such frames are encrypted, are "
+        "compressed by a method other than DEFLATE, or have a layer that is not in the table.",
         "IP fragments are reassembled, also inside and around a tunnel. The segment belongs to the frame "
         "that completes it. The other frames are counted as reassembled fragments, or as fragments that were never "
         "complete. If IPv4 fragments overlap, the bytes of the fragment that begins earlier count. IPv6 datagrams with "

@@ -406,7 +406,6 @@ def _data(connection: Connection) -> _Phase:
     client, server = connection.client_data, connection.server_data
     details = [*_trouble(client, "client"), *_trouble(server, "server")]
     outcome = say("none")
-    with_data = client.data_segments + server.data_segments
     if client.bytes or server.bytes:
         outcome = counted(
             client.bytes,
@@ -422,8 +421,9 @@ def _data(connection: Connection) -> _Phase:
         to_server=grouped(client.segments),
         to_client=grouped(server.segments),
     )
-    if with_data:
-        segments = say("{segments}, {count} with data", segments=segments, count=grouped(with_data))
+    if client.bytes or server.bytes:
+        carrying = grouped(client.data_segments + server.data_segments)
+        segments = say("{segments}, {count} with data", segments=segments, count=carrying)
     clean = not (client.unacknowledged_bytes or server.unacknowledged_bytes)
     return _Phase("data", outcome, [segments, *details], clean)
 
