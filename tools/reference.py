@@ -60,7 +60,7 @@ def states_page() -> str:
         "nothing.",
         "A capture shows segments pass. It does not show what the application calls, or when a segment "
         "arrives. So a SYN stands for an active OPEN and a FIN for a CLOSE. A segment counts as "
-        "received when it is captured, as in figures 6 to 14 of RFC 9293. A later segment may prove that it "
+        "received when it is captured. Figures 6 to 14 of RFC 9293 do the same. A later segment may prove that it "
         "arrived later, or that a segment arrived that was not captured. These cases have rows of their own.",
         "![The states of a TCP endpoint, with an arrow for each change](states.svg)",
         "## All rows",

@@ -209,13 +209,13 @@ def test_what_an_echo_shows() -> None:
     # The legend names only what occurs.
     assert "reset" not in shown
     assert "retransmission" not in shown
-    assert "left out" not in shown
+    assert "omitted" not in shown
 
 
 def test_what_the_network_says() -> None:
     shown = texts(draw(lay_out(builders.unreachable().connection())))
     assert "ICMP 10.0.0.254: host unreachable (about frame 1)" in shown
-    assert "left out" not in shown
+    assert "omitted" not in shown
 
 
 def test_what_losses_show() -> None:
