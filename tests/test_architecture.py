@@ -81,6 +81,7 @@ WHOLE_TREE_TESTS = {
     "test_memory.py",  # the worst small files, and what the whole tool takes to read them
     "test_never_broken.py",  # the rules of tests/fuzz/ and every malformed capture
     "test_readme.py",
+    "test_words.py",  # every rendered output, for old words
 }
 
 # Lines of a module.

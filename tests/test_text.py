@@ -19,7 +19,7 @@ def german() -> Iterator[None]:
 
 def test_without_a_catalogue_the_sentence_stands() -> None:
     assert say("still open") == "still open"
-    assert say("{out:,} bytes out", out=1234) == "1,234 bytes sent"
+    assert say("{out:,} bytes out", out=1234) == "1,234 bytes out"
 
 
 @pytest.mark.usefixtures("german")
