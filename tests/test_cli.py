@@ -56,7 +56,7 @@ def test_missing_and_directory(tmp_path: Path, capfd: pytest.CaptureFixture[str]
     [
         ([], "Missing argument"),
         ([ECHO, "--bogus"], "No such option"),
-        ([ECHO, "--connection", "7"], "there is no connection 7"),
+        ([ECHO, "--connection", "7"], "connection 7 does not exist"),
         ([ECHO, "--connection", "x"], "not a valid whole number"),
         ([ECHO, "--image-format", "gif"], "gif"),
         ([ECHO, "--no-report", "-o", "x"], "exclude each other"),

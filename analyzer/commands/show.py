@@ -69,7 +69,12 @@ class _Show(Command):
     help="In the order of KEY, as in duration; -KEY puts the greatest value first. Unknown values come last in both.",
 )
 @click.option("--summary", is_flag=True, help="Leave the segments out: no ladders, no pictures.")
-@click.option("--all", "unfold", is_flag=True, help="Show every segment, also of long runs of data.")
+@click.option(
+    "--all",
+    "unfold",
+    is_flag=True,
+    help="Omit nothing: show every segment, and every row of a table.",
+)
 @click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
 @click.option(
     "--image-format",

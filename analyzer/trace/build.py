@@ -23,6 +23,7 @@ from analyzer.trace.values import (
     EndpointOptions,
     Handshake,
     IcmpError,
+    Side,
     Source,
 )
 from analyzer.wire import header as flag
@@ -247,8 +248,13 @@ def _handshake(machine: Machine, client: Endpoint, server: Endpoint) -> Handshak
             if options.maximum_segment_size is not None
         ]
         effective_mss = min(announced) if announced else None
+    outcome = verdict.handshake_outcome(machine)
+    reset_by: Side | None = None
+    if outcome in ("refused", "aborted"):
+        resetter = machine.first if machine.resetter == 0 else machine.second
+        reset_by = "client" if resetter is client else "server"
     return Handshake(
-        outcome=verdict.handshake_outcome(machine),
+        outcome=outcome,
         syn_frame=syn_frame,
         syn_ack_frame=syn_ack_frame,
         ack_frame=ack_frame,
@@ -266,6 +272,7 @@ def _handshake(machine: Machine, client: Endpoint, server: Endpoint) -> Handshak
         window_scaling=bool(client.window_scale >= 0 and server.window_scale >= 0) if both else None,
         ecn=verdict.ecn_agreed(machine),
         fast_open=verdict.fast_open(machine),
+        reset_by=reset_by,
     )
 
 

@@ -104,6 +104,8 @@ class Handshake:
     ecn: bool | None
     fast_open: FastOpen | None
     """None where it was not tried; accepted: data in the SYN was acknowledged."""
+    reset_by: Side | None = None
+    """The side whose RST refused or aborted the handshake; None for every other outcome."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,9 +66,9 @@ def test_the_reason_is_that_of_the_trace() -> None:
     (found,) = check("echo.pcap", "close = four-segment").findings
     assert (found.expected, found.seen, found.rule) == ("four-segment", "three-segment", "close.outcome")
     assert found.notes[1] == "frame 9, FIN,ACK from the server: close-2+close-3"
-    assert "the server closes its half too" in found.notes[2]
+    assert "the server also closes its half" in found.notes[2]
     (found,) = check("echo.pcap", "data.client.bytes = 3").findings
-    assert found.notes[2] == "there is payload: 2 bytes, the sequence numbers 1 to 2"
+    assert found.notes[2] == "the segment carries payload: 2 bytes, sequence numbers 1 to 2"
 
 
 def test_a_note_is_found_where_it_stands() -> None:
@@ -132,7 +132,7 @@ def test_what_the_capture_lost_is_said(tmp_path: Path) -> None:
         name: getattr(trace.capture, name) for name in trace.capture.__slots__
     } | {"lost_frames": 3}), [connection])  # fmt: skip
     (checked,) = evaluate([expectation(keys(), "close = open")], lossy, document)
-    assert any("up to 3 frames were lost" in note for note in checked.findings[0].notes)
+    assert any("lost up to 3 frames" in note for note in checked.findings[0].notes)
 
 
 def test_segments_that_cannot_be_read_again_cost_the_frame_only() -> None:

@@ -132,7 +132,7 @@ def test_many_connections_make_a_table(tmp_path: Path, capfd: pytest.CaptureFixt
     assert status == 0
     assert out.splitlines()[-6:] == [
         "",
-        "only in A: #24  127.0.0.1:50024 → 127.0.0.1:20000  opened, 2 bytes out and 2 back, closed by the cl…",
+        "only in A: #24  127.0.0.1:50024 → 127.0.0.1:20000  opened, 2 bytes sent and 2 received, closed by t…",
         "#1        127.0.0.1:50001 → 127.0.0.1:20000  1 segment missing",
         "",
         "24 pairs of connections · 23 without a difference · 1 connection in one capture only ·",

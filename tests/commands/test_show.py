@@ -227,10 +227,10 @@ def test_what_is_folded_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str
     capture.write_bytes(three_connections())
     _, out, _ = inside([capture, "--hold", "2", "--summary"], capfd)
     assert "3 connections · " in out
-    assert "1 connection was folded to keep memory bounded: 1 closed; 1 to port 20000;" in out
+    assert "1 connection is counted only, to keep memory bounded: 1 closed; 1 to port 20000;" in out
     status, _, err = inside([capture, "--hold", "2", "--connection", "0"], capfd)
     assert status == 2
-    assert "connection 0 was folded to keep memory bounded: --stream writes it" in err
+    assert "connection 0 is counted only, to keep memory bounded: use --stream to write it" in err
     assert inside([capture, "--hold", "2", "--connection", "2", "--no-report"], capfd)[0] == 0
     _, out, _ = inside([capture, "--hold", "2", "--stream"], capfd)
     assert len(out.splitlines()) == 4
@@ -246,7 +246,7 @@ def test_only_chooses_connections_and_sort_puts_them_in_order(
 ) -> None:
     status, out, _ = inside([CLIENTS, "--only", "id in {1..4}", "--sort", "-id", "--no-report"], capfd)
     assert status == 0
-    assert "4 of 6 connections match id in {1..4} · sorted by id, the greatest first" in out
+    assert "4 of 6 connections match id in {1..4} · sorted by id, largest first" in out
     assert [line.split()[0] for line in out.splitlines() if line.startswith("#")] == ["#4", "#3", "#2", "#1"]
     folder = tmp_path / "o"
     options: list[str | Path] = [
@@ -362,7 +362,9 @@ def test_a_display_filter_chooses_frames_and_keeps_their_numbers(
     assert document["capture"]["frames"] == 4
     assert [segment["frame"] for segment in document["connections"][0]["segments"]] == [4, 7, 8, 10]
     assert json.loads(shown(capfd, ECHO, "--json")[1])["capture"]["display_filter"] is None
-    assert "only frames that match tcp.len > 0" in shown(capfd, ECHO, "--no-report", "-Y", "tcp.len > 0")[1]
+    assert (
+        "only the frames that match tcp.len > 0" in shown(capfd, ECHO, "--no-report", "-Y", "tcp.len > 0")[1]
+    )
 
 
 def test_a_filter_that_matches_nothing(tshark: str, capfd: pytest.CaptureFixture[str]) -> None:
@@ -464,7 +466,7 @@ def test_wiresharks_notes_where_asked(tmp_path: Path, capfd: pytest.CaptureFixtu
     assert (ours[1].get("keep_alive"), wireshark[1]["keep_alive"]) == (None, 2)
     assert "zero_window_probe" not in wireshark[1]
     status, out, _ = inside([capture, "--wireshark", "--no-report"], capfd)
-    assert "notes as Wireshark 4.0.17 gives them" in " ".join(out.split())
+    assert "notes by Wireshark 4.0.17" in " ".join(out.split())
     assert "keep-alive" in out
     assert "notes as" not in inside([capture, "--no-report"], capfd)[1]
 

@@ -73,7 +73,7 @@ def test_deliberate_differences_have_both_reasons(tshark: str, capfd: pytest.Cap
     flat = " ".join(out.split())
     assert "frame 3, connection 0: nothing; Wireshark: retransmission" in flat
     assert (
-        "simultaneous-open: in a simultaneous open the SYN-ACK bears the number of the SYN by design [RFC 9293"
+        "simultaneous-open: in a simultaneous open the SYN-ACK has the sequence number of the SYN by design [RFC 9293"
         in flat
     )
     assert "Wireshark's retransmission: it begins below the highest number sent" in flat

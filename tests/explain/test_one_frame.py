@@ -66,7 +66,7 @@ def test_an_icmp_error_is_explained_with_the_segment_that_it_is_about() -> None:
     assert explanation.error is None
     text = "\n".join(explanation_lines(explanation, Style(160)))
     assert "The ICMP error in frame" not in text
-    assert "later: the router at 10.0.0.254 says: host unreachable, in answer to frame 1" in text
+    assert "later: the router at 10.0.0.254 reports: host unreachable, about frame 1" in text
 
 
 def test_an_icmp_error_about_nothing_in_the_capture(tmp_path: Path) -> None:
