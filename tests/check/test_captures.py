@@ -123,7 +123,7 @@ def test_files_of_expectations(folder: Path) -> None:
     (folder / "echo.expect.toml").write_text("[connections]\nclose = 'rest'")
     (checked,) = check_captures(["echo.pcap"], []).captures
     assert checked.problem == "echo.expect.toml:2: close.outcome cannot be rest: did you mean reset?"
-    with pytest.raises(InputError, match="cannot read the expectations in missing.toml"):
+    with pytest.raises(InputError, match=r"cannot read the expectations in missing\.toml"):
         read_files(["missing.toml"])
 
 

@@ -42,4 +42,4 @@ def test_the_table_reads_what_the_decoder_reads(octets: bytes) -> None:
 @given(st.binary(max_size=19))
 def test_what_was_cut_off_has_no_value(octets: bytes) -> None:
     for field in TCP_FIELDS:
-        assert (field.read(octets) is None) == (field.offset + field.octets > len(octets))
+        assert (field.read(octets) is None) == (field.offset + field.size > len(octets))

@@ -69,7 +69,7 @@ def test_what_the_capture_cut_off_is_no_fault_of_the_sender() -> None:
 @given(st.binary(max_size=40), st.booleans())
 def test_any_octets_are_listed_and_the_parser_of_record_agrees(octets: bytes, complete: bool) -> None:
     listed = list_options(octets, complete=complete, base=None)
-    assert b"".join(option.octets for option in listed) == octets
+    assert b"".join(option.raw for option in listed) == octets
     parsed = Options()
     parsed.parse(octets, 0, len(octets), complete)
     faults = [option.fault for option in listed if option.kind != 0 and "cut it off" not in option.fault]
