@@ -104,7 +104,8 @@ class _Place:
 
 
 def _value(key: Key) -> dict[str, Any]:
-    meaning = " ".join(part for part in (key.meaning, f"Write {KIND_MEANINGS[key.kind]}.") if part)
+    kind = f"Write {KIND_MEANINGS[key.kind]}."
+    meaning = f"{key.meaning.rstrip('.')}. {kind}" if key.meaning else kind
     alike = _either(key.kind, key.many, key.words)
     if not key.words:
         alike = [{"$ref": f"#/definitions/{_name_of(key.kind, key.many)}"}]

@@ -73,11 +73,11 @@ def evaluate(expectations: Sequence[Expectation], trace: Trace, describe: Descri
             of_number.setdefault(number, []).append(check)
     for number, asked in sorted(of_number.items()):
         connection = trace[number]
-        told = described(describe, trace, connection, segments=with_segments)
+        facts = described(describe, trace, connection, segments=with_segments)
         for check in asked:
-            if check.expectation.choice.takes(told):
+            if check.expectation.choice.takes(facts):
                 chosen[id(check)] += 1
-                for finding in _findings(check.expectation, trace, connection, told):
+                for finding in _findings(check.expectation, trace, connection, facts):
                     _add(check, finding)
     for check in of_connections:
         if not chosen[id(check)] and not check.expectation.choice.allow_none:
@@ -101,13 +101,13 @@ def _misfits(expectation: Expectation, root: Mapping[str, Any]) -> Iterator[str]
 
 
 def _findings(
-    expectation: Expectation, trace: Trace, connection: Connection, told: Mapping[str, Any]
+    expectation: Expectation, trace: Trace, connection: Connection, facts: Mapping[str, Any]
 ) -> Iterator[Finding]:
     compared = expectation.comparison
     if compared.key.kind == "labels":
         yield from _label_findings(expectation, trace, connection)
         return
-    for element, value in compared.key.values(told):
+    for element, value in compared.key.values(facts):
         if compared.holds(value):
             continue
         segment = _segment(compared.key, connection, element)

@@ -20,7 +20,7 @@ __all__ = ["TROUBLES", "Passage", "estimate_clocks"]
 
 TROUBLES: Final = {
     "one-direction": "both captures share segments of only one direction, so the offset of the clocks cannot be "
-    "told from the delay: times show how much longer than the fastest segment each one took",
+    "separated from the delay: times show how much longer than the fastest segment each one took",
     "no-segments": "the captures have no segment in common",
     "same-place": "the captures do not show which of them is nearer to the client",
     "stepped": "the clocks do not allow one-way delays: some segments would arrive before they were sent, e.g. "

@@ -306,7 +306,11 @@ def _meaning(field: Field, value: int, explanation: Explanation) -> list[str]:
             if segment.ack is None:
                 return [say("{value}: has no meaning, because ACK is not set", value=value)]
             return [
-                say("{value}, relative {relative}: expects this byte next", value=value, relative=segment.ack)
+                say(
+                    "{value}, relative {relative}: the number expected next",
+                    value=value,
+                    relative=segment.ack,
+                )
             ]
         case "data offset":
             return [say("{value}: the header has 4 × {value} = {bytes} bytes", value=value, bytes=4 * value)]

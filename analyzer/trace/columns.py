@@ -1,8 +1,8 @@
 """Keeps segments as columns of numbers: about 80 bytes each, in both builds.
 
 Segments are in the order of the capture, in blocks of `SEGMENTS_IN_A_BLOCK`. Many segments share the same flags,
-labels, notes, states and reasons. Each such combination is kept once, as a `Kind`, and a column has its number. Another column
-has the place of the next segment of the same connection.
+labels, notes, states and reasons. Each such combination is kept once, as a `Kind`, and a column has its number. Another
+column has the place of the next segment of the same connection.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The result of an analysis as plain values: a trace, its connections, their segments. It has no rules.
 
 Times are integer nanoseconds since the epoch, durations integer nanoseconds, lengths bytes. `seq` and `ack` are
-relative to the first sequence number of their endpoint. Sides are the strings "client" and "server". States, labels, notes and
-outcomes have the names of the documentation.
+relative to the first sequence number of their endpoint. Sides are the strings "client" and "server". States, labels,
+notes and outcomes have the names of the documentation.
 
 The values contain no sentences. A `Presenter` makes them when they are needed (`present_with`).
 """
