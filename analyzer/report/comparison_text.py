@@ -40,7 +40,7 @@ SPARE: Final = 4  # columns of shaft beyond what the longest arrow needs
 
 MODE_WORDS: Final[dict[Mode, str]] = {
     "two-places": "one exchange, captured at two places",
-    "two-runs": "two runs of the same exchange",
+    "two-runs": "two runs, compared by content",
 }
 SIDE_WORDS: Final = {
     "a": "A is nearer to the client",

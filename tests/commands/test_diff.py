@@ -77,7 +77,7 @@ def test_the_tolerance_says_what_is_late(capfd: pytest.CaptureFixture[str]) -> N
 
 def test_a_mode_can_be_forced(capfd: pytest.CaptureFixture[str]) -> None:
     out = inside(["diff", ECHO, ECHO, "--as", "two-runs"], capfd)[1]
-    assert "chosen with --as: two runs of the same exchange" in out
+    assert "chosen with --as: two runs, compared by content" in out
 
 
 @pytest.mark.slow

@@ -287,7 +287,7 @@ def test_the_head_names_both_captures() -> None:
     assert lines[1].startswith("B  …bbb")
     assert lines[2:] == [
         "   pcap · Ethernet · 10 frames · 2 connections",
-        "chosen with --as: two runs of the same exchange",
+        "chosen with --as: two runs, compared by content",
     ]
 
 
