@@ -1,4 +1,4 @@
-"""Captures against expectations: findings, and an exit status for CI."""
+"""`tcpanalyze check CAPTURE...`: checks captures against expectations, with an exit status for CI."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["command"]
 
 COMMAND_NOT_FOUND: Final = 127
 COMMAND_NOT_EXECUTABLE: Final = 126
-"""As in POSIX, Shell Command Language, 2.8.2."""
+"""The values that POSIX gives a shell (Shell Command Language, 2.8.2)."""
 
 FORMATS: Final = ("text", "json", "junit", "github", "sarif", "tap")
 
@@ -136,7 +136,8 @@ def command(
     if not expectations and (numbers or only is not None or allow_none):
         raise UsageError(
             say(
-                "--only, --connection and --allow-none are about the expectations of the command: there are none"
+                "--only, --connection and --allow-none apply to expectations of the command line: add --expect, "
+                "--max or --min"
             )
         )
     status = 0
@@ -174,17 +175,19 @@ def _refuse_contradictions(
     if not captures:
         if live:
             raise UsageError(
-                say("--live runs a command: name it after --, as in check --live -i lo -- COMMAND")
+                say("--live runs a command: write it after --, e.g. check --live -i lo -- COMMAND")
             )
-        raise UsageError(say("name the captures: tcpanalyze check CAPTURE..."))
+        raise UsageError(say("no capture is named: write tcpanalyze check CAPTURE..."))
     if record + update + live > 1:
-        raise UsageError(say("--record, --update and --live exclude each other: leave all but one out"))
+        raise UsageError(say("--record, --update and --live exclude each other: use only one of them"))
     if not live and (wrong := given.intersection(_LIVE_ONLY)):
         name = min(wrong).replace("capture_filter", "filter")
-        raise UsageError(say("--{name} is for --live, which is not there", name=name))
+        raise UsageError(say("--{name} needs --live: add --live, or leave --{name} out", name=name))
     wrong = given - {"captures", "record", "update", "decompress_limit"}
     if (record or update) and wrong:
-        raise UsageError(say("--record and --update take captures and nothing else"))
+        raise UsageError(
+            say("--record and --update take only captures and --decompress-limit: leave the rest out")
+        )
 
 
 def _print_schema() -> None:
@@ -194,7 +197,7 @@ def _print_schema() -> None:
 
 
 def _write_expectations(captures: Sequence[str], reading: Reading, *, update: bool) -> int:
-    """Record or update one after the other; what fails keeps no other from it."""
+    """Record or update one capture after the other. An error does not stop the rest."""
     from analyzer.check.captures import captures_in, check_captures, record_capture, stem_of, update_capture
 
     paths = captures_in(captures)
@@ -204,7 +207,7 @@ def _write_expectations(captures: Sequence[str], reading: Reading, *, update: bo
         if other != path:
             raise UsageError(
                 say(
-                    "{first} and {second} would have the same file of expectations: rename one of them",
+                    "{first} and {second} would share one file of expectations: rename one of them",
                     first=inert(other),
                     second=inert(path),
                 )
@@ -216,9 +219,9 @@ def _write_expectations(captures: Sequence[str], reading: Reading, *, update: bo
                 file, difference = update_capture(path, reading)
                 click.echo(
                     "\n".join(map(inert, difference.splitlines()))
-                    or say("{file}: as it was", file=inert(file))
+                    or say("{file}: unchanged", file=inert(file))
                 )
-                # A bound is nobody's to move but its author's, so it may still not hold.
+                # A limit is not updated, so it may still fail.
                 left = check_captures([path], [], files=[file], reading=reading)
                 for finding in left.captures[0].findings:
                     click.echo(str(finding))
@@ -248,7 +251,7 @@ def _live(
 
     wanted = [*expectations, *read_files(files)]
     if not wanted:
-        raise UsageError(say("nothing is expected: use --expect or --expectations"))
+        raise UsageError(say("there are no expectations: use --expect or --expectations"))
     with capturing(interface, capture_filter, settle=settle, path=write) as session:
         sys.stdout.flush()
         status = _run(arguments)
@@ -260,7 +263,7 @@ def _live(
 
 
 def _run(arguments: Sequence[str]) -> int:
-    """Run a command with our own input and output; gives its exit status as a shell would."""
+    """Run a command with the same input and output as this process; return its exit status as a shell would."""
     import subprocess
 
     from analyzer.signals import undisturbed
@@ -272,10 +275,10 @@ def _run(arguments: Sequence[str]) -> int:
         status = process.wait()
     except (OSError, ValueError) as error:
         reason = inert(getattr(error, "strerror", None) or str(error))
-        complain(say("{command} cannot be run: {reason}", command=inert(arguments[0]), reason=reason))
+        complain(say("cannot run {command}: {reason}", command=inert(arguments[0]), reason=reason))
         return COMMAND_NOT_FOUND if isinstance(error, FileNotFoundError) else COMMAND_NOT_EXECUTABLE
     except BaseException:
-        # Ctrl-C reaches it too: it ends in its own way, and what it did is not left behind.
+        # Ctrl-C reaches the command too. Wait until it has ended.
         if process is not None:
             process.wait()
         raise

@@ -1,4 +1,4 @@
-"""`tcpanalyze explain CAPTURE FRAME`: everything about one segment, and what Wireshark says of it."""
+"""`tcpanalyze explain CAPTURE FRAME`: explains one segment, and shows how Wireshark dissects it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def command(
         sys.stdout.write(line + "\n")
     if no_dissection:
         return
-    # What is known is on the screen while tshark starts.
+    # Show the explanation while tshark starts.
     sys.stdout.flush()
     try:
         dissection = dissect(explanation, capture)

@@ -1,4 +1,4 @@
-"""`tcpanalyze verify CAPTURE...`: our notes beside those of the installed tshark, each difference with its reasons."""
+"""`tcpanalyze verify CAPTURE...`: compares our notes with those of the installed tshark, and explains differences."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 LEAST_COLUMNS: Final = 20
-"""A narrower terminal cuts the lines."""
+"""In a narrower terminal the lines are cut."""
 
 UNEXPLAINED: Final = 1
-"""The exit status where something is unexplained."""
+"""The exit status if a disagreement is unexplained."""
 
 
 @click.command(
@@ -48,7 +48,7 @@ def command(captures: tuple[str, ...], wireshark: bool, as_json: bool, ascii_onl
         if place == 0 and verification.version != VERSION:
             warn(
                 say(
-                    "tshark is {version}, and our definitions are those of {ours}: between versions they differ",
+                    "tshark has version {version}, but our definitions are those of {ours}: some results may differ",
                     version=verification.version,
                     ours=VERSION,
                 )
@@ -80,7 +80,7 @@ def _write_text(verification: Verification, capture: str, style: Style) -> None:
             write(reason, 6, "faint")
     write(
         say(
-            "{frames} frames with TCP, {agreeing} the same; deliberate differences: {differences}; "
+            "{frames} frames with TCP, {agreeing} agree; deliberate differences: {differences}; "
             "unexplained: {unexplained}",
             frames=verification.frames,
             agreeing=verification.agreeing,
@@ -98,7 +98,7 @@ def _listed(verification: Verification) -> str:
 
 
 def _sentence(found: Disagreement) -> str:
-    ours, wireshark = (", ".join(said) or say("nothing") for said in (found.ours, found.wireshark))
+    ours, wireshark = (", ".join(names) or say("nothing") for names in (found.ours, found.wireshark))
     if found.about == "notes":
         return say(
             "frame {frame}, connection {connection}: {ours}; Wireshark: {wireshark}",
@@ -117,7 +117,7 @@ def _sentence(found: Disagreement) -> str:
 
 
 def _reasons(found: Disagreement) -> list[str]:
-    """Our reason, then Wireshark's."""
+    """Our reasons, then those of Wireshark."""
     from analyzer.tcp.corrections import CORRECTIONS
     from analyzer.tcp.notes import NOTES
     from analyzer.verify.beside_tshark import BEYOND_NOTES
@@ -143,7 +143,7 @@ def _reasons(found: Disagreement) -> list[str]:
 
 
 def _write_document(verification: Verification, capture: str, wireshark: bool) -> None:
-    """Written while tshark tells: the list of disagreements may be long."""
+    """Write the document while tshark runs, because the list of disagreements may be long."""
     write = sys.stdout.write
     head: dict[str, Any] = {
         "schema": "tcpanalyze-verify/1",

@@ -1,6 +1,6 @@
-"""The options of one TCP header, one by one, for a person to read: names, octets, values, faults.
+"""Lists the options of one TCP header for a reader: names, bytes, values, errors.
 
-`options.py` takes from the same octets what the machine needs, and is what decides about a connection.
+`options.py` reads the same bytes for the state machine. It does not use this list.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ OPTION_NAMES: Final = {
     options.EXPERIMENT_1: "Experiment",
     options.EXPERIMENT_2: "Experiment",
 }
-"""The registry of option kinds that IANA keeps; obsolete ones included, since old captures have them."""
+"""IANA's registry of option kinds. It includes obsolete ones, because old captures have them."""
 
 MULTIPATH_SUBTYPES: Final = (
     "MP_CAPABLE", "MP_JOIN", "DSS", "ADD_ADDR", "REMOVE_ADDR", "MP_PRIO", "MP_FAIL", "MP_FASTCLOSE",
@@ -53,69 +53,82 @@ MULTIPATH_EXPERIMENT: Final = 15
 
 
 class Option(NamedTuple):
-    """One option as it stands in the header.
+    """One option of a header.
 
-    offset: octets from the beginning of the TCP header. octets: all of it, kind and length included.
-    value: what it says, empty where there is nothing to say.
-    fault: what is wrong with it, empty if nothing is.
+    Attributes:
+        kind: The number of its kind.
+        offset: Bytes from the beginning of the TCP header.
+        raw: The whole option, including kind and length.
+        name: The name of its kind.
+        value: Its value in words; empty if it has none.
+        fault: Why it is malformed; empty if it is not.
     """
 
     kind: int
     offset: int
-    octets: bytes
+    raw: bytes
     name: str
     value: str
     fault: str
 
 
-def list_options(octets: bytes, *, complete: bool, base: int | None) -> list[Option]:
-    """The options in `octets`, those after the fixed 20 of a header.
+def list_options(raw: bytes, *, complete: bool, base: int | None) -> list[Option]:
+    """List the options of a header.
 
-    complete: False where the capture cut the header, so that an option running past the end is no fault.
-    base: the number that relative acknowledgement numbers are counted from, for SACK blocks; None if unknown.
+    Args:
+        raw: The bytes after the fixed 20 bytes of the header.
+        complete: Whether the whole header was captured. If not, an option that runs past the end is not malformed.
+        base: The number that relative acknowledgement numbers count from, for SACK blocks; None if unknown.
+
+    Returns:
+        The options in the order of the header.
     """
     found: list[Option] = []
     at = 0
-    while at < len(octets):
-        kind = octets[at]
+    while at < len(raw):
+        kind = raw[at]
         name = Message(OPTION_NAMES[kind]) if kind in OPTION_NAMES else Message("kind {kind}", kind=kind)
         if kind == options.END:
-            rest = octets[at + 1 :]
+            rest = raw[at + 1 :]
             value = fault = ""
             if any(rest):
-                fault = Message("octets that are not 0 follow the end")
+                fault = Message("bytes that are not 0 follow the end")
             elif rest:
                 value = Message("the rest is padding")
-            found.append(Option(kind, 20 + at, octets[at:], name, value, fault))
+            found.append(Option(kind, 20 + at, raw[at:], name, value, fault))
             break
         if kind == options.NO_OPERATION:
-            found.append(Option(kind, 20 + at, octets[at : at + 1], name, Message("padding"), ""))
+            found.append(Option(kind, 20 + at, raw[at : at + 1], name, Message("padding"), ""))
             at += 1
             continue
-        size = octets[at + 1] if at + 1 < len(octets) else None
-        if size is None or size < 2 or at + size > len(octets):
-            found.append(Option(kind, 20 + at, octets[at:], name, "", _length_fault(size, complete)))
+        size = raw[at + 1] if at + 1 < len(raw) else None
+        if size is None or size < 2 or at + size > len(raw):
+            found.append(Option(kind, 20 + at, raw[at:], name, "", _length_fault(size, complete)))
             break
-        body = octets[at + 2 : at + size]
+        body = raw[at + 2 : at + size]
         reader = _READERS.get(kind, _unread)
         read = reader(body, base)
-        fault = "" if read is not None else Message("a length of {size} does not fit this kind", size=size)
-        found.append(Option(kind, 20 + at, octets[at : at + size], name, read or "", fault))
+        fault = (
+            ""
+            if read is not None
+            else Message("this kind of option cannot have a length of {size}", size=size)
+        )
+        found.append(Option(kind, 20 + at, raw[at : at + size], name, read or "", fault))
         at += size
     return found
 
 
 def _length_fault(size: int | None, complete: bool) -> str:
     if size is not None and size < 2:
-        return Message("a length of {size} is impossible: nothing after it can be read", size=size)
+        return Message("a length of {size} is impossible: the options after it cannot be read", size=size)
     if not complete:
-        return Message("the capture cut it off")
+        return Message("cut off by the capture")
     if size is None:
         return Message("its length is missing")
-    return Message("its length, {size}, runs past the header", size=size)
+    return Message("its length of {size} runs past the end of the header", size=size)
 
 
-# Each reader gives the value as text, None where the length does not fit the kind.
+# Each reader returns the value as text; None if the length does not fit the kind.
 
 
 def _unread(body: bytes, base: int | None) -> str | None:
@@ -125,7 +138,7 @@ def _unread(body: bytes, base: int | None) -> str | None:
 def _maximum_segment_size(body: bytes, base: int | None) -> str | None:
     if len(body) != 2:
         return None
-    return Message("{octets} octets of payload at most", octets=_number(body))
+    return Message("at most {bytes} bytes of payload in a segment", bytes=_number(body))
 
 
 def _window_scale(body: bytes, base: int | None) -> str | None:
@@ -133,15 +146,15 @@ def _window_scale(body: bytes, base: int | None) -> str | None:
         return None
     if body[0] > options.WINDOW_SCALE_LIMIT:
         return Message(
-            "shift {shift}, to be read as 14: windows count ×{factor}",
+            "shift {shift}, which counts as 14: windows are multiplied by {factor}",
             shift=body[0],
             factor=1 << options.WINDOW_SCALE_LIMIT,
         )
-    return Message("shift {shift}: windows count ×{factor}", shift=body[0], factor=1 << body[0])
+    return Message("shift {shift}: windows are multiplied by {factor}", shift=body[0], factor=1 << body[0])
 
 
 def _sack_permitted(body: bytes, base: int | None) -> str | None:
-    return None if body else Message("selective acknowledgements are welcome")
+    return None if body else Message("selective acknowledgements are allowed")
 
 
 def _sack(body: bytes, base: int | None) -> str | None:
@@ -152,8 +165,8 @@ def _sack(body: bytes, base: int | None) -> str | None:
         numbers = [(number - base) & 0xFFFFFFFF for number in numbers]
     blocks = ", ".join(f"{left}–{right}" for left, right in zip(numbers[::2], numbers[1::2], strict=True))
     if base is None:
-        return Message("has received {blocks} (absolute)", blocks=blocks)
-    return Message("has received {blocks}", blocks=blocks)
+        return Message("received {blocks} (absolute)", blocks=blocks)
+    return Message("received {blocks}", blocks=blocks)
 
 
 def _timestamps(body: bytes, base: int | None) -> str | None:
@@ -184,7 +197,7 @@ def _multipath(body: bytes, base: int | None) -> str | None:
 
 def _fast_open(body: bytes, base: int | None) -> str | None:
     if not body:
-        return Message("asks for a cookie")
+        return Message("requests a cookie")
     return Message("cookie {cookie}", cookie=body.hex())
 
 
@@ -193,12 +206,12 @@ def _experiment(body: bytes, base: int | None) -> str | None:
         return ""
     identifier = _number(body[:2])
     if identifier == options.FAST_OPEN_MAGIC:
-        return Message("Fast Open before it had a kind of its own: {value}", value=_fast_open(body[2:], base))
+        return Message("Fast Open with the experimental kind: {value}", value=_fast_open(body[2:], base))
     return Message("experiment 0x{identifier}", identifier=f"{identifier:04x}")
 
 
-def _number(octets: bytes) -> int:
-    return int.from_bytes(octets, "big")
+def _number(raw: bytes) -> int:
+    return int.from_bytes(raw, "big")
 
 
 _READERS: Final[dict[int, Callable[[bytes, int | None], str | None]]] = {
