@@ -194,7 +194,7 @@ def _clock_sentences(clocks: Clocks) -> list[str]:
         sentences.append(say(sentence, rate=abs(clocks.drift) * 1e6))
     sentences.append(
         say(
-            "round trip of at least {time} between the places, so about {half} one way",
+            "RTT of at least {time} between the places, so about {half} one way",
             time=duration(2 * doubt),
             half=duration(doubt),
         )

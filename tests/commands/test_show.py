@@ -318,12 +318,12 @@ def test_lines_of_a_choice(tmp_path: Path, capfd: pytest.CaptureFixture[str]) ->
     ("options", "sentence"),
     [
         (["--only", "sever.port == 1"], "there is no key sever.port: did you mean server.port?"),
-        (["--only", "server.port =="], "the filter 'server.port ==' is wrong at its end: write it as in"),
-        (["--only", ""], "the filter '' is wrong at its end"),
-        (["--only", "segments.length > 3"], "segments.length tells no connections apart"),
-        (["--only", "(" * 50_000], "the filter has more than 50 parentheses in each other"),
+        (["--only", "server.port =="], "the filter 'server.port ==' is not valid at its end: write it like"),
+        (["--only", ""], "the filter '' is not valid at its end"),
+        (["--only", "segments.length > 3"], "segments.length cannot choose or sort connections"),
+        (["--only", "(" * 50_000], "the filter has more than 50 nested parentheses"),
         (["--sort", "-durtion"], "there is no key durtion: did you mean duration?"),
-        (["--sort", "labels"], "labels tells no connections apart"),
+        (["--sort", "labels"], "labels cannot choose or sort connections"),
         (["--stream", "--only", "durtion > 1s"], "there is no key durtion: did you mean duration?"),
     ],
 )
