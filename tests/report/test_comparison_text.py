@@ -54,8 +54,8 @@ A #0, B #0  192.0.2.1:40000 → 198.51.100.2:80
     paired by  equal endpoints and initial sequence numbers
     A to B     client hop limit 64 → 61 · server hop limit 64 → 67
     clocks     A is nearer to the client ·
-               B's clock is 2 s ahead, plus or minus 4 ms · round trip of at
-               least 8 ms between the places, so about 4 ms one way
+               B's clock is 2 s ahead, plus or minus 4 ms ·
+               RTT of at least 8 ms between the places, so about 4 ms one way
 
 A  at the client.pcap                         B  at the server.pcap
  #      ms client                                  server      ms #
@@ -82,8 +82,8 @@ A #0, B #0  192.0.2.1:40000 → 198.51.100.2:80
                server hop limit 64 → 67
     clocks     A is nearer to the client ·
                B's clock is 2 s ahead, plus or minus 4 ms ·
-               RTT of at least 8 ms between the
-               places, so about 4 ms one way
+               RTT of at least 8 ms between the places, so
+               about 4 ms one way
 
 A  at the client.pcap                  B  at the server.pcap
  #      ms client                           server      ms #
@@ -108,8 +108,8 @@ A #0, B #0  192.0.2.1:40000 -> 198.51.100.2:80
     paired by  equal endpoints and initial sequence numbers
     A to B     client hop limit 64 -> 61; server hop limit 64 -> 67
     clocks     A is nearer to the client;
-               B's clock is 2 s ahead, plus or minus 4 ms; round trip of at
-               least 8 ms between the places, so about 4 ms one way
+               B's clock is 2 s ahead, plus or minus 4 ms;
+               RTT of at least 8 ms between the places, so about 4 ms one way
 
 A  at the client.pcap                         B  at the server.pcap
  #      ms client                                  server      ms #
@@ -139,9 +139,9 @@ A to B     client hop limit 64 → 61 ·
            server hop limit 64 → 67
 clocks     A is nearer to the client · B's
            clock is 2 s ahead, plus or minus
-           4 ms · RTT of at least
-           8 ms between the places, so about
-           4 ms one way
+           4 ms · RTT of at least 8 ms
+           between the places, so about 4 ms
+           one way
 
 → SYN seq=0
    A 1: 0.000 ms · B 1: 4.000 ms ·
