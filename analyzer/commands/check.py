@@ -1,4 +1,4 @@
-"""Captures against expectations: findings, and an exit status for CI."""
+"""`tcpanalyze check`: compares captures with expectations; reports findings and an exit status for CI."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["command"]
 
 COMMAND_NOT_FOUND: Final = 127
 COMMAND_NOT_EXECUTABLE: Final = 126
-"""As in POSIX, Shell Command Language, 2.8.2."""
+"""Both as POSIX defines them (Shell Command Language, 2.8.2)."""
 
 FORMATS: Final = ("text", "json", "junit", "github", "sarif", "tap")
 
@@ -38,12 +38,14 @@ FORMATS: Final = ("text", "json", "junit", "github", "sarif", "tap")
     "expect",
     multiple=True,
     metavar="'KEY OP VALUE'",
-    help="What has to hold, as in 'close=three-segment', 'handshake.rtt < 50ms', 'active in client,both'.",
+    help="Expect this, e.g. 'close=three-segment', 'handshake.rtt < 50ms', 'active in client,both'; can be repeated.",
 )
-@click.option("--max", "at_most", multiple=True, metavar="KEY=N", help="The same as --expect 'KEY <= N'.")
-@click.option("--min", "at_least", multiple=True, metavar="KEY=N", help="The same as --expect 'KEY >= N'.")
+@click.option("--max", "at_most", multiple=True, metavar="KEY=N", help="Same as --expect 'KEY <= N'.")
+@click.option("--min", "at_least", multiple=True, metavar="KEY=N", help="Same as --expect 'KEY >= N'.")
 @click.option(
-    "--only", metavar="FILTER", help="Of which connections, as in 'server.port == 20000 and not id == 3'."
+    "--only",
+    metavar="FILTER",
+    help="Check only matching connections, e.g. 'server.port == 20000 and not id == 3'.",
 )
 @click.option(
     "--connection",
@@ -51,24 +53,24 @@ FORMATS: Final = ("text", "json", "junit", "github", "sarif", "tap")
     type=WholeNumber(min=0),
     multiple=True,
     metavar="N",
-    help="Of connection N; can be repeated.",
+    help="Check only connection N; can be repeated.",
 )
-@click.option("--allow-none", is_flag=True, help="It is no finding when no connection is the one meant.")
-@click.option("--allow-truncated", is_flag=True, help="It is no finding when a capture is cut off.")
+@click.option("--allow-none", is_flag=True, help="Do not fail when no connection matches.")
+@click.option("--allow-truncated", is_flag=True, help="Do not fail when a capture is truncated.")
 @click.option(
     "--expectations",
     "files",
     multiple=True,
     metavar="FILE",
-    help="Expectations in TOML; default: NAME.expect.toml beside a capture, and expect.toml in its folder.",
+    help="Read expectations from this TOML file; default: NAME.expect.toml and expect.toml next to the capture.",
 )
-@click.option("--record", is_flag=True, help="Write NAME.expect.toml from what is there.")
+@click.option("--record", is_flag=True, help="Write NAME.expect.toml from what the capture shows.")
 @click.option(
     "--update",
     is_flag=True,
-    help="Rewrite in it what differs, print the difference, and what does not hold even so.",
+    help="Update NAME.expect.toml, print the changes, and report what still fails.",
 )
-@click.option("--schema", is_flag=True, help="Print the JSON Schema of such files, for editors.")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of expectation files, for editors.")
 @click.option(
     "--format",
     "form",
@@ -78,18 +80,24 @@ FORMATS: Final = ("text", "json", "junit", "github", "sarif", "tap")
     help="Format of the report.",
 )
 @click.option(
-    "-o", "--output", metavar="FILE", help="Where the report goes; text is then printed all the same."
+    "-o", "--output", metavar="FILE", help="Write the report to FILE; the text report is still printed."
 )
-@click.option("--junit", metavar="FILE", help="The same as --format junit -o FILE, beside any other report.")
 @click.option(
-    "--live", is_flag=True, help="Run a command, capture meanwhile: check --live -i lo -- COMMAND ARG..."
+    "--junit", metavar="FILE", help="Write a JUnit report to FILE, in addition to any other report."
 )
-@click.option("-i", "--interface", default="lo", show_default=True, help="With --live: where to capture.")
-@click.option("-f", "--filter", "capture_filter", default="", help="With --live: as in 'tcp port 20000'.")
-@click.option("-w", "--write", metavar="FILE", help="With --live: keep the frames in FILE.")
+@click.option(
+    "--live", is_flag=True, help="Capture while a command runs: check --live -i lo -- COMMAND ARG..."
+)
+@click.option(
+    "-i", "--interface", default="lo", show_default=True, help="With --live: interface to capture on."
+)
+@click.option(
+    "-f", "--filter", "capture_filter", default="", help="With --live: capture filter, e.g. 'tcp port 20000'."
+)
+@click.option("-w", "--write", metavar="FILE", help="With --live: save the capture to FILE.")
 @click.option(
     "--settle", type=Number(min=0), default=1.0, show_default=True, metavar="SECONDS",
-    help="With --live: how long to wait, at most, until all connections are closed.",
+    help="With --live: wait at most this long for all connections to close.",
 )  # fmt: skip
 @decompress_limit
 @click.pass_context
@@ -117,11 +125,11 @@ def command(
     settle: float,
     decompress_limit: int | None,
 ) -> int:
-    """Check that captures show what is expected of them: files, folders, patterns, or "-".
+    """Check captures against expectations. CAPTURE is a file, a folder, a pattern or "-".
 
-    Exit status: 0 all is as expected; 1 it is not; 2 wrong usage, or a capture that cannot be read (all others are
-    checked nevertheless). With --live it is that of the command where that one is greater; a command that a
-    signal ended counts as 128 and its number.
+    Exit status: 0 if every expectation holds, 1 if one fails, 2 for wrong usage or a capture that cannot be read.
+    The remaining captures are still checked. With --live, the exit status of the command is used if it is greater. A
+    command that a signal ended counts as 128 plus the signal number.
     """
     from analyzer.analysis.reading import Reading
     from analyzer.check.captures import check_captures, options
@@ -135,9 +143,7 @@ def command(
     expectations = options(expect, at_most, at_least, numbers=numbers, only=only, allow_none=allow_none)
     if not expectations and (numbers or only is not None or allow_none):
         raise UsageError(
-            say(
-                "--only, --connection and --allow-none are about the expectations of the command: there are none"
-            )
+            say("--only, --connection and --allow-none need an expectation: add --expect, --max or --min")
         )
     status = 0
     if live:
@@ -174,17 +180,19 @@ def _refuse_contradictions(
     if not captures:
         if live:
             raise UsageError(
-                say("--live runs a command: name it after --, as in check --live -i lo -- COMMAND")
+                say("--live runs a command: put it after --, e.g. check --live -i lo -- COMMAND")
             )
         raise UsageError(say("name the captures: tcpanalyze check CAPTURE..."))
     if record + update + live > 1:
-        raise UsageError(say("--record, --update and --live exclude each other: leave all but one out"))
+        raise UsageError(say("--record, --update and --live cannot be combined: use only one"))
     if not live and (wrong := given.intersection(_LIVE_ONLY)):
         name = min(wrong).replace("capture_filter", "filter")
-        raise UsageError(say("--{name} is for --live, which is not there", name=name))
+        raise UsageError(say("--{name} works only with --live: add --live or remove --{name}", name=name))
     wrong = given - {"captures", "record", "update", "decompress_limit"}
     if (record or update) and wrong:
-        raise UsageError(say("--record and --update take captures and nothing else"))
+        raise UsageError(
+            say("--record and --update take only captures and --decompress-limit: remove the other options")
+        )
 
 
 def _print_schema() -> None:
@@ -194,7 +202,7 @@ def _print_schema() -> None:
 
 
 def _write_expectations(captures: Sequence[str], reading: Reading, *, update: bool) -> int:
-    """Record or update one after the other; what fails keeps no other from it."""
+    """Record or update each capture; a failure does not stop the rest."""
     from analyzer.check.captures import captures_in, check_captures, record_capture, stem_of, update_capture
 
     paths = captures_in(captures)
@@ -204,7 +212,7 @@ def _write_expectations(captures: Sequence[str], reading: Reading, *, update: bo
         if other != path:
             raise UsageError(
                 say(
-                    "{first} and {second} would have the same file of expectations: rename one of them",
+                    "{first} and {second} would share one expectation file: rename one of them",
                     first=inert(other),
                     second=inert(path),
                 )
@@ -216,9 +224,9 @@ def _write_expectations(captures: Sequence[str], reading: Reading, *, update: bo
                 file, difference = update_capture(path, reading)
                 click.echo(
                     "\n".join(map(inert, difference.splitlines()))
-                    or say("{file}: as it was", file=inert(file))
+                    or say("{file}: unchanged", file=inert(file))
                 )
-                # A bound is nobody's to move but its author's, so it may still not hold.
+                # Only its author may move a bound, so it may still fail.
                 left = check_captures([path], [], files=[file], reading=reading)
                 for finding in left.captures[0].findings:
                     click.echo(str(finding))
@@ -248,7 +256,7 @@ def _live(
 
     wanted = [*expectations, *read_files(files)]
     if not wanted:
-        raise UsageError(say("nothing is expected: use --expect or --expectations"))
+        raise UsageError(say("there are no expectations: use --expect or --expectations"))
     with capturing(interface, capture_filter, settle=settle, path=write) as session:
         sys.stdout.flush()
         status = _run(arguments)
@@ -260,7 +268,7 @@ def _live(
 
 
 def _run(arguments: Sequence[str]) -> int:
-    """Run a command with our own input and output; gives its exit status as a shell would."""
+    """Run a command with our own input and output; return its exit status as a shell would."""
     import subprocess
 
     from analyzer.signals import undisturbed
@@ -275,7 +283,7 @@ def _run(arguments: Sequence[str]) -> int:
         complain(say("{command} cannot be run: {reason}", command=inert(arguments[0]), reason=reason))
         return COMMAND_NOT_FOUND if isinstance(error, FileNotFoundError) else COMMAND_NOT_EXECUTABLE
     except BaseException:
-        # Ctrl-C reaches it too: it ends in its own way, and what it did is not left behind.
+        # Ctrl-C reaches the command too: wait until it has cleaned up.
         if process is not None:
             process.wait()
         raise

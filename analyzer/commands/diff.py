@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 FOUND: Final = 1
-"""The exit status where the captures differ in a way asked for."""
+"""Exit status when the captures differ in a kind that --fail-on names."""
 
 UNITS: Final = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 PICTURES: Final = 20
 
 
 class _Span(click.ParamType[int]):
-    """A span of time with its unit, as nanoseconds."""
+    """A time with its unit, converted to nanoseconds."""
 
     name = "time"
 
@@ -39,7 +39,7 @@ class _Span(click.ParamType[int]):
         found = re.fullmatch(r"(\d+(?:\.\d*)?) ?(ns|us|µs|ms|s)", str(value))
         if found is None:
             self.fail(
-                say("{value} is no span of time: write 500us, 5ms or 1.5s", value=inert(str(value))),
+                say("{value} is not a time: write e.g. 500us, 5ms or 1.5s", value=inert(str(value))),
                 param,
                 context,
             )
@@ -62,7 +62,7 @@ def _kinds(context: click.Context, param: click.Parameter, values: tuple[str, ..
         elif name != "none":
             names = ", ".join(difference.name for difference in DIFFERENCES)
             raise click.BadParameter(
-                say("there is no kind {name}; there are {names}, any, none", name=inert(name), names=names)
+                say("unknown kind {name}: choose from {names}, any, none", name=inert(name), names=names)
             )
     return frozenset(kinds)
 
@@ -78,7 +78,7 @@ def _kinds(context: click.Context, param: click.Parameter, values: tuple[str, ..
     type=WholeNumber(min=0),
     multiple=True,
     metavar="N",
-    help="Only connection N of A and its counterpart; can be repeated.",
+    help="Compare only connection N of A and its counterpart in B; can be repeated.",
 )
 @click.option(
     "--fail-on",
@@ -86,8 +86,8 @@ def _kinds(context: click.Context, param: click.Parameter, values: tuple[str, ..
     multiple=True,
     callback=_kinds,
     metavar="KIND,...",
-    help="What makes the exit status 1: unpaired, outcome, missing, repeated, changed, reordered (these by "
-    "default), later, resegmented, rewritten; any; none.",
+    help="Exit with status 1 for these kinds of difference. Default: unpaired, outcome, missing, repeated, changed, "
+    "reordered. Also: later, resegmented, rewritten, any, none.",
 )
 @click.option(
     "--tolerance",
@@ -95,16 +95,16 @@ def _kinds(context: click.Context, param: click.Parameter, values: tuple[str, ..
     type=_Span(),
     default="5ms",
     show_default=True,
-    help="How much longer a segment may take before it is later.",
+    help="Report a segment as later if it takes this much longer.",
 )
 @click.option(
     "--as",
     "mode",
     type=click.Choice(["two-places", "two-runs"]),
-    help="One exchange captured at two places, or two runs; found out by default.",
+    help="Compare one exchange captured at two places, or two runs; detected by default.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document; pictures only with -o.")
-@click.option("-o", "--output", metavar="DIR", help="Draw each pair of connections into this folder.")
+@click.option("-o", "--output", metavar="DIR", help="Draw each pair of connections into DIR.")
 @click.option(
     "--image-format",
     "formats",
@@ -114,7 +114,7 @@ def _kinds(context: click.Context, param: click.Parameter, values: tuple[str, ..
     help="Format of the pictures; can be repeated; default: both.",
 )
 @click.option(
-    "--all", "unfold", is_flag=True, help="Show every segment, also of long runs without a difference."
+    "--all", "unfold", is_flag=True, help="Show every segment, including long runs without a difference."
 )
 @click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
 def command(
@@ -132,9 +132,9 @@ def command(
 ) -> None:
     """Compare two captures of the same exchange: before and after a change, or taken at two places.
 
-    Pairs the connections of A and B, aligns their segments by number and content, and shows both as one ladder: what
-    is missing, repeated, later or changed, and how long the way took where the clocks allow. The exit status is 1 where
-    they differ in a way that --fail-on names.
+    Pairs the connections of A and B, aligns their segments by sequence number and content, and shows both in one
+    ladder: what is missing, repeated, later or changed. Shows the transit time if the clocks allow. Exit status 1 if
+    the captures differ in a kind that --fail-on names.
     """
     from analyzer.compare.both_captures import compare_captures
     from analyzer.report.terminal import style_of
@@ -156,7 +156,7 @@ def command(
 
 
 class _Pictures:
-    """Draws pairs as they come, where a folder for them was named."""
+    """Draws pairs as they come, if a folder was named."""
 
     def __init__(
         self, folder: str | None, formats: tuple[str, ...], comparison: Comparison, *, fold: bool
@@ -169,7 +169,7 @@ class _Pictures:
         self.paths: list[str] = []
 
     def draw(self, pair: PairComparison) -> None:
-        """Draw one pair, as long as there are few."""
+        """Draw one pair, unless enough have been drawn."""
         if self._folder is None or self._drawn == PICTURES:
             return
         from analyzer.report.comparison_picture import save_comparison
@@ -220,7 +220,7 @@ def _write_document(comparison: Comparison, pictures: _Pictures) -> Counter[str]
 def _write_text(
     comparison: Comparison, pictures: _Pictures, style: Style, *, selected: bool, fold: bool
 ) -> Counter[str]:
-    """Each pair with its ladder; where there are many, a line for each that differs."""
+    """Write each pair with its ladder; if there are many, one line for each that differs."""
     from analyzer.report.comparison_text import (
         comparison_ladder,
         head_lines,

@@ -1,4 +1,4 @@
-"""`tcpanalyze verify CAPTURE...`: our notes beside those of the installed tshark, each difference with its reasons."""
+"""`tcpanalyze verify CAPTURE...`: compares our notes with tshark's, and explains each difference."""
 
 from __future__ import annotations
 
@@ -22,21 +22,23 @@ LEAST_COLUMNS: Final = 20
 """A narrower terminal cuts the lines."""
 
 UNEXPLAINED: Final = 1
-"""The exit status where something is unexplained."""
+"""Exit status if a difference is unexplained."""
 
 
 @click.command(
     cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.argument("captures", metavar="CAPTURE...", type=click.Path(), nargs=-1, required=True)
-@click.option("--wireshark", is_flag=True, help="Compare what we give with --wireshark: nothing may differ.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document a line, one for each CAPTURE.")
+@click.option("--wireshark", is_flag=True, help="Verify the output of --wireshark: nothing may differ.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document per CAPTURE, each on its own line."
+)
 @click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
 def command(captures: tuple[str, ...], wireshark: bool, as_json: bool, ascii_only: bool) -> int:
-    """Compare the analysis of each CAPTURE with that of the installed tshark, frame by frame.
+    """Compare the analysis of each CAPTURE with the installed tshark, frame by frame.
 
-    Lists every disagreement with both reasons: the deliberate differences by their names, and what nothing explains.
-    Exit status 0 when everything is explained, 1 when something is not.
+    Lists every difference with both reasons, and names the deliberate ones. Exit status 0 if every difference is
+    explained, 1 if one is not.
     """
     from analyzer.report.terminal import style_of
     from analyzer.verify.beside_tshark import VERSION, verify
@@ -48,7 +50,7 @@ def command(captures: tuple[str, ...], wireshark: bool, as_json: bool, ascii_onl
         if place == 0 and verification.version != VERSION:
             warn(
                 say(
-                    "tshark is {version}, and our definitions are those of {ours}: between versions they differ",
+                    "tshark is version {version}, but our rules follow {ours}: differences may come from that",
                     version=verification.version,
                     ours=VERSION,
                 )
@@ -80,7 +82,7 @@ def _write_text(verification: Verification, capture: str, style: Style) -> None:
             write(reason, 6, "faint")
     write(
         say(
-            "{frames} frames with TCP, {agreeing} the same; deliberate differences: {differences}; "
+            "{frames} TCP frames, {agreeing} equal; deliberate differences: {differences}; "
             "unexplained: {unexplained}",
             frames=verification.frames,
             agreeing=verification.agreeing,
@@ -143,7 +145,7 @@ def _reasons(found: Disagreement) -> list[str]:
 
 
 def _write_document(verification: Verification, capture: str, wireshark: bool) -> None:
-    """Written while tshark tells: the list of disagreements may be long."""
+    """Write the document while tshark runs, because the list of differences may be long."""
     write = sys.stdout.write
     head: dict[str, Any] = {
         "schema": "tcpanalyze-verify/1",

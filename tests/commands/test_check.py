@@ -100,7 +100,7 @@ def test_status_2_a_capture_that_cannot_be_read_and_the_others_all_the_same(chec
         (["echo.pcap", "-i", "lo"], "--interface is for --live"),
         (["echo.pcap", "-f", "tcp"], "--filter is for --live"),
         (["--live"], "--live runs a command"),
-        (["--live", "--", "true"], "nothing is expected: use --expect or --expectations"),
+        (["--live", "--", "true"], "there are no expectations: use --expect or --expectations"),
         (["--live", "--expectations", "missing.toml", "--", "true"], "missing.toml cannot be read"),
         (["--live", "-i", "nosuch", "-e", "close=reset", "--", "true"], "there is no interface nosuch"),
         (["echo.pcap", "--format", "pdf"], "--format"),
