@@ -9,8 +9,8 @@
     ├── PromiseError           1  a demonstration differs from its promise (`analyzer.lab.promise`)
     └── _EndedError        128+n  signal n ended a demonstration (`analyzer.commands.demo`)
 
-`analyzer.cli` alone ends with 130 (Ctrl-C) and 141 (closed pipe). 1 is also the status of a finding of `check`, `diff`
-or `verify`, which is not an error.
+`analyzer.cli` also ends with 130 (Ctrl-C) and 141 (closed pipe). Findings of `check`, `diff` and `verify` end with 1;
+they are not errors.
 
 Odd traffic is never an error: it becomes a note on its segment. An error says in one sentence what is wrong and what
 to do. It is raised where the foreign exception enters.

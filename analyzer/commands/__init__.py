@@ -9,8 +9,8 @@ __all__ = ["COMMANDS"]
 COMMANDS: Final = {
     "live": "show a running capture, segment by segment",
     "check": "compare captures with expectations, for CI",
-    "interfaces": "list the interfaces, and where you may capture",
-    "demo": "run real servers and clients, and capture them",
+    "interfaces": "list the interfaces and whether you may capture there",
+    "demo": "run real servers and clients and show their traffic",
     "explain": "explain one segment in full",
     "diff": "compare two captures of the same exchange",
     "verify": "compare the analysis with tshark, frame by frame",

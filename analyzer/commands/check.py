@@ -89,10 +89,20 @@ FORMATS: Final = ("text", "json", "junit", "github", "sarif", "tap")
     "--live", is_flag=True, help="Capture while a command runs: check --live -i lo -- COMMAND ARG..."
 )
 @click.option(
-    "-i", "--interface", default="lo", show_default=True, help="With --live: interface to capture on."
+    "-i",
+    "--interface",
+    default="lo",
+    show_default=True,
+    metavar="INTERFACE",
+    help="With --live: interface to capture on.",
 )
 @click.option(
-    "-f", "--filter", "capture_filter", default="", help="With --live: capture filter, e.g. 'tcp port 20000'."
+    "-f",
+    "--filter",
+    "capture_filter",
+    default="",
+    metavar="FILTER",
+    help="With --live: capture filter, e.g. 'tcp port 20000'.",
 )
 @click.option("-w", "--write", metavar="FILE", help="With --live: save the capture to FILE.")
 @click.option(

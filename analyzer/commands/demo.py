@@ -63,7 +63,7 @@ SECOND_NS: Final = 1_000_000_000
     metavar="PORT",
     help="Use this server port instead of the scenario's own.",
 )
-@click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Use only ASCII characters.")
 def command(
     name: str | None,
     list_all: bool,

@@ -116,7 +116,7 @@ def _kinds(context: click.Context, param: click.Parameter, values: tuple[str, ..
 @click.option(
     "--all", "unfold", is_flag=True, help="Show every segment, including long runs without a difference."
 )
-@click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Use only ASCII characters.")
 def command(
     a: str,
     b: str,

@@ -19,8 +19,10 @@ __all__ = ["command"]
 )
 @click.argument("capture", type=click.Path())
 @click.argument("frame", type=WholeNumber(min=1))
-@click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
-@click.option("--wireshark", is_flag=True, help="Give the notes of Wireshark 4.0.17, also where it errs.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Use only ASCII characters.")
+@click.option(
+    "--wireshark", is_flag=True, help="Give exactly the notes of Wireshark 4.0.17, including its mistakes."
+)
 @click.option("--no-dissection", is_flag=True, help="Do not show what Wireshark (tshark) makes of the frame.")
 @decompress_limit
 def command(

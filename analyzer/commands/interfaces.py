@@ -17,7 +17,7 @@ __all__ = ["command"]
 @click.command(
     cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
-@click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Use only ASCII characters.")
 def command(ascii_only: bool) -> None:
     """List the interfaces of this machine with their addresses, and whether you may capture there.
 

@@ -49,9 +49,20 @@ LOOK_EVERY: Final = 200  # milliseconds
     cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.option(
-    "-i", "--interface", required=True, help="Interface to capture on; list them with tcpanalyze interfaces."
+    "-i",
+    "--interface",
+    required=True,
+    metavar="INTERFACE",
+    help="Interface to capture on; list them with tcpanalyze interfaces.",
 )
-@click.option("-f", "--filter", "capture_filter", default="", help="Capture filter, e.g. 'tcp port 20000'.")
+@click.option(
+    "-f",
+    "--filter",
+    "capture_filter",
+    default="",
+    metavar="FILTER",
+    help="Capture filter, e.g. 'tcp port 20000'.",
+)
 @click.option(
     "-w",
     "--write",
@@ -85,7 +96,7 @@ LOOK_EVERY: Final = 200  # milliseconds
     help="Capture with this program.",
 )
 @click.option("--why/--no-why", default=True, help="Show the reason for each state change; default: --why.")
-@click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Use only ASCII characters.")
 def command(
     interface: str,
     capture_filter: str,

@@ -75,7 +75,7 @@ class _Show(Command):
     is_flag=True,
     help="Show every segment, including those omitted from long runs of data.",
 )
-@click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Use only ASCII characters.")
 @click.option(
     "--image-format",
     "formats",
@@ -103,7 +103,9 @@ class _Show(Command):
     help="Hold at most COUNT connections in memory; beyond that, half are reduced to counts. Default: a million, or "
     "10,000 for each MiB of a compressed file.",
 )
-@click.option("--wireshark", is_flag=True, help="Give the notes of Wireshark 4.0.17, also where it errs.")
+@click.option(
+    "--wireshark", is_flag=True, help="Give exactly the notes of Wireshark 4.0.17, including its mistakes."
+)
 @click.option(
     "-Y",
     "--display-filter",

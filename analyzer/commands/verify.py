@@ -33,7 +33,7 @@ UNEXPLAINED: Final = 1
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document per CAPTURE, each on its own line."
 )
-@click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Use only ASCII characters.")
 def command(captures: tuple[str, ...], wireshark: bool, as_json: bool, ascii_only: bool) -> int:
     """Compare the analysis of each CAPTURE with the installed tshark, frame by frame.
 
