@@ -106,7 +106,7 @@ class Pass:
         self._records: Records = records
         self._header: Header = Header()
         self._unwrapper: Unwrapper = Unwrapper()
-        # Set only for frames that are not plain segments: the latest one unwrapped, and the latest one without a segment.
+        # Set only for frames that are not plain segments: the latest one unwrapped, the latest one without a segment.
         self._unwrapped_frame: i64 = -1
         self._refused_frame: i64 = -1
         self._refused: i64 = SEGMENT

@@ -80,7 +80,7 @@ def analyze(path: str | os.PathLike[str], reading: Reading = ORDINARY) -> Trace:
 
 
 def analyze_whole(path: str | os.PathLike[str], reading: Reading = ORDINARY) -> Trace:
-    """Like `analyze`, but for callers that need every connection: none is reduced to counts.
+    """Like `analyze`, but for callers that need every connection: none is folded.
 
     Raises UsageError if there are more connections than can be held, and what `analyze` raises.
     """
@@ -173,7 +173,7 @@ class StoredSegments:
     def __init__(self, path: str | None, done: Pass, reading: Reading) -> None:
         self._path = None if path == "-" else path
         self._reading = reading
-        # Found by number: many are gone if connections were reduced to counts.
+        # Found by number: many are gone if connections were folded.
         self._machines = done.table.connections
         self._complete = not done.overflowed
         self._columns: Columns = done.columns

@@ -100,7 +100,7 @@ class _Show(Command):
     "--hold",
     type=WholeNumber(min=2),
     metavar="COUNT",
-    help="Hold at most COUNT connections in memory; beyond that, half are reduced to counts. Default: a million, or "
+    help="Hold at most COUNT connections in memory; beyond that, half are folded, i.e. only counted. Default: a million, or "
     "10,000 for each MiB of a compressed file.",
 )
 @click.option(
@@ -250,15 +250,15 @@ def _order(sort: str | None) -> Order | None:
 
 
 def _warn_of_folded(capture: Capture) -> None:
-    """Warn that a filter cannot test connections that were reduced to counts."""
+    """Warn that a filter cannot test folded connections, of which only counts are left."""
     from analyzer.report.wording import counted
 
     if capture.folded is not None:
         warn(
             counted(
                 capture.folded.connections,
-                "--only cannot test {count} connection that was reduced to counts: use --hold COUNT to keep more",
-                "--only cannot test {count} connections that were reduced to counts: use --hold COUNT to keep more",
+                "--only cannot test {count} connection that was folded: use --hold COUNT to keep more",
+                "--only cannot test {count} connections that were folded: use --hold COUNT to keep more",
             )
         )
 

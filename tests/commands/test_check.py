@@ -94,8 +94,8 @@ def test_status_2_a_capture_that_cannot_be_read_and_the_others_all_the_same(chec
         (["echo.pcap", "--only", "id ==", "-e", "close=reset"], "the filter 'id ==' is wrong"),
         (["echo.pcap", "--max", "close"], "write KEY=VALUE"),
         (["empty"], "there is no capture in empty"),
-        (["echo.pcap", "--record", "--update"], "exclude each other"),
-        (["echo.pcap", "--record", "-e", "close=reset"], "take captures and nothing else"),
+        (["echo.pcap", "--record", "--update"], "cannot be combined"),
+        (["echo.pcap", "--record", "-e", "close=reset"], "take only captures and --decompress-limit"),
         (["echo.pcap", "--only", "id == 0"], "are about the expectations of the command"),
         (["echo.pcap", "-i", "lo"], "--interface is for --live"),
         (["echo.pcap", "-f", "tcp"], "--filter is for --live"),
@@ -162,7 +162,7 @@ def test_record_check_change_update(checks: Runner, folder: Path) -> None:
     status, _, errors = checks("--record", "echo.pcap")
     assert status == 2
     assert "echo.expect.toml is there already" in errors
-    assert checks("--update", "echo.pcap") == (0, "echo.expect.toml: as it was\n", "")
+    assert checks("--update", "echo.pcap") == (0, "echo.expect.toml: unchanged\n", "")
     shutil.copy(FOUR_WAY, folder / "echo.pcap")
     status, out, _ = checks("echo.pcap")
     assert status == 1
@@ -178,7 +178,7 @@ def test_an_update_leaves_a_bound_and_says_that_it_does_not_hold(checks: Runner,
     (folder / "echo.expect.toml").write_text(mine)
     status, out, _ = checks("--update", "echo.pcap")
     assert status == 1
-    assert out.startswith("echo.expect.toml: as it was\necho.pcap:frame 3: error: handshake.rtt is ")
+    assert out.startswith("echo.expect.toml: unchanged\necho.pcap:frame 3: error: handshake.rtt is ")
     assert (folder / "echo.expect.toml").read_text() == mine
 
 
@@ -186,7 +186,7 @@ def test_two_captures_cannot_share_a_file(checks: Runner, folder: Path) -> None:
     shutil.copy(ECHO, folder / "echo.pcapng")
     status, _, errors = checks("--record", "echo.pcap", "echo.pcapng")
     assert status == 2
-    assert "would have the same file of expectations" in errors
+    assert "would share one expectation file" in errors
 
 
 def test_named_files_of_expectations(checks: Runner, folder: Path) -> None:

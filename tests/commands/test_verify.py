@@ -62,7 +62,7 @@ def test_a_capture_on_which_both_agree(tshark: str, capfd: pytest.CaptureFixture
     status, out, err = inside(["verify", ECHO], capfd)
     assert (status, err) == (0, "")
     assert out.splitlines()[1:] == [
-        "  10 frames with TCP, 10 the same; deliberate differences: none; unexplained: 0",
+        "  10 TCP frames, 10 equal; deliberate differences: none; unexplained: 0",
     ]
 
 
@@ -85,7 +85,7 @@ def test_deliberate_differences_have_both_reasons(tshark: str, capfd: pytest.Cap
 def test_strictly_nothing_differs(tshark: str, capfd: pytest.CaptureFixture[str]) -> None:
     status, out, _ = inside(["verify", "--wireshark", OPEN], capfd)
     assert status == 0
-    assert "13 frames with TCP, 13 the same" in out
+    assert "13 TCP frames, 13 equal" in out
 
 
 @pytest.mark.parametrize("mode", [[], ["--wireshark"]])
