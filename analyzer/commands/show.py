@@ -100,8 +100,8 @@ class _Show(Command):
     "--hold",
     type=WholeNumber(min=2),
     metavar="COUNT",
-    help="Hold at most COUNT connections in memory; beyond that, half are folded, i.e. only counted. Default: a million, or "
-    "10,000 for each MiB of a compressed file.",
+    help="Hold at most COUNT connections in memory; beyond that, half are folded, i.e. only counted. Default: a "
+    "million, or 10,000 for each MiB of a compressed file.",
 )
 @click.option(
     "--wireshark", is_flag=True, help="Give exactly the notes of Wireshark 4.0.17, including its mistakes."
