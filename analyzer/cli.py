@@ -70,7 +70,7 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt, Interrupted):
         # `python -m` remembers a KeyboardInterrupt that left an exec of text, as dataclasses and namedtuple do it,
-        # until the next such exec, and would end by the signal whatever status it is given.
+        # until the next such exec, and would end by the signal, not with the status that it is given.
         exec("")
         complain(say("interrupted"))
         return INTERRUPTED

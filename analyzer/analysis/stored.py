@@ -223,7 +223,7 @@ class StoredSegments:
         if any(_differ(machine, again.observed.get(int(machine.number))) for machine in wanted):
             raise InputError(
                 say(
-                    "{path} was changed or truncated while it was being read: analyse it again",
+                    "{path} has changed since it was first read: analyse it again",
                     path=inert(self._path),
                 )
             )

@@ -177,7 +177,7 @@ def test_a_truncated_capture_is_compared_with_a_warning(
         ([str(ECHO)], "Missing argument"),
         ([str(ECHO), "nowhere.pcap"], "does not exist"),
         ([str(ECHO), str(ECHO), "--fail-on", "lost"], "unknown kind lost: choose from unpaired, "),
-        ([str(ECHO), str(ECHO), "--tolerance", "5"], "write 500us, 5ms or 1.5s"),
+        ([str(ECHO), str(ECHO), "--tolerance", "5"], "write e.g. 500us, 5ms or 1.5s"),
         ([str(ECHO), str(ECHO), "--as", "copies"], "is not one of"),
         ([str(ECHO), str(ECHO), "--connection", "-1"], "not in the range"),
     ],

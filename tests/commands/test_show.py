@@ -308,7 +308,7 @@ def test_lines_of_a_choice(tmp_path: Path, capfd: pytest.CaptureFixture[str]) ->
     assert [json.loads(line).get("id") for line in out.splitlines()] == [1, 5, None]
     status, out, err = inside([CLIENTS, "--stream", "--sort", "id"], capfd)
     assert (status, out) == (2, "")
-    assert "--sort needs all connections, and --stream writes each as it ends" in err
+    assert "--sort needs all connections, but --stream writes each as it ends" in err
     status, out, err = inside(["missing.pcap", "--stream", "--only", "id == 0 or start < 1s"], capfd)
     assert (status, out) == (2, "")
     assert "start is known only when the whole capture has been read" in err
