@@ -88,13 +88,13 @@ def run(arguments: Sequence[str]) -> int:
         complain(say("the operating system reported an error: {reason}", reason=_reason_of(error)))
         return AnalyzerError.exit_status
     except MemoryError:
-        complain(say("not enough memory for this capture: try --hold COUNT, or --stream"))
+        complain(say("not enough memory for this capture: split it with editcap -c"))
         return UsageError.exit_status
     return answer if isinstance(answer, int) else 0
 
 
 def _command_meant(arguments: Sequence[str]) -> str:
-    """The command that the first argument was probably meant to be, or nothing if it is a capture."""
+    """The command that the first argument was probably meant to be, or nothing."""
     if not arguments or not arguments[0].isalpha() or os.path.lexists(arguments[0]):
         return ""
     from difflib import get_close_matches
