@@ -134,7 +134,7 @@ decompress_limit = click.option(
     "--decompress-limit",
     type=_Size(),
     metavar="SIZE",
-    help="Decompressed size limit, e.g. 2G or none; default: 256 MiB or 200 times its size, whichever is more.",
+    help="Decompressed size limit, e.g. 2G or none; default: 256 MiB or 200 times the file size, whichever is more.",
 )
 """The option of the commands that read a stored capture."""
 
