@@ -1,6 +1,6 @@
 """The entry: picks the command, and is the only place that exits.
 
-Whatever goes wrong ends in one sentence on standard error and the exit status of its error.
+Every error ends as one sentence on standard error and the exit status of its class.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from analyzer.text import inert, say
 __all__ = ["main"]
 
 COLLECTED_AFTER: Final = 20_000
-"""New containers after which garbage is looked for."""
+"""Number of new containers after which Python collects garbage."""
 
 INTERRUPTED: Final = 130
 """128 + SIGINT, as a shell reports it."""
 
 READER_GONE: Final = 141
-"""128 + SIGPIPE, as a shell reports it for every program whose reader has gone, e.g. `head`."""
+"""128 + SIGPIPE, as a shell reports it when a reader such as `head` has ended."""
 
 
 def main() -> None:
     """Run the command and exit with its status."""
-    # What a start makes it keeps: looking for garbage among it as often as Python does is a twentieth of a start.
+    # The objects made at start stay alive: looking for garbage as often as Python does takes 5 % of the start.
     gc.set_threshold(COLLECTED_AFTER)
     status = run(sys.argv[1:])
     _flush_output()
-    # What is there goes with the process: Python would look through all of it once more.
+    # All memory goes with the process: do not let Python search it for garbage once more.
     gc.freeze()
     sys.exit(status)
 
@@ -50,14 +50,14 @@ def run(arguments: Sequence[str]) -> int:
         if not name and (meant := _command_meant(arguments)):
             raise UsageError(
                 say(
-                    "there is neither a command nor a capture {name}: did you mean tcpanalyze {meant}?",
+                    "{name} is neither a command nor a capture: did you mean tcpanalyze {meant}?",
                     name=inert(arguments[0]),
                     meant=meant,
                 )
             )
         module = import_module(f"analyzer.commands.{name or 'show'}")
         rest = list(arguments[1:] if name else arguments)
-        # click gives the status of a click.exceptions.Exit as the answer.
+        # click returns the status of a click.exceptions.Exit.
         prog_name = f"tcpanalyze {name}".rstrip()
         with output_told_apart():
             answer = module.command.main(args=rest, prog_name=prog_name, standalone_mode=False)
@@ -66,11 +66,11 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         sentence = error.format_message().removesuffix(".")
         asked = f"tcpanalyze {name} --help" if name else "tcpanalyze --help"
-        complain(say("{problem}; {command} shows what there is", problem=inert(sentence), command=asked))
+        complain(say("{problem}; see {command}", problem=inert(sentence), command=asked))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt, Interrupted):
         # `python -m` remembers a KeyboardInterrupt that left an exec of text, as dataclasses and namedtuple do it,
-        # until the next such exec, and would end by the signal whatever status it is given.
+        # until the next such exec, and would end by the signal, not with the status that it is given.
         exec("")
         complain(say("interrupted"))
         return INTERRUPTED
@@ -85,18 +85,16 @@ def run(arguments: Sequence[str]) -> int:
         complain(say("the output cannot be written: {reason}", reason=_reason_of(error)))
         return OutputError.exit_status
     except OSError as error:
-        complain(say("the system refused what this needs: {reason}", reason=_reason_of(error)))
+        complain(say("the operating system reported an error: {reason}", reason=_reason_of(error)))
         return AnalyzerError.exit_status
     except MemoryError:
-        complain(
-            say("there is not enough memory for this capture: try --summary, or one connection at a time")
-        )
+        complain(say("not enough memory for this capture: split it with editcap -c"))
         return UsageError.exit_status
     return answer if isinstance(answer, int) else 0
 
 
 def _command_meant(arguments: Sequence[str]) -> str:
-    """The command that a first word which is no capture was probably meant to be, or nothing."""
+    """The command that the first argument was probably meant to be, or nothing."""
     if not arguments or not arguments[0].isalpha() or os.path.lexists(arguments[0]):
         return ""
     from difflib import get_close_matches
@@ -105,13 +103,13 @@ def _command_meant(arguments: Sequence[str]) -> str:
 
 
 def _reason_of(error: OSError) -> str:
-    """What the system says, and about which file."""
+    """The reason that the system reports, and the file."""
     reason = inert(error.strerror or str(error))
     return f"{reason}: {inert(os.fsdecode(error.filename))}" if isinstance(error.filename, str) else reason
 
 
 def _flush_output() -> None:
-    """Write what an error left in the buffer, if anybody still reads it: the error has been reported already."""
+    """Write what an error left in the buffer. The error itself has been reported already."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -120,7 +118,7 @@ def _flush_output() -> None:
 
 
 def _close_output() -> None:
-    """Python would complain once more about what it cannot write when it flushes standard output at exit."""
+    """Keep Python from reporting the same error again when it flushes standard output at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -1,9 +1,9 @@
-"""The door for every string a user sees: one place to translate it, one place to make it harmless.
+"""Every string that a user sees passes here: to be translated, and to be made harmless.
 
-This module imports nothing of the package. `say` looks a sentence up in the catalogue of the chosen
-language and fills it in; `in_english` only fills it in, for documents that are the same in every language.
-A sentence in a value is a `Message`, which a report says (`said`). `inert` takes the bite out of text that
-comes from outside (file names, payloads, names inside a capture).
+This module imports nothing from the package. `say` looks a sentence up in the catalogue of the chosen language and
+fills it in. `in_english` only fills it in, for documents that are the same in every language. A sentence that is kept
+in a value is a `Message`; a report translates it with `said`. `inert` makes text from outside harmless (file names,
+payloads, names inside a capture).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _catalogue: Mapping[str, str] = {}
 
 
 def install_catalogue(catalogue: Mapping[str, str]) -> None:
-    """Make `say` answer in another language.
+    """Make `say` use another language.
 
     catalogue: English sentence (with its `{placeholders}`) -> the same sentence in that language.
     """
@@ -26,9 +26,9 @@ def install_catalogue(catalogue: Mapping[str, str]) -> None:
 
 
 def say(sentence: str, /, **values: object) -> str:
-    """The sentence in the user's language, its `{placeholders}` filled from `values`.
+    """The sentence in the user's language, with its `{placeholders}` filled from `values`.
 
-    Values are inserted as they are, but a `Message` is said too: pass text from outside through `inert` first.
+    Values are inserted unchanged, but a `Message` is translated. Pass text from outside through `inert` first.
     """
     translated = _catalogue.get(sentence, sentence)
     if not values:
@@ -46,14 +46,14 @@ class Say(Protocol):
 
 
 def in_english(sentence: str, /, **values: object) -> str:
-    """The sentence as it stands in the source, filled from `values`."""
+    """The English sentence, filled from `values`."""
     return sentence.format(**values) if values else sentence
 
 
 class Message(str):
-    """A sentence that is kept in a value: English text, with what it takes to say it in another language.
+    """A sentence that is kept in a value: English text, with what is needed to translate it.
 
-    A report says it (`said`); a document that is the same in every language writes it as it is.
+    A report translates it (`said`). A document that is the same in every language writes it unchanged.
     """
 
     __slots__ = ("sentence", "values")
@@ -70,7 +70,7 @@ class Message(str):
 
 
 def said(text: str, say: Say = say) -> str:
-    """A text of a value in the user's language: that of a `Message`, and anything else as it is."""
+    """The text in the user's language: a `Message` is translated, any other text is unchanged."""
     return say(text.sentence, **text.values) if isinstance(text, Message) else text
 
 

@@ -1,4 +1,4 @@
-"""A capture while it grows: each segment as soon as its frame has come, and at the end the trace."""
+"""A growing capture: gives each segment as soon as its frame arrives, and the trace at the end."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def follow(
 ) -> Following:
     """Follow a capture while it grows: iterate over what it returns, then ask it for the trace.
 
-    records: not closed here. name: what the trace calls the capture. stored: the file that is going to hold
-    the same frames, for reading segments again where there are too many to be kept; without it they cannot be had then.
+    records: not closed here. name: the capture's name in the trace. stored: the file that will hold the same frames.
+    If there are too many segments to keep, they are read from it again; without it they are not available.
     """
     return Following(records, name, stored, reading)
 
 
 class Following:
-    """The segments of a growing capture, one at a time, and at the end the trace.
+    """The segments of a growing capture, one at a time, and the trace at the end.
 
-    on_error: told the number of a connection, and the ICMP error about it that has just come, as far as it is kept.
+    on_error: called with a connection's number and the ICMP error about it that has just arrived, if it is kept.
     """
 
     def __init__(self, records: Records, name: str, stored: str | None, reading: Reading) -> None:
@@ -46,12 +46,12 @@ class Following:
         self._reading = reading
         self._folding = Folding()
         self._seen: deque[Sighting] = deque()
-        # One block at a time of what was seen last: it goes when nobody has a segment of it any more.
+        # Holds the latest segments, one block at a time. A block is freed when none of its segments is in use.
         self._recent = Columns()
         self._pass = segments(records, reading, self, keep=SEGMENTS_KEPT_OF_A_PIPE)
 
     def __iter__(self) -> Iterator[Sighting]:
-        """Each segment as soon as its frame has come; other frames are counted and passed over."""
+        """Give each segment as soon as its frame arrives; other frames are only counted."""
         more = True
         while more:
             more = self._pass.run(1)
@@ -64,7 +64,7 @@ class Following:
                 yield self._seen.popleft()
 
     def segment(self, header: Header, step: Step, connection: Machine, frame: int, time_ns: int) -> None:
-        """A segment has come."""
+        """Take a segment that has arrived."""
         if self._recent.count == SEGMENTS_IN_A_BLOCK:
             self._recent = Columns()
         place = int(self._recent.count)
@@ -72,31 +72,31 @@ class Following:
         self._seen.append(Sighting(connection, self._recent, place))
 
     def ended(self, connection: Machine, left: bool) -> None:
-        """A connection has left the table, or the capture has ended."""
+        """Take note that a connection has left the table, or that the capture has ended."""
         if left:
             self._folding.add([connection])
 
     def trace(self) -> Trace:
-        """Everything seen so far, judged as if the capture had ended."""
+        """The trace of everything seen so far, judged as if the capture had ended."""
         done, reading = self._pass, self._reading
         capture = describe(self._name, self._records, done, reading, self._folding.folded())
         return judge(capture, done, StoredSegments(self._stored, done, reading), reading)
 
 
 class Sighting:
-    """A segment just seen. Its labels, states and reasons are those that a stored capture would give it.
+    """A segment just seen. It has the labels, states and reasons that a stored capture would give it.
 
-    number: that of its connection. new: whether it is the connection's first segment. frame: from 1.
+    number: its connection's number. new: whether it is the connection's first segment. frame: from 1.
     time_ns: since the epoch.
 
-    Who is client and who is server is what is known by now. Where a connection is met midway, a later
-    SYN-ACK may turn the two around, and the trace at the end then names them the other way.
+    Client and server are named by what is known so far. If the capture begins in the middle of a connection, a later
+    SYN-ACK may swap the two; the trace at the end then has them swapped.
     """
 
     __slots__ = ("_columns", "_machine", "_place", "frame", "new", "number", "time_ns")
 
     def __init__(self, machine: Machine, columns: Columns, place: int) -> None:
-        """columns: have the segment at this place, as the only one of a connection of that number."""
+        """columns: hold the segment at this place, as the only segment of a connection with that number."""
         self._machine = machine
         self._columns = columns
         self._place = place
@@ -107,7 +107,7 @@ class Sighting:
 
     @property
     def segment(self) -> Segment:
-        """The segment with its labels; made when asked for."""
+        """The segment with its labels; built on each call."""
         return Segments(self._machine, self._columns, self._place)[0]
 
     @property
@@ -117,5 +117,5 @@ class Sighting:
 
     @property
     def over(self) -> bool:
-        """Whether neither endpoint will send anything more: all closed, refused or reset."""
+        """Whether the connection is over: closed, refused or reset."""
         return bool(self._machine.over())

@@ -1,8 +1,8 @@
-"""The one loop over a capture: every frame to the decoder, every segment to the table of connections.
+"""The one loop over a capture: passes every frame to the decoder and every segment to the connection table.
 
-`segments` begins it; nobody else makes a `Pass`. It alone knows that a frame may hold several segments, draws the
-secret by which the table hashes, and holds the limits of memory. What is wanted beside the connections themselves
-is had by observers.
+`segments` starts it; nothing else makes a `Pass`. Only the loop knows that a frame may hold several segments. It draws
+the secret for the table's hash and keeps the memory limits. Observers collect everything in addition to the
+connections themselves.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ __all__ = ["Observer", "Pass", "segments"]
 
 
 class Observer(Protocol):
-    """What looks on while a capture is read. `header` and `step` are written anew for each segment."""
+    """Watches while a capture is read. `header` and `step` are overwritten for each segment."""
 
     def segment(self, header: Header, step: Step, connection: Machine, frame: int, time_ns: int) -> None:
-        """A segment of `connection`, which has just taken it. frame: from 1. time_ns: since the epoch."""
+        """Called when `connection` has taken a segment. frame: from 1. time_ns: since the epoch."""
 
     def ended(self, connection: Machine, left: bool) -> None:
-        """Nothing more is added to `connection`. left: it has left the table before the end of the capture."""
+        """Called when nothing more is added to `connection`. left: it left the table before the capture ended."""
 
 
 def segments(
@@ -51,12 +51,12 @@ def segments(
 ) -> Pass:
     """The loop over the segments of a capture, ready to `run`.
 
-    reading: its options. `Reading.frames` are the frames to look at; the others count as not captured.
-    keep: how many segments are kept in `Pass.columns`; where there are more, none is.
-    again: connections that an earlier pass has found, the only ones to be observed, once more.
-    settling: connections that have ended by the times of the capture leave the table.
-    seed: the secret of the table, 63 bits; None draws one. No result depends on it, and whoever could guess
-        it could choose addresses that slow the table down.
+    reading: its options. `Reading.frames` are the frames to look at; the rest count as not captured.
+    keep: how many segments are kept in `Pass.columns`; if there are more, none is kept.
+    again: connections that an earlier pass found; only these are observed, a second time.
+    settling: connections leave the table when they have ended by the capture's timestamps.
+    seed: the secret of the table, 63 bits; None draws one. No result depends on it. Someone who
+        knew it could choose addresses that slow the table down.
     """
     if seed is None:
         seed = int.from_bytes(os.urandom(8), "little") >> 1
@@ -67,15 +67,15 @@ def segments(
 class Pass:
     """What the loop has found so far.
 
-    With `again` it is a second pass: only the segments of those connections, which a first pass has found, are
-    observed, by connections of the same numbers that are begun where the first ones began. In `columns` they are
-    numbered by their place in `again`.
+    With `again` it is a second pass: it observes only the segments of those connections, which a first pass found.
+    The new connections have the same numbers and begin at the same frames. In `columns` they are numbered by their
+    place in `again`.
 
-    columns: the kept segments. overflowed: there were more than may be kept, so that none are.
+    columns: the kept segments. overflowed: there were too many to keep, so none are kept.
     skipped: code of `wire.skips` -> frames.
     observed: the connections of a second pass, by number.
-    errors_elsewhere: ICMP errors about connections that the capture does not show, by what they say.
-    message, hearer: the ICMP error that the frame taken last is, and the connection that it is about.
+    errors_elsewhere: ICMP errors about connections that the capture does not show, by their kind.
+    message, hearer: the ICMP error in the latest frame, and the connection that it is about.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Pass:
         limit: i64,
         seed: i64,
     ) -> None:
-        """For `segments`, whose arguments these are. budget: its `keep`. frames, wireshark, limit: of the reading."""
+        """Called by `segments`, with its arguments. budget: its `keep`. frames, wireshark, limit: of the reading."""
         self.table: ConnectionTable = ConnectionTable(limit, seed, settling)
         self.observed: dict[int, Machine] = {}
         self.columns: Columns = Columns(wireshark)
@@ -106,7 +106,7 @@ class Pass:
         self._records: Records = records
         self._header: Header = Header()
         self._unwrapper: Unwrapper = Unwrapper()
-        # Written for what is no plain segment alone: the frames that the unwrapper had, and that it found nothing in.
+        # Set only for frames that are not plain segments: the latest one unwrapped, the latest one without a segment.
         self._unwrapped_frame: i64 = -1
         self._refused_frame: i64 = -1
         self._refused: i64 = SEGMENT
@@ -126,14 +126,14 @@ class Pass:
             self._places = {int(known.number): place for place, known in enumerate(again)}
 
     def run(self, most: i64 = 0) -> bool:
-        """Read on: `most` frames, or to the end for 0; False where that is reached.
+        """Read `most` more frames, or to the end if it is 0; return False at the end.
 
-        Raises nothing for what the frames hold.
+        The content of a frame never raises an error.
         """
         records = self._records
         chosen = self._chosen
         left = most
-        # What a pass makes it keeps, so looking for garbage among it would only take time.
+        # A pass keeps everything that it makes, so looking for garbage would only take time.
         collecting = gc.isenabled()
         gc.disable()
         try:
@@ -152,33 +152,33 @@ class Pass:
             return False
         finally:
             if collecting:
-                # Frozen and thawed again they count as old: they are not looked through at once.
+                # After freezing and unfreezing, the objects count as old and are not searched at once.
                 gc.freeze()
                 gc.unfreeze()
                 gc.enable()
 
     def departed(self) -> list[Machine]:
-        """The connections that have left the table since the last call, where there are no observers to be told."""
+        """The connections that have left the table since the last call; use it if there are no observers."""
         departed = self.table.departed
         self.table.departed = []
         return departed
 
     def layer(self) -> Span | None:
-        """The layer in which the segment taken last was found; None where that is the frame itself."""
+        """The layer that held the latest segment; None if that is the frame itself."""
         return self._unwrapper.found if self._unwrapped_frame == self._records.frame else None
 
     def code(self) -> int:
-        """What the frame taken last was, a code of `wire.skips`: `SEGMENT`, or why it holds none."""
+        """A code of `wire.skips` for the latest frame: `SEGMENT`, or why it holds no segment."""
         return self._refused if self._refused_frame == self._records.frame else SEGMENT
 
     def _end(self) -> None:
-        """Nothing is left to read."""
+        """Finish, because nothing is left to read."""
         self.table.sweep()
         if self._observing:
             self._tell_ended(self.table.connections, False)
 
     def _take(self, records: Records) -> None:
-        """Take the frame that `records` stands at, or the first segment in it; `_more` takes the others."""
+        """Take the current frame of `records`, or the first segment in it; `_more` takes the rest."""
         header = self._header
         time_ns = records.time_ns
         if self.frames == 0:
@@ -205,7 +205,7 @@ class Pass:
         self._observe(records)
 
     def _more(self, records: Records) -> None:
-        """Take the next segment of the frame taken last, if there is one."""
+        """Take the next segment of the latest frame, if there is one."""
         if self._unwrapper.more(self._header) != SEGMENT:
             self._unfinished = False
         else:
@@ -252,7 +252,8 @@ class Pass:
         candidates = again.get(int(self.table.key(header)))
         if candidates is None:
             return
-        # The earliest is the last one. What is over stays over, so that a pair that is used ever again costs nothing.
+        # The earliest is at the end of the list. Finished connections are dropped, so a pair that is
+        # reused often costs nothing.
         while candidates and candidates[-1].last_frame < frame:
             candidates.pop()
         for place in range(i64(len(candidates)) - 1, -1, -1):
@@ -275,7 +276,7 @@ class Pass:
             return
 
     def _unwrap(self, records: Records, code: i64) -> i64:
-        """The turn of the layers around a packet, and of fragments."""
+        """Remove the layers around a packet, and join fragments."""
         unwrapper = self._unwrapper
         self._unwrapped_frame = records.frame
         code = unwrapper.unwrap(self._header, code, records.offset + records.captured, records.time_ns)
@@ -286,7 +287,7 @@ class Pass:
         return code
 
     def _skip(self, code: i64, count: i64) -> None:
-        """Count frames that hold no segment; a fragment's frame changes its name when its datagram is complete."""
+        """Count frames that hold no segment; a fragment is counted differently when its datagram is complete."""
         key = int(code)
         total = self.skipped.get(key, 0) + int(count)
         if total > 0:
@@ -295,13 +296,13 @@ class Pass:
             self.skipped.pop(key, None)
 
     def _hear(self, records: Records, code: i64) -> None:
-        """Tell a connection of the ICMP error about its segment, if that is what the refused frame is."""
+        """If the skipped frame is an ICMP error, pass it to the connection that it is about."""
         self.message = None
         self.hearer = None
         if code != PROTOCOL + ICMP and code != PROTOCOL + ICMPV6:
             return
         block = self._header.block
-        # A packet put together is all that its block holds.
+        # The block of a reassembled packet holds nothing else.
         end = int(records.offset + records.captured) if block is records.block else len(block)
         message = read_error(block, int(self._header.ip_offset), end)
         if message is None:
@@ -315,7 +316,7 @@ class Pass:
             self.errors_elsewhere[kind] = self.errors_elsewhere.get(kind, 0) + 1
 
     def keep_none(self) -> None:
-        """Let go of the segments kept so far, and keep no others."""
+        """Free the segments kept so far, and keep no more."""
         self.overflowed = True
         self._keeping = False
         self.columns = Columns(self._wireshark)

@@ -1,4 +1,4 @@
-"""How a capture is read: all options of it in one value."""
+"""The options of reading a capture, in one value."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ __all__ = [
 ]
 
 CONNECTIONS_HELD: Final = 1_000_000
-"""They take about 1 GiB in the compiled build, and three times that interpreted."""
+"""They take about 1 GiB in the compiled build, and three times as much when interpreted."""
 
 CONNECTIONS_HELD_OF_A_MEBIBYTE: Final = 10_000
-"""For each MiB of a compressed file. A flood of SYNs shrinks to nearly nothing, and what it takes in memory should
-follow the size of the file; real captures have a few thousand connections in each MiB."""
+"""For each MiB of a compressed file. A SYN flood compresses to almost nothing, so the memory that it takes is
+limited by the size of the file. Real captures have a few thousand connections in each MiB."""
 
 Watch = Callable[[Records], None]
 
@@ -32,13 +32,13 @@ Watch = Callable[[Records], None]
 class Reading(NamedTuple):
     """The options of reading a capture.
 
-    display_filter: only the frames that match it, as tshark understands it; not for standard input.
-    wireshark: give every segment the notes of Wireshark 4.0.17 to the letter, also where they err, instead of ours.
-    decompress_limit: the most bytes that a compressed capture may expand to; 0 is any number, None is 256 MiB
-        or 200 times its size, whichever is more. The analysis ends there as at a capture that breaks off.
+    display_filter: read only the frames that match this tshark filter; not for standard input.
+    wireshark: give every segment the exact notes of Wireshark 4.0.17, including its mistakes, instead of ours.
+    decompress_limit: decompressed size limit in bytes; 0 means no limit, None means 256 MiB or 200 times the
+        compressed size, whichever is more. Beyond it the capture counts as truncated.
     hold: how many connections are held in memory at once, at least 2; None is `CONNECTIONS_HELD`, or for a compressed
         file `CONNECTIONS_HELD_OF_A_MEBIBYTE` for each MiB if that is less.
-    watch: called now and then while the capture is read.
+    watch: called from time to time while the capture is read.
     frames: the numbers of the frames to look at, which `for_file` finds by the filter; None for all.
     """
 
@@ -50,9 +50,9 @@ class Reading(NamedTuple):
     frames: set[int] | None = None
 
     def for_file(self, path: str) -> Reading:
-        """The same with the `frames` that the filter chooses in this capture.
+        """The same options, with the `frames` of this capture that match the filter.
 
-        Raises what `stored_file` raises, `DissectionError` without tshark, and `UsageError` where tshark refuses the
+        Raises what `stored_file` raises, `DissectionError` without tshark, and `UsageError` if tshark rejects the
         filter.
         """
         if self.display_filter is None:
@@ -69,7 +69,7 @@ class Reading(NamedTuple):
         """How many connections are held. Raises `UsageError` for fewer than 2."""
         if self.hold is not None:
             if self.hold < 2:
-                raise UsageError(say("at least 2 connections must be held"))
+                raise UsageError(say("hold must be at least 2 connections"))
             return self.hold
         if not records.compressed or records.file is None:
             return CONNECTIONS_HELD
@@ -77,21 +77,21 @@ class Reading(NamedTuple):
 
 
 ORDINARY: Final = Reading()
-"""Nothing chosen."""
+"""The default options."""
 
 
 def stored_file(path: str | os.PathLike[str]) -> str:
-    """The name of a capture that can be read more than once.
+    """The path of a capture that can be read more than once.
 
-    Raises `UsageError` for standard input or a pipe, and what `open_capture` raises for a path that holds no capture.
+    Raises `UsageError` for standard input or a pipe, and what `open_capture` raises if the path is not a capture.
     """
     name = os.fspath(path)
     if name == "-" or (os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name)):
         raise UsageError(
             say(
-                "this reads the capture more than once, and a pipe can be read only once: store it in a file first"
+                "the capture has to be read twice, and a pipe can be read only once: store it in a file first"
             )
         )
-    # Our own reader refuses what cannot be read, in its own words, before anybody else looks at it.
+    # Our own reader rejects what cannot be read, with its own error, before tshark sees it.
     open_capture(name).close()
     return name

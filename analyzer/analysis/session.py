@@ -1,11 +1,11 @@
-"""A capture around a piece of code: ready when the code begins, complete when it has ended.
+"""A capture around a block of code: ready when the block begins, complete when it has ended.
 
     with analyzer.capturing("lo", "tcp port 20000") as session:
         ...                                   # the code that is tested
     assert session.trace[0].close.outcome == "three-segment"
 
-Nothing here waits for a time. The capture program says when it has started; at the end a marker is sent through
-the interface, and once it has been captured so has everything before it.
+Nothing here sleeps for a fixed time. The capture program reports when it has started. At the end a marker is sent
+through the interface; when it has been captured, everything before it has been captured too.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from analyzer.trace.values import Trace
 __all__ = ["SETTLE", "Session", "capturing"]
 
 SETTLE: Final = 1.0
-"""Seconds that a peer which is no part of the code may take, at most, to close its side."""
+"""Seconds that a peer outside the block may take, at most, to close its side."""
 
 
 def capturing(
@@ -44,18 +44,18 @@ def capturing(
     """A context manager that captures what happens inside it.
 
     interface: its name. capture_filter: libpcap's language, empty for every frame. settle: how many seconds to
-    wait on leaving, at most, until all connections that were seen are closed; a capture in which all are costs
-    none of it. backend: "auto", or the name of a capture program. path: a file that keeps the frames, pcap where
-    its name ends so and otherwise pcapng; without one `Session.save` writes them.
+    wait, at most, at the end of the block until all connections seen are closed. If they already are, there is no
+    wait. backend: "auto", or the name of a capture program. path: a file to save the frames to, as pcap if the name
+    ends in .pcap, else as pcapng; without it, use `Session.save`.
 
-    Entering raises UsageError for an unknown interface or a filter that is none, InputError where capturing is
-    not allowed, OutputError where `path` cannot be written.
+    Entering raises UsageError for an unknown interface or an invalid filter, InputError if capturing is not allowed,
+    OutputError if `path` cannot be written.
     """
     return Session(interface, capture_filter, settle, backend, path)
 
 
 class Session:
-    """What `capturing` gives; after the end of its block it has the `trace`."""
+    """The result of `capturing`; it has the `trace` after its block has ended."""
 
     def __init__(
         self,
@@ -79,20 +79,20 @@ class Session:
 
     @property
     def trace(self) -> Trace:
-        """The analysis of everything captured. Raises UsageError before the block has been left."""
+        """The analysis of everything captured. Raises UsageError before the block has ended."""
         if self._trace is None:
-            raise UsageError(say("the capture is still running: leave the block of `with` first"))
+            raise UsageError(say("the capture is still running: leave the `with` block first"))
         return self._trace
 
     @property
     def ended(self) -> bool:
-        """Whether the block has been left and there is a trace."""
+        """Whether the block has ended and there is a trace."""
         return self._trace is not None
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the frames to a file, as pcap where its name ends so and otherwise as pcapng.
+        """Write the frames to a file, as pcap if the name ends in .pcap, else as pcapng.
 
-        Raises OutputError where it cannot be written, UsageError before the block has been left.
+        Raises OutputError if it cannot be written, UsageError before the block has ended.
         """
         trace = self.trace
         assert self._path is not None
@@ -139,7 +139,7 @@ class Session:
         self._trace = self._following.trace()
 
     def _complete(self, live: Live, *, patient: bool) -> list[str]:
-        """See to it that all there will be has been captured; gives a sentence where that is not certain."""
+        """Wait until everything has been captured; return a warning if that is not certain."""
         try:
             caught_up = live.catch_up()
             if caught_up and patient and self._open:
@@ -153,7 +153,7 @@ class Session:
         return []
 
     def _read(self, following: Following) -> None:
-        """Take each segment as it comes, and note which connections are not over yet."""
+        """Take each segment as it comes, and track which connections are not over yet."""
         try:
             for sighting in following:
                 with self._changed:

@@ -1,4 +1,4 @@
-"""A stored capture, read whole: every connection of it as a `Trace`, or each as it ends."""
+"""A stored capture: all its connections as a `Trace`, or each connection as it ends."""
 
 from __future__ import annotations
 
@@ -36,31 +36,31 @@ __all__ = [
 ]
 
 SEGMENTS_KEPT: Final = 200_000
-"""Up to here the segments stay in memory (16 MB); past it they are read again when asked for."""
+"""Up to this number, segments stay in memory (16 MB). If there are more, they are read again when needed."""
 
 SEGMENTS_READ_AHEAD: Final = 200_000
-"""Somebody who goes through all connections in order gets this many segments with each reading."""
+"""When connections are read in order, each reading of the file fetches this many segments."""
 
 SEGMENTS_KEPT_OF_A_PIPE: Final = 1_000_000
-"""A pipe cannot be read again, so more is kept of it."""
+"""A pipe cannot be read again, so more segments are kept."""
 
 FRAMES_AT_ONCE: Final = 1 << 14
-"""After so many frames at most the pass stops for what is not done with each."""
+"""The pass pauses after this many frames, at most, for the work that is not done for each frame."""
 
 PAUSE: Final = 0.1
-"""Seconds of reading after which it should stop for that."""
+"""Seconds of reading between two such pauses."""
 
 
 def analyze(path: str | os.PathLike[str], reading: Reading = ORDINARY) -> Trace:
     """Read a stored capture and follow every TCP connection in it.
 
     path: a pcap, pcapng or snoop file, plain or compressed (gzip, zstd, lz4, xz, bzip2); "-" reads standard input.
-    reading: the options. Where there are more connections than `Reading.hold`, half of them leave, those that are
-        over first, and only `Trace.capture.folded` tells of them.
+    reading: the options. If there are more connections than `Reading.hold`, half of them leave, finished ones first.
+        Only `Trace.capture.folded` counts them.
 
-    Raises `InputError` where the capture cannot be opened and `CaptureFormatError` where it is none. A capture
-    that breaks off is analysed as far as it goes; `Trace.capture.truncated` and `warnings` say so.
-    With a filter raises `DissectionError` without tshark, `UsageError` where tshark refuses the filter.
+    Raises `InputError` if the capture cannot be opened and `CaptureFormatError` if it is not a capture. A truncated
+    capture is analysed as far as it goes; `Trace.capture.truncated` and `warnings` report that. With a filter, raises
+    `DissectionError` without tshark and `UsageError` if tshark rejects the filter.
     """
     name = os.fspath(path)
     reading = reading.for_file(name)
@@ -70,7 +70,7 @@ def analyze(path: str | os.PathLike[str], reading: Reading = ORDINARY) -> Trace:
         done = segments(records, reading, keep=kept)
         for _ in _slices(done, records):
             folding.add(done.departed())
-            # What comes through standard input is let go of only where it has to be: it cannot be read again.
+            # Segments from standard input are freed only if they must be, because they cannot be read again.
             if name != "-" and not done.overflowed and _foreseeable(done, records) > kept:
                 done.keep_none()
             if reading.watch is not None:
@@ -80,9 +80,9 @@ def analyze(path: str | os.PathLike[str], reading: Reading = ORDINARY) -> Trace:
 
 
 def analyze_whole(path: str | os.PathLike[str], reading: Reading = ORDINARY) -> Trace:
-    """As `analyze` for whoever has to know every connection: none is folded.
+    """Like `analyze`, but for callers that need every connection: none is folded.
 
-    Raises UsageError where there are more at once than are held, and what `analyze` raises.
+    Raises UsageError if there are more connections than can be held, and what `analyze` raises.
     """
     trace = analyze(path, reading)
     if trace.capture.folded is not None:
@@ -91,31 +91,30 @@ def analyze_whole(path: str | os.PathLike[str], reading: Reading = ORDINARY) -> 
 
 
 def too_many_connections(path: str | os.PathLike[str]) -> UsageError:
-    """The error of whoever needs all connections of a capture that has more than are held."""
+    """The error for a capture with too many connections, if all of them are needed."""
     return UsageError(
         say(
-            "{path} has too many connections for all of them to be held in memory: "
-            "cut it into smaller captures with editcap -c",
+            "{path} has too many connections to hold them all in memory: split it with editcap -c",
             path=inert(os.fspath(path)),
         )
     )
 
 
 def stream(path: str | os.PathLike[str], reading: Reading = ORDINARY) -> Streaming:
-    """Read a stored capture and hand on each connection as it ends, without its segments.
+    """Read a stored capture and give each connection as it ends, without its segments.
 
-    Arguments and errors are those of `analyze`, but errors come when the iteration begins. What leaves because
-    more than `Reading.hold` connections are held is handed on as well.
+    Arguments and errors are those of `analyze`, but errors are raised when the iteration begins. A connection that
+    leaves because of `Reading.hold` is given too.
     """
     return Streaming(os.fspath(path), reading)
 
 
 class Streaming:
-    """The connections of a capture as they end. `capture` tells what was read, once the iteration is over.
+    """The connections of a capture as they end. `capture` describes what was read, after the iteration.
 
-    A connection has ended when it was quiet for long enough by the times of the capture (`tcp.table`), or with
-    the capture: nothing else decides, so the same capture gives the same connections in the same order, however
-    fast it is read. If a segment comes later than that, it begins a new connection.
+    A connection ends when it was quiet for long enough by the capture's timestamps (`tcp.table`), or when the capture
+    ends. The speed of reading has no effect, so the same capture always gives the same connections in the same order.
+    A segment that comes later begins a new connection.
     """
 
     def __init__(self, name: str, reading: Reading) -> None:
@@ -129,7 +128,7 @@ class Streaming:
         source, wireshark = NoSegments(), reading.wireshark
         with reading.open(name) as records:
             done = segments(records, reading, settling=True)
-            # A pipe may give a frame now and then, and what has ended by it is not to wait for the next ones.
+            # A pipe may give a frame only now and then. A connection that it ends must not wait for the next frames.
             for _ in _slices(done, records, FRAMES_AT_ONCE if records.file else 1):
                 yield from Judged(done.departed(), source, records.lost, wireshark)
                 if reading.watch is not None:
@@ -139,7 +138,7 @@ class Streaming:
 
 
 def _foreseeable(done: Pass, records: Records) -> int:
-    """How many segments a file probably holds, a low estimate; 0 if the source is not a file."""
+    """A low estimate of how many segments a file holds; 0 if the source is not a file."""
     file = records.file
     if file is None:
         return 0
@@ -147,7 +146,7 @@ def _foreseeable(done: Pass, records: Records) -> int:
 
 
 def _slices(done: Pass, records: Records, most: int | None = None) -> Iterator[None]:
-    """Read to the end, and pause several times a second where the frames come fast, after `most` at the latest."""
+    """Read to the end, and pause several times a second, at least after every `most` frames."""
     most = FRAMES_AT_ONCE if most is None else most
     frames = 1
     more = True
@@ -169,16 +168,16 @@ class NoSegments:
 
 
 class StoredSegments:
-    """The segments of a stored capture: those kept by the pass, or read from the file once more."""
+    """The segments of a stored capture: kept by the pass, or read from the file again."""
 
     def __init__(self, path: str | None, done: Pass, reading: Reading) -> None:
         self._path = None if path == "-" else path
         self._reading = reading
-        # By their numbers: of a folded capture many are gone.
+        # Found by number: many are gone if connections were folded.
         self._machines = done.table.connections
         self._complete = not done.overflowed
         self._columns: Columns = done.columns
-        # Number of a connection -> where the columns have it; after a first pass those are the same.
+        # Number of a connection -> its number in the columns; after a first pass they are the same.
         self._kept: dict[int, int] | None = None
         self._latest: tuple[int | None, Sequence[Segment]] = (None, ())
 
@@ -196,14 +195,14 @@ class StoredSegments:
         return self._complete or (self._kept is not None and number in self._kept)
 
     def _place(self, number: int) -> int:
-        """Where a connection stands among those that are left."""
+        """The index of a connection among those that are left."""
         place = bisect_left(self._machines, number, key=lambda machine: machine.number)
         if place == len(self._machines) or self._machines[place].number != number:
             raise UsageError(say("there is no connection {number}", number=number))
         return place
 
     def _read_again(self, place: int) -> None:
-        """Read a connection's segments, and those after it where the connections are asked for in order."""
+        """Read a connection's segments, and those of the next ones if connections are read in order."""
         if self._path is None:
             raise InputError(
                 say("this capture is too large to keep its segments in memory: store it in a file first")
@@ -216,7 +215,7 @@ class StoredSegments:
                 if room > SEGMENTS_READ_AHEAD:
                     break
                 wanted.append(machine)
-        # What the last reading found is let go of before more is kept.
+        # Free the result of the last reading before keeping more.
         self._columns, self._kept, self._latest = Columns(), {}, (None, ())
         with self._reading.open(self._path) as records:
             again = segments(records, self._reading, keep=sum(map(_count, wanted)), again=wanted)
@@ -224,8 +223,7 @@ class StoredSegments:
         if any(_differ(machine, again.observed.get(int(machine.number))) for machine in wanted):
             raise InputError(
                 say(
-                    "{path} is not what it was when it was read first: it was changed, or cut off; "
-                    "analyse it again",
+                    "{path} has changed since it was first read: analyse it again",
                     path=inert(self._path),
                 )
             )
@@ -238,7 +236,7 @@ def _count(machine: Machine) -> int:
 
 
 def _differ(before: Machine, now: Machine | None) -> bool:
-    """Whether a second reading has found another connection than the first."""
+    """Whether the second reading found a different connection."""
     return now is None or _marks(before) != _marks(now)
 
 
@@ -256,14 +254,14 @@ def _marks(machine: Machine) -> tuple[int, ...]:
 
 
 def judge(capture: Capture, done: Pass, source: StoredSegments, reading: Reading) -> Trace:
-    """The trace, with a verdict on each connection that knows what the capture lost."""
+    """The trace. The verdict on each connection takes into account what the capture lost."""
     return Trace(capture, Judged(done.table.connections, source, capture.lost_frames, reading.wireshark))
 
 
 def describe(
     path: str, records: Records, done: Pass, reading: Reading, folded: Folded | None = None
 ) -> Capture:
-    """What was read, and what was not."""
+    """The description of what was read and what was skipped."""
     skipped: dict[str, int] = {}
     for code, count in done.skipped.items():
         # Several codes can have one name: every length of an IEEE 802.3 frame is "IEEE 802.3 LLC".

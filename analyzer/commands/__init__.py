@@ -1,4 +1,4 @@
-"""What a user types after `tcpanalyze`. One module a command: its options, what it reads, which reports it writes."""
+"""The commands of `tcpanalyze`. Each module holds one: its options, what it reads, which reports it writes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ __all__ = ["COMMANDS"]
 COMMANDS: Final = {
     "live": "show a running capture, segment by segment",
     "check": "compare captures with expectations, for CI",
-    "interfaces": "list where one may capture",
-    "demo": "run a demonstration: real servers and clients",
-    "explain": "tell everything about one segment",
+    "interfaces": "list the interfaces and whether you may capture there",
+    "demo": "run real servers and clients and show their traffic",
+    "explain": "explain one segment in full",
     "diff": "compare two captures of the same exchange",
-    "verify": "compare with the installed tshark, frame by frame",
+    "verify": "compare the analysis with tshark, frame by frame",
 }
-"""Name, which is also that of the module with its `command` -> what it does. Whatever is no name here is the
-capture of the main job."""
+"""Name of the command and of its module -> what it does. Any other first argument is a capture to show."""

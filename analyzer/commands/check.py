@@ -38,12 +38,14 @@ FORMATS: Final = ("text", "json", "junit", "github", "sarif", "tap")
     "expect",
     multiple=True,
     metavar="'KEY OP VALUE'",
-    help="What has to hold, as in 'close=three-segment', 'handshake.rtt < 50ms', 'active in client,both'.",
+    help="Expect this, e.g. 'close=three-segment', 'handshake.rtt < 50ms', 'active in client,both'; can be repeated.",
 )
-@click.option("--max", "at_most", multiple=True, metavar="KEY=N", help="The same as --expect 'KEY <= N'.")
-@click.option("--min", "at_least", multiple=True, metavar="KEY=N", help="The same as --expect 'KEY >= N'.")
+@click.option("--max", "at_most", multiple=True, metavar="KEY=N", help="Same as --expect 'KEY <= N'.")
+@click.option("--min", "at_least", multiple=True, metavar="KEY=N", help="Same as --expect 'KEY >= N'.")
 @click.option(
-    "--only", metavar="FILTER", help="Of which connections, as in 'server.port == 20000 and not id == 3'."
+    "--only",
+    metavar="FILTER",
+    help="Check only matching connections, e.g. 'server.port == 20000 and not id == 3'.",
 )
 @click.option(
     "--connection",
@@ -51,24 +53,24 @@ FORMATS: Final = ("text", "json", "junit", "github", "sarif", "tap")
     type=WholeNumber(min=0),
     multiple=True,
     metavar="N",
-    help="Of connection N; can be repeated.",
+    help="Check only connection N; can be repeated.",
 )
-@click.option("--allow-none", is_flag=True, help="It is no finding when no connection is the one meant.")
-@click.option("--allow-truncated", is_flag=True, help="It is no finding when a capture is cut off.")
+@click.option("--allow-none", is_flag=True, help="Do not fail when no connection matches.")
+@click.option("--allow-truncated", is_flag=True, help="Do not fail when a capture is truncated.")
 @click.option(
     "--expectations",
     "files",
     multiple=True,
     metavar="FILE",
-    help="Expectations in TOML; default: NAME.expect.toml beside a capture, and expect.toml in its folder.",
+    help="Read expectations from this TOML file; default: NAME.expect.toml and expect.toml next to the capture.",
 )
-@click.option("--record", is_flag=True, help="Write NAME.expect.toml from what is there.")
+@click.option("--record", is_flag=True, help="Write NAME.expect.toml from what the capture shows.")
 @click.option(
     "--update",
     is_flag=True,
-    help="Rewrite in it what differs, print the difference, and what does not hold even so.",
+    help="Update NAME.expect.toml, print the changes, and report what still fails.",
 )
-@click.option("--schema", is_flag=True, help="Print the JSON Schema of such files, for editors.")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of expectation files, for editors.")
 @click.option(
     "--format",
     "form",
@@ -78,18 +80,34 @@ FORMATS: Final = ("text", "json", "junit", "github", "sarif", "tap")
     help="Format of the report.",
 )
 @click.option(
-    "-o", "--output", metavar="FILE", help="Where the report goes; text is then printed all the same."
+    "-o", "--output", metavar="FILE", help="Write the report to FILE; the text report is still printed."
 )
-@click.option("--junit", metavar="FILE", help="The same as --format junit -o FILE, beside any other report.")
 @click.option(
-    "--live", is_flag=True, help="Run a command, capture meanwhile: check --live -i lo -- COMMAND ARG..."
+    "--junit", metavar="FILE", help="Write a JUnit report to FILE, in addition to any other report."
 )
-@click.option("-i", "--interface", default="lo", show_default=True, help="With --live: where to capture.")
-@click.option("-f", "--filter", "capture_filter", default="", help="With --live: as in 'tcp port 20000'.")
-@click.option("-w", "--write", metavar="FILE", help="With --live: keep the frames in FILE.")
+@click.option(
+    "--live", is_flag=True, help="Capture while a command runs: check --live -i lo -- COMMAND ARG..."
+)
+@click.option(
+    "-i",
+    "--interface",
+    default="lo",
+    show_default=True,
+    metavar="INTERFACE",
+    help="With --live: interface to capture on.",
+)
+@click.option(
+    "-f",
+    "--filter",
+    "capture_filter",
+    default="",
+    metavar="FILTER",
+    help="With --live: capture filter, e.g. 'tcp port 20000'.",
+)
+@click.option("-w", "--write", metavar="FILE", help="With --live: save the capture to FILE.")
 @click.option(
     "--settle", type=Number(min=0), default=1.0, show_default=True, metavar="SECONDS",
-    help="With --live: how long to wait, at most, until all connections are closed.",
+    help="With --live: wait at most this long for all connections to close.",
 )  # fmt: skip
 @decompress_limit
 @click.pass_context
@@ -117,11 +135,11 @@ def command(
     settle: float,
     decompress_limit: int | None,
 ) -> int:
-    """Check that captures show what is expected of them: files, folders, patterns, or "-".
+    """Check captures against expectations. CAPTURE is a file, a folder, a pattern or "-".
 
-    Exit status: 0 all is as expected; 1 it is not; 2 wrong usage, or a capture that cannot be read (all others are
-    checked nevertheless). With --live it is that of the command where that one is greater; a command that a
-    signal ended counts as 128 and its number.
+    Exit status: 0 if every expectation holds, 1 if one fails, 2 for wrong usage or a capture that cannot be read.
+    The remaining captures are still checked. With --live, the exit status of the command is used if it is greater. A
+    command that a signal ended counts as 128 plus the signal number.
     """
     from analyzer.analysis.reading import Reading
     from analyzer.check.captures import check_captures, options

@@ -1,6 +1,6 @@
-"""Real servers and clients whose traffic is captured, shown, and compared with what was promised.
+"""`tcpanalyze demo`: runs real servers and clients, shows their traffic and compares it with the promise.
 
-Without the permission to capture, and without root, a recording is played instead.
+--replay plays a recording and needs neither root nor the permission to capture.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["command"]
 ENDED_BY_SIGNAL: Final = 128
 LEAST_COLUMN: Final = 30
 PROSE_WIDTH: Final = 90
-"""Columns of a paragraph; the eye finds the next line no more when they are longer."""
+"""Columns of a paragraph; longer lines are hard to read."""
 TOLD_INDENT: Final = 5
 SECOND_NS: Final = 1_000_000_000
 
@@ -42,28 +42,28 @@ SECOND_NS: Final = 1_000_000_000
 )
 @click.argument("name", required=False, metavar="[SCENARIO]")
 @click.option(
-    "--list", "list_all", is_flag=True, help="Show every scenario, what it shows and what it needs."
+    "--list", "list_all", is_flag=True, help="List the scenarios, what each shows and what it needs."
 )
 @click.option(
     "--record",
     "folder",
     metavar="DIR",
-    help="Keep the capture and its JSON document in DIR; all of them without SCENARIO.",
+    help="Save the capture and its JSON document in DIR; without SCENARIO, record all scenarios.",
 )
-@click.option("--replay", is_flag=True, help="Play the recording at the pace at which it was made.")
+@click.option("--replay", is_flag=True, help="Play the recording at its original speed.")
 @click.option(
     "--speed",
     type=Number(min=0, min_open=True),
     metavar="FACTOR",
-    help="With --replay: so many times as fast.",
+    help="With --replay: play FACTOR times as fast.",
 )
 @click.option(
     "--port",
     type=WholeNumber(1, 65535),
     metavar="PORT",
-    help="The server's port instead of the scenario's own.",
+    help="Use this server port instead of the scenario's own.",
 )
-@click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Use only ASCII characters.")
 def command(
     name: str | None,
     list_all: bool,
@@ -73,18 +73,18 @@ def command(
     port: int | None,
     ascii_only: bool,
 ) -> None:
-    """Run SCENARIO: real servers and clients, captured and shown; without a name, list what there is.
+    """Run SCENARIO with real servers and clients, and show what is captured.
 
-    Afterwards what was captured is compared with what the scenario promises: exit status 1 when it differs.
+    Without SCENARIO, list the scenarios. Exit status 1 if the capture differs from what the scenario promises.
     """
     from analyzer.lab.scenarios import SCENARIOS, find_scenario
 
     if replay and (folder is not None or port is not None):
-        raise UsageError(say("--replay plays what was recorded: leave --record and --port out"))
+        raise UsageError(say("--replay plays a recording: remove --record and --port"))
     if speed is not None and not replay:
-        raise UsageError(say("--speed goes with --replay"))
+        raise UsageError(say("--speed works only with --replay: add --replay or remove --speed"))
     if name is None and (replay or port is not None):
-        raise UsageError(say("name the scenario that you mean: tcpanalyze demo --list shows them"))
+        raise UsageError(say("name a scenario: tcpanalyze demo --list shows them"))
     scenario = None if name is None else find_scenario(name)
     if list_all or (scenario is None and folder is None):
         _list(ascii_only)
@@ -99,7 +99,7 @@ def command(
 
 
 class _EndedError(AnalyzerError):
-    """Somebody ended this process."""
+    """A signal ended this process."""
 
     def __init__(self, number: int) -> None:
         super().__init__(say("ended by {signal}", signal=signal.Signals(number).name))
@@ -108,7 +108,7 @@ class _EndedError(AnalyzerError):
 
 @contextmanager
 def _ending_in_order() -> Iterator[None]:
-    """Inside, SIGTERM and SIGHUP act as Ctrl-C does, so that everything that was started is ended."""
+    """Inside, SIGTERM and SIGHUP act like Ctrl-C, so that everything that was started is stopped."""
     received: list[int] = []
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -155,7 +155,7 @@ def _list(ascii_only: bool) -> None:
             _write([before, line], style)
             before = " " * len(before)
     click.echo()
-    _write_prose(say("All need the permission to capture; with --replay none needs anything."), style)
+    _write_prose(say("All scenarios need the permission to capture. With --replay they need nothing."), style)
 
 
 def _prose_style(ascii_only: bool) -> Style:
@@ -179,7 +179,7 @@ def _introduce(scenario: Scenario, ascii_only: bool) -> None:
 
 
 def _teller(ascii_only: bool) -> Callable[[str], None]:
-    """What prints the sentences of a scenario between the segments."""
+    """A function that prints the sentences of a scenario between the segments."""
     style = _prose_style(ascii_only)
 
     def tell(sentence: str) -> None:
@@ -235,7 +235,7 @@ def _replay(scenario: Scenario, speed: float, ascii_only: bool) -> None:
 
 
 def _show(following: Following, ascii_only: bool, speed: float = 0.0) -> None:
-    """Print each segment when it is seen; with a speed, when its time has come."""
+    """Print each segment when it is seen; with a speed, print it when it is due."""
     from analyzer.report.growing_ladder import GrowingLadder
 
     ladder = GrowingLadder(style_of(sys.stdout, os.environ, ascii_only=ascii_only))
@@ -257,7 +257,7 @@ def _show(following: Following, ascii_only: bool, speed: float = 0.0) -> None:
 
 
 def _conclude(trace: Trace, ascii_only: bool) -> None:
-    """The verdicts, as for a file."""
+    """Print the verdicts, as for a file."""
     click.echo()
     write_text(trace, fold=True, segments=False, ascii_only=ascii_only)
     click.echo()

@@ -82,7 +82,7 @@ def _kinds(context: click.Context, param: click.Parameter, values: tuple[str, ..
     type=WholeNumber(min=0),
     multiple=True,
     metavar="N",
-    help="Only connection N of A and its counterpart; can be repeated.",
+    help="Compare only connection N of A and its counterpart in B; can be repeated.",
 )
 @click.option(
     "--fail-on",
@@ -105,10 +105,10 @@ def _kinds(context: click.Context, param: click.Parameter, values: tuple[str, ..
     "--as",
     "mode",
     type=click.Choice(["two-places", "two-runs"]),
-    help="One exchange captured at two places, or two runs; found out by default.",
+    help="Compare one exchange captured at two places, or two runs; detected by default.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document; pictures only with -o.")
-@click.option("-o", "--output", metavar="DIR", help="Draw each pair of connections into this folder.")
+@click.option("-o", "--output", metavar="DIR", help="Draw each pair of connections into DIR.")
 @click.option(
     "--image-format",
     "formats",
@@ -118,9 +118,9 @@ def _kinds(context: click.Context, param: click.Parameter, values: tuple[str, ..
     help="Format of the pictures; can be repeated; default: both.",
 )
 @click.option(
-    "--all", "unfold", is_flag=True, help="Show every segment, also of long runs without a difference."
+    "--all", "unfold", is_flag=True, help="Show every segment, including long runs without a difference."
 )
-@click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Use only ASCII characters.")
 def command(
     a: str,
     b: str,

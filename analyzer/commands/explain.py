@@ -19,9 +19,11 @@ __all__ = ["command"]
 )
 @click.argument("capture", type=click.Path())
 @click.argument("frame", type=WholeNumber(min=1))
-@click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
-@click.option("--wireshark", is_flag=True, help="Give the notes of Wireshark 4.0.17, also where it errs.")
-@click.option("--no-dissection", is_flag=True, help="Leave out what Wireshark (tshark) makes of the frame.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Use only ASCII characters.")
+@click.option(
+    "--wireshark", is_flag=True, help="Give exactly the notes of Wireshark 4.0.17, including its mistakes."
+)
+@click.option("--no-dissection", is_flag=True, help="Do not show what Wireshark (tshark) makes of the frame.")
 @decompress_limit
 def command(
     capture: str,
@@ -31,10 +33,10 @@ def command(
     no_dissection: bool,
     decompress_limit: int | None,
 ) -> None:
-    """Explain the TCP segment in one frame of CAPTURE, counted from 1 as in Wireshark.
+    """Explain the TCP segment in frame number FRAME of CAPTURE. Wireshark uses the same numbers.
 
-    Shows what the segment does and why, what came before it and what answers it, its header field by field,
-    its options and payload; below, what Wireshark makes of the frame, where tshark is installed.
+    Shows what the segment does and why, what came before it and what answers it, its header field by field, its
+    options and its payload. If tshark is installed, also shows what Wireshark makes of the frame.
     """
     from analyzer.analysis.reading import Reading
     from analyzer.explain.one_frame import dissect, explain

@@ -1,4 +1,4 @@
-"""The interfaces of this machine: addresses, and whether one may capture there."""
+"""`tcpanalyze interfaces`: the interfaces of this machine, their addresses, and whether you may capture there."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["command"]
 @click.command(
     cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
-@click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Use only ASCII characters.")
 def command(ascii_only: bool) -> None:
     """List the interfaces of this machine with their addresses, and whether you may capture there.
 
-    Each is tried by opening it for a moment.
+    Opens each interface for a moment to find out.
     """
     from analyzer.capture.interfaces import NO_PERMISSION, interfaces
 
@@ -49,7 +49,7 @@ def command(ascii_only: bool) -> None:
     elif any(one.reason == NO_PERMISSION for one in found):
         _say(
             say(
-                "where there is no permission: use sudo, or join the group wireshark after "
+                "to get the permission, use sudo, or join the group wireshark after "
                 "'sudo dpkg-reconfigure wireshark-common', or run "
                 "'sudo setcap cap_net_raw,cap_net_admin=ep' on dumpcap"
             ),

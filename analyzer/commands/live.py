@@ -1,8 +1,8 @@
-"""A running capture as a ladder that grows, then the verdicts and the pictures as for a file.
+"""`tcpanalyze live`: shows a running capture as a growing ladder, then the verdicts and pictures as for a file.
 
-How it ends: Ctrl-C, --duration, --count and --until end the capture in order, what was captured is reported,
-and the exit status is 0. SIGTERM and SIGHUP do the same without pictures, with 143 and 129. When whoever
-reads standard output has closed it, the capture ends at once, also where no segment comes.
+Ctrl-C, --duration, --count and --until end the capture and report it, with exit status 0. SIGTERM and SIGHUP do the
+same without pictures, with exit status 143 and 129. When the reader of standard output closes it, the capture ends at
+once, even if no segment comes.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 BEHIND_NS: Final = 20_000_000
-"""A segment that has waited longer for its turn is not shown any more: the terminal has fallen behind."""
+"""A segment that has waited longer is not shown: the terminal has fallen behind."""
 ABREAST_NS: Final = 5_000_000
-"""From a segment that has waited less on they are shown again."""
+"""Segments are shown again after one that has waited less."""
 ALWAYS_SHOWN: Final = 500
-"""So many segments a second are shown however late: nobody reads more, and no burst in a class is cut."""
+"""This many segments a second are shown even if they are late: nobody reads more, and a short burst stays whole."""
 
 LOOK_EVERY: Final = 200  # milliseconds
 
@@ -48,37 +48,55 @@ LOOK_EVERY: Final = 200  # milliseconds
 @click.command(
     cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
-@click.option("-i", "--interface", required=True, help="Where to capture; tcpanalyze interfaces lists them.")
-@click.option("-f", "--filter", "capture_filter", default="", help="Capture filter, as in 'tcp port 20000'.")
+@click.option(
+    "-i",
+    "--interface",
+    required=True,
+    metavar="INTERFACE",
+    help="Interface to capture on; list them with tcpanalyze interfaces.",
+)
+@click.option(
+    "-f",
+    "--filter",
+    "capture_filter",
+    default="",
+    metavar="FILTER",
+    help="Capture filter, e.g. 'tcp port 20000'.",
+)
 @click.option(
     "-w",
     "--write",
     metavar="FILE",
-    help="Keep the frames in FILE, as pcapng; as pcap where its name says so.",
+    help="Save the capture to FILE as pcapng, or as pcap if the name ends in .pcap.",
 )
-@click.option("-o", "--output", metavar="DIR", help="Where the pictures go; default: reports/NAME-OF-FILE.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="DIR",
+    help="Folder for the pictures; default: reports/NAME-OF-FILE, or reports/live without -w.",
+)
 @click.option("--no-report", is_flag=True, help="Draw no pictures.")
 @click.option(
     "--duration",
     type=Number(min=0, min_open=True),
     metavar="SECONDS",
-    help="End after so many seconds.",
+    help="Stop after this many seconds.",
 )
-@click.option("--count", type=WholeNumber(min=1), metavar="COUNT", help="End after so many TCP segments.")
+@click.option("--count", type=WholeNumber(min=1), metavar="COUNT", help="Stop after this many TCP segments.")
 @click.option(
     "--until",
     type=click.Choice(["closed"]),
-    help="End when every connection seen has been closed, reset or refused.",
+    help="Stop when every connection seen is closed, reset or refused.",
 )
 @click.option(
     "--backend",
     type=click.Choice(["auto", *NAMED]),
     default="auto",
     show_default=True,
-    help="The program that captures.",
+    help="Capture with this program.",
 )
-@click.option("--why/--no-why", default=True, help="Show the reason of each change of state; default: yes.")
-@click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
+@click.option("--why/--no-why", default=True, help="Show the reason for each state change; default: --why.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Use only ASCII characters.")
 def command(
     interface: str,
     capture_filter: str,
@@ -92,10 +110,10 @@ def command(
     why: bool,
     ascii_only: bool,
 ) -> None:
-    """Show what TCP does while it does it.
+    """Show TCP segments while they are captured.
 
-    Prints every segment as it passes, with its label, the states of both endpoints and the reason. Ctrl-C is
-    the way to end it: then come the verdicts, and the pictures as for a file, and the exit status is 0.
+    Prints each segment with its label, the states of both endpoints and the reason. Stop with Ctrl-C. The verdicts
+    and the pictures follow, as for a file, and the exit status is 0.
     """
     from analyzer.analysis.growing import follow
     from analyzer.capture.live_capture import open_live
@@ -103,9 +121,9 @@ def command(
     from analyzer.report.terminal import style_of
 
     if output is not None and no_report:
-        raise UsageError(say("--output and --no-report exclude each other: leave one of them out"))
+        raise UsageError(say("--output and --no-report cannot be combined: remove one of them"))
     if write == "-":
-        raise UsageError(say("-w - is not possible, because the ladder goes to standard output: name a file"))
+        raise UsageError(say("-w - is not possible because the ladder goes to standard output: name a file"))
     ladder = GrowingLadder(style_of(sys.stdout, os.environ, ascii_only=ascii_only), why=why)
     with (
         _without_pauses(),
@@ -114,7 +132,7 @@ def command(
     ):
         complain(
             say(
-                "capturing on {interface} with {program}; Ctrl-C ends it",
+                "capturing on {interface} with {program}; stop with Ctrl-C",
                 interface=live.interface,
                 program=live.backend,
             )
@@ -150,7 +168,7 @@ def command(
 def _show(
     live: Live, following: Following, ladder: GrowingLadder, *, count: int | None, until_closed: bool
 ) -> None:
-    """Print each segment when it comes, until the capture or the wish for more ends."""
+    """Print each segment when it comes, until the capture ends or --count or --until is reached."""
     second = shown = 0
     hidden = 0
     headed: set[int] = set()
@@ -195,8 +213,8 @@ def _show(
 
 @contextmanager
 def _without_pauses() -> Iterator[None]:
-    """No collection of garbage: with a hundred thousand kept segments each one holds the ladder up for
-    100 ms, and nothing that is made for a segment refers to itself, so there is none to collect."""
+    """Turn garbage collection off: with a hundred thousand kept segments, each collection stops the ladder for
+    100 ms. It would find nothing, because nothing that is made for a segment refers to itself."""
     gc.disable()
     try:
         yield
@@ -205,7 +223,7 @@ def _without_pauses() -> Iterator[None]:
 
 
 class _Ends:
-    """What ended the capture: the signal, 0 for none; that standard output was closed."""
+    """What ended the capture: a signal (0 for none), or a closed standard output."""
 
     def __init__(self) -> None:
         self.signal_number: int = 0
@@ -214,7 +232,7 @@ class _Ends:
 
 @contextmanager
 def _ending(live: Live, duration: float | None) -> Iterator[_Ends]:
-    """Inside, signals, the time and a closed standard output end the capture in order."""
+    """Inside, signals, --duration and a closed standard output end the capture properly."""
     ends = _Ends()
     done = threading.Event()
 

@@ -1,4 +1,4 @@
-"""What the commands that report on a capture share: the text on standard output, then the pictures."""
+"""What the reporting commands share: the text on standard output, then the pictures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["PICTURES", "draw", "name_of", "say_what_is_left", "write_text"]
 
 PICTURES: Final = 20
-"""How many connections are drawn when nobody says how many."""
+"""Number of connections drawn by default."""
 
 
 def write_text(
@@ -31,7 +31,10 @@ def write_text(
     ascii_only: bool,
     summaries: Mapping[int, str] | None = None,
 ) -> None:
-    """The text report on standard output. selection: of `report_lines`. summaries: by frame, what a payload says."""
+    """Write the text report to standard output.
+
+    selection: see `report_lines`. summaries: frame -> what its payload means.
+    """
     from analyzer.report.terminal import style_of
     from analyzer.report.text_report import report_lines
 
@@ -51,7 +54,7 @@ def draw(
     announce: bool,
     summaries: Mapping[int, str] | None = None,
 ) -> None:
-    """Draw each connection and print the paths; a bar on standard error where that is a terminal."""
+    """Draw each connection and print the paths, with a progress bar if standard error is a terminal."""
     from analyzer.diagram.layout import lay_out
     from analyzer.report.picture import save_pictures
 
@@ -67,11 +70,11 @@ def draw(
 
 
 def say_what_is_left(drawn: int, connections: int) -> None:
-    """That only the first of the connections were drawn, where it is so."""
+    """Say that only the first connections were drawn, if it is so."""
     if drawn < connections:
         sentence = say(
-            "drawn: the first {drawn} of {all} connections; "
-            "--images COUNT draws more, --connection N one of them",
+            "drew the first {drawn} of {all} connections; "
+            "use --images COUNT to draw more, or --connection N for a single one",
             drawn=drawn,
             all=connections,
         )
@@ -79,7 +82,7 @@ def say_what_is_left(drawn: int, connections: int) -> None:
 
 
 def name_of(capture: str) -> str:
-    """The name of the reports' folder: that of the capture without what says its format."""
+    """The name of the reports' folder: the capture's name without its format endings."""
     if capture == "-":
         return "stdin"
     name = os.path.basename(capture)

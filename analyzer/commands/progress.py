@@ -1,7 +1,7 @@
-"""A bar on standard error for whoever watches and has to wait; nobody else sees anything of it.
+"""A progress bar on standard error, shown only if that is a terminal.
 
-It comes after a second, and is gone before anything else is printed, however that ends. What draws it is loaded
-when it comes.
+It appears after a second and is removed before anything else is printed. The library that draws it is loaded only
+then.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["PATIENCE", "drawing", "reading"]
 
 PATIENCE: Final = 1.0
-"""Seconds that nobody minds to wait for without knowing for how long."""
+"""Seconds of waiting before the bar appears."""
 
 
 @contextmanager
 def reading() -> Iterator[Callable[[Records], None] | None]:
-    """What `analyze` may call while it reads: shown is how much of a file is left, of a pipe only the rate."""
+    """What `analyze` calls while it reads: shows how much of a file is left, or only the rate for a pipe."""
     with _bar(say("reading")) as bar:
         if bar is None:
             yield None
@@ -40,7 +40,7 @@ def reading() -> Iterator[Callable[[Records], None] | None]:
             bar.show(
                 done,
                 total,
-                say("{count} frames, {rate} a second", count=f"{records.frame:,}", rate=f"{rate:,.0f}"),
+                say("{count} frames, {rate} per second", count=f"{records.frame:,}", rate=f"{rate:,.0f}"),
             )
 
         yield watch
@@ -48,7 +48,7 @@ def reading() -> Iterator[Callable[[Records], None] | None]:
 
 @contextmanager
 def drawing(total: int) -> Iterator[Callable[[], None]]:
-    """What is to be called after each of `total` pictures."""
+    """A function to call after each of `total` pictures."""
     with _bar(say("drawing")) as bar:
         drawn = 0
 
@@ -62,7 +62,7 @@ def drawing(total: int) -> Iterator[Callable[[], None]]:
 
 
 class _Bar:
-    """One bar, not shown before there was something to wait for."""
+    """One bar, which is not shown before `PATIENCE` has passed."""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -70,18 +70,18 @@ class _Bar:
         self._shown: tuple[Progress, TaskID] | None = None
 
     def seconds(self) -> float:
-        """How long it has been going on."""
+        """Seconds since the start."""
         return time.monotonic() - self._began
 
     def show(self, done: int, total: int | None, detail: str) -> None:
-        """`done` of `total`, None where nobody knows."""
+        """Show `done` of `total`; total is None if it is unknown."""
         if self.seconds() < PATIENCE:
             return
         progress, task = self._shown or self._begin(total)
         progress.update(task, completed=done, total=total, detail=detail)
 
     def close(self) -> None:
-        """Take the bar away, and give the terminal back its cursor."""
+        """Remove the bar and restore the cursor."""
         if self._shown is not None:
             self._shown[0].stop()
 
@@ -97,11 +97,11 @@ class _Bar:
             *remaining,
             console=Console(stderr=True),
             transient=True,
-            # Lines on the same terminal are put above the bar; a file gets its lines as ever.
+            # Lines on the same terminal are put above the bar; a file gets its lines unchanged.
             redirect_stdout=sys.stdout.isatty(),
         )
         self._shown = shown = progress, progress.add_task(self._what, total=total, detail="")
-        # Last, so that wherever an interruption comes `close` knows of the bar.
+        # Last, so that `close` knows of the bar even after an interruption.
         progress.start()
         return shown
 

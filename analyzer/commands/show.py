@@ -1,4 +1,4 @@
-"""The main job: a stored capture as text or JSON, then as pictures.
+"""The main job: shows a stored capture as text or JSON, then as pictures.
 
 Text goes to standard output at once; pictures follow, and their paths are printed.
 """
@@ -32,10 +32,10 @@ __all__ = ["command"]
 
 
 class _Show(Command):
-    """The main job, whose help also names the other commands."""
+    """The main job; its help also lists the other commands."""
 
     def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section(say("Other commands, each with a --help of its own")):
+        with formatter.section(say("Other commands (each has its own --help)")):
             formatter.write_dl([(f"tcpanalyze {name}", say(purpose)) for name, purpose in COMMANDS.items()])
 
 
@@ -45,7 +45,7 @@ class _Show(Command):
 )
 @click.argument("capture", type=click.Path(allow_dash=True))
 @click.option(
-    "-o", "--output", metavar="DIR", help="Where the pictures go; default: reports/NAME-OF-CAPTURE."
+    "-o", "--output", metavar="DIR", help="Folder for the pictures; default: reports/NAME-OF-CAPTURE."
 )
 @click.option("--no-report", is_flag=True, help="Draw no pictures.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document; pictures only with -o.")
@@ -55,18 +55,18 @@ class _Show(Command):
     type=WholeNumber(min=0),
     multiple=True,
     metavar="N",
-    help="Only connection N, as Wireshark's tcp.stream numbers it; can be repeated.",
+    help="Show only connection N (tcp.stream in Wireshark); can be repeated.",
 )
 @click.option(
     "--only",
     metavar="FILTER",
-    help="Only the connections that FILTER means, as in 'server.port == 20000 and rtt > 50ms'. A key is the path of a "
-    "value in the JSON document, or a short name: duration, start, rtt, bytes, retransmissions, close.",
+    help="Show only matching connections, e.g. 'server.port == 20000 and rtt > 50ms'. A key is the path of a value in "
+    "the JSON document, or a short name: duration, start, rtt, bytes, retransmissions, close.",
 )
 @click.option(
     "--sort",
     metavar="KEY",
-    help="In the order of KEY, as in duration; -KEY puts the greatest value first. Unknown values come last in both.",
+    help="Sort connections by KEY, e.g. duration; -KEY puts the greatest value first. Unknown values always come last.",
 )
 @click.option("--summary", is_flag=True, help="Leave the segments out: no ladders, no pictures.")
 @click.option(
@@ -88,24 +88,31 @@ class _Show(Command):
     "--images",
     type=WholeNumber(min=0),
     metavar="COUNT",
-    help=f"How many connections are drawn at most; default: {PICTURES}, and none beside a table.",
+    help=f"Draw at most COUNT connections; default: {PICTURES}, or none if the connections are shown as a table.",
 )
 @click.option(
     "--stream",
     "as_lines",
     is_flag=True,
-    help="Write each connection as a line of JSON when it has ended; the last line is about the capture.",
+    help="Write each connection as a line of JSON when it ends; the last line describes the capture.",
 )
 @click.option(
     "--hold",
     type=WholeNumber(min=2),
     metavar="COUNT",
-    help="How many connections are held in memory at most; of more, half are folded to counts; default: a "
+    help="Hold at most COUNT connections in memory; beyond that, half are folded, i.e. only counted. Default: a "
     "million, or 10,000 for each MiB of a compressed file.",
 )
-@click.option("--wireshark", is_flag=True, help="Give the notes of Wireshark 4.0.17, also where it errs.")
-@click.option("-Y", "--display-filter", metavar="FILTER", help="Only the frames that match it; needs tshark.")
-@click.option("--dissect", is_flag=True, help="Say with tshark what payloads mean, instead of quoting them.")
+@click.option(
+    "--wireshark", is_flag=True, help="Give exactly the notes of Wireshark 4.0.17, including its mistakes."
+)
+@click.option(
+    "-Y",
+    "--display-filter",
+    metavar="FILTER",
+    help="Read only matching frames (Wireshark syntax; needs tshark).",
+)
+@click.option("--dissect", is_flag=True, help="Show what tshark makes of each payload instead of quoting it.")
 @decompress_limit
 @click.option(
     "--version",
@@ -113,7 +120,7 @@ class _Show(Command):
     expose_value=False,
     is_eager=True,
     callback=show_version,
-    help="Show the version, and whether it is compiled.",
+    help="Show the version and whether it is compiled.",
 )
 def command(
     capture: str,
@@ -135,10 +142,10 @@ def command(
     dissect: bool,
     decompress_limit: int | None,
 ) -> None:
-    """Show what TCP does in CAPTURE: a pcap, pcapng or snoop file, also compressed; "-" is standard input.
+    """Show the TCP connections in CAPTURE, a pcap, pcapng or snoop file; "-" is standard input.
 
-    Prints every TCP connection with its handshake, data and close, and the states of both endpoints segment by
-    segment; then draws each as a sequence diagram.
+    Prints every connection with its handshake, data and close, and the states of both endpoints segment by segment.
+    Then draws each connection as a sequence diagram. CAPTURE may be compressed.
     """
     from analyzer.analysis.reading import Reading, stored_file
     from analyzer.analysis.stored import analyze
@@ -148,20 +155,18 @@ def command(
         display_filter=display_filter, wireshark=wireshark, decompress_limit=decompress_limit, hold=hold
     )
     if output is not None and no_report:
-        raise UsageError(say("--output and --no-report exclude each other: leave one of them out"))
+        raise UsageError(say("--output and --no-report cannot be combined: remove one of them"))
     if dissect:
         stored_file(capture)
     if as_lines:
         if sort is not None:
             raise UsageError(
-                say(
-                    "--sort needs all connections, and --stream writes each as it ends: leave one of them out"
-                )
+                say("--sort needs all connections, but --stream writes each as it ends: remove one of them")
             )
         if as_json or output is not None or numbers or dissect:
             raise UsageError(
                 say(
-                    "--stream goes with no other form of output, no --connection and no --dissect: choose one"
+                    "--stream cannot be combined with --json, --output, --connection or --dissect: choose one"
                 )
             )
         _write_lines(capture, _filter_of_lines(only), options)
@@ -221,14 +226,14 @@ def _filter(only: str | None) -> Filter | None:
 
 
 def _filter_of_lines(only: str | None) -> Filter | None:
-    """The filter of --stream, which knows each connection and not yet the capture."""
+    """The filter of --stream, which sees each connection before the capture has been read."""
     chosen_by = _filter(only)
     for key in () if chosen_by is None else chosen_by.keys:
         if key.needs_capture:
             raise UsageError(
                 say(
-                    "{key} is known only when the whole capture has been read, and --stream writes each connection as "
-                    "it ends: leave one of them out",
+                    "{key} is known only when the whole capture has been read, but --stream writes each connection as "
+                    "it ends: remove one of them",
                     key=key.name,
                 )
             )
@@ -245,21 +250,21 @@ def _order(sort: str | None) -> Order | None:
 
 
 def _warn_of_folded(capture: Capture) -> None:
-    """That a filter cannot be asked of connections of which there are only counts."""
+    """Warn that a filter cannot test folded connections, of which only counts are left."""
     from analyzer.report.wording import counted
 
     if capture.folded is not None:
         warn(
             counted(
                 capture.folded.connections,
-                "--only cannot look at {count} connection that was folded: --hold COUNT keeps more of them",
-                "--only cannot look at {count} connections that were folded: --hold COUNT keeps more of them",
+                "--only cannot test {count} connection that was folded: use --hold COUNT to keep more",
+                "--only cannot test {count} connections that were folded: use --hold COUNT to keep more",
             )
         )
 
 
 def _write_lines(capture: str, chosen_by: Filter | None, options: Reading) -> None:
-    """Each connection as soon as it has ended; what was written stays written, whatever comes after."""
+    """Write each connection as soon as it ends, so that a later error does not lose it."""
     from analyzer.analysis.stored import stream
     from analyzer.report.document import Described, capture_line, connection_line
 
@@ -283,14 +288,14 @@ def _wants_pictures(
     formats: tuple[str, ...],
     selection: Selection,
 ) -> bool:
-    """Pictures are asked for in some way, or by nothing that stands against them."""
+    """Whether pictures were asked for, or nothing speaks against them."""
     if output is not None or as_json:
         return output is not None
     if images is not None or formats or selection.numbered:
         return True
     from analyzer.report.text_report import MANY
 
-    # Beside a table, pictures of whichever connections came first would say little.
+    # With a table, pictures of the first connections would show little.
     return len(selection.connections) <= MANY
 
 
@@ -301,7 +306,7 @@ def _write_document(trace: Trace, connections: Sequence[Connection], *, segments
 
 
 def _summarize(connections: Sequence[Connection], capture: str) -> dict[int, str]:
-    """What tshark makes of the payloads; nothing and a warning where it is of no help."""
+    """What tshark makes of the payloads; nothing and a warning if it fails."""
     from analyzer.explain.one_frame import summarize
 
     try:

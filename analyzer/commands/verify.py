@@ -29,14 +29,16 @@ UNEXPLAINED: Final = 1
     cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.argument("captures", metavar="CAPTURE...", type=click.Path(), nargs=-1, required=True)
-@click.option("--wireshark", is_flag=True, help="Compare what we give with --wireshark: nothing may differ.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document a line, one for each CAPTURE.")
-@click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
+@click.option("--wireshark", is_flag=True, help="Verify the output of --wireshark: nothing may differ.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document per CAPTURE, each on its own line."
+)
+@click.option("--ascii", "ascii_only", is_flag=True, help="Use only ASCII characters.")
 def command(captures: tuple[str, ...], wireshark: bool, as_json: bool, ascii_only: bool) -> int:
-    """Compare the analysis of each CAPTURE with that of the installed tshark, frame by frame.
+    """Compare the analysis of each CAPTURE with the installed tshark, frame by frame.
 
-    Lists every disagreement with both reasons: the deliberate differences by their names, and what nothing explains.
-    Exit status 0 when everything is explained, 1 when something is not.
+    Lists every difference with both reasons, and names the deliberate ones. Exit status 0 if every difference is
+    explained, 1 if one is not.
     """
     from analyzer.report.terminal import style_of
     from analyzer.verify.beside_tshark import VERSION, verify

@@ -1,4 +1,4 @@
-"""What `--version` says: the number, and whether the path of a packet runs compiled."""
+"""What `--version` shows: the number, and whether the packet path runs compiled."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["build", "show_version"]
 
 
 def build() -> str:
-    """How the modules on the path of a packet run: "compiled", or "interpreted" and why."""
+    """How the modules on the packet path run: "compiled", or "interpreted" and why."""
     path = import_module("analyzer.analysis.loop").__file__ or ""
     if path.endswith(tuple(EXTENSION_SUFFIXES)):
         return say("compiled")
     if os.path.exists(os.path.join(os.path.dirname(os.path.dirname(path)), "setup.py")):
         return say("interpreted (straight from the checkout)")
     return say(
-        "interpreted (it could not be compiled when it was installed: a C compiler and Python.h do that)"
+        "interpreted (compiling failed during installation: install a C compiler and Python.h, then reinstall)"
     )
 
 

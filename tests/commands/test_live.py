@@ -447,7 +447,7 @@ def test_losses_are_said(
         (["-i", "-w"], "there is no interface -w: there are"),
         (["-i", ";rm"], "there is no interface ;rm: there are"),
         (["-i", "lo", "-w", "-"], "-w - is not possible"),
-        (["-i", "lo", "-o", "x", "--no-report"], "exclude each other"),
+        (["-i", "lo", "-o", "x", "--no-report"], "cannot be combined"),
         ([], "Missing option '-i'"),
         (["-i", "lo", "--duration", "0"], "Invalid value for '--duration'"),
     ],

@@ -25,7 +25,7 @@ def test_a_bar_for_a_file_goes_before_the_report_comes(tmp_path: Path) -> None:
     shown = on_a_terminal([str(ECHO), "--no-report"], tmp_path, IMPATIENT)
     assert b"reading" in shown
     assert b"frames, " in shown
-    assert b"a second" in shown
+    assert b"per second" in shown
     bar, report = shown.split(CURSOR_SHOWN, 1)
     assert b"handshake" not in bar
     assert CLEARED in report
