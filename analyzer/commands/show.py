@@ -100,7 +100,7 @@ class _Show(Command):
     "--hold",
     type=WholeNumber(min=2),
     metavar="COUNT",
-    help="Hold at most COUNT connections in memory; beyond that, half are folded, i.e. only counted. Default: a "
+    help="Hold at most COUNT connections in memory; beyond that, half are only counted. Default: a "
     "million, or 10,000 for each MiB of a compressed file.",
 )
 @click.option(
