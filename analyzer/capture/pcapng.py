@@ -167,6 +167,7 @@ class PcapngRecords(Records):
                     return False
                 if kind in _NUMBERED_WITHOUT_PACKET:
                     self.frame += 1
+                    self._without_packet += 1
                 continue
             if length < least or length > MOST_BLOCK_BYTES:
                 return self._stop(self._bad_length(length))

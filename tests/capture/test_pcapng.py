@@ -303,7 +303,13 @@ def test_a_file_that_ends_inside_a_block(cut: bytes) -> None:
     for length in range(1, len(cut)):
         data, warning = bytes_and_warning(HEAD + enhanced(b"a") + cut[:length])
         assert data == [b"a"]
-        assert "the file ends inside the record that starts at byte 84" in warning
+        assert "capture truncated at byte 84" in warning
+
+
+def test_a_truncated_file_does_not_count_blocks_without_a_packet_as_frames() -> None:
+    data, warning = bytes_and_warning(HEAD + enhanced(b"a") + block(9, b"journal!") + enhanced(b"b")[:-1])
+    assert data == [b"a"]
+    assert "showing the one complete frame before it" in warning
 
 
 def test_a_later_section_without_a_byte_order() -> None:
@@ -337,7 +343,7 @@ def test_too_many_interfaces() -> None:
         (section()[:4] + struct.pack("<I", 30) + section()[8:] + bytes(4), "32 bytes by its head and 0"),
         (section()[:4] + struct.pack("<I", 2**25) + section()[8:], "claims 33554432 bytes"),
         (section()[:-4] + bytes(4), "28 bytes by its head and 0 by its tail"),
-        (section(options=option(4, b"a program"))[:-1], "the file ends inside"),
+        (section(options=option(4, b"a program"))[:-1], "capture truncated"),
     ],
 )
 def test_a_first_section_that_cannot_be_read(content: bytes, fault: str) -> None:
@@ -388,7 +394,7 @@ def test_what_the_capture_lost(blocks: list[bytes], lost: int | None) -> None:
 
 def test_statistics_that_break_off_or_disagree() -> None:
     whole = statistics((5, counter(3)))
-    assert "ends inside the record" in bytes_and_warning(HEAD + whole[:-6])[1]
+    assert "capture truncated" in bytes_and_warning(HEAD + whole[:-6])[1]
     assert "by its tail" in bytes_and_warning(HEAD + whole[:-4] + struct.pack("<I", 64))[1]
 
 
