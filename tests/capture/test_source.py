@@ -109,7 +109,7 @@ def test_a_file_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr("builtins.open", refuse)
-    with pytest.raises(InputError, match="secret may not be read: ask"):
+    with pytest.raises(InputError, match="secret is not readable: ask"):
         bytes_of_path("secret")
 
 

@@ -374,7 +374,7 @@ def test_a_filter_that_matches_nothing(tshark: str, capfd: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ([ECHO, "-Y", "tcp.len >"], "tshark refuses the display filter tcp.len >: Unexpected end"),
+        ([ECHO, "-Y", "tcp.len >"], "the display filter tcp.len > is not valid for tshark: Unexpected end"),
         (["-", "-Y", "tcp"], "store it in a file first"),
         (["-", "--dissect"], "store it in a file first"),
         (["nowhere.pcap", "-Y", "tcp"], "does not exist"),
