@@ -201,7 +201,7 @@ def test_times_beyond_64_bits(resolution: int, offset: int | None, ticks: int, t
     records = opened(content)
     assert frames_of(records)[0].time_ns == time_ns
     (warning,) = records.warnings
-    assert warning.startswith("frame 1 has a time beyond")
+    assert warning.startswith("frame 1 has a time that does not fit")
 
 
 def test_plain_and_exact_times_agree() -> None:
@@ -402,7 +402,7 @@ def test_what_the_capture_lost(blocks: list[bytes], lost: int | None) -> None:
 def test_statistics_that_break_off_or_disagree() -> None:
     whole = statistics((5, counter(3)))
     assert "capture truncated" in bytes_and_warning(HEAD + whole[:-6])[1]
-    assert "by its tail" in bytes_and_warning(HEAD + whole[:-4] + struct.pack("<I", 64))[1]
+    assert "at its end" in bytes_and_warning(HEAD + whole[:-4] + struct.pack("<I", 64))[1]
 
 
 def every_kind_of_block(endian: str) -> bytes:

@@ -59,7 +59,7 @@ def test_a_stream_that_has_nothing_yet_and_does_not_wait_is_an_os_error() -> Non
         def read(self, count: int) -> None:
             return None
 
-    with pytest.raises(OSError, match="nothing to read"):
+    with pytest.raises(OSError, match="has no data yet"):
         Bytes(cast(BinaryIO, Empty()), "test", False).read(1)
 
 
