@@ -40,14 +40,14 @@ apt_install() {
     apt_get install -y --no-install-recommends "$@" && return
     { apt_get update && apt_get install -y --no-install-recommends "$@"; } && return
     printf '%s\n' "$output" | tail -n 15 >&2
-    give_up "apt-get could not install $* (its last words are above): install them and run again"
+    give_up "apt-get could not install $* (its last messages are above): install them and run again"
 }
 
 apt_get() {
     output=$(DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@" 2>&1 </dev/null)
 }
 
-# system_packages [PROGRAM...]: installs those that are missing when it may; otherwise says what is missing. Without
+# system_packages [PROGRAM...]: installs those that are missing when it may; if not, it reports what is missing. Without
 # arguments it means all of them.
 system_packages() {
     missing=
@@ -211,7 +211,7 @@ make_environment() {
 # the .pth files there are not read, so that this one finds the compiled tool and not the checkout. The checkout
 # is last, for its tests.
 make_compiled() {
-    say 'compiling (again after every change of the sources; TCPANALYZE_COMPILE=0 goes without)…'
+    say 'compiling (repeated after each change of the sources; TCPANALYZE_COMPILE=0 skips it)…'
     compiled=$environment/compiled
     rm -rf "$compiled" "$root/build"
     quietly "$environment/bin/python" -m venv --without-pip "$compiled"

@@ -98,7 +98,7 @@ class Child:
         except (OSError, ValueError) as error:
             raise InputError(
                 say(
-                    "the capture program {program} cannot be started ({reason}): install it anew",
+                    "the capture program {program} cannot be started ({reason}): install it again",
                     program=inert(command[0]),
                     reason=inert(getattr(error, "strerror", None) or str(error)),
                 )
@@ -287,7 +287,7 @@ def _making_a_folder() -> Iterator[None]:
     except OSError as error:
         raise InputError(
             say(
-                "no temporary folder can be made ({reason}): name another place in TMPDIR",
+                "a temporary folder cannot be created ({reason}): set TMPDIR to another folder",
                 reason=inert(error.strerror or str(error)),
             )
         ) from error

@@ -186,7 +186,7 @@ class CompressedOctets(Bytes):
 
     What was decompressed before a fault is handed on; the fault is raised by the read after it, as a
     `SourceFault`. Zero bytes between or after members are padding, as `gzip -d` takes them. Anything else that
-    follows a member is no fault: it is left alone, and a warning says so.
+    follows a member is ignored with a warning.
     """
 
     def __init__(self, compressed: Bytes, limit: int | None = None) -> None:
@@ -300,7 +300,7 @@ class CompressedOctets(Bytes):
         self._over = True
         self.warnings.append(
             Message(
-                "byte {byte} of the file and what follows it is no {compression} data and was left out",
+                "the data from byte {byte} of the file on is not {compression} data and is ignored",
                 compression=self.compression,
                 byte=self._taken - len(self._pending),
             )
@@ -328,7 +328,7 @@ class CompressedOctets(Bytes):
         except ImportError as error:
             raise SourceRefusal(
                 Message(
-                    "what decompresses {compression} is missing ({reason}): install tcpanalyze again",
+                    "the {compression} decompressor is missing ({reason}): install tcpanalyze again",
                     compression=row.name,
                     reason=reason_of(error),
                 )

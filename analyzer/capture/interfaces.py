@@ -1,4 +1,4 @@
-"""The interfaces of this machine: their names, their addresses, whether one may capture there."""
+"""The interfaces of this machine: their names, their addresses, whether this user may capture there."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ANSWERS_WITHIN: Final = 5.0  # seconds
 
 NO_PERMISSION: Final = Message("no permission")
 
-# What libpcap knows beside the interfaces of the system. Others it takes for files, hosts or extensions.
+# What libpcap knows in addition to the interfaces of the system. It takes other names for files, hosts or extensions.
 _SPECIAL: Final = re.compile(r"any|nflog(?::[0-9,]+)?" if sys.platform == "linux" else r"(?!)")
 
 
@@ -42,7 +42,7 @@ def check_interface(name: str) -> None:
         return
     raise UsageError(
         say(
-            "there is no interface {name}: there are {names}",
+            "interface {name} does not exist: choose one of {names}",
             name=inert(name) or '""',
             names=", ".join(map(inert, names)),
         )

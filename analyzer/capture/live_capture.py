@@ -195,7 +195,7 @@ def _failure(
     if FORBIDDEN.search(words):
         return _ForbiddenError(
             say(
-                "you may not capture on {interface}: run this with sudo, or join the group wireshark after "
+                "{interface} needs permission to capture: run this with sudo, or join the group wireshark after "
                 "'sudo dpkg-reconfigure wireshark-common', or run "
                 "'sudo setcap cap_net_raw,cap_net_admin=ep {program}'",
                 interface=inert(interface),
@@ -204,13 +204,16 @@ def _failure(
         )
     if NO_DEVICE.search(words):
         return UsageError(
-            say("there is no interface {name}: tcpanalyze interfaces shows them", name=inert(interface))
+            say(
+                "interface {name} does not exist: 'tcpanalyze interfaces' lists those that do",
+                name=inert(interface),
+            )
         )
     if found := NO_FILTER.search(words):
         return UsageError(
             say(
-                "libpcap does not understand the capture filter {filter} ({reason}): "
-                "write it as in 'tcp port 20000', see pcap-filter(7)",
+                "the capture filter {filter} is not valid ({reason}): "
+                "write it like 'tcp port 20000', see pcap-filter(7)",
                 filter=inert(repr(capture_filter)),
                 reason=inert(found[1] or say("syntax error")),
             )
@@ -218,8 +221,8 @@ def _failure(
     if DOWN.search(words):
         return InputError(
             say(
-                "the interface {name} is not up: switch it on ('sudo ip link set {name} up' on Linux), or "
-                "choose another; tcpanalyze interfaces shows them",
+                "interface {name} is down: bring it up ('sudo ip link set {name} up' on Linux), or "
+                "choose another; 'tcpanalyze interfaces' lists them",
                 name=inert(interface),
             )
         )
@@ -229,7 +232,7 @@ def _failure(
         else Message("{program} was not ready in time", program=backend.name)
     )
     if own_words := _complaint(backend, words):
-        what = Message("{what}; it said: {words}", what=what, words=own_words.rstrip("."))
+        what = Message("{what} with the message: {words}", what=what, words=own_words.rstrip("."))
     return InputError(
         say(
             "the capture on {interface} failed: {what}; try another --backend",
@@ -365,10 +368,10 @@ class Live:
             )
             ended = Message("{program} ended {how} while it captured", program=self.backend, how=how)
             if own_words := _complaint(self._row, words):
-                ended = Message("{what}; it said: {words}", what=ended, words=own_words)
+                ended = Message("{what} with the message: {words}", what=ended, words=own_words)
             sentences.append(ended)
         if self.losses is None:
-            sentences.append(Message("how many frames the capture lost is not known"))
+            sentences.append(Message("the number of frames lost by the capture is not known"))
 
     def _told(self) -> int | None:
         """The losses in the program's closing words."""

@@ -53,7 +53,7 @@ class Marker:
         return f"({own}) or ({capture_filter})" if capture_filter.strip() else ""
 
     def send(self) -> None:
-        """Send the next one. Raises InputError where the interface takes none."""
+        """Send the next one. Raises InputError where the interface does not accept it."""
         try:
             number = socket.if_nametoindex(self._sending_interface())
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
@@ -65,7 +65,7 @@ class Marker:
         except OSError as error:
             raise InputError(
                 say(
-                    "{interface} takes no datagram ({reason}), so the last frames may be missing",
+                    "{interface} does not accept a datagram ({reason}), so the last frames may be missing",
                     interface=inert(self._interface),
                     reason=inert(error.strerror or str(error)),
                 )

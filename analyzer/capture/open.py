@@ -1,4 +1,4 @@
-"""Opening a capture: whatever can be wrong with it as a whole is said here, in one sentence."""
+"""Opening a capture: faults of the whole file are reported here, each in one sentence."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _recognised(data: Bytes, decompress_limit: int | None, file: StoredFile | No
     except OSError as error:
         raise InputError(
             say(
-                "{path} cannot be read ({reason}): copy it to another place and try there",
+                "{path} cannot be read ({reason}): copy it to another folder and try again",
                 path=data.name,
                 reason=reason_of(error),
             )

@@ -47,7 +47,7 @@ class PcapRecords(Records):
         if major != 2:
             raise CaptureFormatError(
                 say(
-                    "{path} is a pcap file of version {major}.{minor}, and only version 2 can be read: "
+                    "{path} has pcap version {major}.{minor}, but only version 2 is supported: "
                     "convert it with editcap -F pcap",
                     path=data.name,
                     major=major,
@@ -67,7 +67,7 @@ class PcapRecords(Records):
             self._lengths = _LENGTHS_PERHAPS_SWAPPED
         elif minor < 3:
             self._lengths = _LENGTHS_SWAPPED
-        # Fields that are all there before a method is called are never asked for being there.
+        # Fields set before the first method call need no check that they are set.
         self._declare(link_type)
         self._skip(FILE_HEADER_BYTES)
 
@@ -102,8 +102,8 @@ class PcapRecords(Records):
 
     def _too_long(self, claimed: int) -> str:
         return Message(
-            "record {record} at byte {byte} claims {claimed} bytes, more than the {most} one "
-            "can hold: the file is damaged there, and the frames before it are all that was read",
+            "record {record} at byte {byte} is damaged: its length field is {claimed} bytes, and the most is {most}; "
+            "showing the frames before it",
             record=self.frame + 1,
             byte=self._byte(),
             claimed=claimed,

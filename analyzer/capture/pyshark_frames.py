@@ -192,7 +192,7 @@ async def _run(running: Any, writer: _Writer) -> None:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
     if not stopped.is_set():
-        _tell(f"pyshark: its capture ended; the last words: {running.last_words}")
+        _tell(f"pyshark: its capture ended; the last message: {running.last_words}")
 
 
 class _Writer:
@@ -208,7 +208,9 @@ class _Writer:
             self._link_type = link_type
             self._write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262_144, link_type))
         elif link_type != self._link_type:
-            raise _FaultError(f"a frame is of link type {link_type}, those before of {self._link_type}")
+            raise _FaultError(
+                f"a frame has link type {link_type}, but those before it have {self._link_type}"
+            )
         seconds, nanoseconds = divmod(time, 1_000_000_000)
         self._write(struct.pack("<IIII", seconds, nanoseconds, len(data), length) + data)
 
@@ -228,7 +230,7 @@ def frame_of(packet: Any) -> tuple[int, int, int, bytes]:
         time = nanoseconds_of(packet.sniff_timestamp)
         length = int(packet.length)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise _FaultError(f"a packet has not what a frame needs ({_reason(error)})") from error
+        raise _FaultError(f"a packet lacks a field that a frame needs ({_reason(error)})") from error
     if kind not in LINK_TYPES:
         raise _FaultError(f"frames of Wireshark's kind {kind} cannot be written")
     return LINK_TYPES[kind], time, length, data

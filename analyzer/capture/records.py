@@ -15,7 +15,7 @@ from analyzer.text import Message
 __all__ = ["MOST_WARNINGS", "Records", "most_captured"]
 
 MOST_WARNINGS: Final = 16
-"""How many faults that do not stop the reading are told; a hostile file could hold millions."""
+"""How many faults that do not stop the reading are reported; a hostile file could hold millions."""
 
 _MOST_CAPTURED: Final = 256 * 1024
 _MOST_CAPTURED_OF_LINK: Final = {
@@ -52,12 +52,12 @@ class Records:
         they hold no packet (journal entries, system calls, custom blocks) leave a gap.
     format: "pcap", "pcapng" or "snoop".
     truncated: the reading stopped before a clean end: cut off, damaged, or the source failed.
-    warnings: a sentence for whatever stopped or marred the reading.
+    warnings: a sentence for each fault that stopped or marred the reading.
     link_types: the LINKTYPE_ numbers declared so far, in order, each once.
     lost: how many frames the capture lost, at most, as far as it has been read; None where nothing says so,
         as in every pcap file. It is a bound, because libpcap counts a lost frame of loopback twice and a
         network card counts what no capture filter has seen.
-    file: the file it is read from; None for whatever is no file on a disk.
+    file: the file it is read from; None where it does not come from a file on a disk.
     compressed: whether it was.
     """
 
@@ -69,6 +69,7 @@ class Records:
         self.time_ns: i64 = 0
         self.link_type: i64 = 0
         self.frame: i64 = 0
+        self._without_packet: i64 = 0  # numbers given to blocks that hold no packet
         self.format: str = capture_format
         self.truncated: bool = False
         self.warnings: list[str] = data.warnings
@@ -193,10 +194,17 @@ class Records:
     def _cut(self, byte: int) -> str:
         if self._failure:
             return self._failure
+        frames = self.frame - self._without_packet
+        if frames == 0:
+            return Message("capture truncated at byte {byte}, before the first complete frame", byte=byte)
+        if frames == 1:
+            return Message(
+                "capture truncated at byte {byte}; showing the one complete frame before it", byte=byte
+            )
         return Message(
-            "the file ends inside the record that starts at byte {byte}: it was cut off there, "
-            "and the frames before it are all there is",
+            "capture truncated at byte {byte}; showing the {count} complete frames before it",
             byte=byte,
+            count=frames,
         )
 
     def _stop(self, sentence: str) -> bool:

@@ -126,7 +126,7 @@ class Bytes:
     def _more(self, most: int) -> bytes:
         piece = self._read(most)
         if piece is None:
-            raise BlockingIOError(Message("the stream has nothing to read yet and does not wait"))
+            raise BlockingIOError(Message("the stream is non-blocking and has no data yet"))
         return piece
 
 
@@ -142,7 +142,7 @@ def bytes_of_path(path: str | os.PathLike[str]) -> Bytes:
         if isinstance(error, IsADirectoryError) or (isinstance(error, OSError) and os.path.isdir(path)):
             sentence = Message("{path} is a directory: give the capture file inside it", path=name)
         elif isinstance(error, PermissionError):
-            sentence = Message("{path} may not be read: ask its owner for read permission", path=name)
+            sentence = Message("{path} is not readable: ask its owner for read permission", path=name)
         else:
             reason = reason_of(error)
             sentence = Message("{path} cannot be opened ({reason}): check its name", path=name, reason=reason)

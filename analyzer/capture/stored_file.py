@@ -41,7 +41,7 @@ class StoredFile:
         if now.st_size < self.size:
             return Message(
                 "{path} became shorter while it was read, from {before} to {after} bytes: "
-                "what was read until then is reported; do not write to a capture that is being analysed",
+                "the report covers what was read before; do not write to a capture during its analysis",
                 path=name,
                 before=self.size,
                 after=now.st_size,
@@ -49,14 +49,14 @@ class StoredFile:
         if now.st_size > self.size:
             return Message(
                 "{path} grew while it was read, from {before} to {after} bytes: "
-                "what came too late is not in here; analyse it again when it is complete",
+                "later data is not in the report; analyse it again when it is complete",
                 path=name,
                 before=self.size,
                 after=now.st_size,
             )
         if now.st_mtime_ns != self._before.st_mtime_ns:
             return Message(
-                "{path} was written to while it was read: what is reported may be a mixture; analyse it again",
+                "{path} was written to while it was read: the report may mix old and new data; analyse it again",
                 path=name,
             )
         return None

@@ -1,4 +1,4 @@
-"""What a file is that is no readable capture, told from its first bytes, and what to do about it."""
+"""Recognises, from its first bytes, a file that is not a readable capture, and says what to do with it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _TEXT_SAMPLE: Final = 512
 
 
 def refusal(first: bytes, name: str, compression: str = "") -> CaptureFormatError:
-    """The error for a file that is no capture of a kind that is read.
+    """The error for a file that is not a capture in a supported format.
 
     first: its first bytes, as many as are at hand, at least six unless the file has fewer.
     name: what to call the file, already harmless.
@@ -50,20 +50,19 @@ def refusal(first: bytes, name: str, compression: str = "") -> CaptureFormatErro
     if inner:
         return CaptureFormatError(
             say(
-                "{path} is {inner} data inside {outer}, which is undone once only: "
-                "decompress it first, with {outer} -d",
+                "{path} is compressed twice ({inner} inside {outer}): decompress it first with {outer} -d",
                 path=name,
                 inner=inner,
                 outer=compression,
             )
         )
     if not first:
-        return CaptureFormatError(say("{path} is empty: no capture was written to it", path=name))
+        return CaptureFormatError(say("{path} is empty: record the capture again", path=name))
     for magic, unread, command in _COMPRESSIONS:
         if first.startswith(magic):
             return CaptureFormatError(
                 say(
-                    "{path} is {compression}-compressed, which is not read here: decompress it first, with {command}",
+                    "{path} uses {compression} compression, which is not supported: decompress it first with {command}",
                     path=name,
                     compression=unread,
                     command=command,
@@ -73,8 +72,8 @@ def refusal(first: bytes, name: str, compression: str = "") -> CaptureFormatErro
         if first.startswith(magic):
             return CaptureFormatError(
                 say(
-                    "{path} is a capture of the {kind} kind, which is not read here: "
-                    "convert it first, with editcap -F pcap",
+                    "{path} is a capture in {kind} format, which is not supported: "
+                    "convert it first with editcap -F pcap",
                     path=name,
                     kind=kind,
                 )
@@ -82,14 +81,14 @@ def refusal(first: bytes, name: str, compression: str = "") -> CaptureFormatErro
     if _is_text(first[:_TEXT_SAMPLE]):
         return CaptureFormatError(
             say(
-                "{path} is a text file, not a capture: give the pcap or pcapng file the packets are in",
+                "{path} is a text file, not a capture: give the pcap or pcapng file that holds the packets",
                 path=name,
             )
         )
     return CaptureFormatError(
         say(
-            "{path} starts with the bytes {bytes} and is neither pcap nor pcapng nor snoop: check that it is the "
-            "file you mean, or convert it with editcap -F pcap",
+            "{path} is not a pcap, pcapng or snoop file (first bytes: {bytes}): check that it is the "
+            "right file, or convert it with editcap -F pcap",
             path=name,
             bytes=first[:4].hex(" "),
         )

@@ -335,7 +335,7 @@ SCENARIOS = (
     Scenario(
         name="hello",
         port=8888,
-        shows="The client says one sentence to a server that accepts once and receives once, "
+        shows="The client sends one sentence to a server that accepts once and receives once, "
         "then both close, the client first.",
         look="Data goes one way only. The server never sends anything of its own, and yet it sends segments: "
         "an acknowledgement for what it got, and its FIN.",
@@ -349,7 +349,7 @@ SCENARIOS = (
         port=7788,
         shows='The server receives, answers "thank you !" and closes first, so it is the server '
         "that is left in TIME-WAIT.",
-        look="The first FIN comes from the server. Whoever closes first waits in TIME-WAIT at the end; here "
+        look="The first FIN comes from the server. The side that closes first waits in TIME-WAIT at the end; here "
         "that is the server, with its well-known port (the scenario address-in-use shows what follows).",
         perform=_thanks,
         expected=Exchange(0, b"a present for you", b"thank you !"),
@@ -360,8 +360,8 @@ SCENARIOS = (
         name="messages",
         port=20005,
         shows="One client sends many messages over one connection, and the server answers each: "
-        "recv in a loop, until an empty recv says that the peer has closed.",
-        look="One handshake and one close, however many messages there are between. The sequence numbers "
+        "recv in a loop, until an empty recv shows that the peer has closed.",
+        look="One handshake and one close, for any number of messages between them. The sequence numbers "
         "carry on from message to message: to TCP they are one stream of bytes. An answer acknowledges "
         "the question, so pure acknowledgements are rare.",
         perform=_messages,
@@ -373,9 +373,9 @@ SCENARIOS = (
         name="clients",
         port=20006,
         shows="Three clients at one server one after the other, then three at once with a thread for each.",
-        look="Six connections to one port, told apart by the client's port. The first three follow each "
+        look="Six connections to one port; the client's port identifies each. The first three follow each "
         "other. Of the last three all handshakes come first: the segments of several connections are mixed "
-        "in the capture, and each is its own ladder here.",
+        "in the capture, and each has its own ladder here.",
         perform=_clients,
         expected=Exchange(
             0,
@@ -397,7 +397,7 @@ SCENARIOS = (
         shows="A file downloader: the client sends a name, the server answers with the size and the file in "
         "pieces; then it is asked for a file that it does not have.",
         look="The first connection carries little one way and much the other. Where one piece ends and "
-        "the next begins is not to be seen in what the client receives: it reads until the server closes. "
+        "the next begins is not visible to the client: it reads until the server closes. "
         "A missing file is an answer like any other to TCP, on a connection that opens and closes in order.",
         perform=_download,
         expected=Exchange(0, f"{FILE_NAME}, {MISSING_NAME}".encode(), b"%d, missing" % len(FILE)),

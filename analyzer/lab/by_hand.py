@@ -130,11 +130,11 @@ SCENARIOS: Final = (
     Scenario(
         name="by-hand",
         port=20008,
-        shows="A client that opens, speaks and closes with segments built by hand with Scapy, "
-        "against a server whose kernel knows no difference.",
+        shows="A client that opens, sends data and closes with segments built by hand with Scapy, "
+        "against a server whose kernel sees no difference.",
         look="Captured at the server, in a network of its own in which the client's kernel gets nothing: "
-        "it would answer the SYN-ACK with a reset, for a connection of which it does not know. The "
-        "client's segments bear no options, begin with the sequence number 1000, and are exactly "
+        "it would answer the SYN-ACK with a reset, for a connection that it does not know. The "
+        "client's segments have no options, begin with the sequence number 1000, and are exactly "
         "those that the program lists.",
         perform=_by_hand,
         expected=Exchange(0, QUESTION, ANSWER),

@@ -136,7 +136,7 @@ SCENARIOS = (
         name="refused",
         port=20001,
         shows="The client connects to a port where nobody listens: a SYN, answered by a reset.",
-        look="Two segments are all there is. The reset acknowledges the SYN, so that the client knows which "
+        look="There are only two segments. The reset acknowledges the SYN, so that the client knows which "
         "of its attempts is meant, and connect() fails at once with ECONNREFUSED.",
         perform=_refused,
         expected=Exchange(0, client_error="ECONNREFUSED"),
@@ -147,11 +147,11 @@ SCENARIOS = (
         name="address-in-use",
         port=20012,
         shows="The side that closes first keeps TIME-WAIT: a server that restarts meets "
-        '"Address already in use", and SO_REUSEADDR is the way round.',
+        '"Address already in use", and SO_REUSEADDR is the way around it.',
         look="In both connections the server closes first and stays in TIME-WAIT for a minute, so that "
         "late segments cannot be taken for those of a new connection. Between the two the server was "
-        "started again: without SO_REUSEADDR bind() failed with EADDRINUSE, which is nothing that a "
-        "capture could show. The second connection is the one that SO_REUSEADDR made possible.",
+        "started again: without SO_REUSEADDR bind() failed with EADDRINUSE, which a "
+        "capture cannot show. The second connection is the one that SO_REUSEADDR made possible.",
         perform=_address_in_use,
         expected=Exchange(0, client_received=b"first, second", server_error="EADDRINUSE"),
         promise=Promise(

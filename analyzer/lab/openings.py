@@ -228,7 +228,7 @@ SCENARIOS: Final = (
         "comes back.",
         look="The same SYN four times, with the same sequence number. The gaps double: one second, two, "
         "four. Compare with the scenario refused, where connect() fails at once: here the client "
-        "cannot know whether it has only to wait.",
+        "cannot know whether it only has to wait.",
         perform=_unanswered,
         expected=Exchange(0, client_error="ETIMEDOUT"),
         promise=Promise(
@@ -243,10 +243,10 @@ SCENARIOS: Final = (
         port=20023,
         shows="A router on the way answers instead of the server: host unreachable, then "
         "administratively prohibited; then it lets a client through, but no packet of its full length.",
-        look="The router's answer is no segment but an ICMP error, which quotes the segment that it is about. "
+        look="The router's answer is not a segment but an ICMP error, which quotes the segment that caused it. "
         "connect() fails at once, and for another reason than in the scenario refused. In the third "
         "connection a segment of 1200 bytes does not fit the next link and must not be cut: "
-        "the router says what fits, and the client sends the same bytes again in two segments. That "
+        "the router reports what fits, and the client sends the same bytes again in two segments. That "
         "is path MTU discovery.",
         perform=_unreachable,
         expected=Exchange(0, LONG_MESSAGE, client_error="EHOSTUNREACH, EHOSTUNREACH"),
@@ -279,7 +279,7 @@ SCENARIOS: Final = (
         "then a flood of SYNs from forged addresses, with and without SYN cookies.",
         look="Captured at the server. In the first connection the server stays in SYN-RECEIVED and repeats "
         "its SYN-ACK; the client believes itself connected. Then come SYNs from addresses that nobody "
-        "has, as in a SYN flood: each half-open connection fills a place of the backlog, and when it "
+        "has, like in a SYN flood: each half-open connection fills a place of the backlog, and when it "
         "is full the server is silent. With SYN cookies it keeps nothing and answers each SYN, so "
         "that the true client at the end gets its connection.",
         perform=_half_open,
@@ -307,8 +307,8 @@ SCENARIOS: Final = (
         port=20014,
         shows="Both sides connect to each other at the same moment: two SYNs cross, and there is no server.",
         look="Each side sends a SYN and, when the other's arrives, goes from SYN-SENT to SYN-RECEIVED and "
-        "acknowledges it. Four segments open one connection, not two; who is called the client is "
-        "only who was seen first.",
+        "acknowledges it. Four segments open one connection, not two; the side whose SYN was captured "
+        "first is called the client.",
         perform=_simultaneous_open,
         expected=Exchange(0, b"you too?", b"me too!"),
         promise=Promise(

@@ -68,7 +68,7 @@ SCENARIOS: Final = (
     Scenario(
         name="udp",
         port=20020,
-        shows="A datagram echo, and the TCP echo beside it to compare.",
+        shows="A datagram echo, and the TCP echo for comparison.",
         look="The four datagrams are counted as skipped: there is nothing about them to show. No "
         "handshake, no acknowledgement, no close, and so no connection and no state; two frames for "
         "each question and answer where TCP needs nine or ten.",

@@ -129,7 +129,7 @@ SCENARIOS: Final = (
     Scenario(
         name="keep-alive",
         port=20015,
-        shows="A connection on which nothing is said, with keep-alive timers of one second.",
+        shows="An idle connection with keep-alive timers of one second.",
         look="A probe has no data and a sequence number that is one too low, so the peer has to answer with "
         "what it expects: it is still there. Without this option an idle connection sends nothing at all, "
         "for hours. The usual timer is two hours.",
@@ -176,11 +176,11 @@ SCENARIOS: Final = (
     Scenario(
         name="loss",
         port=20017,
-        shows="Chosen segments are lost or overtake each other, and everything arrives all the same.",
+        shows="Chosen segments are lost or overtake each other, and everything still arrives.",
         look="Captured at the client. Of eight pieces the third is lost: the server repeats its "
         "acknowledgement for each piece after it, and the client sends the lost one again at once. "
         "Then the last piece of all is lost: nothing comes after it, so only a timer can notice. In "
-        "the answer one segment overtakes another; the client says what it misses and soon has it.",
+        "the answer one segment overtakes another; the client reports what it misses and soon gets it.",
         perform=_loss,
         expected=Exchange(
             0,

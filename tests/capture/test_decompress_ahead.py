@@ -172,7 +172,7 @@ def test_its_warnings_are_ours(tmp_path: Path) -> None:
     assert number_of(ahead)
     assert ahead.warnings == [
         "an earlier one",
-        f"byte {len(content)} of the file and what follows it is no gzip data and was left out",
+        f"the data from byte {len(content)} of the file on is not gzip data and is ignored",
     ]
     ahead.close()
 

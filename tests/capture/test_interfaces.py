@@ -39,7 +39,7 @@ def test_permission_is_tried_with_each_program(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["-w", ";rm", "nosuch", "", "-", "/etc/passwd", "TCP@host", "a\x1b[2J"])
 def test_what_is_no_interface_is_only_a_name(name: str) -> None:
-    with pytest.raises(UsageError, match=r"there is no interface .*: there are .*lo") as refused:
+    with pytest.raises(UsageError, match=r"interface .* does not exist: choose one of .*lo") as refused:
         check_interface(name)
     assert str(refused.value).isprintable()
 

@@ -79,7 +79,7 @@ def test_what_is_cut_off_is_told() -> None:
     assert records.advance()
     assert not records.advance()
     assert records.truncated
-    assert "the file ends inside the record" in records.warnings[0]
+    assert "capture truncated" in records.warnings[0]
     assert session.told == ["end"]
 
 

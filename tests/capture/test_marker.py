@@ -68,7 +68,9 @@ def test_of_all_interfaces_it_takes_the_loopback() -> None:
 def test_an_interface_that_takes_none() -> None:
     marker = Marker("nosuch")
     marker._sending_interface = lambda: "nosuch"  # type: ignore[method-assign]
-    with pytest.raises(InputError, match=r"nosuch takes no datagram .*so the last frames may be missing"):
+    with pytest.raises(
+        InputError, match=r"nosuch does not accept a datagram .*so the last frames may be missing"
+    ):
         marker.send()
     assert marker.sent == 0
 

@@ -105,7 +105,7 @@ def test_status_2_a_capture_that_cannot_be_read_and_the_others_all_the_same(chec
             ["--live", "--expectations", "missing.toml", "--", "true"],
             "cannot read the expectations in missing.toml",
         ),
-        (["--live", "-i", "nosuch", "-e", "close=reset", "--", "true"], "there is no interface nosuch"),
+        (["--live", "-i", "nosuch", "-e", "close=reset", "--", "true"], "interface nosuch does not exist"),
         (["echo.pcap", "--format", "pdf"], "--format"),
         (["echo.pcap", "-e", "close=reset", "-o", "echo.pcap/x"], "cannot write echo.pcap/x"),
         (["echo.pcap", "-e", "close=reset", "--nosuch"], "--nosuch"),

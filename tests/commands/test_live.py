@@ -444,8 +444,8 @@ def test_losses_are_said(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["-i", "-w"], "there is no interface -w: there are"),
-        (["-i", ";rm"], "there is no interface ;rm: there are"),
+        (["-i", "-w"], "interface -w does not exist: choose one of"),
+        (["-i", ";rm"], "interface ;rm does not exist: choose one of"),
         (["-i", "lo", "-w", "-"], "-w - is not possible"),
         (["-i", "lo", "-o", "x", "--no-report"], "cannot be combined"),
         ([], "Missing option '-i'"),

@@ -146,7 +146,7 @@ def test_a_truncated_capture_is_reported_as_far_as_it_goes(tmp_path: Path) -> No
     cut.write_bytes(ECHO.read_bytes()[:-5])
     done = run(cut, "--no-report", cwd=tmp_path)
     assert done.returncode == 0
-    assert said(done).startswith("warning: the file ends inside the record")
+    assert said(done).startswith("warning: capture truncated")
     assert b"9 frames" in done.stdout
     document = json.loads(run(cut, "--json", cwd=tmp_path).stdout)
     assert document["capture"]["truncated"] is True
@@ -217,7 +217,7 @@ def test_a_capture_that_is_cut_off_ends_with_a_warning(tmp_path: Path) -> None:
     capture.write_bytes(three_connections()[:-3])
     done = run(capture, "--stream", cwd=tmp_path)
     assert done.returncode == 0
-    assert said(done).startswith("warning: the file ends inside")
+    assert said(done).startswith("warning: capture truncated")
     last = json.loads(done.stdout.splitlines()[-1])
     assert last["capture"]["truncated"]
 
@@ -376,7 +376,7 @@ def test_a_filter_that_matches_nothing(tshark: str, capfd: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ([ECHO, "-Y", "tcp.len >"], "tshark refuses the display filter tcp.len >: Unexpected end"),
+        ([ECHO, "-Y", "tcp.len >"], "the display filter tcp.len > is not valid for tshark: Unexpected end"),
         (["-", "-Y", "tcp"], "store it in a file first"),
         (["-", "--dissect"], "store it in a file first"),
         (["nowhere.pcap", "-Y", "tcp"], "does not exist"),
