@@ -139,7 +139,7 @@ def test_the_gitlab_template(project: Path) -> None:
         check=False,
     )
     assert unsaid.returncode != 0
-    assert b"TCPANALYZE: say what pip installs" in unsaid.stderr
+    assert b"TCPANALYZE: set it to what pip installs" in unsaid.stderr
     # The comment above the template installs from a repository.
     assert "git+https" in TEMPLATE.read_text("utf-8")
     assert "slim" not in job["image"]
