@@ -39,7 +39,7 @@ def _refused(stage: Stage) -> Exchange:
             connect(port).close()
         except ConnectionRefusedError as error:
             return Exchange(port, client_error=error_name(error))
-        raise ConnectionError(say("somebody answered where nobody listens"))
+        raise ConnectionError(say("a server answered on a port that should be closed"))
 
 
 def _reset(stage: Stage) -> Exchange:
@@ -135,7 +135,7 @@ SCENARIOS = (
     Scenario(
         name="refused",
         port=20001,
-        shows="The client connects to a port where nobody listens: a SYN, answered by a reset.",
+        shows="The client connects to a closed port: a SYN, answered by a RST.",
         look="There are only two segments. The reset acknowledges the SYN, so that the client knows which "
         "of its attempts is meant, and connect() fails at once with ECONNREFUSED.",
         perform=_refused,

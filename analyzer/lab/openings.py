@@ -224,8 +224,8 @@ SCENARIOS: Final = (
     Scenario(
         name="unanswered",
         port=20010,
-        shows="Something on the way swallows the SYN: it is repeated, with gaps that grow, and nothing "
-        "comes back.",
+        shows="A device on the path drops each SYN. The client retransmits it after longer and longer "
+        "timeouts, and nothing comes back.",
         look="The same SYN four times, with the same sequence number. The gaps double: one second, two, "
         "four. Compare with the scenario refused, where connect() fails at once: here the client "
         "cannot know whether it only has to wait.",
@@ -275,11 +275,11 @@ SCENARIOS: Final = (
     Scenario(
         name="half-open",
         port=20011,
-        shows="The third segment of the handshake is lost, so that the SYN-ACK is repeated; "
-        "then a flood of SYNs from forged addresses, with and without SYN cookies.",
-        look="Captured at the server. In the first connection the server stays in SYN-RECEIVED and repeats "
-        "its SYN-ACK; the client believes itself connected. Then come SYNs from addresses that nobody "
-        "has, like in a SYN flood: each half-open connection fills a place of the backlog, and when it "
+        shows="The third segment of the handshake is lost, and the server retransmits its SYN-ACK. Then comes a "
+        "flood of SYNs from forged addresses, with and without SYN cookies.",
+        look="Captured at the server. In the first connection the server stays in SYN-RECEIVED and "
+        "retransmits its SYN-ACK; the client believes that it is connected. Then come SYNs from addresses that nobody "
+        "has, e.g. in a SYN flood: each half-open connection fills a place of the backlog, and when it "
         "is full the server is silent. With SYN cookies it keeps nothing and answers each SYN, so "
         "that the true client at the end gets its connection.",
         perform=_half_open,
