@@ -1,1 +1,1 @@
-"""A captured frame -> the numbers of one TCP segment, or the reason why it holds none."""
+"""Turns a captured frame into the numbers of one TCP segment, or into the reason why it holds none."""

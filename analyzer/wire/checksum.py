@@ -1,4 +1,4 @@
-"""The checksum of a TCP segment (RFC 9293 3.1): is the one in the header the one it should be?"""
+"""The checksum of a TCP segment (RFC 9293 3.1): is the one in the header correct?"""
 
 from __future__ import annotations
 
@@ -12,24 +12,36 @@ PROTOCOL_TCP = 6
 
 
 def computed_checksum(segment: bytes, source: bytes, destination: bytes) -> int:
-    """The checksum that belongs into the header.
+    """Compute the correct checksum of a segment.
 
-    segment: header and payload, all of it. source, destination: the IP addresses, 4 or 16 bytes each.
+    Args:
+        segment: The whole segment, header and payload.
+        source: The IP address of the sender, 4 or 16 bytes.
+        destination: The IP address of the receiver, 4 or 16 bytes.
+
+    Returns:
+        The checksum.
     """
     zeroed = segment[:16] + b"\0\0" + segment[18:]
     return ~ones_complement_sum(_pseudo_header(len(segment), source, destination) + zeroed) & 0xFFFF
 
 
 def judge_checksum(segment: bytes, source: bytes, destination: bytes) -> Verdict:
-    """Whether the checksum in `segment` is right.
+    """Judge the checksum in a segment.
 
-    "partial" is the sum over the pseudo header alone, which is what the kernel leaves in the field for the
-    network card to complete, and on a loopback interface for nobody.
+    Args:
+        segment: The whole segment, header and payload.
+        source: The IP address of the sender, 4 or 16 bytes.
+        destination: The IP address of the receiver, 4 or 16 bytes.
+
+    Returns:
+        "right", "wrong", or "partial" for the sum over the pseudo header alone. The kernel leaves this sum in the
+        field for the network card to complete. On a loopback interface nothing completes it.
     """
     found = int.from_bytes(segment[16:18], "big")
     if found == computed_checksum(segment, source, destination):
         return "right"
-    # Some drivers of cards that cut a long segment themselves want the pseudo header without its length.
+    # Some drivers of cards that split long segments themselves want the pseudo header without its length.
     if found in (
         ones_complement_sum(_pseudo_header(length, source, destination)) for length in (len(segment), 0)
     ):
@@ -38,7 +50,7 @@ def judge_checksum(segment: bytes, source: bytes, destination: bytes) -> Verdict
 
 
 def _pseudo_header(length: int, source: bytes, destination: bytes) -> bytes:
-    # IPv4 gives the length 16 bits and IPv6 32, which is the same sum as long as both fit.
+    # The length has 16 bits in IPv4 and 32 in IPv6. If it fits in 16 bits, the sum is the same.
     return source + destination + length.to_bytes(4, "big") + PROTOCOL_TCP.to_bytes(4, "big")
 
 

@@ -12,7 +12,7 @@ __all__ = ["Flags"]
 
 
 class Flags(IntFlag):
-    """The control bits of a segment; as text their names: "SYN,ACK"."""
+    """The control bits of a segment. Its text is the names of the bits, e.g. "SYN,ACK"."""
 
     SYN = header.SYN
     FIN = header.FIN
@@ -32,10 +32,10 @@ class Flags(IntFlag):
 
 
 _NAMES: Final = tuple((int(flag), name) for name, flag in Flags.__members__.items())
-"""In the order in which they are shown: what a segment is about comes first."""
+"""In the order of the text: the most important flags first."""
 
 
-# Of nine bits there are 512 texts, and of a capture few.
+# Nine bits have 512 texts, and a capture needs only a few.
 @cache
 def _names(bits: int) -> str:
     return ",".join(name for bit, name in _NAMES if bits & bit)

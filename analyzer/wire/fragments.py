@@ -1,6 +1,6 @@
-"""IP fragments put together again (RFC 791 3.2, RFC 8200 4.5), in bounded memory.
+"""Reassembles IP fragments (RFC 791 3.2, RFC 8200 4.5), in bounded memory.
 
-A datagram is complete with whichever fragment comes last, and belongs to that fragment's frame.
+A datagram is complete when its last missing fragment comes. It belongs to the frame of that fragment.
 """
 
 from __future__ import annotations
@@ -14,28 +14,34 @@ from analyzer.wire.header import PROTOCOL_AH, Header
 __all__ = ["Fragments"]
 
 LIFETIME_NS: Final = 120_000_000_000
-"""RFC 1122 3.3.2: a host waits 60 to 120 seconds; what comes later belongs to another datagram of that number."""
+"""RFC 1122 3.3.2: a host waits 60 to 120 seconds. Later fragments belong to another datagram with that number."""
 
 MOST_BYTES: Final = 4 << 20
-"""What may wait in all, a fragment's own costs included. The oldest datagram is given up first."""
+"""The limit for all waiting fragments, with `COST` for each. Beyond it the oldest datagram is dropped first."""
 
 COST: Final = 200
-"""What a waiting fragment costs beside its bytes, so that a flood of tiny ones is bounded too."""
+"""The cost of a waiting fragment in addition to its bytes, so that a flood of tiny fragments is limited too."""
 
 LONGEST: Final = 65535
 
 ADDRESSES_4: Final = 11
-"""The length of a key of IPv4."""
+"""The length of an IPv4 key."""
 
 NO_BYTES: Final = b""
 
 
 class _Datagram:
-    """The fragments of one datagram that have come so far.
+    """The fragments of one datagram so far.
 
-    head: the IP header of the first fragment, empty until it comes. parts: offset -> bytes. frames: how many brought
-    something. total: bytes of the payload, -1 until the last fragment comes. covered: a bit for each unit of eight
-    bytes that is there. broken: nothing will come of it.
+    Attributes:
+        time_ns: When the first of them came.
+        head: The IP header of the fragment with offset 0; empty until it comes.
+        parts: Offset -> bytes.
+        frames: The number of frames with a fragment.
+        total: The length of the whole payload in bytes; -1 until the fragment at its end comes.
+        covered: A bit for each unit of eight bytes that is there.
+        cost: The cost so far, in bytes.
+        broken: Whether the datagram can never be completed.
     """
 
     def __init__(self, time_ns: int) -> None:
@@ -55,7 +61,11 @@ class _Datagram:
 
 
 class Fragments:
-    """The datagrams that wait for fragments. `joined` counts the frames that the one completed last waited in."""
+    """The datagrams that wait for fragments.
+
+    Attributes:
+        joined: The number of earlier frames with fragments of the datagram that `take` has just completed; else 0.
+    """
 
     def __init__(self) -> None:
         self.joined: i64 = 0
@@ -63,18 +73,22 @@ class Fragments:
         self._cost = 0
 
     def take(self, header: Header, end: i64, time_ns: i64) -> bytes:
-        """Take the fragment that `header` stopped at.
+        """Take the fragment at which a header stopped.
 
-        end: where in `header.block` the captured bytes end. time_ns: when it was captured.
+        Args:
+            header: The header.
+            end: Where the captured bytes end in `header.block`.
+            time_ns: When the fragment was captured.
 
-        Gives the whole packet, IP header first, when nothing is missing any more, and nothing before. A first
-        fragment that the capture cut is given at once, as a packet of its own: nothing can be put behind it.
+        Returns:
+            The whole packet, beginning with its IP header, if this fragment completes it; else nothing. A first
+            fragment that the capture truncated is returned at once, as a packet, because nothing can be added to it.
         """
         self.joined = 0
         block, start = header.block, int(header.ip_offset)
         captured = min(int(end), int(header.inner_end))
         at = int(header.inner_offset)
-        # What the packet says of itself counts, also where the frame was shorter.
+        # The length in the packet counts, even if the frame was shorter.
         if block[start] >> 4 == 4:
             length = int.from_bytes(block[start + 2 : start + 4], "big")
             wire_end = start + length if length else int(header.inner_end)
@@ -111,13 +125,13 @@ class Fragments:
             self._cost += found.cost
         if found.broken:
             return NO_BYTES
-        # Only whole units count where more follow (RFC 791 3.2): a fragment with a broken one leaves a gap.
+        # If more fragments follow, only whole units count (RFC 791 3.2). An incomplete unit leaves a gap.
         units = len(data) >> 3 if more else (len(data) + 7) >> 3
         mask = ((1 << units) - 1) << (offset >> 3)
         found.frames += 1
         there = found.parts.get(offset, NO_BYTES)
         overlaps = found.covered & mask != 0 and there != data
-        # RFC 5722 3: an IPv6 datagram with overlapping fragments is dropped, and so is what comes of it later.
+        # RFC 5722 3: an IPv6 datagram with overlapping fragments is dropped, and its later fragments too.
         if offset + len(data) > LONGEST or (overlaps and len(key) > ADDRESSES_4):
             found.give_up()
             return NO_BYTES
@@ -142,8 +156,8 @@ class Fragments:
         if found.covered & full != full:
             return NO_BYTES
         payload = bytearray()
-        # Where IPv4 fragments overlap, the one that begins earlier counts, then the one that came earlier: as
-        # Wireshark has it (RFC 791 leaves it open, and hosts differ).
+        # If IPv4 fragments overlap, the one that begins first counts, then the one that came first. Wireshark does the
+        # same (RFC 791 leaves it open, and hosts differ).
         for offset, data in sorted(found.parts.items()):
             if offset <= len(payload) < offset + len(data):
                 payload += data[len(payload) - offset :]
@@ -160,7 +174,7 @@ class Fragments:
 
 
 def _packet(head: bytes, payload: bytes, length: int) -> bytes:
-    """A packet that is no fragment: `length` bytes behind the header, of which `payload` is there."""
+    """Make an unfragmented packet with `length` bytes after the header, of which `payload` was captured."""
     if head[0] >> 4 == 4:
         total = len(head) + length
         if total > LONGEST:
@@ -175,7 +189,7 @@ def _packet(head: bytes, payload: bytes, length: int) -> bytes:
 
 
 def _without_fragment_header(head: bytes, following: int) -> bytes:
-    """The IPv6 header and what stands before the fragment header, naming what comes after that header."""
+    """The IPv6 header and the headers before the fragment header, which then name the header after it."""
     field, at, kind = 6, 40, head[6]
     while at < len(head):
         length = (head[at + 1] + 2) << 2 if kind == PROTOCOL_AH else (head[at + 1] + 1) << 3

@@ -1,12 +1,11 @@
-"""A captured frame -> the header of its TCP segment, in flat fields.
+"""Decodes a captured frame: the header of its TCP segment, in flat fields.
 
-`Header.decode` takes the plain stack: Ethernet with any stack of VLAN tags, Linux cooked v1 and v2, BSD
-loopback, raw IP; IPv4 and IPv6; TCP. It writes its findings into its own fields and answers with a code
-of `skips.py`; no object is made for a frame. What it does not take goes to `unwrap.py`, which comes back with the
-packet inside.
+`Header.decode` reads plain frames: Ethernet with any number of VLAN tags, Linux cooked v1 and v2, BSD loopback or raw
+IP; then IPv4 or IPv6; then TCP. It writes the result into its own fields and returns a code of `skips.py`. It makes no
+object for a frame. All other frames go to `unwrap.py`, which calls it again with the packet inside.
 
-Lengths lie. The payload's length comes from the IP header, bounded by the length of the frame on the wire;
-what was captured of it comes from the captured bytes, and may be less.
+Lengths in a frame may be wrong. The length of the payload comes from the IP header, limited by the length of the frame
+on the wire. The captured part of the payload may be shorter.
 """
 
 from __future__ import annotations
@@ -55,11 +54,11 @@ AE: Final = 0x100
 
 ETHERTYPE_IPV4: Final = 0x0800
 ETHERTYPE_IPV6: Final = 0x86DD
-# IEEE 802.1Q, 802.1ad and the three numbers used for stacked tags before it.
+# IEEE 802.1Q, 802.1ad, and the three numbers for stacked tags before 802.1ad.
 VLAN_ETHERTYPES: Final = (0x8100, 0x88A8, 0x9100, 0x9200, 0x9300)
 
 LONGEST_802_3: Final = 1500
-"""Up to here the two bytes are a length and no type (IEEE 802.3 3.2.6)."""
+"""Up to this value the two bytes are a length, not a type (IEEE 802.3 3.2.6)."""
 
 PROTOCOL_TCP: Final = 6
 PROTOCOL_AH: Final = 51
@@ -68,28 +67,35 @@ PROTOCOL_AH: Final = 51
 LOOSE_SOURCE_ROUTE: Final = 131
 STRICT_SOURCE_ROUTE: Final = 137
 
-# A packet that is still on its way (RFC 8200 4.4 and 8.1, RFC 6275 6.4, RFC 8754 2) has the next router for its
-# destination; TCP reckons with the final one.
+# While a packet is on its way (RFC 8200 4.4 and 8.1, RFC 6275 6.4, RFC 8754 2), its destination is the next router. TCP
+# uses the final destination.
 ROUTING: Final = 43
 
-# What BSD and macOS write before the packet is their own number for the address family.
+# BSD and macOS write their own number of the address family before the packet.
 FAMILY_IPV4: Final = 2
 FAMILIES_IPV6: Final = (10, 23, 24, 28, 30)
 
 
 class Header:
-    """The TCP segment of the frame decoded last.
+    """The TCP segment of the latest frame.
 
-    Addresses are two 64-bit halves (an IPv4 address is the low half, its high half is 0), `seq` and `ack`
-    are the absolute numbers, lengths are bytes. Offsets count from the start of `block`: the one given to `decode`,
-    or, where a packet was put together or decompressed, the one that holds it.
+    Addresses are two 64-bit halves: an IPv4 address is the low half, and its high half is 0. Lengths are in bytes.
+    Offsets count from the beginning of `block`. After a frame without a segment, `ip_offset`, `inner_offset` and
+    `inner_end` still show how far the decoder came.
 
-    Where there is no segment the rest still says how far the decoder came. `ip_offset` is where the last IP header
-    begins, 0 where none was reached. `inner_offset` and `inner_end` bound what nobody read, that is, what the code
-    given names; they hold for an EtherType, an IP protocol, a link type and a fragment.
-
-    `sampled`: it lies in a sample of traffic (sFlow), which shows one frame of many.
-    `damaged`: the data offset is impossible, so that ports, numbers and flags are all that can be told.
+    Attributes:
+        ip_offset: Where the last IP header begins; 0 if there is none.
+        inner_offset: Where the part begins that was not read. The returned code names this part. Set for an EtherType,
+            an IP protocol, a link type and a fragment.
+        inner_end: Where that part ends on the wire.
+        seq: The absolute sequence number.
+        ack: The absolute acknowledgement number.
+        block: The bytes given to `decode`; for a reassembled or decompressed packet, the bytes that hold it.
+        payload_length: The length of the payload on the wire.
+        payload_captured: The captured length of the payload.
+        snapped: Whether the capture truncated the header or the payload.
+        damaged: Whether the data offset is impossible, so that only ports, numbers and flags are known.
+        sampled: Whether the segment lies in a sample of traffic (sFlow), which shows one frame of many.
     """
 
     def __init__(self) -> None:
@@ -121,14 +127,17 @@ class Header:
         self.sampled: bool = False
 
     def decode(self, block: bytes, offset: i64, captured: i64, original: i64, link_type: i64) -> i64:
-        """Read one frame.
+        """Read one frame. No content of the bytes makes this raise an error.
 
-        block, offset, captured: the frame is `block[offset : offset + captured]`.
-        original: bytes the frame had on the wire.
-        link_type: the number of `link_types.py`.
+        Args:
+            block: The bytes that hold the frame.
+            offset: Where the frame begins in `block`.
+            captured: The number of captured bytes.
+            original: The number of bytes on the wire.
+            link_type: A number of `link_types.py`.
 
-        Returns `skips.SEGMENT`, or the code of the reason why there is no TCP segment. Never raises for
-        whatever the bytes hold.
+        Returns:
+            `skips.SEGMENT`, or the code of the reason why there is no TCP segment.
         """
         end = offset + captured
         wire_end = offset + original
@@ -194,11 +203,11 @@ class Header:
         return ETHERTYPE + kind
 
     def only_timestamps(self) -> bool:
-        """Whether the options are timestamps as most stacks write them, and no others (RFC 7323 A)."""
+        """Whether the options are only timestamps, in the layout of most stacks (RFC 7323 A)."""
         return self.options_length == 12 and read_i64_be(self.block, self.tcp_offset + 20) >> 32 == 0x0101080A
 
     def timestamp(self) -> i64:
-        """TSval (RFC 7323 3.2), of a header with `only_timestamps`."""
+        """Return TSval (RFC 7323 3.2) of a header with `only_timestamps`."""
         return read_i64_be(self.block, self.tcp_offset + 24) >> 32 & 0xFFFFFFFF
 
     def _two(self, block: bytes, at: i64) -> i64:
@@ -220,7 +229,7 @@ class Header:
         return NOT_IP
 
     def _decode_loopback(self, block: bytes, at: i64, end: i64, wire_end: i64) -> i64:
-        """The family is a 32-bit number in the byte order of the host that captured, which is not known."""
+        """The family is a 32-bit number in the byte order of the capturing host, which is unknown."""
         if at + 4 > end:
             return CUT_SHORT
         family: i64 = self._four(block, at)
@@ -243,7 +252,7 @@ class Header:
         if (first >> 60) & 0x0F != 4 or header_length < 20:
             return BAD_IP_HEADER
         total_length = (first >> 32) & 0xFFFF
-        # A length of 0 is what segmentation offload leaves on the sending host: the frame tells the length.
+        # Segmentation offload leaves a length of 0 on the sending host. Then the frame gives the length.
         packet_end = wire_end
         if total_length != 0:
             if total_length < header_length:
@@ -279,7 +288,7 @@ class Header:
         return self._decode_tcp(block, inner, end, packet_end)
 
     def _take_source_route(self, block: bytes, at: i64, end: i64) -> None:
-        """A packet on a source route (RFC 791 3.1) has its destination at the end of the route: TCP means that one."""
+        """Take the final destination of a packet on a source route (RFC 791 3.1) from the end of the route."""
         while at + 2 < end:
             kind: i64 = block[at]
             if kind == 0:
@@ -306,7 +315,7 @@ class Header:
             return BAD_IP_HEADER
         payload_length = (first >> 16) & 0xFFFF
         packet_end = wire_end
-        # 0 means segmentation offload or a jumbogram (RFC 2675): the frame tells the length.
+        # 0 means segmentation offload or a jumbogram (RFC 2675). Then the frame gives the length.
         if payload_length != 0 and at + 40 + payload_length < wire_end:
             packet_end = at + 40 + payload_length
         following = (first >> 8) & 0xFF
@@ -335,7 +344,7 @@ class Header:
                 units = block[inner + 1]
                 final: i64 = 0
                 if following == ROUTING and inner + 4 <= end and block[inner + 3] != 0 and units >= 2:
-                    # Of types 0 and 2 the last address is the final one, of segment routing the first.
+                    # In types 0 and 2 the last address is the final one, in segment routing the first.
                     if block[inner + 2] == 0 or block[inner + 2] == 2:
                         final = inner + (units << 3) - 8
                     elif block[inner + 2] == 4:
@@ -359,9 +368,9 @@ class Header:
         return self._decode_tcp(block, inner, end, packet_end)
 
     def _decode_tcp(self, block: bytes, at: i64, end: i64, packet_end: i64) -> i64:
-        """RFC 9293 3.1. `end` bounds what was captured, `packet_end` what the IP packet held.
+        """RFC 9293 3.1. The captured bytes end at `end`, the IP packet at `packet_end`.
 
-        Sixteen bytes are enough to tell the segment from others, as they are for Wireshark.
+        Sixteen bytes are enough to identify the segment, as in Wireshark.
         """
         if at + 16 > packet_end:
             return BAD_TCP_HEADER
@@ -378,7 +387,7 @@ class Header:
         self.ack = (middle >> 32) & 0xFFFFFFFF
         self.flags = (middle >> 16) & 0x1FF
         self.window = middle & 0xFFFF
-        # The window, and the checksum behind it.
+        # The window and the checksum.
         last: i64 = 0
         if at + 20 <= end:
             last = read_i64_be(block, at + 12)
@@ -402,7 +411,7 @@ class Header:
         return SEGMENT
 
     def _leave_damaged(self, end: i64, packet_end: i64) -> None:
-        """A header that does not say where it ends has neither options nor a payload."""
+        """If the end of the header is unknown, there are no options and no payload."""
         self.damaged = True
         self.snapped = end < packet_end
         self.payload_offset = packet_end

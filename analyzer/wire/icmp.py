@@ -1,8 +1,8 @@
-"""ICMP errors: what they say, who says it, and which TCP segment they are about.
+"""ICMP errors: what they report, who sends them, and which TCP segment they are about.
 
-An error quotes the IP header and at least eight bytes of the packet that it is about (RFC 792; RFC 1812
-4.3.2.3 and RFC 4443 2.4 ask for more): enough for addresses, ports and sequence number. Errors are rare, so
-this is off the path of every packet.
+An error quotes the IP header and at least eight bytes of the packet that it is about (RFC 792; RFC 1812 4.3.2.3 and
+RFC 4443 2.4 ask for more). That is enough for the addresses, the ports and the sequence number. Errors are rare, so
+this is not on the packet path.
 """
 
 from __future__ import annotations
@@ -23,7 +23,14 @@ GATEWAY: Final = "gateway"
 
 
 class ErrorKind(NamedTuple):
-    """One error. `shown` is what a reader sees; `detail` names what its number is, empty where it has none."""
+    """One kind of ICMP error.
+
+    Attributes:
+        name: Its name in documents.
+        shown: Its text in reports.
+        meaning: What it means for TCP.
+        detail: What its number is: `MTU`, `BYTE` or `GATEWAY`; empty if it has no number.
+    """
 
     name: str
     shown: str
@@ -31,19 +38,19 @@ class ErrorKind(NamedTuple):
     detail: str = ""
 
 
-# What RFC 9293 3.9.2.2 lets the sender of the segment do. A soft error may pass and ends nothing, but RFC 5461
-# found that many systems end an opening by it; a hard one should end the connection, which RFC 5927 takes back
-# for one that is open. RFC 9293 sorts only some errors.
+# How the sender of the segment should react, by RFC 9293 3.9.2.2. A soft error may be temporary and must not end the
+# connection, but RFC 5461 found that many systems abort the handshake after one. A hard error should end the
+# connection; RFC 5927 advises against this for an open connection. RFC 9293 classifies only some errors.
 _SOFT: Final = (
-    "a soft error: it may pass, so TCP keeps trying, though many systems give up an opening (RFC 5461)"
+    "a soft error: it may be temporary, so TCP keeps trying, but many systems abort the handshake (RFC 5461)"
 )
 _UNSORTED: Final = (
-    "neither soft nor hard for RFC 9293: many systems give up an opening, and keep what is open"
+    "RFC 9293 does not classify it: many systems abort the handshake, but keep an open connection"
 )
-_HARD: Final = "a hard error: TCP should give the connection up, unless it is open already (RFC 5927)"
+_HARD: Final = "a hard error: TCP should abort the connection, unless it is already open (RFC 5927)"
 
 _ALL: Final = -1
-"""Any code of a type that has no row of its own."""
+"""Any code of the type that has no row."""
 
 # (version of IP, type, code) -> the error. RFC 792; RFC 1122 3.2.2.1 for codes 6 to 12 of type 3; RFC 1812 5.2.7.1
 # for 13 to 15; RFC 1191 4 for the MTU; RFC 4443 3 for ICMPv6.
@@ -55,7 +62,7 @@ ERROR_KINDS: Final = {
     (4, 3, 4): ErrorKind(
         "fragmentation-needed",
         "fragmentation needed, next hop MTU {detail}",
-        "the packet is too long for the next link and must not be cut: TCP sends smaller segments (RFC 1191)",
+        "the packet is too long for the next link and must not be fragmented: TCP sends smaller segments (RFC 1191)",
         MTU,
     ),
     (4, 3, 5): ErrorKind("source-route-failed", "source route failed", _SOFT),
@@ -72,9 +79,9 @@ ERROR_KINDS: Final = {
     (4, 3, 14): ErrorKind("precedence-violation", "host precedence violation", _UNSORTED),
     (4, 3, 15): ErrorKind("precedence-cutoff", "precedence cutoff in effect", _UNSORTED),
     (4, 3, _ALL): ErrorKind("destination-unreachable", "destination unreachable", _UNSORTED),
-    (4, 4, _ALL): ErrorKind("source-quench", "source quench", "TCP has to ignore it (RFC 6633)"),
+    (4, 4, _ALL): ErrorKind("source-quench", "source quench", "TCP must ignore it (RFC 6633)"),
     (4, 5, _ALL): ErrorKind(
-        "redirect", "redirect to {detail}", "a better first hop for the packets that follow", GATEWAY
+        "redirect", "redirect to {detail}", "a better first hop for the next packets", GATEWAY
     ),
     (4, 11, 1): ErrorKind("reassembly-time-exceeded", "fragment reassembly time exceeded", _SOFT),
     (4, 11, _ALL): ErrorKind("time-exceeded", "time exceeded in transit", _SOFT),
@@ -99,23 +106,26 @@ ERROR_KINDS: Final = {
     (6, 4, _ALL): ErrorKind("parameter-problem", "parameter problem, byte {detail}", _SOFT, BYTE),
 }
 
-# RFC 4884 3: what is quoted ends after so many words, of four bytes and of eight; extensions follow. Padded to
-# 128 bytes at least, so that anything less is no such length.
+# RFC 4884 3: a field holds the length of the quote, in words of four bytes (ICMP) or eight (ICMPv6). Extensions follow.
+# Such a quote is padded to at least 128 bytes, so a smaller value is not a length.
 _LEAST_MEASURED_QUOTE: Final = 128
 _MEASURED: Final = ((4, 3), (4, 11), (4, 12), (6, 1), (6, 3))
 
 _FRAGMENT_HEADER: Final = 44
 _AUTHENTICATION_HEADER: Final = 51
-# RFC 8200 4.1 and RFC 7045: their second byte is their length, in eights beyond the first.
+# RFC 8200 4.1 and RFC 7045: their second byte is their length in units of eight bytes, without the first unit.
 _EXTENSION_HEADERS: Final = (0, 43, 60, 135, 139, 140)
 
 
 class ErrorMessage(NamedTuple):
     """An ICMP error about a TCP segment.
 
-    number: what its detail says: the MTU in bytes, the byte pointed at, the gateway's address; else 0.
-    sender_high, sender_low: the address that sends the error, as the halves of `Header`.
-    quoted: the segment it is about: addresses, ports and `seq`; nothing else in it has a meaning.
+    Attributes:
+        kind: The kind of error.
+        number: By `kind.detail`: the MTU in bytes, the offset of a byte, or the address of a gateway; else 0.
+        sender_high: The high half of the address that sent the error, as in `Header`.
+        sender_low: The low half of that address.
+        quoted: The segment that it is about. Only its addresses, its ports and `seq` are set.
     """
 
     kind: ErrorKind
@@ -126,13 +136,13 @@ class ErrorMessage(NamedTuple):
 
 
 def error_text(kind: ErrorKind, number: int) -> Message:
-    """What the error says, with its number. Harmless."""
+    """Return the text of an error, with its number. Harmless."""
     if not kind.detail:
         return Message(kind.shown)
     if kind.detail == GATEWAY:
         return Message(kind.shown, detail=".".join(str(byte) for byte in number.to_bytes(4, "big")))
     if kind.detail == MTU and not number:
-        # RFC 1191 4: routers older than it leave the field empty.
+        # RFC 1191 4: older routers leave the field empty.
         return Message(kind.shown.partition(",")[0])
     return Message(kind.shown, detail=number)
 
@@ -140,10 +150,14 @@ def error_text(kind: ErrorKind, number: int) -> Message:
 def read_error(block: bytes, at: int, end: int) -> ErrorMessage | None:
     """Read an ICMP error.
 
-    block, at, end: the IP packet begins at `block[at]`, and what was captured of it ends before `block[end]`.
+    Args:
+        block: The bytes that hold the IP packet.
+        at: Where the IP packet begins.
+        end: Where the captured part of it ends.
 
-    None for any other ICMP message, and where the quoted packet is no TCP segment, a later fragment of one, or
-    too short for its sequence number.
+    Returns:
+        The error; None for any other ICMP message, and if the quoted packet is not a TCP segment, a later fragment of
+        one, or too short for the sequence number.
     """
     outer = Header()
     packet = _past_ip(block, at, end, outer)
@@ -180,7 +194,13 @@ def read_error(block: bytes, at: int, end: int) -> ErrorMessage | None:
 
 
 class _Packet(NamedTuple):
-    """What an IP packet carries: its protocol, where it begins, where the packet ends."""
+    """The content of an IP packet.
+
+    Attributes:
+        protocol: Its protocol.
+        inside: Where it begins.
+        end: Where it ends.
+    """
 
     protocol: int
     inside: int
@@ -188,10 +208,10 @@ class _Packet(NamedTuple):
 
 
 def _past_ip(block: bytes, at: int, end: int, header: Header) -> _Packet | None:
-    """Read an IP header and its extensions, addresses into `header`; None for damage and later fragments.
+    """Read an IP header and its extensions. The addresses go into `header`. None for damage and later fragments.
 
-    The length of a packet bounds what is looked at only where it was captured whole: that of a quoted one is
-    longer than the quote, and what it says is not judged.
+    The length in the header limits a packet only if the whole packet is there. A quoted packet is longer than its
+    quote, and its length is not checked.
     """
     version = block[at] >> 4 if at < end else 0
     header.ip_version = version
@@ -229,5 +249,5 @@ def _number(block: bytes, at: int, size: int) -> int:
 
 
 def _signed(block: bytes, at: int) -> int:
-    """Half an IPv6 address as `Header` has it: signed, so that it fits 64 bits."""
+    """Half an IPv6 address as in `Header`: signed, so that it fits in 64 bits."""
     return int.from_bytes(block[at : at + 8], "big", signed=True)

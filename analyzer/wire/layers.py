@@ -1,7 +1,7 @@
-"""What lies around the TCP segment in its frame: link header, VLAN tags, IP header, for a person to read.
+"""The layers around a TCP segment, for a person to read: link header, VLAN tags, IP header.
 
-The walk is the one of `header.py`, at leisure and with every value kept, and the one of `unwrap.py` between one
-plain stack and the next.
+The order is that of `header.py`, and that of `unwrap.py` between one plain stack and the next. Here every value is
+kept, and speed does not matter.
 """
 
 from __future__ import annotations
@@ -53,14 +53,25 @@ EXTENSION_HEADERS: Final = {
 
 
 class Layer(NamedTuple):
-    """One layer: its name, and what its header says, in the order of the header."""
+    """One layer.
+
+    Attributes:
+        name: Its name.
+        facts: The values in its header, in the order of the header.
+    """
 
     name: str
     facts: tuple[str, ...]
 
 
 class Layers(NamedTuple):
-    """All layers from the outside in, and the addresses of the innermost IP header as bytes."""
+    """All layers of a frame.
+
+    Attributes:
+        layers: The layers, from the outside in.
+        source: The sender in the innermost IP header, as bytes.
+        destination: The receiver in the innermost IP header, as bytes.
+    """
 
     layers: tuple[Layer, ...]
     source: bytes
@@ -68,9 +79,16 @@ class Layers(NamedTuple):
 
 
 def layers_of(frame: bytes, link_type: int, found: Span | None) -> Layers:
-    """The layers of a frame that holds a TCP segment.
+    """List the layers of a frame that holds a TCP segment.
 
-    found: where the unwrapper found it, whose spans lead to the frame; None where the plain decoder did.
+    Args:
+        frame: The frame.
+        link_type: Its link type.
+        found: Where the unwrapper found the segment. Its outer spans lead to the frame. None if the plain decoder
+            found it.
+
+    Returns:
+        The layers.
     """
     spans: list[Span] = []
     while found is not None:
@@ -83,14 +101,16 @@ def layers_of(frame: bytes, link_type: int, found: Span | None) -> Layers:
         if span.decoded:
             addresses = _plain(data, span.link_type, layers)
         elif span.key == FRAGMENT:
-            layers.append(Layer(Message("fragments"), (Message("put together with those of other frames"),)))
+            layers.append(
+                Layer(Message("fragments"), (Message("reassembled with fragments of other frames"),))
+            )
         else:
             layers.append(Layer(Message(skip_name(span.key)), ENCAPSULATIONS[span.key].facts(span)))
     return Layers(tuple(layers), *addresses)
 
 
 def _plain(frame: bytes, link_type: int, found: list[Layer]) -> tuple[bytes, bytes]:
-    """Append what `Header.decode` reads; the addresses of the IP header, empty where there is none."""
+    """Append the layers that `Header.decode` reads. Return the addresses of the IP header, empty if there is none."""
     at = _link(frame, link_type, found)
     if at < 0 or at >= len(frame):
         return b"", b""
@@ -100,7 +120,7 @@ def _plain(frame: bytes, link_type: int, found: list[Layer]) -> tuple[bytes, byt
 
 
 def _link(frame: bytes, link_type: int, found: list[Layer]) -> int:
-    """Append the link layer and its VLAN tags; where the IP header begins, -1 where that is not known."""
+    """Append the link layer and its VLAN tags. Return where the IP header begins, -1 if that is unknown."""
     name = link_type_name(link_type)
     if link_type == ETHERNET and len(frame) >= 14:
         addresses = Message(
@@ -145,11 +165,11 @@ def _tags(frame: bytes, kind_at: int, at: int, name: str, facts: tuple[str, ...]
     while kind in VLAN_ETHERTYPES and at + 4 <= len(frame):
         tag = _number(frame[at : at + 2])
         facts_of_tag = [
-            Message("number {number}", number=tag & 0x0FFF),
+            Message("ID {number}", number=tag & 0x0FFF),
             Message("priority {number}", number=tag >> 13),
         ]
         if tag & 0x1000:
-            facts_of_tag.append(Message("may be dropped"))
+            facts_of_tag.append(Message("may be dropped (DEI)"))
         tags.append(Layer("VLAN", tuple(facts_of_tag)))
         kind = _number(frame[at + 2 : at + 4])
         at += 4
@@ -159,7 +179,7 @@ def _tags(frame: bytes, kind_at: int, at: int, name: str, facts: tuple[str, ...]
 
 
 def _extensions(frame: bytes, at: int, following: int) -> list[int]:
-    """The numbers of the extension headers that begin at `at`, the first being `following`."""
+    """The numbers of the extension headers from `at` on. The first one is `following`."""
     numbers = []
     while following in EXTENSION_HEADERS and at + 2 <= len(frame):
         numbers.append(following)
@@ -189,9 +209,9 @@ def _ipv4(frame: bytes, at: int, found: list[Layer]) -> tuple[bytes, bytes]:
         _addresses(source, destination),
         Message("TTL {hops}", hops=header[8]),
         Message("ID 0x{number}", number=f"{_number(header[4:6]):04x}"),
-        Message("fragment from byte {offset} on", offset=(number & 0x1FFF) << 3)
+        Message("fragment at byte {offset}", offset=(number & 0x1FFF) << 3)
         if number & 0x3FFF
-        else Message("may not be fragmented (DF)")
+        else Message("must not be fragmented (DF)")
         if number & 0x4000
         else Message("may be fragmented"),
         *_traffic(header[1]),
@@ -230,7 +250,7 @@ def _addresses(source: bytes, destination: bytes) -> str:
 
 
 def _traffic(byte: int) -> tuple[str, ...]:
-    """DSCP where it is not the default, and ECN."""
+    """ECN, and DSCP if it is not the default."""
     ecn = Message("ECN: {meaning}", meaning=Message(ECN[byte & 3]))
     return (Message("DSCP {number}", number=byte >> 2), ecn) if byte >> 2 else (ecn,)
 

@@ -1,6 +1,6 @@
-"""Link types: the numbers a capture gives its frames' outermost layer, and what stands there.
+"""Link types: the numbers that a capture gives to the outermost layer of its frames, and their names.
 
-Numbers and names are those of the tcpdump group's registry (`LINKTYPE_...`).
+The numbers and names come from the registry of the tcpdump group (`LINKTYPE_...`).
 """
 
 from __future__ import annotations
@@ -101,5 +101,5 @@ _NAMES: Final = {
 
 
 def link_type_name(number: int) -> str:
-    """The name of a link type, `link type N` where it has none here."""
+    """The name of a link type; `link type N` if it has no name here."""
     return _NAMES.get(number, f"link type {number}")

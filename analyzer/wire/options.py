@@ -20,30 +20,38 @@ MULTIPATH: Final = 30
 FAST_OPEN: Final = 34
 EXPERIMENT_1: Final = 253
 EXPERIMENT_2: Final = 254
-# RFC 7413 appendix A: the experiment's number in front of the cookie.
+# RFC 7413 appendix A: the number of the experiment, before the cookie.
 FAST_OPEN_MAGIC: Final = 0xF989
 
 MULTIPATH_SUBTYPES: Final = 8
-"""The operations of RFC 8684 3 but for MP_TCPRST."""
+"""The subtypes of RFC 8684 3 except MP_TCPRST."""
 MULTIPATH_LEAST: Final = (4, 3, 4, 4, 3, 3, 12, 12, 4, 3, 3, 3, 3, 3, 3, 3)
-"""How long the option of each subtype is at least."""
+"""The shortest option of each subtype, in bytes."""
 MULTIPATH_KEY: Final = 12
-"""From this length on MP_CAPABLE has a key in it (RFC 8684 3.1)."""
+"""The shortest MP_CAPABLE with a key, in bytes (RFC 8684 3.1)."""
 
 WINDOW_SCALE_LIMIT: Final = 14
 """RFC 7323 2.3: a greater shift must be read as 14."""
 
 
 class Options:
-    """The options of the header parsed last; -1 stands for an option that is absent.
+    """The options of the latest header. -1 means that an option is absent.
 
-    `fast_open_cookie` is the length of the cookie in bytes (0: a request for one). `well_formed` is False
-    where a length is below 2, runs past the header, or does not fit its kind; what stood before the
-    fault is kept (RFC 9293 MUST-7: garbage must not crash the reader). `cut` is True where the capture ends
-    within them. `broken` is True where Wireshark's dissection ends within them: there, or in an
-    option of SACK or MPTCP that is too short to have anything in it.
-    `sack_left` and `sack_right` are the edges of the first block, which is the newest (RFC 2018 4).
-    `multipath` has a bit for each subtype of MPTCP's option, an MP_CAPABLE without a key left out.
+    Attributes:
+        maximum_segment_size: The MSS.
+        window_scale: The shift; a greater one than 14 counts as 14.
+        sack_permitted: Whether SACK is permitted.
+        sack_blocks: The number of SACK blocks; 0 without any.
+        sack_left: The left edge of the first block, which is the newest (RFC 2018 4).
+        sack_right: The right edge of the first block.
+        timestamp_value: TSval.
+        fast_open_cookie: The length of the cookie in bytes; 0 is a request for one.
+        multipath: A bit for each subtype of the MPTCP option. An MP_CAPABLE without a key does not count.
+        well_formed: False if a length is below 2, runs past the header, or does not fit its kind. The options before
+            the fault are kept (RFC 9293 MUST-7: garbage must not crash the reader).
+        cut: Whether the capture ends inside the options.
+        broken: Whether Wireshark's dissection ends inside the options: where the capture ends, or at a SACK or MPTCP
+            option that is too short to hold anything.
     """
 
     def __init__(self) -> None:
@@ -63,8 +71,12 @@ class Options:
     def parse(self, block: bytes, offset: i64, length: i64, complete: bool) -> None:
         """Read the options in `block[offset : offset + length]`.
 
-        complete: False where the capture cut the header, so that an option running past the end is
-        no fault of the sender.
+        Args:
+            block: The bytes that hold the header.
+            offset: Where the options begin.
+            length: The captured length of the options.
+            complete: Whether the whole header was captured. If not, an option that runs past the end is not a fault
+                of the sender.
         """
         self.maximum_segment_size = -1
         self.window_scale = -1
@@ -104,7 +116,7 @@ class Options:
             self.well_formed = False
 
     def _take(self, block: bytes, at: i64, kind: i64, size: i64) -> bool:
-        """Keep one option; False where its length does not fit its kind."""
+        """Keep one option. Return False if its length does not fit its kind."""
         if kind == TIMESTAMPS:
             if size != 10:
                 return False

@@ -1,7 +1,7 @@
-"""Why a frame is no TCP segment: codes the decoder returns, and the names a user sees.
+"""Why a frame is not a TCP segment: the codes that the decoder returns, and the names that a user sees.
 
-A code is `kind * 2**32 + detail`, so that the decoder answers with one integer and the pass over the
-capture counts integers; names are made once, at the end.
+A code is `kind * 2**32 + detail`. So the decoder returns one integer, and the loop over the capture counts integers.
+The names are made once, at the end.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from analyzer.wire.link_types import link_type_name
 __all__ = ["skip_name"]
 
 SEGMENT: Final = 0
-"""The frame is a TCP segment: nothing is skipped."""
+"""The frame is a TCP segment, so it is not skipped."""
 
 KIND: Final = 1 << 32
 ETHERTYPE: Final = 1 * KIND
@@ -36,7 +36,7 @@ PPP: Final = OTHER + 10
 PADDED_WIRELESS: Final = OTHER + 11
 ERSPAN: Final = OTHER + 12
 LLC: Final = ETHERTYPE
-"""A length stood where an EtherType may stand, so that an LLC header follows (IEEE 802.3 3.2.6)."""
+"""The frame has a length in the place of an EtherType, so an LLC header follows (IEEE 802.3 3.2.6)."""
 
 _ETHERTYPES: Final = {
     0x22EB: "ERSPAN III",
@@ -151,7 +151,7 @@ _PPP_PROTOCOLS: Final = {
 
 
 def skip_name(code: int) -> str:
-    """What the frames counted under `code` were: "ARP", "UDP", "link type 147", ..."""
+    """The name of the frames with this code: "ARP", "UDP", "link type 147", ..."""
     kind, detail = code - code % KIND, code % KIND
     if kind == ETHERTYPE:
         if detail < 0x0600:

@@ -1,7 +1,7 @@
-"""What the plain decoder refuses: the layers around a packet taken off, one after the other.
+"""Frames that the plain decoder refuses: removes the layers around a packet, one after the other.
 
-`Unwrapper` walks the table of `encapsulations/` from where `Header.decode` stopped. Each IP packet it comes to
-goes through that decoder, so that lengths and options have one rule. One frame may hold several packets.
+`Unwrapper` follows the table of `encapsulations/` from where `Header.decode` stopped. Each IP packet inside goes
+through that decoder, so lengths and options have only one set of rules. A frame may hold several packets.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ if TYPE_CHECKING:
 __all__ = ["DEEPEST", "MOST_PACKETS", "TUNNEL_PORTS", "Unwrapper"]
 
 TUNNEL_PORTS: Final = (1701, 2152, 3544, 4341, 4754, 4789, 4790, 5072, 5247, 6081, 6343, 6635, 37008)
-"""The UDP ports, on either side, whose datagrams are looked into: those registered for a tunnel."""
+"""The UDP ports registered for a tunnel. A datagram from or to one of them is searched for packets."""
 
 DEEPEST: Final = 24
-"""How many layers may lie around a packet; a real frame has a handful."""
+"""The largest number of layers around a packet. A real frame has only a few."""
 
 MOST_PACKETS: Final = 512
-"""How many layers are looked at in one frame, side by side or nested."""
+"""The largest number of layers looked at in one frame, side by side or nested."""
 
 UDP: Final = PROTOCOL + 17
 SFLOW: Final = 6343
 
-# What most refused frames of a real capture are; for these not even the table is loaded.
+# Most refused frames of real captures have these codes. For them the table is not even loaded.
 _HOPELESS: Final = (
     CUT_SHORT,
     BAD_IP_HEADER,
@@ -58,10 +58,11 @@ _HOPELESS: Final = (
 
 
 class Unwrapper:
-    """Reads on where `Header.decode` stopped.
+    """Continues where `Header.decode` stopped.
 
-    joined: how many frames before the last one were fragments of what was completed in it.
-    found: the layer that the last segment lay in, whose `outer` leads to those around it.
+    Attributes:
+        joined: The number of earlier frames with fragments of the packets completed in the latest frame.
+        found: The layer that held the latest segment. Its `outer` leads to the layers around it.
     """
 
     def __init__(self) -> None:
@@ -73,12 +74,17 @@ class Unwrapper:
         self._fragments: Fragments | None = None
 
     def unwrap(self, header: Header, code: i64, end: i64, time_ns: i64) -> i64:
-        """Look for a segment in the frame that `header` refused.
+        """Look for a segment in a refused frame. No content of the bytes makes this raise an error.
 
-        code: why it did. end: where in `header.block` the captured bytes end. time_ns: when it was captured.
+        Args:
+            header: The header that refused it. It is filled if there is a segment. If not, it shows how far the decoder
+                came in the last packet looked at.
+            code: Why it refused the frame.
+            end: Where the captured bytes end in `header.block`.
+            time_ns: When the frame was captured.
 
-        Returns `skips.SEGMENT` with `header` filled, or why there is none; `header` then says how far the decoder
-        came, in the last packet looked at. Never raises for whatever the bytes hold.
+        Returns:
+            `skips.SEGMENT`, or the code of the reason why there is no segment.
         """
         self.joined = 0
         if code in _HOPELESS or (code == UDP and not self._may_be_tunnel(header, end)):
@@ -93,7 +99,7 @@ class Unwrapper:
         return self._walk(header)
 
     def more(self, header: Header) -> i64:
-        """The next segment of the same frame, as `unwrap` gives the first; a reason where there is none left."""
+        """Look for the next segment of the same frame, as `unwrap` does for the first."""
         return self._walk(header) if self._left else NOT_IP
 
     def _may_be_tunnel(self, header: Header, end: i64) -> bool:
@@ -148,7 +154,7 @@ class Unwrapper:
         return False
 
     def _decode(self, header: Header, span: Span) -> i64:
-        """Hand the packet to the plain decoder; what it refuses is looked at next."""
+        """Give the packet to the plain decoder. If it refuses it, the inside is looked at next."""
         length = span.end - span.at
         code = header.decode(span.block, span.at, length, span.wire_end - span.at, span.link_type)
         if code != SEGMENT and code not in _HOPELESS:
@@ -165,6 +171,6 @@ class Unwrapper:
         if not whole:
             return FRAGMENT
         self.joined += self._fragments.joined
-        # The length in its header bounds it; what of it was captured may be less.
+        # The length in its header limits it. The captured part may be shorter.
         self._left.append(span.made(LINK_TYPE + RAW, whole))
         return FRAGMENT

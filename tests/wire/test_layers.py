@@ -74,7 +74,7 @@ def test_vlan_tags() -> None:
     tags = bytes.fromhex("88a8 0064 8100 b0c8 0800")
     assert told(MACS + tags + IPV4, ETHERNET) == [
         ("Ethernet", "02:00:00:00:00:01 → 02:00:00:00:00:02; type 0x88a8"),
-        ("VLAN", "number 100; priority 0"),
+        ("VLAN", "ID 100; priority 0"),
         ("VLAN", "number 200; priority 5; may be dropped"),
         IPV4_TOLD,
     ]
@@ -92,7 +92,7 @@ def test_ipv6_and_extension_headers() -> None:
 
 def test_ipv4_options_and_no_fragments() -> None:
     facts = told(IPV4_OPTIONS, RAW)[1][1]
-    assert "may not be fragmented (DF)" in facts
+    assert "must not be fragmented (DF)" in facts
     assert "4 bytes of IP options" in facts
 
 
@@ -145,7 +145,7 @@ def test_fragments_are_told() -> None:
     assert code == SEGMENT
     names = [layer.name for layer in layers_of(frames[-1], ETHERNET, unwrapper.found).layers]
     assert names == ["Ethernet", "IPv4", "fragments", "IPv4"]
-    assert "fragment from byte 8 on" in layers_of(frames[-1], ETHERNET, unwrapper.found).layers[1].facts
+    assert "fragment at byte 8" in layers_of(frames[-1], ETHERNET, unwrapper.found).layers[1].facts
 
 
 def test_an_authentication_header_is_a_fact() -> None:

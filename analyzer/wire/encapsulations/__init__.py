@@ -1,11 +1,11 @@
-"""The layers that a packet may be wrapped in: how each is recognised, where its inside begins, what it says.
+"""The layers that a packet may be wrapped in: how to recognise each, where its content begins, and its values.
 
-A row's `read` is given the bytes of its layer and answers with what is inside: each inside is named by a code of
-`skips.py`, which is the key of the next row. What has no row is counted under that code's name. Nothing is guessed: a
-layer that does not say what it holds, or says something impossible, holds nothing that is read.
+The `read` of a row takes the bytes of its layer and returns its contents. Each content has a code of `skips.py`, which
+is the key of the next row. Contents without a row are counted under the name of the code. Nothing is guessed: if a
+layer does not name its content, or has impossible values, its content is not read.
 
-A row stands beside the function that reads it, in the module of what the layer is known by: a link type
-(`link_layers`, `wireless`, `capture_headers`), an EtherType (`in_ethernet`), a protocol of IP (`in_ip`), a port
+A row stands next to the function that reads it, in the module of what identifies the layer: a link type
+(`link_layers`, `wireless`, `capture_headers`), an EtherType (`in_ethernet`), an IP protocol (`in_ip`), or a port
 (`in_udp`).
 """
 
@@ -28,6 +28,6 @@ _ROWS: Final = (
 )
 
 ENCAPSULATIONS: Final = {key: row for row in _ROWS for key in row.keys}
-"""Code of `skips.py` -> how what it names is read."""
+"""Code of `skips.py` -> how to read a layer with this code."""
 
 assert len(ENCAPSULATIONS) == sum(len(row.keys) for row in _ROWS), "two rows for one code"

@@ -1,6 +1,6 @@
-"""Headers that no network carries: what a system puts before a packet to log it, or to show it to a capture.
+"""Headers that are never on a network: a system puts them before a packet to log it, or for a capture.
 
-Those of IEEE 802.11 are in `wireless.py`.
+Those for IEEE 802.11 are in `wireless.py`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from analyzer.wire.skips import LINK_TYPE, LLC, PPP
 __all__ = ["ROWS"]
 
 _FAMILIES: Final = {2: PACKET_4, 10: PACKET_6, 24: PACKET_6, 26: PACKET_6, 28: PACKET_6, 30: PACKET_6}
-"""What the BSDs, Linux and macOS call the address families."""
+"""The numbers of the address families in the BSDs, Linux and macOS."""
 
 
 def _of_family(span: Span, family: int, at: int) -> Inside:
@@ -33,7 +33,7 @@ def _of_family(span: Span, family: int, at: int) -> Inside:
 
 
 def _pf_log(span: Span) -> Inside:
-    # The length leaves out the padding to four bytes.
+    # The length does not count the padding to four bytes.
     return _of_family(span, span.number(1, 1), (span.number(0, 1) + 3) & ~3)
 
 
@@ -72,7 +72,7 @@ def _ppi(span: Span) -> Inside:
 
 
 def _link_type_of(number: int) -> int:
-    """The link types 0 to 255 are all that a header inside a frame names."""
+    """A header inside a frame names only small link types. All larger numbers count as unknown."""
     return number if number < 0x10000 else 0xFFFF
 
 
@@ -94,7 +94,7 @@ _JUNIPER_PAYLOADS: Final = {
 
 
 def _juniper(link: int) -> Callable[[Span], Inside]:
-    """`link`: what follows where the link layer was captured too."""
+    """Make a reader. `link` is the code of the content if the link layer was captured too."""
 
     def read(span: Span) -> Inside:
         if span.number(0, 3) != 0x4D4743:
@@ -109,7 +109,7 @@ def _juniper(link: int) -> Callable[[Span], Inside]:
     return read
 
 
-# What Linux logs of packets.
+# Packets that Linux logs.
 
 NFLOG: Final = LINK_TYPE + 239
 NETFILTER: Final = 12
@@ -117,11 +117,12 @@ LOGGED_PACKET: Final = 0x0400
 PACKET_HEADER: Final = 1
 PAYLOAD: Final = 9
 BRIDGE: Final = 7
-"""The family of what a bridge logs, where the type of the frame is told instead."""
+"""The family of packets that a bridge logs. They have the type of the frame instead."""
 
 
 def _nflog(span: Span) -> Inside:
-    """Attributes behind a header of four bytes, in the byte order of the host that captured: little endian, nearly."""
+    """Attributes after a header of four bytes, in the byte order of the capturing host, which is nearly always little
+    endian."""
     family, at = span.number(0, 1), 4
     key = _FAMILIES.get(family)
     while at + 4 <= span.length:

@@ -1,4 +1,4 @@
-"""What a row of the table is, and what rows have in common: codes of what lies inside, and the plainest headers."""
+"""A row of the table, and what rows share: codes of contents, and readers for the simplest headers."""
 
 from __future__ import annotations
 
@@ -22,25 +22,28 @@ Inside = Sequence[Span]
 NOTHING: Final[Inside] = ()
 
 
-def _nothing_told(span: Span) -> tuple[str, ...]:
+def _no_facts(span: Span) -> tuple[str, ...]:
     return ()
 
 
 class Encapsulation(NamedTuple):
     """A row of the table.
 
-    keys: what it is for, codes of `skips.py`. read: span -> what is inside. source: where it is defined. facts: what
-    its header tells a person.
+    Attributes:
+        keys: The codes of `skips.py` that it is for.
+        read: Span of the layer -> its contents.
+        source: Where the layer is defined.
+        facts: Span of the layer -> values of its header, for a person to read.
     """
 
     keys: tuple[int, ...]
     read: Callable[[Span], Inside]
     source: str
-    facts: Callable[[Span], tuple[str, ...]] = _nothing_told
+    facts: Callable[[Span], tuple[str, ...]] = _no_facts
 
 
 def by_version(span: Span, start: int) -> Inside:
-    """An IP packet, by the version in its first byte; nothing where it is neither."""
+    """An IP packet, by the version in its first byte; nothing for any other version than 4 and 6."""
     version = span.number(start, 1) >> 4
     if version == 4:
         return (span.inside(PACKET_4, start),)
@@ -50,15 +53,15 @@ def by_version(span: Span, start: int) -> Inside:
 
 
 def of_type(kind: int) -> int:
-    """The code for an EtherType, or for the length in its place."""
+    """The code for an EtherType, or for a length in its place."""
     return LLC if kind <= LONGEST_802_3 else ETHERTYPE + kind
 
 
 def after(count: int, key: int) -> Callable[[Span], Inside]:
-    """A header of `count` bytes, always before the same."""
+    """Make a reader for a header of `count` bytes that always has the same content."""
     return lambda span: (span.inside(key, count),)
 
 
 def typed(at: int, count: int) -> Callable[[Span], Inside]:
-    """A header of `count` bytes with an EtherType at `at`."""
+    """Make a reader for a header of `count` bytes with an EtherType at `at`."""
     return lambda span: (span.inside(of_type(span.number(at, 2)), count),)

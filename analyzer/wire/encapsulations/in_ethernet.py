@@ -1,4 +1,4 @@
-"""Tags, labels and bridges between a link layer and IP, known by an EtherType."""
+"""Tags, labels and bridges between a link layer and IP, identified by an EtherType."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ __all__ = ["NSH_INSIDE", "ROWS", "mpls", "mpls_facts"]
 
 
 def mpls(span: Span) -> Inside:
-    """What lies behind a stack of labels."""
+    """Read the content after a stack of labels."""
     at = 0
     while not span.number(at + 2, 1) & 1:
         at += 4
-    # The labels do not say what they carry: the first half byte of an IP packet does (RFC 4928 3).
+    # The labels do not name their content. The first half byte of an IP packet does (RFC 4928 3).
     return by_version(span, at + 4) or _pseudowire(span, at + 4)
 
 
 def _pseudowire(span: Span, start: int) -> Inside:
-    """An Ethernet frame behind a control word, which begins with four bits of 0 (RFC 4385 3), or else without one.
+    """An Ethernet frame, with or without a control word before it, which begins with four 0 bits (RFC 4385 3).
 
-    Nothing says that it is one, so that it has to hold an IP packet, behind VLAN tags at most, to be believed.
+    Nothing identifies it as a frame. So it is accepted only if it holds an IP packet, after VLAN tags at most.
     """
     at = start if span.number(start, 1) >> 4 else start + 4
     type_at = at + 12
@@ -51,7 +51,7 @@ def _pseudowire(span: Span, start: int) -> Inside:
 
 
 def mpls_facts(span: Span) -> tuple[str, ...]:
-    """The labels, from the outside in."""
+    """List the labels, from the outside in."""
     labels, at = [], 0
     while True:
         labels.append(str(span.number(at, 4) >> 12))
@@ -62,7 +62,7 @@ def mpls_facts(span: Span) -> tuple[str, ...]:
 
 def _vlan_facts(span: Span) -> tuple[str, ...]:
     tag = span.number(0, 2)
-    return (Message("number {number}", number=tag & 0x0FFF), Message("priority {number}", number=tag >> 13))
+    return (Message("ID {number}", number=tag & 0x0FFF), Message("priority {number}", number=tag >> 13))
 
 
 def _backbone_facts(span: Span) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ def _macsec(span: Span) -> Inside:
     if control & 0x0C:
         return NOTHING
     at = 14 if control & 0x20 else 6
-    # The short length is that of the secured data, 0 where it is 48 bytes or more; 16 bytes of check value follow.
+    # The short length is that of the secured data; 0 if that has 48 bytes or more. A check value of 16 bytes follows.
     length = span.number(1, 1) & 0x3F or span.length - at - 16
     return (span.inside(of_type(span.number(at, 2)), at + 2, length - 2),)
 

@@ -1,4 +1,4 @@
-"""Tunnels directly in IP, known by its protocol number; and what lies in GRE alone."""
+"""Tunnels directly in IP, identified by its protocol number, and layers that occur only in GRE."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from analyzer.wire.skips import ERSPAN, ETHERTYPE, PROTOCOL
 __all__ = ["ROWS", "gre", "gre_facts"]
 
 LONGEST: Final = 65000
-"""Bytes taken out of a compressed packet at most."""
+"""The limit of the decompressed size of a compressed packet, in bytes."""
 
 
 def _ip_compression(span: Span) -> Inside:
@@ -32,7 +32,7 @@ def _ip_compression(span: Span) -> Inside:
 
     following, transform = span.number(0, 1), span.number(2, 2)
     span.number(4, 1)
-    # RFC 2394: DEFLATE, alone or agreed upon under a number of its own. The rest is not read.
+    # RFC 2394: DEFLATE, by its own number or by a negotiated one. Other compressions are not read.
     if transform != 2 and transform < 256:
         return NOTHING
     try:
@@ -41,7 +41,7 @@ def _ip_compression(span: Span) -> Inside:
         return NOTHING
     if following in (4, 41):
         return (span.made(PACKET_4 if following == 4 else PACKET_6, data),)
-    # The packet that would have come without compression, options and extension headers aside.
+    # Rebuild the packet without compression, but without IP options and extension headers.
     head = span.block[span.ip_at : span.ip_at + 40]
     if head[0] >> 4 == 4:
         total = (20 + len(data)).to_bytes(2, "big")
@@ -65,7 +65,7 @@ def _gre_start(span: Span) -> int:
     if flags & 0x0080 and flags & 7 == 1:
         at += 4
     if flags & 0x4000:
-        # RFC 1701: source routes, ended by one of family and length 0.
+        # RFC 1701: source routes. The last one has family and length 0.
         while span.number(at, 4) & 0xFFFF00FF:
             at += 4 + span.number(at + 3, 1)
         at += 4
@@ -73,18 +73,18 @@ def _gre_start(span: Span) -> int:
 
 
 def gre(span: Span) -> Inside:
-    """What lies behind GRE of either version."""
+    """Read the content of GRE, of both versions."""
     flags, kind = span.number(0, 2), span.number(2, 2)
     if flags & 7 > 1:
         return NOTHING
     at = _gre_start(span)
     if flags & 7:
-        # RFC 2637 4.1: there is a key, and the length of what follows stands in it.
+        # RFC 2637 4.1: there is a key, and it holds the length of the content.
         if not flags & 0x2000:
             return NOTHING
         span = span.inside(span.key, 0, at + span.number(4, 2))
     if kind == 0x88BE:
-        # ERSPAN has a header of its own from the second version on, which comes with a sequence number.
+        # ERSPAN has its own header from the second version on, which always comes with a sequence number.
         return (span.inside(ERSPAN if flags & 0x1000 else ETHERNET_FRAME, at),)
     if kind == 0x6400:
         return (span.inside(ETHERNET_FRAME, at),)
@@ -97,11 +97,11 @@ def gre(span: Span) -> Inside:
 
 
 ARUBA: Final = (0x8200, 0x8370)
-"""The types under which access points of Aruba send IEEE 802.11 frames."""
+"""The first and the last type with which Aruba access points send IEEE 802.11 frames."""
 
 
 def gre_facts(span: Span) -> tuple[str, ...]:
-    """The type of what follows, and the key."""
+    """List the type of the content, and the key."""
     flags, kind = span.number(0, 2), span.number(2, 2)
     facts = [Message("type 0x{kind}", kind=f"{kind:04x}")]
     if flags & 0x2000:

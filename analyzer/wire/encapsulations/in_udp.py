@@ -1,4 +1,4 @@
-"""UDP and the tunnels in it, known by a port. `TUNNEL_PORTS` in `unwrap.py` lists the same ports."""
+"""UDP and the tunnels in it, identified by a port. `TUNNEL_PORTS` in `unwrap.py` lists the same ports."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _udp_facts(span: Span) -> tuple[str, ...]:
 
 
 def _ayiya(span: Span) -> Inside:
-    # An identity and a signature, each as long as the header says, and then what is forwarded (operation 1).
+    # An identity and a signature, with their lengths in the header, then a forwarded packet (operation 1).
     if span.number(2, 1) & 0x0F != 1:
         return NOTHING
     key = {4: PACKET_4, 41: PACKET_6}.get(span.number(3, 1))
@@ -53,7 +53,7 @@ def _ayiya(span: Span) -> Inside:
 
 
 def _vxlan(span: Span) -> Inside:
-    # RFC 7348 5: flag I tells whether the network's number is valid; there is a frame either way.
+    # RFC 7348 5: flag I tells whether the network's number is valid. There is a frame in both cases.
     return (span.inside(ETHERNET_FRAME, 8),)
 
 
@@ -71,7 +71,7 @@ def _network_facts(span: Span) -> tuple[str, ...]:
 
 def _geneve(span: Span) -> Inside:
     first = span.number(0, 1)
-    # RFC 8926 3.4: version 0; what is reserved is ignored.
+    # RFC 8926 3.4: version 0. Reserved bits are ignored.
     if first >> 6:
         return NOTHING
     return (span.inside(of_type(span.number(2, 2)), 8 + 4 * (first & 0x3F)),)
@@ -79,7 +79,7 @@ def _geneve(span: Span) -> Inside:
 
 def _gtp(span: Span) -> Inside:
     flags = span.number(0, 1)
-    # 3GPP TS 29.281 5.1: version 1, GTP and not GTP', and a packet of the user.
+    # 3GPP TS 29.281 5.1: version 1, GTP and not GTP', with a packet of the user.
     if flags & 0xF0 != 0x30 or span.number(1, 1) != 0xFF:
         return NOTHING
     inside = span.inside(span.key, 8, span.number(2, 2))
@@ -144,7 +144,7 @@ def _lisp(span: Span) -> Inside:
 
 def _capwap(span: Span) -> Inside:
     first = span.number(0, 4)
-    # RFC 5415 4.3: version 0, not encrypted, and not in fragments.
+    # RFC 5415 4.3: version 0, not encrypted, not fragmented.
     if first >> 24 or first & 0x80:
         return NOTHING
     at = 4 * (first >> 19 & 0x1F)
@@ -155,7 +155,7 @@ def _capwap(span: Span) -> Inside:
     inside = span.inside(WIRELESS, at)
     if not inside.number(0, 1) & 3:
         return (inside,)
-    # The version of IEEE 802.11 is 0, so this is the frame control of access points that send it swapped.
+    # The version of IEEE 802.11 is 0. Some access points send the two bytes of the frame control swapped.
     data = inside.block[inside.at : inside.end]
     return (span.made(WIRELESS, data[1::-1] + data[2:]),)
 
@@ -218,4 +218,4 @@ ROWS: Final[Sequence[Encapsulation]] = (
 )
 
 _PORTS: Final = frozenset(key for row in ROWS for key in row.keys)
-"""The codes of the ports that have a row."""
+"""The codes of all ports with a row."""

@@ -1,5 +1,6 @@
-"""Link layers: what a medium or a line puts around a packet, known by the link type of the capture. Where an EtherType
-carries one too, that stands beside it.
+"""Link layers: the headers of a medium or a line, identified by the link type of the capture.
+
+If an EtherType can carry such a layer too, its row stands next to it.
 """
 
 from __future__ import annotations
@@ -33,10 +34,10 @@ def _llc(span: Span) -> Inside:
         return NOTHING
     if service == 0xAAAA:
         organisation = span.number(3, 3)
-        # RFC 1042; IEEE 802.1H marks what a bridge has translated with an organisation code of its own.
+        # RFC 1042. IEEE 802.1H has its own organisation code for frames that a bridge has translated.
         if organisation in (0, 0x0000F8):
             return (span.inside(of_type(span.number(6, 2)), 8),)
-        # IEEE 802 frames bridged over other networks, with and without their checksum.
+        # IEEE 802 frames that are bridged over other networks, with and without their checksum.
         if organisation == 0x0080C2 and span.number(6, 2) in (1, 7):
             return (span.inside(ETHERNET_FRAME, 8),)
         return NOTHING
@@ -66,7 +67,7 @@ def _network_layer_identifier(span: Span, at: int) -> Inside:
 
 
 def _atm(span: Span) -> Inside:
-    # RFC 2684 5.2: bridged frames have two bytes of padding, which LLC elsewhere has not.
+    # RFC 2684 5.2: bridged frames have two bytes of padding. LLC elsewhere does not.
     if span.number(0, 3) == 0xAAAA03 and span.number(3, 3) == 0x0080C2 and span.number(6, 2) in (1, 7):
         return (span.inside(ETHERNET_FRAME, 10),)
     return _llc(span)
@@ -82,17 +83,17 @@ def _token_ring(span: Span) -> Inside:
 
 
 def _arcnet(at: int) -> Callable[[Span], Inside]:
-    """`at`: where the protocol stands."""
+    """Make a reader. `at` is the offset of the protocol."""
 
     def read(span: Span) -> Inside:
         protocol = span.number(at, 1)
-        # RFC 1051 has no header of fragments.
+        # RFC 1051 has no header for fragments.
         if protocol == 240:
             return (span.inside(PACKET_4, at + 1),)
         key = {212: PACKET_4, 196: PACKET_6}.get(protocol)
         if key is None:
             return NOTHING
-        # RFC 1201 2.2: an exception frame repeats the header behind four bytes.
+        # RFC 1201 2.2: an exception frame repeats the header after four bytes.
         start = at + (5 if span.number(at + 1, 1) == 0xFF else 1)
         return NOTHING if span.number(start, 1) else (span.inside(key, start + 3),)
 
@@ -115,7 +116,7 @@ def _cisco_hdlc(span: Span) -> Inside:
 
 
 def _serial(span: Span) -> Inside:
-    """PPP or Cisco HDLC, which the address tells apart."""
+    """PPP or Cisco HDLC. The address shows which."""
     if span.number(0, 2) in (0x0F00, 0x8F00):
         return _cisco_hdlc(span)
     return _ppp(span)
@@ -125,7 +126,7 @@ _PPP_INSIDE: Final = {0x0021: PACKET_4, 0x0057: PACKET_6, 0x0281: MPLS, 0x0283: 
 
 
 def _ppp(span: Span) -> Inside:
-    # Address and control may be left out, and the first byte of the protocol (RFC 1661 6.5 and 6.6).
+    # Address, control and the first byte of the protocol may be left out (RFC 1661 6.5 and 6.6).
     at = 2 if span.number(0, 1) == 0xFF and span.number(1, 1) == 3 else 0
     size = 1 if span.number(at, 1) & 1 else 2
     protocol = span.number(at, size)
@@ -133,19 +134,19 @@ def _ppp(span: Span) -> Inside:
 
 
 def _directed(read: Callable[[Span], Inside]) -> Callable[[Span], Inside]:
-    """One byte of direction before the frame."""
+    """Make a reader for a frame with one byte before it, which holds the direction."""
     return lambda span: read(span.inside(span.key, 1))
 
 
 def _pppd(span: Span) -> Inside:
-    # The direction stands where the address, 0xff, was.
+    # The direction replaces the address, 0xff.
     return _ppp(span.inside(span.key, 2 if span.number(1, 1) == 3 else 1))
 
 
 def _ppp_bridging(span: Span) -> Inside:
     flags = span.number(0, 1)
     at = 6 if flags & 0x40 else 2
-    # RFC 3518 4.2: the type of 1 is IEEE 802.3 or Ethernet; the flags tell of checksum and padding.
+    # RFC 3518 4.2: type 1 is IEEE 802.3 or Ethernet. The flags describe checksum and padding.
     if span.number(1, 1) != 1:
         return NOTHING
     return (span.inside(ETHERNET_FRAME, at, span.length - at - (flags & 0x0F) - (4 if flags & 0x80 else 0)),)
@@ -165,7 +166,7 @@ def _ax25(span: Span) -> Inside:
     at = 14
     while not span.number(at - 1, 1) & 1:
         at += 7
-    # An unnumbered or numbered information frame with protocol 0xcc.
+    # An information frame, numbered or unnumbered, with protocol 0xcc.
     information = span.number(at, 1) & 1 == 0 or span.number(at, 1) & 0xEF == 3
     return (span.inside(PACKET_4, at + 2),) if information and span.number(at + 1, 1) == 0xCC else NOTHING
 
@@ -178,12 +179,12 @@ def _docsis(span: Span) -> Inside:
 
 
 def _mpacket(span: Span) -> Inside:
-    # IEEE 802.3br 99.3: only an express frame is whole.
+    # IEEE 802.3br 99.3: only an express frame is complete.
     return (span.inside(ETHERNET_FRAME, 8),) if span.number(7, 1) == 0xD5 else NOTHING
 
 
 def _switch_tag(count: int) -> Callable[[Span], Inside]:
-    """A tag of `count` bytes between the addresses and the type."""
+    """Make a reader for a tag of `count` bytes between the addresses and the type."""
     return lambda span: (span.inside(of_type(span.number(12 + count, 2)), 14 + count),)
 
 

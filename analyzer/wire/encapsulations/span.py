@@ -1,4 +1,4 @@
-"""Bytes that a layer consists of, and the layers that they lie in."""
+"""The bytes of a layer, and the layers around it."""
 
 from __future__ import annotations
 
@@ -25,22 +25,28 @@ _PLAIN: Final = {
     LINK_TYPE + number: number
     for number in (NULL, ETHERNET, RAW, RAW_BSD, RAW_OPENBSD, LOOP, LINUX_SLL, LINUX_SLL2, IPV4, IPV6)
 } | {ETHERTYPE + ETHERTYPE_IPV4: IPV4, ETHERTYPE + ETHERTYPE_IPV6: IPV6}
-"""What `Header.decode` reads: code -> the link type to give it."""
+"""The codes that `Header.decode` reads -> the link type to call it with."""
 
 ENDLESS: Final = 1 << 17
-"""The end of a packet made here: its own header bounds it."""
+"""The end on the wire of a packet that was made here. The length in its own header limits it."""
 
 
 class CutError(Exception):
-    """The layer ends before its header does."""
+    """The layer ends inside its header."""
 
 
 class Span(NamedTuple):
-    """Bytes that a layer consists of.
+    """The bytes of a layer.
 
-    key: what they are, a code of `skips.py`. block: where they lie, from `at` on. end: where what was captured of
-    them ends. wire_end: where they end. ip_at: where in the block the last IP header began. outer: the span they lie
-    in.
+    Attributes:
+        key: What the layer is: a code of `skips.py`.
+        block: The bytes that hold it.
+        at: Where it begins in `block`.
+        end: Where its captured part ends.
+        wire_end: Where it ended on the wire.
+        ip_at: Where the last IP header before it begins in `block`.
+        outer: The layer around it.
+        depth: The number of layers around it.
     """
 
     key: int
@@ -53,7 +59,7 @@ class Span(NamedTuple):
     depth: int = 0
 
     def number(self, start: int, size: int, order: str = "big") -> int:
-        """The number `start` bytes into the layer. Raises `CutError`."""
+        """Read a number at `start` of the layer. Raises `CutError`."""
         at = self.at + start
         if start < 0 or at + size > self.end:
             raise CutError
@@ -61,11 +67,11 @@ class Span(NamedTuple):
 
     @property
     def length(self) -> int:
-        """Bytes on the wire."""
+        """The number of bytes on the wire."""
         return self.wire_end - self.at
 
     def inside(self, key: int, start: int, length: int | None = None) -> Span:
-        """What begins `start` bytes into the layer and has `length` bytes, or all there are. Raises `CutError`."""
+        """The content at `start` of the layer, with `length` bytes or up to the end. Raises `CutError`."""
         at = self.at + start
         wire_end = self.wire_end if length is None else min(self.wire_end, at + length)
         if start < 0 or at > min(wire_end, self.end):
@@ -73,11 +79,11 @@ class Span(NamedTuple):
         return Span(key, self.block, at, min(self.end, wire_end), wire_end, self.ip_at, self, self.depth + 1)
 
     def rest(self, key: int, at: int, wire_end: int, ip_at: int) -> Span:
-        """What `Header.decode` left of this span."""
+        """The part of this layer that `Header.decode` did not read."""
         return Span(key, self.block, at, min(self.end, wire_end), wire_end, ip_at, self, self.depth + 1)
 
     def made(self, key: int, block: bytes) -> Span:
-        """A packet made out of this layer."""
+        """A packet that was made from this layer."""
         return Span(key, block, 0, len(block), ENDLESS, 0, self, self.depth + 1)
 
     @property
@@ -87,5 +93,5 @@ class Span(NamedTuple):
 
     @property
     def link_type(self) -> int:
-        """What to call it when it is given to `Header.decode`."""
+        """The link type for `Header.decode`."""
         return _PLAIN[self.key]

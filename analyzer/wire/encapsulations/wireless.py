@@ -1,4 +1,4 @@
-"""IEEE 802.11, and the headers that a capture puts before its frames."""
+"""IEEE 802.11, and the headers that a capture puts before such frames."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _radiotap(span: Span) -> Inside:
     length = span.number(2, 2, "little")
     if length > span.end - span.at:
         raise CutError
-    # The header alone is given to dpkt; an IEEE 802.11 frame of most kinds is more than it reads.
+    # dpkt gets only the header, because it cannot read most kinds of IEEE 802.11 frames.
     try:
         header = radiotap.Radiotap(span.block[span.at : span.at + length])
         flags = header.flags.val if header.flags_present else 0
@@ -78,7 +78,7 @@ def _radiotap(span: Span) -> Inside:
 
 
 def _prism(span: Span) -> Inside:
-    # The same number of link type stands for the header of AVS, which names itself.
+    # The AVS header has the same link type. It can be recognised by its first bytes.
     if span.number(0, 4) & 0xFFFFF000 == 0x80211000:
         return _avs(span)
     return (span.inside(WIRELESS, 144),)

@@ -71,7 +71,7 @@ def test_nothing_is_guessed(key: int, data: bytes) -> None:
     ("key", "data", "facts"),
     [
         (MPLS, LABELS, ("label 100, 200",)),
-        (ETHERTYPE + 0x8100, b"\xb0\xc8", ("number 200", "priority 5")),
+        (ETHERTYPE + 0x8100, b"\xb0\xc8", ("ID 200", "priority 5")),
         (ETHERTYPE + 0x88E7, b"\0\0\0\5", ("service 5",)),
         (NSH, b"\x0f\xc2\2\1\0\0\1\xff", ("service path 1",)),
     ],
