@@ -75,7 +75,7 @@ def test_vlan_tags() -> None:
     assert told(MACS + tags + IPV4, ETHERNET) == [
         ("Ethernet", "02:00:00:00:00:01 → 02:00:00:00:00:02; type 0x88a8"),
         ("VLAN", "ID 100; priority 0"),
-        ("VLAN", "ID 200; priority 5; may be dropped"),
+        ("VLAN", "ID 200; priority 5; may be dropped (DEI)"),
         IPV4_TOLD,
     ]
 
