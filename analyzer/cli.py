@@ -1,6 +1,6 @@
 """The entry point. It picks the command, and only this module exits.
 
-Every error ends as one sentence on standard error and the exit status of that error.
+Every error ends as one sentence on standard error and the exit status of its class.
 """
 
 from __future__ import annotations
@@ -19,23 +19,22 @@ from analyzer.text import inert, say
 __all__ = ["main"]
 
 COLLECTED_AFTER: Final = 20_000
-"""The garbage collector runs after this many new containers."""
+"""Number of new containers after which Python collects garbage."""
 
 INTERRUPTED: Final = 130
 """128 + SIGINT, as a shell reports it."""
 
 READER_GONE: Final = 141
-"""128 + SIGPIPE, as a shell reports it for every program whose reader has gone, e.g. `head`."""
+"""128 + SIGPIPE, as a shell reports it when a reader such as `head` has ended."""
 
 
 def main() -> None:
     """Run the command and exit with its status."""
-    # The objects of a start stay alive. Python's usual threshold would look for garbage among them, which takes a
-    # twentieth of the start.
+    # The objects made at start stay alive: looking for garbage as often as Python does takes 5 % of the start.
     gc.set_threshold(COLLECTED_AFTER)
     status = run(sys.argv[1:])
     _flush_output()
-    # The memory goes with the process. Without this Python would look through all of it once more.
+    # All memory goes with the process: do not let Python search it for garbage once more.
     gc.freeze()
     sys.exit(status)
 
@@ -67,11 +66,11 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         sentence = error.format_message().removesuffix(".")
         asked = f"tcpanalyze {name} --help" if name else "tcpanalyze --help"
-        complain(say("{problem}; run {command} for the usage", problem=inert(sentence), command=asked))
+        complain(say("{problem}; see {command}", problem=inert(sentence), command=asked))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt, Interrupted):
-        # dataclasses and namedtuple execute text. `python -m` remembers a KeyboardInterrupt that left such an exec
-        # until the next one, and would then end by the signal and ignore the exit status.
+        # `python -m` remembers a KeyboardInterrupt that left an exec of text, as dataclasses and namedtuple do it,
+        # until the next such exec, and would end by the signal, not with the status that it is given.
         exec("")
         complain(say("interrupted"))
         return INTERRUPTED
@@ -86,18 +85,16 @@ def run(arguments: Sequence[str]) -> int:
         complain(say("cannot write the output: {reason}", reason=_reason_of(error)))
         return OutputError.exit_status
     except OSError as error:
-        complain(say("the operating system reports an error: {reason}", reason=_reason_of(error)))
+        complain(say("the operating system reported an error: {reason}", reason=_reason_of(error)))
         return AnalyzerError.exit_status
     except MemoryError:
-        complain(
-            say("not enough memory for this capture: try --summary, or --connection N for one connection")
-        )
+        complain(say("not enough memory for this capture: split it with editcap -c"))
         return UsageError.exit_status
     return answer if isinstance(answer, int) else 0
 
 
 def _command_meant(arguments: Sequence[str]) -> str:
-    """The command that the user probably meant, if the first word is not a capture; else an empty string."""
+    """The command that the first argument was probably meant to be, or nothing."""
     if not arguments or not arguments[0].isalpha() or os.path.lexists(arguments[0]):
         return ""
     from difflib import get_close_matches
@@ -106,13 +103,13 @@ def _command_meant(arguments: Sequence[str]) -> str:
 
 
 def _reason_of(error: OSError) -> str:
-    """The reason that the system gives, and the file that it is about."""
+    """The reason that the system reports, and the file."""
     reason = inert(error.strerror or str(error))
     return f"{reason}: {inert(os.fsdecode(error.filename))}" if isinstance(error.filename, str) else reason
 
 
 def _flush_output() -> None:
-    """Write what an error left in the buffer, if anybody still reads it: the error has been reported already."""
+    """Write what an error left in the buffer. The error itself has been reported already."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -121,7 +118,7 @@ def _flush_output() -> None:
 
 
 def _close_output() -> None:
-    """Discard standard output: Python flushes it at exit, and would report the same error once more."""
+    """Keep Python from reporting the same error again when it flushes standard output at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

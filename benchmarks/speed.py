@@ -443,7 +443,7 @@ def main() -> None:
         "## Memory",
         "",
         "Through a pipe from benchmarks/traffic.py, which takes most of the time; at most a million connections are "
-        "held, as always unless `--hold` says otherwise, and those beyond are folded to counts.",
+        "in memory (the default of `--hold`); the others are only counted.",
         "",
         "| | packets | connections, about | seconds | peak of memory |",
         "|---|---:|---:|---:|---:|",

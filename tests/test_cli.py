@@ -56,10 +56,10 @@ def test_missing_and_directory(tmp_path: Path, capfd: pytest.CaptureFixture[str]
     [
         ([], "Missing argument"),
         ([ECHO, "--bogus"], "No such option"),
-        ([ECHO, "--connection", "7"], "there is no connection 7"),
+        ([ECHO, "--connection", "7"], "connection 7 does not exist"),
         ([ECHO, "--connection", "x"], "not a valid whole number"),
         ([ECHO, "--image-format", "gif"], "gif"),
-        ([ECHO, "--no-report", "-o", "x"], "exclude each other"),
+        ([ECHO, "--no-report", "-o", "x"], "cannot be combined"),
     ],
 )
 def test_misuse(arguments: list[str | Path], reason: str, capfd: pytest.CaptureFixture[str]) -> None:
@@ -76,8 +76,8 @@ def test_misuse(arguments: list[str | Path], reason: str, capfd: pytest.CaptureF
         (["liv", "-i", "lo"], "liv is neither a command nor a capture: did you mean tcpanalyze live?"),
         (["chek"], "chek is neither a command nor a capture: did you mean tcpanalyze check?"),
         (["nothing-like-it"], "nothing-like-it does not exist: check its name and folder"),
-        (["live"], "Missing option '-i' / '--interface'; run tcpanalyze live --help for the usage"),
-        ([ECHO, "--bogus"], "No such option '--bogus'; run tcpanalyze --help for the usage"),
+        (["live"], "Missing option '-i' / '--interface'; see tcpanalyze live --help"),
+        ([ECHO, "--bogus"], "No such option '--bogus'; see tcpanalyze --help"),
     ],
 )
 def test_what_was_meant_is_named(
@@ -141,7 +141,7 @@ def test_a_refusal_of_the_system_is_not_laid_to_the_output(
 
     monkeypatch.setattr("analyzer.analysis.stored.analyze", refuse)
     status, _, err = inside([ECHO], capfd)
-    sentence = "the operating system reports an error: Permission denied: /a\\x1bb"
+    sentence = "the operating system reported an error: Permission denied: /a\\x1bb"
     assert (status, err) == (2, f"tcpanalyze: {sentence}\n")
 
 

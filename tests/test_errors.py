@@ -14,6 +14,7 @@ from analyzer.errors import (
     OutputError,
     UsageError,
 )
+from analyzer.lab.promise import PromiseError
 
 CLASSES = [AnalyzerError, UsageError, InputError, CaptureFormatError, DissectionError, OutputError]
 
@@ -45,3 +46,10 @@ def test_the_tree_is_drawn_as_it_is() -> None:
 def test_all_are_offered() -> None:
     defined = {name for name, _ in inspect.getmembers(errors, inspect.isclass)}
     assert set(errors.__all__) == {error.__name__ for error in CLASSES} <= defined
+
+
+def test_the_tree_in_the_docstring_is_that_of_the_classes() -> None:
+    drawn = dict(re.findall(r"(\w+Error) +(\d+) ", errors.__doc__ or ""))
+    for error in CLASSES:
+        assert drawn.pop(error.__name__) == str(error.exit_status)
+    assert drawn == {PromiseError.__name__: str(PromiseError.exit_status)}

@@ -1,4 +1,4 @@
-"""docs/check.md: the language of expectations, all keys, the formats and exit statuses, from the tables."""
+"""Makes docs/check.md from the tables: the language of expectations, all keys, the formats and exit statuses."""
 
 from __future__ import annotations
 
@@ -16,94 +16,97 @@ __all__ = ["CLOSES", "check_page"]
 
 CLOSES: Final = (
     (
-        "curl asks nginx, one request",
+        "curl sends one request to nginx",
         ("close = three-segment", "active = client", "data.client.bytes > 0"),
-        "curl closes when it has its answer; nginx, which waits for the next request, meets the end of the "
-        "connection and closes at once, so that its FIN carries the ACK",
+        "curl closes when it has the answer. nginx waits for the next request, sees the end of the connection and "
+        "closes at once, so that its FIN carries the ACK",
     ),
     (
-        "curl asks nginx with `Connection: close`",
+        "curl sends a request with `Connection: close` to nginx",
         ("close in three-segment, four-segment, simultaneous", "active in client, server, both"),
-        "both close when the answer has been sent, and who is first is a race",
+        "both close after the answer, and either may be first",
     ),
     (
-        "redis-cli asks redis, one command",
+        "redis-cli sends one command to redis",
         (
             "close = three-segment",
             "active = client",
             "labels = ... client:close-1 server:close-2+close-3 client:close-4",
         ),
-        "redis-cli closes when it ends; redis reads the end of the connection and closes",
+        "redis-cli closes when it ends. redis reads the end of the connection and closes",
     ),
     (
-        "redis-cli asks redis to shut down",
+        "redis-cli tells redis to shut down",
         ("close in three-segment, four-segment", "active = server", "time_wait = server"),
-        "redis ends without an answer, and its kernel closes: the server is left in TIME-WAIT",
+        "redis ends without an answer, and its kernel closes: the server stays in TIME-WAIT",
     ),
     (
-        "curl asks where nobody listens",
+        "curl connects to a port on which no program listens",
         ("handshake = refused", "close = none"),
-        "a RST answers the SYN; curl ends with status 7",
+        "a RST answers the SYN. curl ends with status 7",
     ),
 )
-"""Exchange, what holds for its connection, why. The tests run each with the programs of Debian."""
+"""Exchange, expectations that its connection meets, and why. The tests run each one with Debian's programs."""
 
 
 def check_page(keys: Keys) -> str:
-    """The page, as Markdown."""
+    """The page as Markdown."""
     blocks = [
         "# Checking captures",
         "<!-- Made from the tables by `python -m tools.documentation`: change those instead. -->",
-        "`tcpanalyze check CAPTURE...` compares captures with what is expected of them. An expectation is "
-        "`KEY OPERATOR VALUE`: on the command line (`--expect 'close = three-segment'`), in Python "
-        "(`expect(trace, 'close = three-segment')`), or in a file of expectations. It has to hold for every "
-        "connection that it is about, and for every element of a list of segments; one that is about no connection "
-        "is a finding, unless `--allow-none` is given. That a capture is whole is expected unless "
-        "`--allow-truncated` is given or something is said about `capture.truncated`.",
+        "`tcpanalyze check CAPTURE...` checks captures against expectations. An expectation is "
+        "`KEY OPERATOR VALUE`. Write it on the command line (`--expect 'close = three-segment'`), in Python "
+        "(`expect(trace, 'close = three-segment')`), or in a file of expectations.",
+        "- An expectation has to hold for every connection that it chooses. For a key of segments it has to hold for "
+        "every segment.\n"
+        "- If it chooses no connection, it fails. `--allow-none` changes that.\n"
+        "- A capture has to be whole, unless you use `--allow-truncated` or an expectation of `capture.truncated`.",
         "## Exit status",
         _table(
             ("status", "meaning"),
             (
-                ("0", "all is as expected"),
-                ("1", "it is not: there are findings"),
+                ("0", "every expectation holds"),
+                ("1", "at least one expectation failed"),
                 (
                     "2",
-                    "wrong usage, or a capture or a file of expectations that cannot be read or of which nothing "
-                    "is expected; all others are checked nevertheless",
+                    "wrong usage, or a capture or a file of expectations that cannot be read, or a capture without "
+                    "expectations; the other captures are still checked",
                 ),
                 (
                     "`--live`",
-                    "the greater of the above and the status of the command, which is 128 and the number of "
-                    "the signal where one ended it, 127 where there is no such command, 126 where it cannot be run",
+                    "the greater one of the above and the exit status of the command. That is 128 plus the number of "
+                    "the signal if a signal ended the command, 127 if there is no such command, 126 if it cannot "
+                    "be run",
                 ),
             ),
         ),
         "## Operators",
         _table(
-            ("operator", "holds where the value is"),
+            ("operator", "holds if"),
             ((f"`{name}`", one.meaning) for name, one in OPERATORS.items()),
         ),
         "`==` is the same as `=`. `--max KEY=N` and `--min KEY=N` are short for `KEY <= N` and `KEY >= N`. `none` "
-        "stands for a value that is not there, and for an empty list. Several values stand between commas; what "
-        "holds a blank or a comma stands in quotation marks.",
+        "means that there is no value, or an empty list. Separate several values with commas. Put a value that "
+        "contains a blank or a comma in quotation marks.",
         "## Which connections",
-        "`--connection N` chooses by number, `--only FILTER` by comparisons joined with `and`, `or`, `not` (or `&&`, "
-        "`||`, `!`) and parentheses: `--only 'server.port == 20000 and not close in {reset, reset-after-fin}'`. "
-        "Both are about the expectations of the command line. Of a key with a value for each element of a list "
-        "(`icmp_errors.kind`) one has to be as the filter says. `tcpanalyze CAPTURE --only FILTER` shows these "
-        "connections alone, and `--sort KEY` sorts by a key with one value.",
+        "`--connection N` chooses a connection by its number. `--only FILTER` chooses connections by comparisons, "
+        "joined with `and`, `or`, `not` (or `&&`, `||`, `!`) and parentheses: "
+        "`--only 'server.port == 20000 and not close in {reset, reset-after-fin}'`. Both apply to the expectations of "
+        "the command line. A key may have a value for each element of a list (`icmp_errors.kind`): then one of these "
+        "values has to match. `tcpanalyze CAPTURE --only FILTER` shows only these connections, and `--sort KEY` "
+        "sorts them by a key with one value.",
         "## Order",
-        "`labels = PATTERN` says which labels come in which sequence:",
-        _table(("pattern", "stands for"), ((f"`{example}`", meaning) for example, meaning in SYNTAX.items())),
-        "A segment that is nothing but an `ack` is passed over unless the pattern names `ack`, because when an "
-        "acknowledgement goes alone is a matter of timing.",
+        "`labels = PATTERN` checks the order of the labels:",
+        _table(("pattern", "matches"), ((f"`{example}`", meaning) for example, meaning in SYNTAX.items())),
+        "Segments with only the label `ack` are skipped unless the pattern contains `ack`: whether an "
+        "acknowledgement travels alone depends on timing.",
         "## Files of expectations",
-        "`NAME.expect.toml` beside a capture is about that capture, `expect.toml` about all captures of its folder; "
-        "`--expectations FILE` names another. `--record` writes one, with what another machine shows too ("
+        "`NAME.expect.toml` next to a capture applies to that capture, `expect.toml` to all captures of its folder. "
+        "`--expectations FILE` uses another file instead. `--record` writes such a file. It records what another "
+        "machine shows too ("
         + ", ".join(f"`{name}`" for name in (*RECORDED_OF_CAPTURE, *RECORDED))
-        + "); after a change that is meant `--update` replaces in it what differs and prints the "
-        'difference; a bound (`"< 50ms"`) stays, and where it does not '
-        "hold the status is 1.",
+        + "). After an intended change, `--update` replaces the values that differ and prints the changes. A limit "
+        '(`"< 50ms"`) stays. If it fails, the exit status is 1.',
         "```toml\n"
         f"#:schema {SCHEMA_FILE}\n"
         "[capture]\n"
@@ -114,41 +117,42 @@ def check_page(keys: Keys) -> str:
         'handshake.rtt = "< 50ms"\n'
         "notes.retransmission = 0\n"
         "```",
-        "A value means that it is equal; a text that begins with an operator means that operator; a list means one of "
-        "these, or, for a key with several values, exactly these. Which connections a table is about:",
-        _table(("member", "says"), ((f"`{name}`", meaning) for name, meaning in CHOICE_WORDS.items())),
-        "The first line tells editors (Even Better TOML, taplo) the schema: "
-        f"`tcpanalyze check --schema > {SCHEMA_FILE}` "
-        "puts it beside the captures.",
+        "A plain value has to be equal. A text that begins with an operator uses that operator. A list means one of "
+        "these values or, for a key with several values, exactly these. Three members choose the connections of a "
+        "table:",
+        _table(("member", "meaning"), ((f"`{name}`", meaning) for name, meaning in CHOICE_WORDS.items())),
+        "The first line names the schema for editors (Even Better TOML, taplo). "
+        f"`tcpanalyze check --schema > {SCHEMA_FILE}` writes it; put it next to the captures.",
         "## Formats",
         _table(("`--format`", "what it is"), ((f"`{name}`", one.meaning) for name, one in FORMATS.items())),
-        "`-o FILE` writes the report to a file and prints text; `--junit FILE` writes JUnit beside any other. Where a "
-        "format has lines (`github`, `sarif`), the line is the number of the frame. The document of `json` has "
-        "`exit_status` and `captures`, each with `path`, `problem` and `checks` (`expectation`, `source`, `more`, "
-        "`findings`), each finding with `rule`, `message`, `connection`, `frame`, `expected`, `seen` and `notes`.",
+        "`-o FILE` writes the report to a file and prints text. `--junit FILE` writes JUnit in addition to any other "
+        "report. In formats with line numbers (`github`, `sarif`) the line is the frame number. The `json` document "
+        "has `exit_status` and `captures`. Each capture has `path`, `problem` and `checks`; each check has "
+        "`expectation`, `source`, `more` and `findings`; each finding has `rule`, `message`, `connection`, `frame`, "
+        "`expected`, `seen` and `notes`.",
         "## While a test runs",
-        "`with analyzer.capturing('lo', 'tcp port 20000') as session:` captures what happens inside, "
+        "`with analyzer.capturing('lo', 'tcp port 20000') as session:` captures what happens inside the block. "
         "`session.trace` is the analysis, `session.save(path)` writes the frames. The capture has started when the "
-        "block begins and is complete when it has been left: a marker, a UDP datagram of our own to the link-local "
-        "group 224.0.0.254, is sent through the interface, and what came before it has been captured when it has. A "
-        "peer that is no part of the block has a second (`settle`) to close its side. `tcpanalyze check --live -i lo "
-        "-f FILTER --expect ... -- COMMAND ARG...` does the same around a command.",
-        "With pytest the fixture `tcp_capture` is `capturing`, and `pytest --tcp-captures DIR` keeps the captures of "
-        "failed tests with their diagrams.",
-        "What a close by well-known programs looks like on loopback:",
-        _table(("exchange", "holds", "because"), _closes()),
+        "block begins, and it is complete when the block ends: the tool sends a marker through the interface, a UDP "
+        "datagram to the link-local group 224.0.0.254, and waits until the marker is captured. A peer outside the "
+        "block has one second (`settle`) to close its side. `tcpanalyze check --live -i lo -f FILTER --expect ... -- "
+        "COMMAND ARG...` does the same for a command.",
+        "In pytest, the fixture `tcp_capture` is `capturing`. `pytest --tcp-captures DIR` keeps the captures of failed "
+        "tests with their diagrams.",
+        "How well-known programs close a connection on loopback:",
+        _table(("exchange", "expectations that hold", "because"), _closes()),
         "## Keys",
-        "A key is the path of a value in the JSON document. Of a connection:",
+        "A key is the path of a value in the JSON document. Keys of a connection:",
         _keys(key for key in keys.all.values() if key.scope == "connection"),
-        "`notes.NAME`, or `NAME` alone, is how many segments bear a [note](names.md#notes). Of the whole capture; "
-        "`capture.` may be left out where no connection has the same key:",
+        "`notes.NAME`, or only `NAME`, is the number of segments with a [note](names.md#notes). Keys of the whole "
+        "capture; you may leave out `capture.` if connections do not have the same key:",
         _keys(key for key in keys.all.values() if key.scope == "capture"),
-        "Where names are counted, `KEY.NAME` is how many there are of one, as in `capture.skipped.UDP`, and the key "
-        "itself stands for the names that occur. Short names:",
+        "If a key counts names, `KEY.NAME` is the count of one name, e.g. `capture.skipped.UDP`, and the key itself is "
+        "the list of the names that occur. Short names:",
         _table(("short", "key"), ((f"`{short}`", f"`{name}`") for short, name in ALIASES.items())),
-        "`_ns` at the end of a name may be left out.",
+        "You may leave out `_ns` at the end of a name.",
         "Kinds of values:",
-        _table(("kind", "is"), KIND_MEANINGS.items()),
+        _table(("kind", "value"), KIND_MEANINGS.items()),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -159,7 +163,7 @@ def _closes() -> Iterable[tuple[str, str, str]]:
 
 
 def _keys(keys: Iterable[Key]) -> str:
-    # One of many counted names has the default 0, and is in the row of all of them.
+    # A key of one counted name has the default 0. The row of the key above it stands for all of them.
     rows = ((f"`{key.name}`", _kind(key), _meaning(key)) for key in keys if key.default is None)
     return _table(("key", "kind", "meaning"), rows)
 

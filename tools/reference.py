@@ -1,4 +1,4 @@
-"""The pages of docs/ that list what the tables say, as Markdown: every transition, every name."""
+"""The pages of docs/ that are made from the tables, as Markdown: every transition, every name."""
 
 from __future__ import annotations
 
@@ -19,21 +19,23 @@ from analyzer.wire.skips import ETHERTYPE, KIND, LINK_TYPE, OTHER, PPP_PROTOCOL,
 __all__ = ["STATE_MEANINGS", "encapsulations_page", "names_page", "states_page"]
 
 STATE_MEANINGS: Final = {
-    "UNKNOWN": "the capture has not yet shown enough to tell",
+    "UNKNOWN": "the capture has not shown enough yet",
     "CLOSED": "no connection",
     "LISTEN": "waits for a SYN",
     "SYN-SENT": "has sent a SYN and waits for the answer",
-    "SYN-RECEIVED": "has received and sent a SYN and waits for the ACK of its own",
+    "SYN-RECEIVED": "has received and sent a SYN, and waits for the ACK of its own SYN",
     "ESTABLISHED": "open: data may flow in both directions",
-    "FIN-WAIT-1": "has sent a FIN, the first, and waits for its ACK or the peer's FIN",
+    "FIN-WAIT-1": "has sent the first FIN, and waits for its ACK or the peer's FIN",
     "FIN-WAIT-2": "its FIN is acknowledged; waits for the peer's FIN",
-    "CLOSE-WAIT": "has received a FIN; its application may still send, and has to close",
-    "CLOSING": "both FINs crossed; waits for the ACK of its own",
+    "CLOSE-WAIT": "has received a FIN; its application may still send data, and then has to close",
+    "CLOSING": "the two FINs crossed; waits for the ACK of its own FIN",
     "LAST-ACK": "has sent the second FIN and waits for its ACK",
-    "TIME-WAIT": "closed; waits for twice the maximum segment lifetime, in case its last ACK was lost",
+    "TIME-WAIT": "closed; waits 2MSL (twice the maximum segment lifetime), in case its last ACK was lost",
 }
 
-_GENERATED: Final = "<!-- Made from the tables by `python -m tools.documentation`: change those instead. -->"
+_GENERATED: Final = (
+    "<!-- Generated from the tables by `python -m tools.documentation`: change the tables instead. -->"
+)
 
 
 def states_page() -> str:
@@ -52,25 +54,24 @@ def states_page() -> str:
     return _page(
         "The states of an endpoint",
         _GENERATED,
-        "Every change of state that the tool knows is one row of `TRANSITIONS` in "
-        "`analyzer/tcp/states.py`. A segment is something its sender *sends* and the other endpoint "
-        "*receives*; each of them looks up its own state and that input. A pair without a row changes "
+        "Each change of state that the tool knows is one row of `TRANSITIONS` in "
+        "`analyzer/tcp/states.py`. The sender of a segment *sends* it, and the other endpoint "
+        "*receives* it. Each endpoint looks up its own state and that input. A pair without a row changes "
         "nothing.",
-        "A capture shows segments pass. It shows neither what the application calls nor when a segment "
-        "arrives. So a SYN stands for an active OPEN and a FIN for a CLOSE, and a segment counts as "
-        "received when it is seen, as in figures 6 to 14 of RFC 9293. Where a later segment proves that it "
-        "arrived later, or that one arrived which was not captured, a row of its own says so.",
+        "A capture shows segments pass. It does not show what the application calls, or when a segment "
+        "arrives. So a SYN stands for an active OPEN and a FIN for a CLOSE. A segment counts as "
+        "received when it is captured. Figures 6 to 14 of RFC 9293 do the same. A later segment may prove that it "
+        "arrived later, or that a segment arrived that was not captured. These cases have rows of their own.",
         "![The states of a TCP endpoint, with an arrow for each change](states.svg)",
         "## All rows",
         _table(("", "state", "input", "next state", "reason", "RFC 9293"), rows),
-        "In a reason, *endpoint* is the one whose state changes; *seq*, *ack* and *fin* (that of the FIN "
-        "itself) are relative sequence numbers. In a report the client or the server and the numbers stand "
-        "there.",
+        "In a reason, *endpoint* is the one whose state changes; *seq*, *ack* and *fin* (the number of the FIN "
+        "itself) are relative sequence numbers. A report shows the client, the server and the numbers.",
     )
 
 
 def names_page() -> str:
-    """docs/names.md: every name that the text, the pictures and the JSON document use, with its meaning."""
+    """docs/names.md: every name in the text, the pictures and the JSON document, with its meaning."""
     labels = [(f"`{label.name}`", label.shown, label.meaning) for label in LABELS]
     ours = [note for note in NOTES if not note.wireshark]
     wiresharks = [note for note in NOTES if note.wireshark]
@@ -78,22 +79,24 @@ def names_page() -> str:
     return _page(
         "Names",
         _GENERATED,
-        "These names are used in the JSON document and, as shown, in text and pictures.",
+        "The JSON document uses these names. Text and pictures use the words under *shown as*.",
+        "A verdict takes the client's point of view: `12 bytes sent and 27 received` means that the client sent 12 "
+        "bytes and the server sent 27. `→` is the way from the client to the server, and `←` is the way back.",
         "## Labels",
-        "What a segment does. One segment can do several things; its labels are listed in this order. A "
-        "repeated segment bears the label of the one it repeats, and a note that says so.",
+        "A label is what a segment does. One segment can have several labels; they are listed in this order. A "
+        "retransmission has the label of the original segment, and a note.",
         _table(head, labels),
         "## Notes",
-        "What is odd or notable about a segment. Pictures show the calm ones in a faint colour, and a long run of "
-        "segments that have no others is folded. These bear the names and, but for what Wireshark is known "
-        "to get wrong, the definitions of Wireshark's `tcp.analysis.*`:",
+        "A note is what is odd or notable about a segment. Pictures show calm notes in a faint colour. Segments with "
+        "no notes, or only calm ones, may be omitted from a long run. The following notes have the names of "
+        "Wireshark's `tcp.analysis.*`. They also have its definitions, except where Wireshark is known to be wrong:",
         _notes(wiresharks),
-        "`--wireshark` gives Wireshark's own answer. Without it, these are the deliberate differences:",
+        "`--wireshark` gives exactly Wireshark's notes. Without it, these are the deliberate differences:",
         _table(
             ("name", "Wireshark", "here", "because", "see"),
             [(rule.name, rule.wireshark, rule.ours, rule.why, rule.source) for rule in CORRECTIONS],
         ),
-        "These say what Wireshark has no name for:",
+        "Wireshark has no names for these:",
         _notes(ours),
         "## Outcomes of the handshake",
         _named((row.name, row.meaning) for row in HANDSHAKES),
@@ -103,13 +106,13 @@ def names_page() -> str:
         "`roles` names the rule that decided:",
         _named((row.name, row.meaning) for row in ROLES),
         "## Doubts",
-        "Where the capture itself has lost frames (`lost_frames`), `doubts` names the places of a connection "
-        "that might read otherwise without that, and `confidence` is `lowered`:",
+        "If the capture itself has lost frames (`lost_frames`), `doubts` names the values of a connection "
+        "that might differ without the loss, and `confidence` is `lowered`:",
         _named(DOUBTS.items()),
         "## ICMP errors",
-        "What the network says about a segment (`icmp_errors`), by the quoted addresses, ports and sequence number. "
-        "An error is no segment and changes no state: a capture does not show what an endpoint makes of it (RFC 9293 "
-        "3.9.2.2), and anybody can forge one (RFC 5927).",
+        "`icmp_errors` lists the ICMP errors about segments of a connection. The quoted addresses, ports and sequence "
+        "number show which segment an error is about. An error is not a segment and does not change a state: a capture "
+        "does not show how an endpoint reacts to it (RFC 9293 3.9.2.2), and anybody can forge one (RFC 5927).",
         _table(
             ("name", "shown as", "ICMP type and code", "meaning"),
             [
@@ -123,14 +126,14 @@ def names_page() -> str:
             ],
         ),
         "## Differences",
-        "What `tcpanalyze diff` calls by these names; `--fail-on` takes them. Those that make its exit status 1 "
-        "when nothing else is asked for are marked.",
+        "`tcpanalyze diff` reports differences with these names, and `--fail-on` takes them. A 1 marks one that makes "
+        "the exit status 1 by default.",
         _table(
             ("name", "by default", "meaning"),
             [(f"`{kind.name}`", "1" if kind.fails else "", kind.meaning) for kind in DIFFERENCES],
         ),
         "## States",
-        "[The states of an endpoint](states.md) has the picture and every change.",
+        "[The states of an endpoint](states.md) shows the picture and all changes.",
         _table(("state", "meaning"), [(state, STATE_MEANINGS[state]) for state in STATES]),
     )
 
@@ -143,11 +146,11 @@ _RECOGNISED: Final = {
     PPP_PROTOCOL: "PPP protocol 0x{number:04x}",
     OTHER: "inside another layer",
 }
-"""Kind of a code -> how what it stands for is recognised."""
+"""Kind of a code -> how the layer is recognised."""
 
 
 def encapsulations_page() -> str:
-    """docs/encapsulations.md: every layer that may lie around a segment."""
+    """docs/encapsulations.md: every layer that may be around a segment."""
     rows = []
     for key, row in sorted(ENCAPSULATIONS.items()):
         kind, number = key - key % KIND, key % KIND
@@ -156,18 +159,19 @@ def encapsulations_page() -> str:
         )
         rows.append((told, skip_name(key), row.source))
     return _page(
-        "Ways a segment is wrapped",
+        "Layers around a segment",
         _GENERATED,
-        "Ethernet with any stack of VLAN tags, Linux cooked captures, BSD loopback and raw IP, then IPv4 or IPv6 with "
-        "its extension headers and AH, are the plain stack. Whatever else lies around a segment is taken off by the "
-        "rows of `ENCAPSULATIONS` in `analyzer/wire/encapsulations/`, one inside the other in any order. "
-        "The connection is that of the IP header directly around the TCP header. A frame that holds several "
+        "The plain stack is Ethernet with any number of VLAN tags, Linux cooked capture, BSD loopback or raw IP, then "
+        "IPv4 or IPv6 with its extension headers and AH. All other layers around a segment are removed by the rows of "
+        "`ENCAPSULATIONS` in `analyzer/wire/encapsulations/`. They may be nested in any order. "
+        "The connection is the one of the IP header directly around the TCP header. A frame that holds several "
         "packets gives several segments.",
-        "A datagram is looked into for a port only where its header says what the port promises. What is compressed "
-        "by anything but DEFLATE, encrypted, or in no row is counted by the name of its innermost layer.",
-        "IP fragments are put together, also inside a tunnel and around one. The segment belongs to the frame "
-        "that completes it; the other frames are counted as fragments that were put together, or that never were. "
-        "Where fragments of IPv4 overlap, the bytes of the one that begins earlier count; IPv6 datagrams with "
+        "A UDP datagram is unwrapped only if its port is in the table and its header fits that protocol. A frame "
+        "that cannot be unwrapped is counted under the name of its innermost layer. Such frames are encrypted, are "
+        "compressed by a method other than DEFLATE, or have a layer that is not in the table.",
+        "IP fragments are reassembled, also inside and around a tunnel. The segment belongs to the frame "
+        "that completes it. The other frames are counted as reassembled fragments, or as fragments that were never "
+        "complete. If IPv4 fragments overlap, the bytes of the fragment that begins earlier count. IPv6 datagrams with "
         "overlapping fragments are dropped (RFC 5722).",
         _table(("recognised by", "layer", "defined in"), rows),
     )
@@ -197,5 +201,5 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _with_names(why: str) -> str:
-    """The sentence with names where the sides and numbers will stand."""
+    """The sentence with names in place of the sides and numbers."""
     return why.format(me="endpoint", peer="peer", seq="*seq*", ack="*ack*", fin="*fin*", before_ack="*fin*")

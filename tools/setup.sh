@@ -40,15 +40,15 @@ apt_install() {
     apt_get install -y --no-install-recommends "$@" && return
     { apt_get update && apt_get install -y --no-install-recommends "$@"; } && return
     printf '%s\n' "$output" | tail -n 15 >&2
-    give_up "apt-get could not install $* (its last messages are above): install them and run this again"
+    give_up "apt-get could not install $* (its last messages are above): install them and run again"
 }
 
 apt_get() {
     output=$(DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@" 2>&1 </dev/null)
 }
 
-# system_packages [PROGRAM...]: installs the missing programs if it may, else reports them. Without arguments it means
-# all programs.
+# system_packages [PROGRAM...]: installs those that are missing when it may; if not, it reports what is missing. Without
+# arguments it means all of them.
 system_packages() {
     missing=
     for entry in $test_programs $compiler_programs; do
@@ -212,7 +212,7 @@ make_environment() {
 # .pth files in these folders are not read. So this build finds the compiled tool and not the checkout. The checkout
 # comes last, for its tests.
 make_compiled() {
-    say 'compiling (after every change of the sources; TCPANALYZE_COMPILE=0 runs without)…'
+    say 'compiling (repeated after each change of the sources; TCPANALYZE_COMPILE=0 skips it)…'
     compiled=$environment/compiled
     rm -rf "$compiled" "$root/build"
     quietly "$environment/bin/python" -m venv --without-pip "$compiled"

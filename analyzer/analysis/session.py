@@ -1,11 +1,11 @@
-"""A capture around a piece of code. It runs before the code begins, and is complete after the code has ended.
+"""A capture around a block of code: ready when the block begins, complete when it has ended.
 
     with analyzer.capturing("lo", "tcp port 20000") as session:
         ...                                   # the code that is tested
     assert session.trace[0].close.outcome == "three-segment"
 
-No fixed delays are needed. The capture program reports when it has started. At the end a marker is sent through the
-interface: once it has been captured, everything before it has been captured too.
+Nothing here sleeps for a fixed time. The capture program reports when it has started. At the end a marker is sent
+through the interface; when it has been captured, everything before it has been captured too.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from analyzer.trace.values import Trace
 __all__ = ["SETTLE", "Session", "capturing"]
 
 SETTLE: Final = 1.0
-"""The longest time in seconds that a peer outside the code may take to close its side."""
+"""Seconds that a peer outside the block may take, at most, to close its side."""
 
 
 def capturing(
@@ -43,33 +43,19 @@ def capturing(
 ) -> Session:
     """Capture what happens inside a `with` block.
 
-    Args:
-        interface: The name of the network interface.
-        capture_filter: A capture filter of libpcap, e.g. "tcp port 20000". Empty captures every frame.
-        settle: The longest time in seconds to wait at the end of the block until all connections are closed. If all
-            are closed, there is no wait.
-        backend: The name of a capture program, or "auto".
-        path: A file that keeps the frames: pcap if its name ends in ".pcap", otherwise pcapng. Without it
-            `Session.save` can write them later.
+    interface: its name. capture_filter: libpcap's language, empty for every frame. settle: how many seconds to
+    wait, at most, at the end of the block until all connections seen are closed. If they already are, there is no
+    wait. backend: "auto", or the name of a capture program. path: a file to save the frames to, as pcap if the name
+    ends in .pcap, else as pcapng; without it, use `Session.save`.
 
-    Returns:
-        A context manager. Entering it starts the capture.
-
-    Raises:
-        UsageError: On entering: the interface or the capture filter does not exist or cannot be used.
-        InputError: On entering: capturing is not permitted, or does not start.
-        OutputError: On entering: `path` cannot be written.
+    Entering raises UsageError for an unknown interface or an invalid filter, InputError if capturing is not allowed,
+    OutputError if `path` cannot be written.
     """
     return Session(interface, capture_filter, settle, backend, path)
 
 
 class Session:
-    """A capture made by `capturing`. It has a `trace` once the block has ended.
-
-    Attributes:
-        interface: The name of the network interface.
-        capture_filter: The capture filter; empty for every frame.
-    """
+    """The result of `capturing`; it has the `trace` after its block has ended."""
 
     def __init__(
         self,
@@ -93,11 +79,7 @@ class Session:
 
     @property
     def trace(self) -> Trace:
-        """The analysis of everything captured.
-
-        Raises:
-            UsageError: The block has not ended yet.
-        """
+        """The analysis of everything captured. Raises UsageError before the block has ended."""
         if self._trace is None:
             raise UsageError(say("the capture is still running: leave the `with` block first"))
         return self._trace
@@ -108,14 +90,9 @@ class Session:
         return self._trace is not None
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the frames to a file.
+        """Write the frames to a file, as pcap if the name ends in .pcap, else as pcapng.
 
-        Args:
-            path: The file: pcap if its name ends in ".pcap", otherwise pcapng.
-
-        Raises:
-            OutputError: The file cannot be written.
-            UsageError: The block has not ended yet.
+        Raises OutputError if it cannot be written, UsageError before the block has ended.
         """
         trace = self.trace
         assert self._path is not None
@@ -162,7 +139,7 @@ class Session:
         self._trace = self._following.trace()
 
     def _complete(self, live: Live, *, patient: bool) -> list[str]:
-        """Wait until everything has been captured. Return a warning if that is not certain."""
+        """Wait until everything has been captured; return a warning if that is not certain."""
         try:
             caught_up = live.catch_up()
             if caught_up and patient and self._open:
@@ -176,7 +153,7 @@ class Session:
         return []
 
     def _read(self, following: Following) -> None:
-        """Take each segment as it is captured, and note which connections are still open."""
+        """Take each segment as it comes, and track which connections are not over yet."""
         try:
             for sighting in following:
                 with self._changed:

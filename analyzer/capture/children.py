@@ -106,7 +106,7 @@ class Child:
         except (OSError, ValueError) as error:
             raise InputError(
                 say(
-                    "cannot start the capture program {program} ({reason}): install it again",
+                    "the capture program {program} cannot be started ({reason}): install it again",
                     program=inert(command[0]),
                     reason=inert(getattr(error, "strerror", None) or str(error)),
                 )
@@ -307,7 +307,7 @@ def _making_a_folder() -> Iterator[None]:
     except OSError as error:
         raise InputError(
             say(
-                "cannot make a temporary folder ({reason}): set TMPDIR to another place",
+                "a temporary folder cannot be created ({reason}): set TMPDIR to another folder",
                 reason=inert(error.strerror or str(error)),
             )
         ) from error

@@ -191,8 +191,9 @@ def is_compressed(first: bytes) -> bool:
 class CompressedBytes(Bytes):
     """The bytes inside a compressed stream of any number of members or frames. Checksums are checked.
 
-    Bytes decompressed before a fault are returned. The next read raises the fault as a `SourceFault`. Zero bytes
-    between or after members count as padding, as for `gzip -d`. Other bytes after a member are ignored with a warning.
+    What was decompressed before a fault is handed on; the fault is raised by the read after it, as a
+    `SourceFault`. Zero bytes between or after members are padding, as `gzip -d` takes them. Anything else that
+    follows a member is ignored with a warning.
     """
 
     def __init__(self, compressed: Bytes, limit: int | None = None) -> None:
@@ -309,7 +310,7 @@ class CompressedBytes(Bytes):
         self._over = True
         self.warnings.append(
             Message(
-                "the data from byte {byte} of the file is not {compression} data and was ignored",
+                "the data from byte {byte} of the file on is not {compression} data and is ignored",
                 compression=self.compression,
                 byte=self._taken - len(self._pending),
             )
@@ -337,7 +338,7 @@ class CompressedBytes(Bytes):
         except ImportError as error:
             raise SourceRefusal(
                 Message(
-                    "the package that decompresses {compression} is missing ({reason}): install tcpanalyze again",
+                    "the {compression} decompressor is missing ({reason}): install tcpanalyze again",
                     compression=row.name,
                     reason=reason_of(error),
                 )

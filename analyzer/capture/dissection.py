@@ -195,7 +195,7 @@ def dissection_of(
         finally:
             _end_children(loop, capture, finished)
     if not found:
-        raise _unavailable(say("tshark did not find frame {frame}", frame=frame))
+        raise _unavailable(say("tshark cannot find frame {frame}", frame=frame))
     try:
         return _dissection(found[0])
     except Exception as error:
@@ -264,7 +264,7 @@ def matching_frames(path: str, display_filter: str) -> set[int]:
         if status and not found and "cut short" not in complaint:
             raise UsageError(
                 say(
-                    "tshark refuses the display filter {filter}: {reason}",
+                    "the display filter {filter} is not valid for tshark: {reason}",
                     filter=inert(display_filter),
                     reason=complaint.removesuffix("."),
                 )

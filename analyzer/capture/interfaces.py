@@ -1,4 +1,4 @@
-"""The interfaces of this machine: their names, their addresses, and whether capturing is permitted."""
+"""The interfaces of this machine: their names, their addresses, whether this user may capture there."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ ANSWERS_WITHIN: Final = 5.0  # seconds
 
 NO_PERMISSION: Final = Message("no permission")
 
-# The names that libpcap knows in addition to the interfaces of the system. It takes other names for files, hosts or
-# extensions.
+# What libpcap knows in addition to the interfaces of the system. It takes other names for files, hosts or extensions.
 _SPECIAL: Final = re.compile(r"any|nflog(?::[0-9,]+)?" if sys.platform == "linux" else r"(?!)")
 
 

@@ -208,7 +208,7 @@ def _failure(
     if FORBIDDEN.search(words):
         return _ForbiddenError(
             say(
-                "no permission to capture on {interface}: use sudo, or join the group wireshark after "
+                "{interface} needs permission to capture: run this with sudo, or join the group wireshark after "
                 "'sudo dpkg-reconfigure wireshark-common', or run "
                 "'sudo setcap cap_net_raw,cap_net_admin=ep {program}'",
                 interface=inert(interface),
@@ -218,15 +218,15 @@ def _failure(
     if NO_DEVICE.search(words):
         return UsageError(
             say(
-                "interface {name} does not exist: tcpanalyze interfaces lists all interfaces",
+                "interface {name} does not exist: 'tcpanalyze interfaces' lists those that do",
                 name=inert(interface),
             )
         )
     if found := NO_FILTER.search(words):
         return UsageError(
             say(
-                "libpcap does not understand the capture filter {filter} ({reason}): "
-                "write a filter like 'tcp port 20000', see pcap-filter(7)",
+                "the capture filter {filter} is not valid ({reason}): "
+                "write it like 'tcp port 20000', see pcap-filter(7)",
                 filter=inert(repr(capture_filter)),
                 reason=inert(found[1] or say("syntax error")),
             )
@@ -234,8 +234,8 @@ def _failure(
     if DOWN.search(words):
         return InputError(
             say(
-                "interface {name} is down: bring it up (on Linux 'sudo ip link set {name} up') or choose another; "
-                "tcpanalyze interfaces lists them",
+                "interface {name} is down: bring it up ('sudo ip link set {name} up' on Linux), or "
+                "choose another; 'tcpanalyze interfaces' lists them",
                 name=inert(interface),
             )
         )
@@ -245,7 +245,7 @@ def _failure(
         else Message("{program} was not ready in time", program=backend.name)
     )
     if own_words := _complaint(backend, words):
-        what = Message("{what}; its last message: {words}", what=what, words=own_words.rstrip("."))
+        what = Message("{what} with the message: {words}", what=what, words=own_words.rstrip("."))
     return InputError(
         say(
             "the capture on {interface} failed: {what}; try another --backend",
@@ -391,10 +391,10 @@ class Live:
             )
             ended = Message("{program} ended {how} during the capture", program=self.backend, how=how)
             if own_words := _complaint(self._row, words):
-                ended = Message("{what}; its last message: {words}", what=ended, words=own_words)
+                ended = Message("{what} with the message: {words}", what=ended, words=own_words)
             sentences.append(ended)
         if self.losses is None:
-            sentences.append(Message("the number of frames that the capture lost is unknown"))
+            sentences.append(Message("the number of frames lost by the capture is not known"))
 
     def _told(self) -> int | None:
         """The losses in the last messages of the program."""

@@ -81,7 +81,7 @@ class LiveRecords(Records):
             except OutputError as error:
                 self._writer = None
                 sentence = Message(
-                    "only the first {count} frames were saved: {reason}", count=self.frame - 1, reason=error
+                    "only {count} frames are kept, because {reason}", count=self.frame - 1, reason=error
                 )
                 self._warn(sentence)
         return True

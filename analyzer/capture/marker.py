@@ -56,7 +56,7 @@ class Marker:
         return f"({own}) or ({capture_filter})" if capture_filter.strip() else ""
 
     def send(self) -> None:
-        """Send the next marker. Raises InputError if it cannot be sent on the interface."""
+        """Send the next one. Raises InputError where the interface does not accept it."""
         try:
             number = socket.if_nametoindex(self._sending_interface())
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
@@ -68,7 +68,7 @@ class Marker:
         except OSError as error:
             raise InputError(
                 say(
-                    "cannot send a marker on {interface} ({reason}), so the last frames may be missing",
+                    "{interface} does not accept a datagram ({reason}), so the last frames may be missing",
                     interface=inert(self._interface),
                     reason=inert(error.strerror or str(error)),
                 )

@@ -1,4 +1,4 @@
-"""Open a capture. Every fault of the file as a whole is reported here, in one sentence."""
+"""Opening a capture: faults of the whole file are reported here, each in one sentence."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _recognised(data: Bytes, decompress_limit: int | None, file: StoredFile | No
     except OSError as error:
         raise InputError(
             say(
-                "cannot read {path} ({reason}): copy it to another place and read the copy",
+                "{path} cannot be read ({reason}): copy it to another folder and try again",
                 path=data.name,
                 reason=reason_of(error),
             )

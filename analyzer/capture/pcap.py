@@ -50,7 +50,7 @@ class PcapRecords(Records):
         if major != 2:
             raise CaptureFormatError(
                 say(
-                    "{path} is a pcap file of version {major}.{minor}, but only version 2 can be read: "
+                    "{path} has pcap version {major}.{minor}, but only version 2 is supported: "
                     "convert it with editcap -F pcap",
                     path=data.name,
                     major=major,
@@ -70,7 +70,7 @@ class PcapRecords(Records):
             self._lengths = _LENGTHS_PERHAPS_SWAPPED
         elif minor < 3:
             self._lengths = _LENGTHS_SWAPPED
-        # All fields are set before a method is called, so the compiled code never checks whether they are set.
+        # Fields set before the first method call need no check that they are set.
         self._declare(link_type)
         self._skip(FILE_HEADER_BYTES)
 
@@ -105,8 +105,8 @@ class PcapRecords(Records):
 
     def _too_long(self, claimed: int) -> str:
         return Message(
-            "record {record} at byte {byte} claims {claimed} bytes, but a record holds at most {most}: "
-            "the file is damaged there, and only the frames before it were read",
+            "record {record} at byte {byte} is damaged: its length field is {claimed} bytes, and the most is {most}; "
+            "showing the frames before it",
             record=self.frame + 1,
             byte=self._byte(),
             claimed=claimed,

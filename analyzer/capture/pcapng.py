@@ -178,6 +178,7 @@ class PcapngRecords(Records):
                     return False
                 if kind in _NUMBERED_WITHOUT_PACKET:
                     self.frame += 1
+                    self._without_packet += 1
                 continue
             if length < least or length > MOST_BLOCK_BYTES:
                 return self._stop(self._bad_length(length))
@@ -288,7 +289,7 @@ class PcapngRecords(Records):
         (major, _minor) = self._option.unpack_from(self.block, position + 12)
         if major != 1:
             return Message(
-                "the section at byte {byte} has version {major}, but only version 1 can be read: "
+                "the section at byte {byte} has version {major}, but only version 1 is supported: "
                 "convert the file with editcap -F pcapng",
                 byte=byte,
                 major=major,
@@ -307,7 +308,7 @@ class PcapngRecords(Records):
         """Read an interface description block. Return a sentence if that fails, else nothing."""
         if len(self._interfaces) >= MOST_INTERFACES:
             return Message(
-                "the section declares more than {most} interfaces at byte {byte}: the file is damaged",
+                "the section declares more than {most} interfaces at byte {byte}: the file is damaged there",
                 most=MOST_INTERFACES,
                 byte=self._byte(),
             )
@@ -327,7 +328,7 @@ class PcapngRecords(Records):
                 self._warn(
                     Message(
                         "option {code} of the interface at byte {byte} is longer than its block: "
-                        "this option and all after it are ignored",
+                        "this option and those after it are ignored",
                         code=code,
                         byte=self._byte(),
                     )
@@ -385,7 +386,8 @@ class PcapngRecords(Records):
             return time_ns
         self._warn(
             Message(
-                "the time of frame {frame} does not fit in 64 bits of nanoseconds: the nearest possible time is used",
+                "frame {frame} has a time that does not fit in 64 bits of nanoseconds: "
+                "the nearest time is used",
                 frame=self.frame,
             )
         )
@@ -394,7 +396,7 @@ class PcapngRecords(Records):
     def _warn_clamped(self, claimed: int, room: int) -> None:
         self._warn(
             Message(
-                "frame {frame} claims {claimed} bytes, but its block holds {room}: these are used",
+                "frame {frame} has a length field of {claimed} bytes, but its block holds {room}: only those are shown",
                 frame=self.frame,
                 claimed=claimed,
                 room=room,
@@ -403,7 +405,7 @@ class PcapngRecords(Records):
 
     def _bad_length(self, length: int) -> str:
         return Message(
-            "the block at byte {byte} claims {claimed} bytes, which is impossible for its type: "
+            "the block at byte {byte} has a length field of {claimed} bytes, which is not possible for its type: "
             "the file is damaged there",
             byte=self._byte(),
             claimed=length,
@@ -411,7 +413,7 @@ class PcapngRecords(Records):
 
     def _bad_trailer(self, length: int, trailer: int, byte: int) -> str:
         return Message(
-            "the block at byte {byte} claims {length} bytes at its beginning and {trailer} at its end: "
+            "the block at byte {byte} has two lengths, {length} at its start and {trailer} at its end: "
             "the file is damaged there",
             byte=byte,
             length=length,
@@ -420,7 +422,7 @@ class PcapngRecords(Records):
 
     def _undeclared(self, number: int) -> str:
         return Message(
-            "the packet at byte {byte} belongs to interface {number}, which its section does not declare: "
+            "the packet at byte {byte} names interface {number}, which its section does not declare: "
             "the file is damaged there",
             byte=self._byte(),
             number=number,

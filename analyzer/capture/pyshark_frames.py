@@ -198,7 +198,7 @@ async def _run(running: Any, writer: _Writer) -> None:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
     if not stopped.is_set():
-        _tell(f"pyshark: the capture ended; its last message: {running.last_words}")
+        _tell(f"pyshark: its capture ended; the last message: {running.last_words}")
 
 
 class _Writer:
@@ -214,7 +214,9 @@ class _Writer:
             self._link_type = link_type
             self._write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262_144, link_type))
         elif link_type != self._link_type:
-            raise _FaultError(f"a frame has link type {link_type}, but those before have {self._link_type}")
+            raise _FaultError(
+                f"a frame has link type {link_type}, but those before it have {self._link_type}"
+            )
         seconds, nanoseconds = divmod(time, 1_000_000_000)
         self._write(struct.pack("<IIII", seconds, nanoseconds, len(data), length) + data)
 
@@ -234,7 +236,7 @@ def frame_of(packet: Any) -> tuple[int, int, int, bytes]:
         time = nanoseconds_of(packet.sniff_timestamp)
         length = int(packet.length)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise _FaultError(f"a packet lacks a value that a frame needs ({_reason(error)})") from error
+        raise _FaultError(f"a packet lacks a field that a frame needs ({_reason(error)})") from error
     if kind not in LINK_TYPES:
         raise _FaultError(f"cannot write frames with Wireshark's link type {kind}")
     return LINK_TYPES[kind], time, length, data

@@ -15,7 +15,7 @@ from analyzer.text import Message
 __all__ = ["MOST_WARNINGS", "Records", "most_captured"]
 
 MOST_WARNINGS: Final = 16
-"""The largest number of warnings about faults that do not stop the reading. A hostile file could hold millions."""
+"""How many faults that do not stop the reading are reported; a hostile file could hold millions."""
 
 _MOST_CAPTURED: Final = 256 * 1024
 _MOST_CAPTURED_OF_LINK: Final = {
@@ -49,24 +49,23 @@ class Records:
 
     A context manager: leaving it closes the file.
 
-    Attributes:
-        block: Bytes read recently. Only a record that lies across two blocks is copied.
-        offset: Where the frame begins in `block`.
-        captured: The number of captured bytes. They are always there.
-        original: The number of bytes on the wire, by the file. So it can be less than `captured`.
-        time_ns: Nanoseconds since the epoch; 0 in a simple packet block of pcapng, which has no time.
-        link_type: The LINKTYPE_ number of the frame's interface.
-        frame: The number of the frame, from 1, as in Wireshark. It gives a number also to some pcapng blocks without a
-            packet (journal entries, system calls, custom blocks), so there are gaps.
-        format: "pcap", "pcapng" or "snoop".
-        truncated: Whether the reading stopped early: the file is truncated or damaged, or the source failed.
-        warnings: A sentence for each fault of the reading.
-        link_types: The LINKTYPE_ numbers declared so far, in order, each once.
-        lost: The largest possible number of frames that the capture lost, by what was read so far; None if the file
-            does not report it, e.g. every pcap file. The true number may be smaller: libpcap counts a frame lost on
-            loopback twice, and a network card counts frames before the capture filter.
-        file: The file that is read; None if the source is not a file.
-        compressed: Whether the file is compressed.
+    block: bytes read lately, as `bytes`; at most a record or two of them are copied.
+    offset: where in `block` the frame starts.
+    captured: bytes captured, never more than are there.
+    original: bytes on the wire, as the file says it (so it can be less than `captured`).
+    time_ns: integer nanoseconds since the epoch; 0 in a pcapng simple packet block, which has none.
+    link_type: the LINKTYPE_ number of this frame's interface.
+    frame: the frame's number, from 1, as Wireshark counts; pcapng blocks that Wireshark numbers although
+        they hold no packet (journal entries, system calls, custom blocks) leave a gap.
+    format: "pcap", "pcapng" or "snoop".
+    truncated: the reading stopped before a clean end: cut off, damaged, or the source failed.
+    warnings: a sentence for each fault that stopped or marred the reading.
+    link_types: the LINKTYPE_ numbers declared so far, in order, each once.
+    lost: how many frames the capture lost, at most, as far as it has been read; None where nothing says so,
+        as in every pcap file. It is a bound, because libpcap counts a lost frame of loopback twice and a
+        network card counts what no capture filter has seen.
+    file: the file it is read from; None where it does not come from a file on a disk.
+    compressed: whether it was.
     """
 
     def __init__(self, data: Bytes, capture_format: str) -> None:
@@ -83,6 +82,7 @@ class Records:
         self.time_ns: i64 = 0
         self.link_type: i64 = 0
         self.frame: i64 = 0
+        self._without_packet: i64 = 0  # numbers given to blocks that hold no packet
         self.format: str = capture_format
         self.truncated: bool = False
         self.warnings: list[str] = data.warnings
@@ -210,16 +210,17 @@ class Records:
     def _cut(self, byte: int) -> str:
         if self._failure:
             return self._failure
-        if self.frame == 0:
-            return Message("capture truncated at byte {byte}; it has no complete frame", byte=byte)
-        if self.frame == 1:
+        frames = self.frame - self._without_packet
+        if frames == 0:
+            return Message("capture truncated at byte {byte}, before the first complete frame", byte=byte)
+        if frames == 1:
             return Message(
-                "capture truncated at byte {byte}; showing the complete frame before it", byte=byte
+                "capture truncated at byte {byte}; showing the one complete frame before it", byte=byte
             )
         return Message(
             "capture truncated at byte {byte}; showing the {count} complete frames before it",
             byte=byte,
-            count=int(self.frame),
+            count=frames,
         )
 
     def _stop(self, sentence: str) -> bool:

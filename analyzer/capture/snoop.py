@@ -54,8 +54,8 @@ class SnoopRecords(Records):
         if version != 2 or link_type < 0:
             raise CaptureFormatError(
                 say(
-                    "{path} is a snoop file of version {version} and datalink type {datalink}, which tcpanalyze "
-                    "cannot read: convert it with editcap -F pcap",
+                    "{path} has snoop version {version} and datalink type {datalink}, which are not "
+                    "supported together: convert it with editcap -F pcap",
                     path=data.name,
                     version=version,
                     datalink=datalink,
@@ -87,8 +87,8 @@ class SnoopRecords(Records):
         if captured > self._most_captured or padding < 0 or padding > _MOST_PADDING:
             return self._stop(
                 Message(
-                    "record {record} at byte {byte} claims a frame of {captured} bytes in a record of "
-                    "{length}: the file is damaged there, and only the frames before it were read",
+                    "record {record} at byte {byte} is damaged: it has a frame of {captured} bytes "
+                    "and a record length of {length}; showing the frames before it",
                     record=self.frame + 1,
                     byte=self._byte(),
                     captured=captured,

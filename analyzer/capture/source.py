@@ -154,7 +154,7 @@ def bytes_of_path(path: str | os.PathLike[str]) -> Bytes:
         if isinstance(error, IsADirectoryError) or (isinstance(error, OSError) and os.path.isdir(path)):
             sentence = Message("{path} is a directory: give the path of a capture in it", path=name)
         elif isinstance(error, PermissionError):
-            sentence = Message("no permission to read {path}: ask its owner for it", path=name)
+            sentence = Message("{path} is not readable: ask its owner for read permission", path=name)
         else:
             reason = reason_of(error)
             sentence = Message("cannot open {path} ({reason}): check its name", path=name, reason=reason)

@@ -54,7 +54,7 @@ class StoredFile:
         now = os.fstat(self._stream.fileno())
         if now.st_size < self.size:
             return Message(
-                "{path} shrank from {before} to {after} bytes while it was read: "
+                "{path} became shorter while it was read, from {before} to {after} bytes: "
                 "the report covers what was read before; do not write to a capture during its analysis",
                 path=name,
                 before=self.size,
@@ -62,15 +62,15 @@ class StoredFile:
             )
         if now.st_size > self.size:
             return Message(
-                "{path} grew from {before} to {after} bytes while it was read: "
-                "the report may lack the new frames; analyse it again when it is complete",
+                "{path} grew while it was read, from {before} to {after} bytes: "
+                "later data is not in the report; analyse it again when it is complete",
                 path=name,
                 before=self.size,
                 after=now.st_size,
             )
         if now.st_mtime_ns != self._before.st_mtime_ns:
             return Message(
-                "{path} was changed while it was read: the report may mix old and new frames; analyse it again",
+                "{path} was written to while it was read: the report may mix old and new data; analyse it again",
                 path=name,
             )
         return None

@@ -40,7 +40,7 @@ _TEXT_SAMPLE: Final = 512
 
 
 def refusal(first: bytes, name: str, compression: str = "") -> CaptureFormatError:
-    """Make the error for a file that is not a readable capture.
+    """The error for a file that is not a capture in a supported format.
 
     Args:
         first: Its first bytes: all that are there, and at least six unless the file is shorter.
@@ -54,7 +54,7 @@ def refusal(first: bytes, name: str, compression: str = "") -> CaptureFormatErro
     if inner:
         return CaptureFormatError(
             say(
-                "{path} is compressed twice, {inner} inside {outer}: decompress it first, with {outer} -d",
+                "{path} is compressed twice ({inner} inside {outer}): decompress it first with {outer} -d",
                 path=name,
                 inner=inner,
                 outer=compression,
@@ -66,8 +66,7 @@ def refusal(first: bytes, name: str, compression: str = "") -> CaptureFormatErro
         if first.startswith(magic):
             return CaptureFormatError(
                 say(
-                    "{path} is compressed with {compression}, which tcpanalyze cannot read: decompress it first, with "
-                    "{command}",
+                    "{path} uses {compression} compression, which is not supported: decompress it first with {command}",
                     path=name,
                     compression=unread,
                     command=command,
@@ -77,8 +76,8 @@ def refusal(first: bytes, name: str, compression: str = "") -> CaptureFormatErro
         if first.startswith(magic):
             return CaptureFormatError(
                 say(
-                    "{path} is a capture in the format of {kind}, which tcpanalyze cannot read: "
-                    "convert it first, with editcap -F pcap",
+                    "{path} is a capture in {kind} format, which is not supported: "
+                    "convert it first with editcap -F pcap",
                     path=name,
                     kind=kind,
                 )
@@ -86,13 +85,13 @@ def refusal(first: bytes, name: str, compression: str = "") -> CaptureFormatErro
     if _is_text(first[:_TEXT_SAMPLE]):
         return CaptureFormatError(
             say(
-                "{path} is a text file, not a capture: give the path of the pcap or pcapng file",
+                "{path} is a text file, not a capture: give the pcap or pcapng file that holds the packets",
                 path=name,
             )
         )
     return CaptureFormatError(
         say(
-            "{path} starts with the bytes {bytes}, so it is not a pcap, pcapng or snoop file: check that it is the "
+            "{path} is not a pcap, pcapng or snoop file (first bytes: {bytes}): check that it is the "
             "right file, or convert it with editcap -F pcap",
             path=name,
             bytes=first[:4].hex(" "),

@@ -1,1 +1,1 @@
-"""Expectations against what a capture shows -> findings. Reads and writes no capture; `captures` wires it."""
+"""Compares expectations with what a capture shows. Only `captures` reads files; the other modules take values."""

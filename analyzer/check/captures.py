@@ -1,7 +1,7 @@
-"""The wiring of `check`: captures and their files of expectations -> what was found.
+"""Checks captures against their files of expectations. The command `check` and the Python interface call this.
 
-Beside `captures/echo.pcap` its expectations lie in `captures/echo.expect.toml`, and those of every capture of the
-folder in `captures/expect.toml`; what both say has to hold.
+The expectations of `captures/echo.pcap` are in `captures/echo.expect.toml`. Those of all captures in the folder are
+in `captures/expect.toml`. Both files count.
 """
 
 from __future__ import annotations
@@ -42,11 +42,15 @@ OWN_ENDING: Final = ".expect.toml"
 FOLDER_FILE: Final = "expect.toml"
 
 _CAPTURE_NAME: Final = re.compile(r"(.+?)\.(?:pcap|pcapng|cap|ntar|snoop)(?:\.[a-z0-9]+)?", re.IGNORECASE)
-"""What a folder is searched for; a capture that is named itself may be called anything."""
+"""The names that count as captures in a folder. A capture that the user names may have any name."""
 
 
 class ExpectationError(AssertionError):
-    """A trace is not as expected; the text is that of the findings. findings: them."""
+    """At least one expectation failed. The text lists the findings.
+
+    Attributes:
+        findings: What failed, in the order of the expectations.
+    """
 
     def __init__(self, found: Sequence[Finding]) -> None:
         super().__init__("\n".join(map(str, found)))
@@ -62,9 +66,21 @@ def options(
     only: str | None = None,
     allow_none: bool = False,
 ) -> list[Expectation]:
-    """The expectations that options say. at_most, at_least: KEY=VALUE. numbers, only: of which connections.
+    """Make expectations from the options of a command.
 
-    Raises UsageError for what is none.
+    Args:
+        expect: Expectations, each "KEY OPERATOR VALUE".
+        at_most: Upper limits, each "KEY=VALUE".
+        at_least: Lower limits, each "KEY=VALUE".
+        numbers: The numbers of the connections to check; all if empty.
+        only: A filter that chooses the connections to check; all if None.
+        allow_none: Accept that no connection matches `numbers` and `only`.
+
+    Returns:
+        The expectations: first those of `expect`, then the upper and the lower limits.
+
+    Raises:
+        UsageError: An expectation, a limit or the filter is not valid.
     """
     choice = choice_of(keys(), numbers, only, allow_none)
     made = [expectation(keys(), text, choice, f"--expect {inert(text)}") for text in expect]
@@ -86,11 +102,20 @@ def findings(
     connection: int | None = None,
     allow_none: bool = False,
 ) -> list[Finding]:
-    """What of a trace is not as expected.
+    """List the expectations that a trace does not meet.
 
-    expectations: each "KEY OPERATOR VALUE", as in "close = three-segment". only: a filter, connection: a number,
-    which say of which connections; allow_none: none of them is fine too. Raises UsageError for an expectation or a
-    filter that is none.
+    Args:
+        trace: The trace to check.
+        *expectations: Expectations, each "KEY OPERATOR VALUE", e.g. "close = three-segment".
+        only: A filter that chooses the connections to check; all if None.
+        connection: The number of the connection to check; all if None.
+        allow_none: Accept that no connection matches `only` and `connection`.
+
+    Returns:
+        The findings in the order of the expectations; empty if every expectation holds.
+
+    Raises:
+        UsageError: An expectation or the filter is not valid.
     """
     choice = choice_of(keys(), () if connection is None else (connection,), only, allow_none)
     checks = evaluate([expectation(keys(), text, choice) for text in expectations], trace, document)
@@ -104,7 +129,12 @@ def expect(
     connection: int | None = None,
     allow_none: bool = False,
 ) -> None:
-    """Raise ExpectationError, an AssertionError, where a trace is not as expected; see `findings`."""
+    """Fail a test if a trace does not meet the expectations. The arguments are those of `findings`.
+
+    Raises:
+        ExpectationError: At least one expectation failed. It is an AssertionError.
+        UsageError: An expectation or the filter is not valid.
+    """
     __tracebackhide__ = True  # pytest then shows the line of the test
     found = findings(trace, *expectations, only=only, connection=connection, allow_none=allow_none)
     if found:
@@ -114,7 +144,17 @@ def expect(
 def check_trace(
     trace: Trace, expectations: Sequence[Expectation], *, allow_truncated: bool = False
 ) -> list[Check]:
-    """Compare; that the capture is whole is expected too, unless something else is said about that."""
+    """Check one trace. Also expect that the capture is whole.
+
+    Args:
+        trace: The trace to check.
+        expectations: What has to hold.
+        allow_truncated: Do not expect that the capture is whole. An expectation of `capture.truncated` has the
+            same effect.
+
+    Returns:
+        One check for each expectation.
+    """
     spoken = any(one.comparison.key.name == "capture.truncated" for one in expectations)
     whole = expectation(
         keys(), "capture.truncated = false", ALL, say("default, unless --allow-truncated is given")
@@ -133,9 +173,18 @@ def check_captures(
 ) -> Report:
     """Check each capture against these expectations and those of its files.
 
-    files: of expectations, instead of those that lie beside a capture. reading: of the captures. A
-    capture that cannot be read, or of which nothing is expected, is a problem of its own and keeps no other from
-    being checked.
+    A capture that cannot be read, or that has no expectations, gets a `problem` in the report. The captures after
+    it are still checked.
+
+    Args:
+        paths: The captures.
+        expectations: What has to hold for every capture.
+        files: Files of expectations to use instead of those next to each capture.
+        allow_truncated: Do not expect that a capture is whole.
+        reading: The options of reading.
+
+    Returns:
+        The report on all captures.
     """
     captures = []
     for path in paths:
@@ -143,12 +192,12 @@ def check_captures(
         try:
             named = expectations_of(path) if files is None else files
             wanted = [*expectations, *read_files(named)]
-            # First whether it is a capture at all: that is the better of two sentences.
+            # Read it first: "this is not a capture" helps more than "it has no expectations".
             trace = analyze_whole(path, reading)
             if not wanted:
                 raise UsageError(
                     say(
-                        "nothing is expected of {path}: use --expect, or write {file} with --record",
+                        "{path} has no expectations: use --expect, or write {file} with --record",
                         path=inert(path),
                         file=inert(stem_of(path) + OWN_ENDING),
                     )
@@ -161,7 +210,18 @@ def check_captures(
 
 
 def read_files(files: Iterable[str]) -> list[Expectation]:
-    """The expectations of these files. Raises InputError and UsageError as `read_expectations` does."""
+    """Read these files of expectations.
+
+    Args:
+        files: Their paths.
+
+    Returns:
+        The expectations of all files.
+
+    Raises:
+        InputError: A file cannot be read, or is not TOML.
+        UsageError: A file has an unknown key or a value that its key cannot have.
+    """
     return [one for file in files for one in read_expectations(keys(), _bytes(file), file)]
 
 
@@ -172,7 +232,7 @@ def _bytes(file: str) -> bytes:
     except (OSError, ValueError) as error:
         raise InputError(
             say(
-                "the expectations {file} cannot be read: {reason}",
+                "cannot read the expectations in {file}: {reason}",
                 file=inert(file),
                 reason=inert(getattr(error, "strerror", None) or str(error)),
             )
@@ -180,14 +240,14 @@ def _bytes(file: str) -> bytes:
 
 
 def stem_of(path: str) -> str:
-    """The path without what says the format of the capture."""
+    """The path of a capture without the endings that name its format and compression."""
     folder, name = os.path.split(path)
     found = _CAPTURE_NAME.fullmatch(name)
     return os.path.join(folder, found[1] if found else name)
 
 
 def expectations_of(path: str) -> list[str]:
-    """The files of expectations that lie beside a capture: its folder's, its own."""
+    """The files of expectations next to a capture: first that of its folder, then its own."""
     if path == "-":
         return []
     beside = [os.path.join(os.path.dirname(path), FOLDER_FILE), stem_of(path) + OWN_ENDING]
@@ -195,8 +255,16 @@ def expectations_of(path: str) -> list[str]:
 
 
 def captures_in(names: Iterable[str]) -> list[str]:
-    """The captures that are meant, each once: files as they are, of folders what lies in them, of patterns what
-    fits. Raises UsageError for a folder or a pattern without a capture.
+    """The captures that these names stand for, each once.
+
+    Args:
+        names: Files, folders, and patterns with `*`, `?` or `[...]`.
+
+    Returns:
+        Paths: a file as it is named, every capture below a folder, every file that matches a pattern.
+
+    Raises:
+        UsageError: A folder or a pattern has no capture.
     """
     found: dict[str, None] = {}
     for name in names:
@@ -211,8 +279,8 @@ def captures_in(names: Iterable[str]) -> list[str]:
         if not inside:
             raise UsageError(
                 say(
-                    "there is no capture in {name}: name a file, or a folder with files that end in .pcap, "
-                    ".pcapng or .cap",
+                    "{name} has no captures: name a file, or a folder with files that end in .pcap, .pcapng "
+                    "or .cap",
                     name=inert(name),
                 )
             )
@@ -229,27 +297,46 @@ def _captures_below(folder: str) -> Iterator[str]:
 
 
 def record_capture(path: str, reading: Reading = ORDINARY) -> str:
-    """Write the file of expectations beside a capture, and give its path.
+    """Write the file of expectations of a capture, next to it.
 
-    Raises UsageError where there is one already, OutputError where it cannot be written, and what `analyze_whole`
-    raises.
+    Args:
+        path: The capture.
+        reading: The options of reading.
+
+    Returns:
+        The path of the new file.
+
+    Raises:
+        UsageError: The file exists already.
+        OutputError: The file cannot be written.
+        AnalyzerError: The capture cannot be read, as for `analyze_whole`.
     """
     file = _own_file(path)
     if os.path.lexists(file):
-        raise UsageError(say("{file} is there already: --update brings it up to date", file=inert(file)))
+        raise UsageError(say("{file} exists already: bring it up to date with --update", file=inert(file)))
     _write(file, record(keys(), analyze_whole(path, reading), document))
     return file
 
 
 def update_capture(path: str, reading: Reading = ORDINARY) -> tuple[str, str]:
-    """Bring the file of expectations beside a capture up to date; gives its path and what was changed, as a
-    unified difference, empty where nothing was.
+    """Bring the file of expectations of a capture up to date.
 
-    Raises UsageError where there is none, and what `record_capture` raises.
+    Args:
+        path: The capture.
+        reading: The options of reading.
+
+    Returns:
+        The path of the file, and the changes as a unified diff; the diff is empty if nothing changed.
+
+    Raises:
+        UsageError: There is no such file, or it is not valid.
+        InputError: The file cannot be read.
+        OutputError: The file cannot be written.
+        AnalyzerError: The capture cannot be read, as for `analyze_whole`.
     """
     file = _own_file(path)
     if not os.path.lexists(file):
-        raise UsageError(say("there is no {file} yet: --record writes it", file=inert(file)))
+        raise UsageError(say("{file} does not exist yet: write it with --record", file=inert(file)))
     data = _bytes(file)
     read_expectations(keys(), data, file)
     before = data.decode("utf-8")

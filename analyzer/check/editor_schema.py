@@ -1,5 +1,7 @@
-"""The JSON Schema of files of expectations, for editors: the members of the JSON document, each with what may be
-expected of it. Made from that document's schema by `python -m tools.documentation`."""
+"""The JSON Schema of files of expectations, for editors. It lists the keys and the values that each may have.
+
+`python -m tools.documentation` makes it from the schema of the JSON document.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +23,12 @@ _SPAN: Final = {"anyOf": [_COUNT, {"type": "string", "pattern": r"^\d+\.\.\d+$"}
 
 
 def editor_schema_text(keys: Keys) -> str:
-    """The text of the shipped file."""
+    """The schema as the text of the installed file."""
     return json.dumps(editor_schema(keys), indent=1, ensure_ascii=False) + "\n"
 
 
 def editor_schema(keys: Keys) -> dict[str, Any]:
-    """The schema, as draft 7, which the editors' TOML tools know."""
+    """The schema as draft 7, which the TOML extensions of editors understand."""
     connection, capture = _Place(), _Place()
     names = {name: keys.all[full] for name, full in keys.short_names.items()} | dict(keys.all)
     for name, key in names.items():
@@ -51,9 +53,9 @@ def editor_schema(keys: Keys) -> dict[str, Any]:
         "title": "Expectations of tcpanalyze check",
         "type": "object",
         "properties": {
-            "capture": {"description": "What is expected of the capture as a whole.", **capture.schema()},
+            "capture": {"description": "What has to hold for the capture as a whole.", **capture.schema()},
             "connections": {
-                "description": "What is expected of connections; each table says of which.",
+                "description": "What has to hold for connections. Each table chooses its connections.",
                 "anyOf": [
                     {"type": "array", "items": {"$ref": "#/definitions/connection"}},
                     {"$ref": "#/definitions/connection"},
@@ -74,7 +76,7 @@ def editor_schema(keys: Keys) -> dict[str, Any]:
 
 
 class _Place:
-    """A name in a table: it may have a value, or hold other names, or both in turn."""
+    """A name in a table. It may have a value, or contain other names, or either of the two."""
 
     def __init__(self) -> None:
         self._key: Key | None = None
@@ -82,14 +84,14 @@ class _Place:
         self._free = False
 
     def put(self, path: Sequence[str], key: Key, *, free: bool = False) -> None:
-        """Put a key at its place below this one. free: any name may stand below it."""
+        """Put a key at `path` below this place. If `free` is set, any name may follow below the key."""
         if path:
             self._below.setdefault(path[0], _Place()).put(path[1:], key, free=free)
         else:
             self._key, self._free = key, free
 
     def schema(self) -> dict[str, Any]:
-        """The schema of what may stand here."""
+        """The schema of what this place may contain."""
         table = {
             "type": "object",
             "properties": {name: place.schema() for name, place in self._below.items()},
@@ -102,7 +104,8 @@ class _Place:
 
 
 def _value(key: Key) -> dict[str, Any]:
-    meaning = ". ".join(part for part in (key.meaning.rstrip("."), KIND_MEANINGS[key.kind]) if part)
+    kind = f"Write {KIND_MEANINGS[key.kind]}."
+    meaning = f"{key.meaning.rstrip('.')}. {kind}" if key.meaning else kind
     alike = _either(key.kind, key.many, key.words)
     if not key.words:
         alike = [{"$ref": f"#/definitions/{_name_of(key.kind, key.many)}"}]
@@ -116,7 +119,7 @@ def _name_of(kind: str, many: bool) -> str:
 def _either(kind: str, many: bool, words: Sequence[str] = ()) -> list[dict[str, Any]]:
     plain = _plain_values(kind, words)
     several = {"type": "array", "items": plain[0] if len(plain) == 1 else {"anyOf": plain}}
-    # Of a list the text lists the elements.
+    # For a key with several values, a text lists the elements.
     return [several, {"type": "string"}] if many else [*plain, several, _COMPARED]
 
 
@@ -139,6 +142,6 @@ def _plain_values(kind: str, words: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def shipped() -> str:
-    """The text of the file as it is installed."""
+    """The text of the installed file."""
     with open(os.path.join(os.path.dirname(__file__), SCHEMA_FILE), encoding="utf-8") as file:
         return file.read()

@@ -1,4 +1,4 @@
-"""Expectations against a trace -> findings: what was seen, where, and why."""
+"""Compares expectations with a trace. A finding shows what was seen, where, and why."""
 
 from __future__ import annotations
 
@@ -18,30 +18,40 @@ from analyzer.trace.values import Connection, Segment, Trace
 __all__ = ["MOST_FINDINGS", "Describe", "described", "evaluate"]
 
 MOST_FINDINGS: Final = 20
-"""So many findings of one expectation in one capture are listed; the rest is counted."""
+"""The most findings that are listed for one expectation of one capture. The rest is only counted."""
 
 
 class Describe(Protocol):
-    """Makes the JSON document of a trace; the layer of the reports has it."""
+    """A function that makes the JSON document of a trace. It is in the layer of the reports."""
 
     def __call__(self, trace: Trace, *, segments: bool, connections: Sequence[Connection]) -> dict[str, Any]:
-        """The document with these connections. segments: with their segments."""
+        """Make the document of these connections, with their segments if `segments` is set."""
 
 
 def described(
     describe: Describe, trace: Trace, connection: Connection, *, segments: bool = False
 ) -> Mapping[str, Any]:
-    """A connection as the document has it, and in it as `capture` what the document says of the capture."""
+    """A connection as it is in the JSON document. Its additional member `capture` is that of the document."""
     whole = describe(trace, segments=segments, connections=(connection,))
     return {**whole["connections"][0], "capture": whole["capture"]}
 
 
 def evaluate(expectations: Sequence[Expectation], trace: Trace, describe: Describe) -> list[Check]:
-    """Compare, and give one check for each expectation.
+    """Compare a trace with expectations.
 
-    An expectation has to hold for each connection that it is about, and for each element of a list of segments.
-    One that is about no connection is a finding, unless its choice allows it. Raises InputError where segments
-    cannot be read again.
+    An expectation has to hold for each connection that it chooses, and for each element of a list of segments. If it
+    chooses no connection, that is a finding, unless its choice has `allow_none`.
+
+    Args:
+        expectations: What has to hold.
+        trace: The trace to check.
+        describe: Makes the JSON document, where the keys are looked up.
+
+    Returns:
+        One check for each expectation, in their order.
+
+    Raises:
+        InputError: The segments of a large capture cannot be read again.
     """
     checks = [Check(expectation) for expectation in expectations]
     path = trace.capture.path
@@ -56,18 +66,18 @@ def evaluate(expectations: Sequence[Expectation], trace: Trace, describe: Descri
             of_connections.append(check)
     with_segments = any(check.expectation.comparison.key.path[:1] == ("segments",) for check in checks)
     chosen = dict.fromkeys(map(id, of_connections), 0)
-    # Asked of a connection is only what may be about it: a recorded file has a table for each.
+    # A recorded file has a table for each connection. So check a connection only against those that may choose it.
     of_number: dict[int, list[Check]] = {}
     for check in of_connections:
         for number in check.expectation.choice.candidates(len(trace)):
             of_number.setdefault(number, []).append(check)
     for number, asked in sorted(of_number.items()):
         connection = trace[number]
-        told = described(describe, trace, connection, segments=with_segments)
+        facts = described(describe, trace, connection, segments=with_segments)
         for check in asked:
-            if check.expectation.choice.takes(told):
+            if check.expectation.choice.takes(facts):
                 chosen[id(check)] += 1
-                for finding in _findings(check.expectation, trace, connection, told):
+                for finding in _findings(check.expectation, trace, connection, facts):
                     _add(check, finding)
     for check in of_connections:
         if not chosen[id(check)] and not check.expectation.choice.allow_none:
@@ -91,13 +101,13 @@ def _misfits(expectation: Expectation, root: Mapping[str, Any]) -> Iterator[str]
 
 
 def _findings(
-    expectation: Expectation, trace: Trace, connection: Connection, told: Mapping[str, Any]
+    expectation: Expectation, trace: Trace, connection: Connection, facts: Mapping[str, Any]
 ) -> Iterator[Finding]:
     compared = expectation.comparison
     if compared.key.kind == "labels":
         yield from _label_findings(expectation, trace, connection)
         return
-    for element, value in compared.key.values(told):
+    for element, value in compared.key.values(facts):
         if compared.holds(value):
             continue
         segment = _segment(compared.key, connection, element)
@@ -106,7 +116,7 @@ def _findings(
             expectation, trace.capture.path, connection, segment, shown(compared.key, value), notes,
             several=len(trace) > 1,
         )  # fmt: skip
-        # An element that is no segment, as an ICMP error, has a frame of its own.
+        # An ICMP error is not a segment, but has its own frame.
         frame = None if element is None else element.get("frame")
         yield found if frame is None else replace(found, frame=frame)
 
@@ -118,7 +128,7 @@ def _label_findings(expectation: Expectation, trace: Trace, connection: Connecti
         return
     segment: Segment | None = None
     if mismatch is None:
-        message = say("the labels are {pattern}, expected otherwise", pattern=compared.text)
+        message = say("the labels match {pattern}, expected them not to", pattern=compared.text)
         seen = compared.text
     else:
         segment = mismatch.segment
@@ -180,11 +190,11 @@ def _with_number(message: str, connection: Connection, *, several: bool) -> str:
 
 def _nothing_chosen(expectation: Expectation, trace: Trace) -> Finding:
     if not len(trace):
-        message = say("the capture holds no TCP connection, expected one")
+        message = say("the capture has no TCP connections, expected at least one")
     else:
-        sentence = "none of {count} connections is {chosen}"
+        sentence = "none of the {count} connections matches {chosen}"
         if len(trace) == 1:
-            sentence = "the only connection is not {chosen}"
+            sentence = "the only connection does not match {chosen}"
         message = say(sentence, count=len(trace), chosen=expectation.choice)
     compared = expectation.comparison
     return Finding(
@@ -200,7 +210,7 @@ def _source(expectation: Expectation) -> str:
 def _notes(
     expectation: Expectation, trace: Trace, connection: Connection, segment: Segment | None
 ) -> tuple[str, ...]:
-    """Why it is so, in the sentences of the trace, and who expected otherwise."""
+    """Why the value is as it is, in the sentences of the trace, and where the expectation comes from."""
     notes = [
         say(
             "connection {number}, {client} → {server}: {verdict}",
@@ -215,7 +225,7 @@ def _notes(
             say(
                 "frame {frame}, {flags} from the {sender}: {labels}",
                 frame=segment.frame,
-                flags=str(segment.flags) or say("no flag"),
+                flags=str(segment.flags) or say("no flags"),
                 sender=say(segment.sender),
                 labels="+".join(segment.labels),
             )
@@ -231,7 +241,7 @@ def _notes(
 
 
 def _segment(key: Key, connection: Connection, element: Mapping[str, Any] | None) -> Segment | None:
-    """The segment that shows a value best; None where no one segment does."""
+    """The segment that shows a value best; None if no single segment does."""
     try:
         segments = connection.segments
     except InputError:
@@ -253,7 +263,7 @@ def _first_of_close(_key: Key, connection: Connection, segments: Sequence[Segmen
 
 
 def _deciding_close(_key: Key, connection: Connection, segments: Sequence[Segment]) -> Segment | None:
-    """The RST, or the second FIN: what went before it allowed other closes."""
+    """The RST or the second FIN. Before it, the close could still have become a different one."""
     frames = set(connection.close.frames)
     closing = [one for one in segments if one.frame in frames]
     decisive = [one for one in closing if "reset" in one.labels or "close-3" in one.labels]
@@ -302,4 +312,4 @@ _PLACES: Final[Sequence[tuple[str, _Find]]] = (
     ("last_frame", _last),
     ("last_time_ns", _last),
 )
-"""Beginning of a key -> what finds the segment that shows its value."""
+"""The beginning of a key -> the function that finds the segment that shows its value."""

@@ -1,7 +1,7 @@
-"""Expectations: what is to hold, of which connections, and who said so.
+"""Expectations: what has to hold, for which connections, and where that is written.
 
-They come from options of a command, from Python, or from a file of expectations (TOML): `NAME.expect.toml` beside
-a capture, and `expect.toml` for all captures of a folder.
+They come from the options of a command, from Python, or from a file of expectations (TOML): `NAME.expect.toml` next
+to a capture, and `expect.toml` for all captures of a folder.
 
     [capture]
     connections = 1
@@ -11,9 +11,9 @@ a capture, and `expect.toml` for all captures of a folder.
     close.outcome = ["three-segment", "four-segment"]
     handshake.rtt = "< 50ms"
 
-A value means that it is equal; a text that begins with an operator means that operator; a list beside a key with
-one value means one of these. `number`, `only` and `allow_none` say which connections a table is about, and a table
-without them is about all of them.
+A plain value has to be equal. A text that begins with an operator uses that operator. A list for a key with one
+value means one of these values. `number`, `only` and `allow_none` choose the connections of a table; a table without
+them applies to all connections.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ __all__ = [
 ]
 
 CHOICE_WORDS: Final[Mapping[str, str]] = {
-    "number": 'the number of one connection, a list of numbers, or a range as "3..40"',
+    "number": 'the number of one connection, a list of numbers, or a range, e.g. "3..40"',
     "only": "a filter that chooses connections",
-    "allow_none": "true: it is no finding when no connection is chosen",
+    "allow_none": "true: do not fail when no connection matches",
 }
-"""The members of a table of connections that are no keys -> what they say."""
+"""The members of a table of connections that are not keys -> what they mean."""
 
-# What comes after a value is not looked at here: a pattern that did would take time by the square of the blanks.
+# The expression does not look behind the value: if it did, its time would grow with the square of the blanks.
 OPENS_WITH_OPERATOR: Final = re.compile(r"\s*(==|!=|<=|>=|=|<|>|in\b|contains\b)\s*(.*)", re.DOTALL)
 _EXPECTATION: Final = re.compile(r"\s*([\w.\-]+)\s*(==|!=|<=|>=|=|<|>|\bin\b|\bcontains\b)\s*(.*)", re.DOTALL)
 _RANGE: Final = re.compile(r"(\d+)\.\.(\d+)")
@@ -60,21 +60,27 @@ _RANGE: Final = re.compile(r"(\d+)\.\.(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which connections are meant. numbers: these, or None for all. only: those it takes."""
+    """Which connections an expectation applies to.
+
+    Attributes:
+        numbers: Ranges of connection numbers, first and last included; None for all connections.
+        only: A filter that the connections have to match; None for all connections.
+        allow_none: Do not fail when no connection matches.
+    """
 
     numbers: tuple[tuple[int, int], ...] | None = None
     only: Filter | None = None
     allow_none: bool = False
 
     def takes(self, connection: Mapping[str, Any]) -> bool:
-        """Whether a connection of the document is meant."""
+        """Whether a connection of the JSON document is chosen."""
         number = connection["id"]
         if self.numbers is not None and not any(first <= number <= last for first, last in self.numbers):
             return False
         return self.only is None or self.only.test(connection)
 
     def candidates(self, count: int) -> Sequence[int]:
-        """The numbers, in order, of the connections that it may take where there are `count`."""
+        """The numbers of the connections that may be chosen from `count` connections, in order."""
         if self.numbers is None:
             return range(count)
         return sorted({one for first, last in self.numbers for one in range(first, min(last + 1, count))})
@@ -94,11 +100,15 @@ ALL: Final = Choice()
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What is to hold, of which connections, and who said so.
+    """What has to hold, for which connections, and where that is written.
 
-    source: for people, "--expect close=reset" or "echo.expect.toml:7". file, table, written: for one that comes
-    from a file: which, the number of the table of connections in it (-1 for the capture's) and the key as it stands
-    there.
+    Attributes:
+        comparison: What has to hold.
+        choice: The connections that it applies to.
+        source: Where it is written, for people: "--expect close=reset" or "echo.expect.toml:7".
+        file: The file that it comes from; empty if none.
+        table: The number of its table of connections in the file, from 0; -1 for the table of the capture.
+        written: The key as it is written in the file.
     """
 
     comparison: Comparison
@@ -111,17 +121,32 @@ class Expectation:
     def __str__(self) -> str:
         chosen = str(self.choice)
         return (
-            say("{what} of {chosen}", what=self.comparison, chosen=chosen) if chosen else str(self.comparison)
+            say("{what} for {chosen}", what=self.comparison, chosen=chosen)
+            if chosen
+            else str(self.comparison)
         )
 
 
 def expectation(keys: Keys, text: str, choice: Choice = ALL, source: str = "") -> Expectation:
-    """The expectation that `text` says: `KEY OPERATOR VALUE`. Raises UsageError where it says none."""
+    """Read one expectation.
+
+    Args:
+        keys: The known keys.
+        text: "KEY OPERATOR VALUE".
+        choice: The connections that it applies to.
+        source: Where it is written, for people; the text itself if empty.
+
+    Returns:
+        The expectation.
+
+    Raises:
+        UsageError: The text is not an expectation.
+    """
     found = _EXPECTATION.fullmatch(text)
     if found is None:
         raise UsageError(
             say(
-                "{text} is no expectation: write KEY OPERATOR VALUE, as in 'close = three-segment'; "
+                "{text} is not an expectation: write KEY OPERATOR VALUE, e.g. 'close = three-segment'; "
                 "the operators are {operators}",
                 text=in_short(repr(text)),
                 operators=", ".join(OPERATORS),
@@ -131,20 +156,30 @@ def expectation(keys: Keys, text: str, choice: Choice = ALL, source: str = "") -
 
 
 def _compared(key: Key, operator: str, text: str) -> Comparison:
-    """The comparison of a key with what `text` says, which is a pattern where the key is `labels`."""
+    """The comparison of a key with a written value. For the key `labels` the value is a pattern."""
     if key.kind != "labels":
         return comparison(key, operator, text)
     operator = "=" if operator == "==" else operator
     if operator not in {"=", "!="}:
-        raise unfit(key, operator, say("a pattern either holds or does not: use = or !="))
+        raise unfit(key, operator, say("a pattern either matches or does not: use = or !="))
     pattern = Pattern(unquoted(text))
     return Comparison(key, operator, pattern, pattern.text)
 
 
 def read_expectations(keys: Keys, data: bytes, name: str) -> list[Expectation]:
-    """The expectations of a file. bytes: what is in it. name: what the file is called.
+    """Read the text of a file of expectations.
 
-    Raises InputError where it is no TOML, UsageError for an unknown key or value; both say where.
+    Args:
+        keys: The known keys.
+        data: The content of the file.
+        name: The name of the file, for error messages.
+
+    Returns:
+        The expectations in the order of the file.
+
+    Raises:
+        InputError: The file is not TOML. The message names the place.
+        UsageError: A key is unknown or a value is not valid. The message names the line.
     """
     import tomllib
 
@@ -153,7 +188,7 @@ def read_expectations(keys: Keys, data: bytes, name: str) -> list[Expectation]:
         document = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(
-            say("{name} is no TOML file: {reason}", name=inert(name), reason=inert(str(error)))
+            say("{name} is not a TOML file: {reason}", name=inert(name), reason=inert(str(error)))
         ) from error
     lines = {(line.table, line.key): line.number for line in lines_of(text)}
     return list(_Tables(keys, name, lines).read(document))
@@ -184,7 +219,7 @@ class _Tables:
                 hint = nearest(member, ("capture", "connections"))
                 raise UsageError(
                     say(
-                        "{name}: {member} is no table of expectations{hint}; there are [capture] and "
+                        "{name}: {member} is not a table of expectations{hint}; the tables are [capture] and "
                         "[[connections]]",
                         name=self._name,
                         member=inert(member),
@@ -212,7 +247,7 @@ class _Tables:
         key = self._keys.lookup(written)
         if key.scope == "capture":
             raise UsageError(
-                say("{key} is of the whole capture: it belongs into the table [capture]", key=key.name)
+                say("{key} is about the whole capture: move it to the table [capture]", key=key.name)
             )
         return key
 
@@ -221,9 +256,9 @@ class _Tables:
         where = self._where(number, next((word for word in CHOICE_WORDS if word in table), ""))
         try:
             if only is not None and not isinstance(only, str):
-                raise UsageError(say("only is a filter in quotation marks"))
+                raise UsageError(say("only is not a text: write a filter in quotation marks"))
             if allow_none not in {None, True, False}:
-                raise UsageError(say("allow_none is true or false"))
+                raise UsageError(say("allow_none is neither true nor false: write one of these"))
             return Choice(
                 None
                 if numbers is None
@@ -245,7 +280,11 @@ def _span(value: object) -> tuple[int, int]:
     found = _RANGE.fullmatch(value) if isinstance(value, str) else None
     if found is None or int(found[1]) > int(found[2]):
         raise UsageError(
-            say("number is {what}, not {value}", what=CHOICE_WORDS["number"], value=inert(repr(value)))
+            say(
+                "number cannot be {value}: write {what}",
+                what=CHOICE_WORDS["number"],
+                value=inert(repr(value)),
+            )
         )
     return int(found[1]), int(found[2])
 
@@ -259,7 +298,7 @@ def _flat(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def _comparison_with(key: Key, value: object) -> Comparison:
-    """What a value of a file says of a key."""
+    """The comparison of a key with a value of a TOML file."""
     if isinstance(value, list):
         items = ", ".join(_as_text(one) for one in value)
         return _compared(key, "=" if key.many else "in", items or '""' * (not key.many))
@@ -273,7 +312,7 @@ def _comparison_with(key: Key, value: object) -> Comparison:
 
 
 def _as_text(value: object) -> str:
-    """A value of TOML as the language of expectations writes it."""
+    """A TOML value as it is written in an expectation of the command line."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
@@ -281,15 +320,22 @@ def _as_text(value: object) -> str:
     if isinstance(value, str):
         plain = re.fullmatch(r"[^\s\",{}\[\]]+", value) is not None
         return value if plain else quoted(value)
-    raise UsageError(say("{value} is no value that can be expected", value=inert(repr(value))))
+    raise UsageError(
+        say("{value} cannot be expected: write a number, true, false or a text", value=inert(repr(value)))
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One `key = value` of a file, or a header where `key` is empty.
+    """One line `key = value` of a file, or a header.
 
-    number: of the line, from 1. table: of which table of connections, from 0; -1 for the capture's. key: with that
-    of the header before it. before, value, after: the parts of the line.
+    Attributes:
+        number: The number of the line, from 1.
+        table: The number of its table of connections, from 0; -1 for the table of the capture.
+        key: The key, with the key of the header before it; empty for a header.
+        before: The line up to the value.
+        value: The value as it is written.
+        after: The rest of the line.
     """
 
     number: int
@@ -308,9 +354,9 @@ _MEMBER: Final = re.compile(
 
 
 def lines_of(text: str) -> Iterator[Line]:
-    """The lines of a file of expectations that say something on one line; values over several lines are left out.
+    """Find the headers and the values of a file of expectations. Values over several lines are left out.
 
-    tomllib knows no lines. What is found here is only used to say where something stands, and to change it.
+    tomllib does not give line numbers. These lines only serve to name a place in a message, and to update the file.
     """
     count, table, prefix = 0, -1, ""
     for number, line in enumerate(text.splitlines(), 1):
@@ -329,6 +375,19 @@ def _names(dotted: str) -> list[str]:
 
 
 def choice_of(keys: Keys, numbers: Iterable[int], only: str | None, allow_none: bool) -> Choice:
-    """The choice that options say. Raises UsageError where `only` is no filter."""
+    """Make a choice of connections from the options of a command.
+
+    Args:
+        keys: The known keys.
+        numbers: The numbers of the connections; all if empty.
+        only: A filter; None for all connections.
+        allow_none: Do not fail when no connection matches.
+
+    Returns:
+        The choice.
+
+    Raises:
+        UsageError: The filter is not valid.
+    """
     spans = tuple((number, number) for number in numbers)
     return Choice(spans or None, None if only is None else parse_filter(keys, only), allow_none)

@@ -1,4 +1,4 @@
-"""What a check finds: plain values, for every format of a report."""
+"""The results of a check, as plain values. Every report format is made of them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,17 @@ __all__ = ["Check", "Checked", "Finding", "Report"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One expectation that does not hold. All text is harmless for a terminal already.
+    """One value that is not as expected. All text is safe for a terminal.
 
-    rule: the key. capture: its path. connection, frame: numbers, None where it is about more than one. expected,
-    seen: the values. notes: why it is so, and who expected otherwise.
+    Attributes:
+        rule: The key of the expectation.
+        message: What is wrong, in one sentence.
+        capture: The path of the capture.
+        connection: The number of the connection; None if the finding is about the capture or several connections.
+        frame: The number of the frame that shows it; None if no single frame does.
+        expected: The expected value, with the words of the operator.
+        seen: The value that was found.
+        notes: Why the value is as it is, and where the expectation comes from.
     """
 
     rule: str
@@ -35,7 +42,13 @@ class Finding:
 
 @dataclass(slots=True)
 class Check:
-    """One expectation of one capture, and what was found. more: findings beyond those that are listed."""
+    """One expectation of one capture, and its findings.
+
+    Attributes:
+        expectation: What has to hold.
+        findings: The first findings, at most `MOST_FINDINGS`.
+        more: How many findings are not listed.
+    """
 
     expectation: Expectation
     findings: list[Finding] = field(default_factory=list)
@@ -44,7 +57,13 @@ class Check:
 
 @dataclass(slots=True)
 class Checked:
-    """One capture. problem: the sentence why it could not be read, or what is expected of it; empty otherwise."""
+    """One capture and its checks.
+
+    Attributes:
+        path: The path of the capture.
+        checks: One for each expectation.
+        problem: Why the capture could not be checked, in one sentence; empty if it was checked.
+    """
 
     path: str
     checks: list[Check] = field(default_factory=list)
@@ -52,24 +71,28 @@ class Checked:
 
     @property
     def findings(self) -> list[Finding]:
-        """Of all expectations, in their order."""
+        """The findings of all expectations, in their order."""
         return [finding for check in self.checks for finding in check.findings]
 
     @property
     def count(self) -> int:
-        """How many findings there are, with those that are not listed."""
+        """The number of findings, including those that are not listed."""
         return sum(len(check.findings) + check.more for check in self.checks)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All captures of one run."""
+    """The result of one run.
+
+    Attributes:
+        captures: All captures, in the order in which they were checked.
+    """
 
     captures: list[Checked]
 
     @property
     def exit_status(self) -> int:
-        """0 all is as expected, 1 it is not, 2 a capture could not be checked."""
+        """0 if every expectation holds, 1 if at least one failed, 2 if a capture could not be checked."""
         if any(one.problem for one in self.captures):
             return 2
         return 1 if any(one.count for one in self.captures) else 0

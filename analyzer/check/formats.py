@@ -1,4 +1,4 @@
-"""A report in the formats that people, CI services and other tools read. Each one escapes what it is given."""
+"""The formats of a report for people, CI services and other tools. Each format escapes the text that it gets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _encode = json.JSONEncoder(ensure_ascii=True, indent=1).encode
 
 
 def text(report: Report) -> str:
-    """As a compiler says it: `FILE:frame N: error: ... [key]`, indented reasons, and a last line that counts."""
+    """Messages like those of a compiler: `FILE:frame N: error: ... [key]`, indented reasons, a summary at the end."""
     lines = []
     for capture in report.captures:
         if capture.problem:
@@ -32,7 +32,7 @@ def text(report: Report) -> str:
 
 def _more(check: Check) -> str:
     rule = check.expectation.comparison.key.name
-    return say("error: {count:,} more like these [{rule}]", count=check.more, rule=rule)
+    return say("error: {count:,} more of the same kind [{rule}]", count=check.more, rule=rule)
 
 
 def _summary(report: Report) -> str:
@@ -100,14 +100,14 @@ def _check(check: Check) -> dict[str, Any]:
 
 
 def _xml(value: str) -> str:
-    """For an element and for an attribute in double quotation marks."""
+    """Escape text for an element or for an attribute in double quotation marks."""
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("\n", "&#10;")):
         value = value.replace(character, entity)
     return value
 
 
 def junit(report: Report) -> str:
-    """JUnit's XML as Jenkins defines it (junit-10.xsd): a suite for each capture, a case for each expectation."""
+    """JUnit XML as Jenkins defines it (junit-10.xsd): one suite per capture, one test case per expectation."""
     lines = ['<?xml version="1.0" encoding="UTF-8"?>']
     suites = [(capture, list(_cases(capture))) for capture in report.captures]
     tests = sum(len(cases) for _, cases in suites)
@@ -147,7 +147,7 @@ def _cases(capture: Checked) -> Iterator[str]:
 
 
 def github(report: Report) -> str:
-    """Annotations of GitHub Actions: a workflow command for each finding. The line is the number of the frame."""
+    """Annotations of GitHub Actions: one workflow command per finding. The line number is the frame number."""
     lines = []
     for capture in report.captures:
         if capture.problem:
@@ -174,8 +174,10 @@ def _property(value: str) -> str:
 
 
 def sarif(report: Report) -> str:
-    """SARIF 2.1.0 (OASIS): a result for each finding. `startLine` is the number of the frame, because a capture
-    has no lines and services that show results want one."""
+    """SARIF 2.1.0 (OASIS): one result per finding.
+
+    A capture has no lines, but services that show results need one: `startLine` is the frame number.
+    """
     from analyzer import __version__
 
     found = [finding for capture in report.captures for finding in capture.findings]
@@ -220,7 +222,7 @@ def sarif(report: Report) -> str:
 
 
 def _rule(name: str) -> dict[str, Any]:
-    return {"id": name, "shortDescription": {"text": say("{key} is as expected", key=name)}}
+    return {"id": name, "shortDescription": {"text": say("{key} has the expected value", key=name)}}
 
 
 def _result(finding: Finding, rules: list[str]) -> dict[str, Any]:
@@ -248,7 +250,7 @@ def _location(path: str, finding: Finding | None) -> dict[str, Any]:
 
 
 def tap(report: Report) -> str:
-    """Test Anything Protocol, version 14: a test point for each expectation, what was found in YAML below it."""
+    """Test Anything Protocol, version 14: one test point per expectation, with its findings in YAML below it."""
     lines = []
     number = 0
     for capture in report.captures:
@@ -261,7 +263,7 @@ def tap(report: Report) -> str:
             verdict = "not ok" if check.findings else "ok"
             lines.append(f"{verdict} {number} - {_description(f'{capture.path}: {check.expectation}')}")
             for finding in check.findings[:1]:
-                said: dict[str, Any] = {
+                details: dict[str, Any] = {
                     "message": finding.message,
                     "severity": "fail",
                     "at": {"file": finding.capture, "frame": finding.frame, "connection": finding.connection},
@@ -270,7 +272,7 @@ def tap(report: Report) -> str:
                     "notes": list(finding.notes),
                     "more": [str(one) for one in check.findings[1:]] + ([_more(check)] if check.more else []),
                 }
-                lines += _yaml(said)
+                lines += _yaml(details)
     return "".join(f"{line}\n" for line in ["TAP version 14", f"1..{number}", *lines])
 
 
@@ -279,23 +281,28 @@ def _description(value: str) -> str:
 
 
 def _yaml(members: Mapping[str, Any]) -> list[str]:
-    """JSON on one line is YAML 1.2."""
+    """A YAML block. The values are JSON on one line, which is valid YAML 1.2."""
     return ["  ---", *(f"  {name}: {json.dumps(value)}" for name, value in members.items()), "  ..."]
 
 
 class Format(NamedTuple):
-    """make: the report as text. meaning: for whom."""
+    """One format of a report.
+
+    Attributes:
+        make: Makes the text of the report.
+        meaning: What the format is, for the documentation.
+    """
 
     make: Callable[[Report], str]
     meaning: str
 
 
 FORMATS: Final[Mapping[str, Format]] = {
-    "text": Format(text, "for people: like the messages of a compiler"),
+    "text": Format(text, "for people: messages like those of a compiler"),
     "json": Format(json_report, "for programs"),
-    "junit": Format(junit, "JUnit XML as Jenkins defines it; GitLab, Jenkins and others show it"),
+    "junit": Format(junit, "JUnit XML as Jenkins defines it; read by GitLab, Jenkins and others"),
     "github": Format(github, "annotations of GitHub Actions"),
-    "sarif": Format(sarif, "SARIF 2.1.0; code scanning of GitHub and others show it"),
+    "sarif": Format(sarif, "SARIF 2.1.0; read by GitHub code scanning and others"),
     "tap": Format(tap, "Test Anything Protocol, version 14"),
 }
-"""Name -> format."""
+"""Name of a format -> the format."""

@@ -1,16 +1,16 @@
-"""Which labels come in which sequence: a small pattern over the segments of a connection.
+"""The order of labels: a small pattern language for the segments of a connection.
 
     handshake-1 handshake-2 handshake-3 data* close-1 close-2+close-3 close-4
 
-An item is one segment with exactly these labels; `close-2+close-3` is one segment that does both. `client:` or
-`server:` before it says who sends it. `*`, `+`, `?` after an item or a group in parentheses: any number, at least
-one, at most one; `|` between alternatives; `any` is a segment whatever it does, `...` any number of them. A segment
-that is nothing but an `ack` is passed over unless the pattern names `ack`, because when an acknowledgement goes
-alone is a matter of timing.
+An item is one segment with exactly these labels; `close-2+close-3` is one segment with both labels. `client:` or
+`server:` before an item names the sender. `*`, `+` and `?` after an item or a group in parentheses mean any number,
+at least one, and at most one. `|` separates alternatives. `any` is one segment with any labels, `...` any number of
+them. Segments with only the label `ack` are skipped unless the pattern contains `ack`: whether an acknowledgement
+travels alone depends on timing.
 
-The pattern becomes a nondeterministic automaton that takes one segment after the other (Thompson, "Regular
-expression search algorithm", 1968), so that the time it takes grows with the connection and never faster, and so
-that it knows at each segment what could have come instead.
+The pattern becomes a nondeterministic automaton that reads one segment after the other (Thompson, "Regular
+expression search algorithm", 1968). So its time grows linearly with the connection, and at each segment it knows
+what could have come instead.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from analyzer.trace.values import Segment
 __all__ = ["MOST_ITEMS", "SYNTAX", "Item", "Mismatch", "Pattern", "pattern_of"]
 
 MOST_ITEMS: Final = 24
-"""A pattern longer than this is not recorded: nobody would read it."""
+"""A longer pattern is not recorded, because it would be hard to read."""
 
 SYNTAX: Final = {
-    "handshake-1": "one segment with this label and no other",
+    "handshake-1": "one segment with only this label",
     "close-2+close-3": "one segment with exactly these labels",
-    "client:data": "only from the client; likewise `server:`",
-    "any": "one segment, whatever it does",
-    "...": "any number of segments, whatever they do",
-    "data*": "any number of them, also none; likewise `data+` for at least one, `data?` for at most one",
-    "(data | ack)": "one or the other; a group can be repeated as an item can",
+    "client:data": "only from the client; `server:` works the same way",
+    "any": "one segment with any labels",
+    "...": "any number of segments with any labels",
+    "data*": "any number of these segments, or none; `data+` is at least one, `data?` at most one",
+    "(data | ack)": "one of these; `*`, `+` and `?` also work after a group",
 }
-"""Example -> what it stands for."""
+"""Example -> what it matches."""
 
 _NAMES: Final = tuple(label.name for label in LABELS)
 _TOKEN: Final = re.compile(
@@ -48,32 +48,53 @@ _TOKEN: Final = re.compile(
 
 
 class Item(NamedTuple):
-    """What one segment is to be. labels: exactly these; none stands for any. side: its sender, "" for either."""
+    """What one segment has to be.
+
+    Attributes:
+        labels: Exactly these labels; any labels if empty.
+        side: The sender, "client" or "server"; "" for either.
+        text: The item as it is written.
+    """
 
     labels: frozenset[str]
     side: str
     text: str
 
     def takes(self, segment: Segment) -> bool:
-        """Whether the segment is such a one."""
+        """Whether the segment matches this item."""
         return (not self.side or self.side == segment.sender) and (
             not self.labels or self.labels == set(segment.labels)
         )
 
 
 class Mismatch(NamedTuple):
-    """Where a connection leaves the pattern. segment: the first that does not fit, None where it ends too early.
-    instead: what could have come."""
+    """Where a connection stops matching the pattern.
+
+    Attributes:
+        segment: The first segment that does not match; None if the connection ends too early.
+        instead: What could have come here.
+    """
 
     segment: Segment | None
     instead: tuple[str, ...]
 
 
 class Pattern:
-    """A pattern, ready to be compared. text: as it was written, with single blanks."""
+    """A pattern that is ready to be compared.
+
+    Attributes:
+        text: The pattern as it is written, with single blanks.
+    """
 
     def __init__(self, text: str) -> None:
-        """Raises UsageError where it is none, with the nearest label where one is unknown."""
+        """Read a pattern.
+
+        Args:
+            text: The pattern.
+
+        Raises:
+            UsageError: The pattern is not valid. For an unknown label the message suggests the nearest one.
+        """
         self.text: str = " ".join(text.split())
         self._items: list[Item | None] = []
         self._next: list[list[int]] = []
@@ -91,7 +112,7 @@ class Pattern:
         self._with_acks = any(item is not None and "ack" in item.labels for item in self._items)
 
     def mismatch(self, segments: Iterable[Segment]) -> Mismatch | None:
-        """Where the segments leave the pattern; None where they are as it says."""
+        """Where the segments stop matching the pattern; None if they match it."""
         states = self._start
         for segment in segments:
             if segment.labels == ("ack",) and not self._with_acks:
@@ -114,7 +135,7 @@ class Pattern:
         return tuple(dict.fromkeys(named))
 
     def _closure(self, states: Iterable[int]) -> list[int]:
-        """The states, and those that are reached from them without a segment."""
+        """These states and all states that can be reached from them without a segment."""
         found: dict[int, None] = {}
         waiting = list(states)[::-1]
         while waiting:
@@ -126,7 +147,7 @@ class Pattern:
                 waiting.extend(reversed(self._next[state]))
         return list(found)
 
-    # A fragment is where it begins, and the states whose way on is still open.
+    # A fragment is its first state, and the states that do not lead anywhere yet.
 
     def _alternatives(self) -> tuple[int, list[int]]:
         start, ends = self._sequence()
@@ -149,7 +170,7 @@ class Pattern:
         start, ends = self._one()
         while (mark := self._peek()) in {"*", "+", "?"}:
             self._place += 1
-            # An endless loop without a segment is no harm: `_closure` visits a state once.
+            # An endless loop without a segment does no harm: `_closure` visits each state once.
             choice = self._state(None, start)
             if mark != "?":
                 self._join(ends, choice)
@@ -197,7 +218,7 @@ class Pattern:
         token = self._peek()
         where = say("at {token}", token=inert(repr(token))) if token else say("at its end")
         return UsageError(
-            say("the pattern {text} is wrong {where}", text=inert(repr(self.text)), where=where)
+            say("the pattern {text} is not valid {where}", text=inert(repr(self.text)), where=where)
         )
 
 
@@ -209,7 +230,7 @@ def _tokens(text: str) -> list[str]:
         if found is None:
             raise UsageError(
                 say(
-                    "the pattern {text} is wrong at {rest}",
+                    "the pattern {text} is not valid at {rest}",
                     text=inert(repr(text)),
                     rest=inert(repr(text[place:])),
                 )
@@ -222,23 +243,23 @@ def _tokens(text: str) -> list[str]:
 def _item(token: str) -> Item:
     side, colon, names = token.rpartition(":")
     if colon and side not in {"client", "server"}:
-        hint = nearest(side, ("client", "server")) or say(": it is client or server")
-        raise UsageError(say("nobody called {side} sends{hint}", side=inert(side) or '""', hint=hint))
+        hint = nearest(side, ("client", "server")) or say(": write client or server")
+        raise UsageError(say("there is no sender {side}{hint}", side=inert(side) or '""', hint=hint))
     if names == "any":
         return Item(frozenset(), side, token)
     labels = names.split("+")
     for label in labels:
         if label not in _NAMES:
-            hint = nearest(label, _NAMES) or say(": there are {names}", names=", ".join(_NAMES))
+            hint = nearest(label, _NAMES) or say(": the labels are {names}", names=", ".join(_NAMES))
             raise UsageError(say("there is no label {label}{hint}", label=inert(label) or '""', hint=hint))
     return Item(frozenset(labels), side, token)
 
 
 def pattern_of(segments: Iterable[Segment]) -> str:
-    """The pattern of these segments, as it is recorded; empty where it would be longer than MOST_ITEMS.
+    """The pattern of these segments, as it is recorded; empty if it would be longer than `MOST_ITEMS`.
 
-    Runs become one repeated item: how data is cut into segments, and who is first to send its part of an
-    exchange of data, is a matter of timing.
+    Several equal items in a row become one item with a `+`. Items of data have no sender. How data is divided into
+    segments, and which side sends first, depends on timing.
     """
     items: list[str] = []
     repeated = False

@@ -1,7 +1,7 @@
-"""A file of expectations made from what a capture shows, and one brought up to date after a change that is meant.
+"""Writes a file of expectations from a capture, and updates it after an intended change.
 
-Recorded is what the next recording of the same session shows too, on another machine: outcomes, labels, bytes,
-counts. Not times, not addresses, not how often an acknowledgement went alone.
+It records what another capture of the same session shows too, on another machine: outcomes, labels, bytes and
+counts. It does not record times, addresses, or the number of pure acknowledgements.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ RECORDED: Final = (
     "icmp_error_count",
     "labels",
 )
-"""What is recorded of each connection, in this order; `labels` where few enough."""
+"""What is recorded of each connection, in this order. `labels` is left out if the pattern would be too long."""
 
 RECORDED_OF_CAPTURE: Final = ("capture.connections", "capture.truncated")
 
 _HEAD: Final = f"""\
 #:schema {SCHEMA_FILE}
-# Recorded by tcpanalyze check --record. After a change that is meant: tcpanalyze check --update.
+# Recorded by tcpanalyze check --record. After an intended change: tcpanalyze check --update.
 """
 
 
 class _Table(NamedTuple):
-    """What is recorded of one connection, or of several alike that follow each other."""
+    """What is recorded of one connection, or of several equal ones in a row."""
 
     first: int
     last: int
@@ -61,7 +61,7 @@ class _Table(NamedTuple):
 
 
 def record(keys: Keys, trace: Trace, describe: Describe) -> str:
-    """The text of a file of expectations that holds for this capture. Equal sessions give equal text."""
+    """The text of a file of expectations that this capture meets. Equal sessions give equal text."""
     capture = _capture(trace, describe)
     lines = ["", "[capture]"]
     for name in RECORDED_OF_CAPTURE:
@@ -74,13 +74,25 @@ def record(keys: Keys, trace: Trace, describe: Describe) -> str:
 
 
 def update(keys: Keys, text: str, trace: Trace, describe: Describe, name: str = "") -> str:
-    """The text of a file with every value that is not as expected replaced by what is seen, and nothing else.
+    """Bring the text of a file of expectations up to date. The rest of the text stays as it is.
 
-    Only what expects one value is replaced: a bound (`"< 50ms"`) is somebody's will and stays. A table chosen by
-    number whose connections are gone, or are no longer alike, goes, and what no table is about any more gets one,
-    in a file that chooses by number at all.
+    A value that is not as expected is replaced by the value that was seen. A limit (`"< 50ms"`) stays, because
+    somebody chose it. A table with a `number` is removed if its connections are gone or no longer equal. If a file has
+    tables with a `number`, each connection without a table gets one.
 
-    Raises what `read_expectations` raises.
+    Args:
+        keys: The known keys.
+        text: The content of the file.
+        trace: The trace that the file has to hold for.
+        describe: Makes the JSON document, where the keys are looked up.
+        name: The name of the file, for error messages.
+
+    Returns:
+        The new text.
+
+    Raises:
+        InputError: The file is not TOML.
+        UsageError: A key is unknown or a value is not valid.
     """
     expectations = read_expectations(keys, text.encode(), name)
     seen_of = {connection.id: described(describe, trace, connection) for connection in trace}
@@ -110,11 +122,11 @@ def update(keys: Keys, text: str, trace: Trace, describe: Describe, name: str = 
 
 
 def _rewritten(text: str, replaced: Mapping[tuple[int, str], str], gone: set[int]) -> str:
-    said = {line.number: line for line in lines_of(text)}
+    known_lines = {line.number: line for line in lines_of(text)}
     table = -1
     kept = []
     for number, line in enumerate(text.splitlines(keepends=True), 1):
-        known = said.get(number)
+        known = known_lines.get(number)
         if known is not None:
             table = known.table
             value = replaced.get((table, known.key))
@@ -133,7 +145,7 @@ def _capture(trace: Trace, describe: Describe) -> dict[str, Any]:
 def _seen(
     expectation: Expectation, trace: Trace, seen_of: Mapping[int, Mapping[str, Any]], describe: Describe
 ) -> Iterator[str]:
-    """What the expected value is for each connection, as it would be written."""
+    """The value that each connection has, as the file would have it."""
     key = expectation.comparison.key
     if key.scope == "capture":
         for _, value in key.values(_capture(trace, describe)):
@@ -152,7 +164,7 @@ def _seen(
 def _misfits(
     expectation: Expectation, trace: Trace, seen_of: Mapping[int, Mapping[str, Any]], describe: Describe
 ) -> Iterator[str]:
-    """Those of them that are not as expected; nothing for what does not expect one value."""
+    """The values that are not as expected. Empty for an expectation that does not name one value."""
     compared = expectation.comparison
     key = compared.key
     if compared.operator != "=":
@@ -193,7 +205,7 @@ def _facts(keys: Keys, trace: Trace, connection: Connection, describe: Describe)
 
 
 def _literal(key: Key, value: Any) -> str:
-    """The value as TOML has it."""
+    """The value as TOML."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):

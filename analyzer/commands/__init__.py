@@ -1,4 +1,4 @@
-"""What a user types after `tcpanalyze`. Each command is a module: its options, its input, and the reports it writes."""
+"""The commands of `tcpanalyze`. Each module holds one: its options, what it reads, which reports it writes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import Final
 __all__ = ["COMMANDS"]
 
 COMMANDS: Final = {
-    "live": "capture on an interface and show each segment",
-    "check": "check captures against expectations, e.g. in CI",
-    "interfaces": "list the network interfaces of this machine",
-    "demo": "run a demonstration with real servers and clients",
-    "explain": "explain one segment in detail",
+    "live": "show a running capture, segment by segment",
+    "check": "compare captures with expectations, for CI",
+    "interfaces": "list the interfaces and whether you may capture there",
+    "demo": "run real servers and clients and show their traffic",
+    "explain": "explain one segment in full",
     "diff": "compare two captures of the same exchange",
-    "verify": "compare with the installed tshark, frame by frame",
+    "verify": "compare the analysis with tshark, frame by frame",
 }
-"""Name of a command, and of the module that holds it -> what it does. Any other first argument is a capture for the
-main command, `show`."""
+"""Name of the command and of its module -> what it does. Any other first argument is a capture to show."""

@@ -1,4 +1,4 @@
-"""What all commands share: how they end when they are interrupted, and their messages on standard error."""
+"""What all commands share: how they end when they are interrupted, and what they write to standard error."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 
 
 class ReaderGone(Exception):
-    """The program that read standard output has closed it. It is not an OSError: click ends those with status 1."""
+    """The program that read standard output has closed it. Not an OSError: click ends those with status 1."""
 
 
 class Interrupted(Exception):
@@ -36,11 +36,11 @@ class Interrupted(Exception):
 
 
 class OutputFault(OSError):
-    """Standard output cannot be written. Any other OSError has nothing to do with it."""
+    """Standard output cannot be written. Other OSErrors have other causes."""
 
 
 class _Output(Generic[AnyStr]):
-    """Standard output, but for the kind of its errors."""
+    """Standard output that raises our own errors."""
 
     def __init__(self, stream: IO[AnyStr]) -> None:
         self._stream: IO[AnyStr] = stream
@@ -72,7 +72,7 @@ class _Output(Generic[AnyStr]):
 
 @contextmanager
 def output_told_apart() -> Iterator[None]:
-    """Inside, what goes wrong while standard output is written is an `OutputFault` or a `ReaderGone`."""
+    """Inside, an error of writing standard output is an `OutputFault` or a `ReaderGone`."""
     before = sys.stdout
     if before is not None:
         sys.stdout = cast(TextIO, _Output(before))
@@ -99,19 +99,19 @@ class Command(click.Command):
 
 
 class WholeNumber(click.IntRange):
-    """An integer. click's own name for it in error messages is "integer range"."""
+    """An integer that error messages call a "whole number"; click says "integer range"."""
 
     name = "whole number"
 
 
 class Number(click.FloatRange):
-    """A number. click's own name for it in error messages is "float range"."""
+    """A number that error messages call a "number"; click says "float range"."""
 
     name = "number"
 
 
 class _Size(click.ParamType[int]):
-    """A number of bytes, optionally with K, M, G or T for powers of 1024. `none` gives 0, which means no limit."""
+    """A number of bytes, with K, M, G or T for powers of 1024 if wanted; `none` is 0, which means no limit."""
 
     name = "size"
 
@@ -135,14 +135,13 @@ decompress_limit = click.option(
     "--decompress-limit",
     type=_Size(),
     metavar="SIZE",
-    help="Decompressed size limit, e.g. 2G or none; default: 256 MiB, or 200 times the compressed size if that "
-    "is more.",
+    help="Decompressed size limit, e.g. 2G or none; default: 256 MiB or 200 times the file size, whichever is more.",
 )
 """The option of the commands that read a stored capture."""
 
 
 def complain(sentence: str) -> None:
-    """Write one line to standard error, unless it is closed."""
+    """Write one line to standard error, if it is still open."""
     try:
         click.echo(f"tcpanalyze: {sentence}", err=True)
     except OSError:
@@ -150,14 +149,14 @@ def complain(sentence: str) -> None:
 
 
 def warn(warning: str) -> None:
-    """Report a fault that did not stop the reading."""
+    """Report a problem that did not stop the command."""
     complain(say("warning: {warning}", warning=warning))
 
 
 def keep_to_the_end(value: object) -> None:
-    """Keep `value` alive until the process ends. The memory is then freed as a whole, not connection by connection.
+    """Keep `value` until the process ends, which frees all memory at once and not connection by connection.
 
-    A list that holds itself is freed only by the garbage collector, and `cli.main` disables that at the end.
+    Only the garbage collector finds a list that refers to itself, and `cli.main` turns that off at the end.
     """
     circle = [value]
     circle.append(circle)

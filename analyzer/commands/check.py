@@ -1,4 +1,4 @@
-"""Captures against expectations: findings, and an exit status for CI."""
+"""`tcpanalyze check CAPTURE...`: checks captures against expectations, with an exit status for CI."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["command"]
 
 COMMAND_NOT_FOUND: Final = 127
 COMMAND_NOT_EXECUTABLE: Final = 126
-"""As in POSIX, Shell Command Language, 2.8.2."""
+"""The values that POSIX gives a shell (Shell Command Language, 2.8.2)."""
 
 FORMATS: Final = ("text", "json", "junit", "github", "sarif", "tap")
 
@@ -38,15 +38,14 @@ FORMATS: Final = ("text", "json", "junit", "github", "sarif", "tap")
     "expect",
     multiple=True,
     metavar="'KEY OP VALUE'",
-    help="An expectation, e.g. 'close=three-segment', 'handshake.rtt < 50ms' or 'active in client,both'; "
-    "can be repeated.",
+    help="Expect this, e.g. 'close=three-segment', 'handshake.rtt < 50ms', 'active in client,both'; can be repeated.",
 )
-@click.option("--max", "at_most", multiple=True, metavar="KEY=N", help="The same as --expect 'KEY <= N'.")
-@click.option("--min", "at_least", multiple=True, metavar="KEY=N", help="The same as --expect 'KEY >= N'.")
+@click.option("--max", "at_most", multiple=True, metavar="KEY=N", help="Same as --expect 'KEY <= N'.")
+@click.option("--min", "at_least", multiple=True, metavar="KEY=N", help="Same as --expect 'KEY >= N'.")
 @click.option(
     "--only",
     metavar="FILTER",
-    help="Check only connections that match FILTER, e.g. 'server.port == 20000 and not id == 3'.",
+    help="Check only matching connections, e.g. 'server.port == 20000 and not id == 3'.",
 )
 @click.option(
     "--connection",
@@ -63,16 +62,15 @@ FORMATS: Final = ("text", "json", "junit", "github", "sarif", "tap")
     "files",
     multiple=True,
     metavar="FILE",
-    help="Read expectations from this TOML file; default: NAME.expect.toml beside each capture NAME.pcap, and "
-    "expect.toml in its folder; can be repeated.",
+    help="Read expectations from this TOML file; default: NAME.expect.toml and expect.toml next to the capture.",
 )
-@click.option("--record", is_flag=True, help="Write NAME.expect.toml from what each capture shows.")
+@click.option("--record", is_flag=True, help="Write NAME.expect.toml from what the capture shows.")
 @click.option(
     "--update",
     is_flag=True,
-    help="Rewrite the values in NAME.expect.toml that differ; print the changes, and what still fails.",
+    help="Update NAME.expect.toml, print the changes, and report what still fails.",
 )
-@click.option("--schema", is_flag=True, help="Print the JSON Schema of files of expectations, for editors.")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of expectation files, for editors.")
 @click.option(
     "--format",
     "form",
@@ -86,30 +84,34 @@ FORMATS: Final = ("text", "json", "junit", "github", "sarif", "tap")
     "--junit", metavar="FILE", help="Write a JUnit XML report to FILE, in addition to any other report."
 )
 @click.option(
-    "--live",
-    is_flag=True,
-    help="Capture while a command runs, and check the result: check --live -i lo -- COMMAND ARG...",
+    "-o", "--output", metavar="FILE", help="Write the report to FILE; the text report is still printed."
+)
+@click.option(
+    "--junit", metavar="FILE", help="Write a JUnit report to FILE, in addition to any other report."
+)
+@click.option(
+    "--live", is_flag=True, help="Capture while a command runs: check --live -i lo -- COMMAND ARG..."
 )
 @click.option(
     "-i",
     "--interface",
-    metavar="NAME",
     default="lo",
     show_default=True,
-    help="With --live: capture on this interface.",
+    metavar="INTERFACE",
+    help="With --live: interface to capture on.",
 )
 @click.option(
     "-f",
     "--filter",
     "capture_filter",
-    metavar="FILTER",
     default="",
+    metavar="FILTER",
     help="With --live: capture filter, e.g. 'tcp port 20000'.",
 )
-@click.option("-w", "--write", metavar="FILE", help="With --live: save the frames to FILE.")
+@click.option("-w", "--write", metavar="FILE", help="With --live: save the capture to FILE.")
 @click.option(
     "--settle", type=Number(min=0), default=1.0, show_default=True, metavar="SECONDS",
-    help="With --live: wait at most SECONDS for all connections to close.",
+    help="With --live: wait at most this long for all connections to close.",
 )  # fmt: skip
 @decompress_limit
 @click.pass_context
@@ -137,11 +139,11 @@ def command(
     settle: float,
     decompress_limit: int | None,
 ) -> int:
-    """Check that captures meet expectations. CAPTURE is a file, a folder, a pattern, or "-" for standard input.
+    """Check captures against expectations. CAPTURE is a file, a folder, a pattern or "-".
 
-    The exit status is 0 if all expectations are met, 1 if at least one failed, and 2 for wrong usage or an unreadable
-    capture; all other captures are still checked. With --live it is the exit status of the command if that is greater.
-    A command that a signal ended counts as 128 + the signal's number.
+    Exit status: 0 if every expectation holds, 1 if one fails, 2 for wrong usage or a capture that cannot be read.
+    The remaining captures are still checked. With --live, the exit status of the command is used if it is greater. A
+    command that a signal ended counts as 128 plus the signal number.
     """
     from analyzer.analysis.reading import Reading
     from analyzer.check.captures import check_captures, options
@@ -156,7 +158,8 @@ def command(
     if not expectations and (numbers or only is not None or allow_none):
         raise UsageError(
             say(
-                "--only, --connection and --allow-none are about the expectations of the command: there are none"
+                "--only, --connection and --allow-none apply to expectations of the command line: add --expect, "
+                "--max or --min"
             )
         )
     status = 0
@@ -194,17 +197,19 @@ def _refuse_contradictions(
     if not captures:
         if live:
             raise UsageError(
-                say("--live runs a command: name it after --, as in check --live -i lo -- COMMAND")
+                say("--live runs a command: write it after --, e.g. check --live -i lo -- COMMAND")
             )
-        raise UsageError(say("name the captures: tcpanalyze check CAPTURE..."))
+        raise UsageError(say("no capture is named: write tcpanalyze check CAPTURE..."))
     if record + update + live > 1:
-        raise UsageError(say("--record, --update and --live exclude each other: leave all but one out"))
+        raise UsageError(say("--record, --update and --live exclude each other: use only one of them"))
     if not live and (wrong := given.intersection(_LIVE_ONLY)):
         name = min(wrong).replace("capture_filter", "filter")
-        raise UsageError(say("--{name} is for --live, which is not there", name=name))
+        raise UsageError(say("--{name} needs --live: add --live, or leave --{name} out", name=name))
     wrong = given - {"captures", "record", "update", "decompress_limit"}
     if (record or update) and wrong:
-        raise UsageError(say("--record and --update take captures and nothing else"))
+        raise UsageError(
+            say("--record and --update take only captures and --decompress-limit: leave the rest out")
+        )
 
 
 def _print_schema() -> None:
@@ -214,7 +219,7 @@ def _print_schema() -> None:
 
 
 def _write_expectations(captures: Sequence[str], reading: Reading, *, update: bool) -> int:
-    """Record or update one after the other; what fails keeps no other from it."""
+    """Record or update one capture after the other. An error does not stop the rest."""
     from analyzer.check.captures import captures_in, check_captures, record_capture, stem_of, update_capture
 
     paths = captures_in(captures)
@@ -224,7 +229,7 @@ def _write_expectations(captures: Sequence[str], reading: Reading, *, update: bo
         if other != path:
             raise UsageError(
                 say(
-                    "{first} and {second} would have the same file of expectations: rename one of them",
+                    "{first} and {second} would share one file of expectations: rename one of them",
                     first=inert(other),
                     second=inert(path),
                 )
@@ -236,9 +241,9 @@ def _write_expectations(captures: Sequence[str], reading: Reading, *, update: bo
                 file, difference = update_capture(path, reading)
                 click.echo(
                     "\n".join(map(inert, difference.splitlines()))
-                    or say("{file}: as it was", file=inert(file))
+                    or say("{file}: unchanged", file=inert(file))
                 )
-                # A bound is nobody's to move but its author's, so it may still not hold.
+                # A limit is not updated, so it may still fail.
                 left = check_captures([path], [], files=[file], reading=reading)
                 for finding in left.captures[0].findings:
                     click.echo(str(finding))
@@ -268,7 +273,7 @@ def _live(
 
     wanted = [*expectations, *read_files(files)]
     if not wanted:
-        raise UsageError(say("nothing is expected: use --expect or --expectations"))
+        raise UsageError(say("there are no expectations: use --expect or --expectations"))
     with capturing(interface, capture_filter, settle=settle, path=write) as session:
         sys.stdout.flush()
         status = _run(arguments)
@@ -280,7 +285,7 @@ def _live(
 
 
 def _run(arguments: Sequence[str]) -> int:
-    """Run a command with our own input and output; gives its exit status as a shell would."""
+    """Run a command with the same input and output as this process; return its exit status as a shell would."""
     import subprocess
 
     from analyzer.signals import undisturbed
@@ -292,10 +297,10 @@ def _run(arguments: Sequence[str]) -> int:
         status = process.wait()
     except (OSError, ValueError) as error:
         reason = inert(getattr(error, "strerror", None) or str(error))
-        complain(say("{command} cannot be run: {reason}", command=inert(arguments[0]), reason=reason))
+        complain(say("cannot run {command}: {reason}", command=inert(arguments[0]), reason=reason))
         return COMMAND_NOT_FOUND if isinstance(error, FileNotFoundError) else COMMAND_NOT_EXECUTABLE
     except BaseException:
-        # Ctrl-C reaches it too: it ends in its own way, and what it did is not left behind.
+        # Ctrl-C reaches the command too. Wait until it has ended.
         if process is not None:
             process.wait()
         raise

@@ -1,6 +1,6 @@
-"""`tcpanalyze demo`: real servers and clients. Their traffic is captured, shown, and compared with a promise.
+"""`tcpanalyze demo`: runs real servers and clients, shows their traffic and compares it with the promise.
 
-Without permission to capture, and without root, `--replay` plays a recording instead.
+--replay plays a recording and needs neither root nor the permission to capture.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["command"]
 ENDED_BY_SIGNAL: Final = 128
 LEAST_COLUMN: Final = 30
 PROSE_WIDTH: Final = 90
-"""The widest paragraph, in columns. In a longer line the eye loses the beginning of the next one."""
+"""Columns of a paragraph; longer lines are hard to read."""
 TOLD_INDENT: Final = 5
 SECOND_NS: Final = 1_000_000_000
 
@@ -41,14 +41,16 @@ SECOND_NS: Final = 1_000_000_000
     cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.argument("name", required=False, metavar="[SCENARIO]")
-@click.option("--list", "list_all", is_flag=True, help="List all scenarios: what each one shows and needs.")
+@click.option(
+    "--list", "list_all", is_flag=True, help="List the scenarios, what each shows and what it needs."
+)
 @click.option(
     "--record",
     "folder",
     metavar="DIR",
-    help="Save the capture and its JSON document in DIR; without SCENARIO record all scenarios.",
+    help="Save the capture and its JSON document in DIR; without SCENARIO, record all scenarios.",
 )
-@click.option("--replay", is_flag=True, help="Play the recording of SCENARIO at its original pace.")
+@click.option("--replay", is_flag=True, help="Play the recording at its original speed.")
 @click.option(
     "--speed",
     type=Number(min=0, min_open=True),
@@ -59,7 +61,7 @@ SECOND_NS: Final = 1_000_000_000
     "--port",
     type=WholeNumber(1, 65535),
     metavar="PORT",
-    help="Use PORT as the server's port, instead of the scenario's own.",
+    help="Use this server port instead of the scenario's own.",
 )
 @click.option("--ascii", "ascii_only", is_flag=True, help="Use only ASCII characters.")
 def command(
@@ -71,18 +73,18 @@ def command(
     port: int | None,
     ascii_only: bool,
 ) -> None:
-    """Run SCENARIO: real servers and clients, captured and shown. Without SCENARIO, list all scenarios.
+    """Run SCENARIO with real servers and clients, and show what is captured.
 
-    At the end the capture is compared with what the scenario promises. The exit status is 1 if it differs.
+    Without SCENARIO, list the scenarios. Exit status 1 if the capture differs from what the scenario promises.
     """
     from analyzer.lab.scenarios import SCENARIOS, find_scenario
 
     if replay and (folder is not None or port is not None):
-        raise UsageError(say("--replay plays a recording: leave out --record and --port"))
+        raise UsageError(say("--replay plays a recording: remove --record and --port"))
     if speed is not None and not replay:
-        raise UsageError(say("--speed needs --replay: add --replay, or leave out --speed"))
+        raise UsageError(say("--speed works only with --replay: add --replay or remove --speed"))
     if name is None and (replay or port is not None):
-        raise UsageError(say("no scenario is named: tcpanalyze demo --list lists them"))
+        raise UsageError(say("name a scenario: tcpanalyze demo --list shows them"))
     scenario = None if name is None else find_scenario(name)
     if list_all or (scenario is None and folder is None):
         _list(ascii_only)
@@ -106,7 +108,7 @@ class _EndedError(AnalyzerError):
 
 @contextmanager
 def _ending_in_order() -> Iterator[None]:
-    """Inside the block SIGTERM and SIGHUP act like Ctrl-C, so that everything that was started is ended."""
+    """Inside, SIGTERM and SIGHUP act like Ctrl-C, so that everything that was started is stopped."""
     received: list[int] = []
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -153,7 +155,7 @@ def _list(ascii_only: bool) -> None:
             _write([before, line], style)
             before = " " * len(before)
     click.echo()
-    _write_prose(say("All scenarios need permission to capture. With --replay they need nothing."), style)
+    _write_prose(say("All scenarios need the permission to capture. With --replay they need nothing."), style)
 
 
 def _prose_style(ascii_only: bool) -> Style:
@@ -177,7 +179,7 @@ def _introduce(scenario: Scenario, ascii_only: bool) -> None:
 
 
 def _teller(ascii_only: bool) -> Callable[[str], None]:
-    """Make the function that prints the sentences of a scenario between the segments."""
+    """A function that prints the sentences of a scenario between the segments."""
     style = _prose_style(ascii_only)
 
     def tell(sentence: str) -> None:
@@ -233,7 +235,7 @@ def _replay(scenario: Scenario, speed: float, ascii_only: bool) -> None:
 
 
 def _show(following: Following, ascii_only: bool, speed: float = 0.0) -> None:
-    """Print each segment as soon as it is seen. With a speed, print it at its time in the recording."""
+    """Print each segment when it is seen; with a speed, print it when it is due."""
     from analyzer.report.growing_ladder import GrowingLadder
 
     ladder = GrowingLadder(style_of(sys.stdout, os.environ, ascii_only=ascii_only))
@@ -255,7 +257,7 @@ def _show(following: Following, ascii_only: bool, speed: float = 0.0) -> None:
 
 
 def _conclude(trace: Trace, ascii_only: bool) -> None:
-    """Print the summary of each connection, as for a file."""
+    """Print the verdicts, as for a file."""
     click.echo()
     write_text(trace, fold=True, segments=False, ascii_only=ascii_only)
     click.echo()

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 FOUND: Final = 1
-"""The exit status where the captures differ in a way asked for."""
+"""The exit status if the captures differ in a way that --fail-on names."""
 
 UNITS: Final = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 PICTURES: Final = 20
 
 
 class _Span(click.ParamType[int]):
-    """A span of time with its unit, as nanoseconds."""
+    """A duration with its unit, as nanoseconds."""
 
     name = "time"
 
@@ -39,7 +39,7 @@ class _Span(click.ParamType[int]):
         found = re.fullmatch(r"(\d+(?:\.\d*)?) ?(ns|us|µs|ms|s)", str(value))
         if found is None:
             self.fail(
-                say("{value} is no span of time: write 500us, 5ms or 1.5s", value=inert(str(value))),
+                say("{value} is not a duration: write e.g. 500us, 5ms or 1.5s", value=inert(str(value))),
                 param,
                 context,
             )
@@ -47,7 +47,7 @@ class _Span(click.ParamType[int]):
 
 
 def _kinds(context: click.Context, param: click.Parameter, values: tuple[str, ...]) -> frozenset[str]:
-    """The kinds of difference that fail."""
+    """The kinds of difference that make the exit status 1."""
     from analyzer.compare.differences import DIFFERENCES, FAILING
 
     if not values:
@@ -62,7 +62,11 @@ def _kinds(context: click.Context, param: click.Parameter, values: tuple[str, ..
         elif name != "none":
             names = ", ".join(difference.name for difference in DIFFERENCES)
             raise click.BadParameter(
-                say("there is no kind {name}; there are {names}, any, none", name=inert(name), names=names)
+                say(
+                    "there is no difference {name}: write one of {names}, any, none",
+                    name=inert(name),
+                    names=names,
+                )
             )
     return frozenset(kinds)
 
@@ -78,7 +82,7 @@ def _kinds(context: click.Context, param: click.Parameter, values: tuple[str, ..
     type=WholeNumber(min=0),
     multiple=True,
     metavar="N",
-    help="Compare only connection N of A with its counterpart; can be repeated.",
+    help="Compare only connection N of A and its counterpart in B; can be repeated.",
 )
 @click.option(
     "--fail-on",
@@ -86,8 +90,8 @@ def _kinds(context: click.Context, param: click.Parameter, values: tuple[str, ..
     multiple=True,
     callback=_kinds,
     metavar="KIND,...",
-    help="What makes the exit status 1: unpaired, outcome, missing, repeated, changed, reordered (these by "
-    "default), later, resegmented, rewritten; any; none.",
+    help="What makes the exit status 1: unpaired, outcome, missing, extra, changed, reordered (these by "
+    "default), late, resegmented, rewritten; any; none.",
 )
 @click.option(
     "--tolerance",
@@ -95,16 +99,16 @@ def _kinds(context: click.Context, param: click.Parameter, values: tuple[str, ..
     type=_Span(),
     default="5ms",
     show_default=True,
-    help="How much longer a segment may take before it is later.",
+    help="How much longer a segment may take before it is late.",
 )
 @click.option(
     "--as",
     "mode",
     type=click.Choice(["two-places", "two-runs"]),
-    help="Treat A and B as one exchange captured at two places, or as two runs; default: found out from the captures.",
+    help="Compare one exchange captured at two places, or two runs; detected by default.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document; with -o also draw pictures.")
-@click.option("-o", "--output", metavar="DIR", help="Draw each pair of connections as a picture in DIR.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document; pictures only with -o.")
+@click.option("-o", "--output", metavar="DIR", help="Draw each pair of connections into DIR.")
 @click.option(
     "--image-format",
     "formats",
@@ -114,7 +118,7 @@ def _kinds(context: click.Context, param: click.Parameter, values: tuple[str, ..
     help="Draw pictures in this format; can be repeated; default: both.",
 )
 @click.option(
-    "--all", "unfold", is_flag=True, help="Show every segment, even in long runs without a difference."
+    "--all", "unfold", is_flag=True, help="Show every segment, including long runs without a difference."
 )
 @click.option("--ascii", "ascii_only", is_flag=True, help="Use only ASCII characters.")
 def command(
@@ -133,7 +137,7 @@ def command(
     """Compare two captures of the same exchange: before and after a change, or taken at two places.
 
     Pairs the connections of A and B, aligns their segments by number and content, and shows both as one ladder: what
-    is missing, repeated, later or changed, and how long the way took where the clocks allow. The exit status is 1 where
+    is missing, extra, late or changed, and how long the way took where the clocks allow. The exit status is 1 where
     they differ in a way that --fail-on names.
     """
     from analyzer.compare.both_captures import compare_captures
@@ -156,7 +160,7 @@ def command(
 
 
 class _Pictures:
-    """Draws pairs as they come, where a folder for them was named."""
+    """Draws the first pairs, if the user named a folder."""
 
     def __init__(
         self, folder: str | None, formats: tuple[str, ...], comparison: Comparison, *, fold: bool
@@ -169,7 +173,7 @@ class _Pictures:
         self.paths: list[str] = []
 
     def draw(self, pair: PairComparison) -> None:
-        """Draw one pair, as long as there are few."""
+        """Draw one pair, unless `PICTURES` are drawn already."""
         if self._folder is None or self._drawn == PICTURES:
             return
         from analyzer.report.comparison_picture import save_comparison
@@ -220,7 +224,7 @@ def _write_document(comparison: Comparison, pictures: _Pictures) -> Counter[str]
 def _write_text(
     comparison: Comparison, pictures: _Pictures, style: Style, *, selected: bool, fold: bool
 ) -> Counter[str]:
-    """Each pair with its ladder; where there are many, a line for each that differs."""
+    """Write each pair with its ladder. If there are many pairs, write one line for each pair that differs."""
     from analyzer.report.comparison_text import (
         comparison_ladder,
         head_lines,
@@ -248,7 +252,7 @@ def _write_text(
     for letter, connection in alone[:MANY]:
         write(unpaired_line(letter, connection, style))
     if len(alone) > MANY:
-        write(say("and {count} more in one capture only", count=len(alone) - MANY))
+        write(say("and {count} more that only one capture has", count=len(alone) - MANY))
     for pair in comparison:
         counts.update(pair.counts)
         equal += not pair.counts

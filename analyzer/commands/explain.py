@@ -1,4 +1,4 @@
-"""`tcpanalyze explain CAPTURE FRAME`: everything about one segment, with its dissection by Wireshark."""
+"""`tcpanalyze explain CAPTURE FRAME`: explains one segment, and shows how Wireshark dissects it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ __all__ = ["command"]
 @click.argument("capture", type=click.Path())
 @click.argument("frame", type=WholeNumber(min=1))
 @click.option("--ascii", "ascii_only", is_flag=True, help="Use only ASCII characters.")
-@click.option("--wireshark", is_flag=True, help="Use the notes of Wireshark 4.0.17, even where it is wrong.")
-@click.option("--no-dissection", is_flag=True, help="Leave out the dissection by Wireshark (tshark).")
+@click.option(
+    "--wireshark", is_flag=True, help="Give exactly the notes of Wireshark 4.0.17, including its mistakes."
+)
+@click.option("--no-dissection", is_flag=True, help="Do not show what Wireshark (tshark) makes of the frame.")
 @decompress_limit
 def command(
     capture: str,
@@ -31,10 +33,10 @@ def command(
     no_dissection: bool,
     decompress_limit: int | None,
 ) -> None:
-    """Explain the TCP segment in one frame of CAPTURE. FRAME is its number, from 1 as in Wireshark.
+    """Explain the TCP segment in frame number FRAME of CAPTURE. Wireshark uses the same numbers.
 
     Shows what the segment does and why, what came before it and what answers it, its header field by field, its
-    options and its payload. If tshark is installed, its dissection of the frame follows.
+    options and its payload. If tshark is installed, also shows what Wireshark makes of the frame.
     """
     from analyzer.analysis.reading import Reading
     from analyzer.explain.one_frame import dissect, explain
@@ -49,7 +51,7 @@ def command(
         sys.stdout.write(line + "\n")
     if no_dissection:
         return
-    # The explanation is on the screen while tshark starts.
+    # Show the explanation while tshark starts.
     sys.stdout.flush()
     try:
         dissection = dissect(explanation, capture)

@@ -1,4 +1,4 @@
-"""`tcpanalyze interfaces`: the network interfaces of this machine, and where capturing is permitted."""
+"""`tcpanalyze interfaces`: the interfaces of this machine, their addresses, and whether you may capture there."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["command"]
 def command(ascii_only: bool) -> None:
     """List the network interfaces of this machine: their addresses, and whether you may capture on them.
 
-    To find out, each interface is opened for a moment.
+    Opens each interface for a moment to find out.
     """
     from analyzer.capture.interfaces import NO_PERMISSION, interfaces
 
@@ -49,7 +49,7 @@ def command(ascii_only: bool) -> None:
     elif any(one.reason == NO_PERMISSION for one in found):
         _say(
             say(
-                "to get permission to capture, use sudo, or join the group wireshark after "
+                "to get the permission, use sudo, or join the group wireshark after "
                 "'sudo dpkg-reconfigure wireshark-common', or run "
                 "'sudo setcap cap_net_raw,cap_net_admin=ep' on dumpcap"
             ),

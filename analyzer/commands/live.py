@@ -1,8 +1,8 @@
-"""`tcpanalyze live`: a running capture as a growing ladder, then a summary and pictures, as for a file.
+"""`tcpanalyze live`: shows a running capture as a growing ladder, then the verdicts and pictures as for a file.
 
-Ctrl-C, --duration, --count and --until end the capture in order: the result is reported, and the exit status is 0.
-SIGTERM and SIGHUP do the same without pictures, with the exit status 143 or 129. If the reader closes standard
-output, the capture ends at once, even if no segment comes.
+Ctrl-C, --duration, --count and --until end the capture and report it, with exit status 0. SIGTERM and SIGHUP do the
+same without pictures, with exit status 143 and 129. When the reader of standard output closes it, the capture ends at
+once, even if no segment comes.
 """
 
 from __future__ import annotations
@@ -36,12 +36,11 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 BEHIND_NS: Final = 20_000_000
-"""A segment that has waited longer than this is omitted: the terminal has fallen behind."""
+"""A segment that has waited longer is not shown: the terminal has fallen behind."""
 ABREAST_NS: Final = 5_000_000
-"""From the first segment that has waited less than this, segments are shown again."""
+"""Segments are shown again after one that has waited less."""
 ALWAYS_SHOWN: Final = 500
-"""This many segments a second are shown, however late they are. Nobody can read more, and a burst in a lesson is
-shown completely."""
+"""This many segments a second are shown even if they are late: nobody reads more, and a short burst stays whole."""
 
 LOOK_EVERY: Final = 200  # milliseconds
 
@@ -52,35 +51,38 @@ LOOK_EVERY: Final = 200  # milliseconds
 @click.option(
     "-i",
     "--interface",
-    metavar="NAME",
     required=True,
-    help="Capture on this interface; tcpanalyze interfaces lists them.",
+    metavar="INTERFACE",
+    help="Interface to capture on; list them with tcpanalyze interfaces.",
 )
 @click.option(
     "-f",
     "--filter",
     "capture_filter",
-    metavar="FILTER",
     default="",
+    metavar="FILTER",
     help="Capture filter, e.g. 'tcp port 20000'.",
 )
 @click.option(
     "-w",
     "--write",
     metavar="FILE",
-    help="Save the frames to FILE: as pcap if its name ends in .pcap, else as pcapng.",
+    help="Save the capture to FILE as pcapng, or as pcap if the name ends in .pcap.",
 )
 @click.option(
-    "-o", "--output", metavar="DIR", help="Draw the pictures in DIR; default: reports/NAME-OF-FILE."
+    "-o",
+    "--output",
+    metavar="DIR",
+    help="Folder for the pictures; default: reports/NAME-OF-FILE, or reports/live without -w.",
 )
 @click.option("--no-report", is_flag=True, help="Draw no pictures.")
 @click.option(
     "--duration",
     type=Number(min=0, min_open=True),
     metavar="SECONDS",
-    help="Stop after SECONDS.",
+    help="Stop after this many seconds.",
 )
-@click.option("--count", type=WholeNumber(min=1), metavar="COUNT", help="Stop after COUNT TCP segments.")
+@click.option("--count", type=WholeNumber(min=1), metavar="COUNT", help="Stop after this many TCP segments.")
 @click.option(
     "--until",
     type=click.Choice(["closed"]),
@@ -93,7 +95,7 @@ LOOK_EVERY: Final = 200  # milliseconds
     show_default=True,
     help="Capture with this program.",
 )
-@click.option("--why/--no-why", default=True, help="Show the reason for each change of state; default: yes.")
+@click.option("--why/--no-why", default=True, help="Show the reason for each state change; default: --why.")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Use only ASCII characters.")
 def command(
     interface: str,
@@ -108,10 +110,10 @@ def command(
     why: bool,
     ascii_only: bool,
 ) -> None:
-    """Capture on an interface and show each TCP segment as it passes.
+    """Show TCP segments while they are captured.
 
-    Prints the label of each segment, the states of both endpoints, and the reason for each change of state. Press
-    Ctrl-C to stop. Each connection is then summarised and drawn, as for a file, and the exit status is 0.
+    Prints each segment with its label, the states of both endpoints and the reason. Stop with Ctrl-C. The verdicts
+    and the pictures follow, as for a file, and the exit status is 0.
     """
     from analyzer.analysis.growing import follow
     from analyzer.capture.live_capture import open_live
@@ -119,9 +121,9 @@ def command(
     from analyzer.report.terminal import style_of
 
     if output is not None and no_report:
-        raise UsageError(say("--output and --no-report exclude each other: use only one of them"))
+        raise UsageError(say("--output and --no-report cannot be combined: remove one of them"))
     if write == "-":
-        raise UsageError(say("-w - is not possible, because the ladder goes to standard output: give a file"))
+        raise UsageError(say("-w - is not possible because the ladder goes to standard output: name a file"))
     ladder = GrowingLadder(style_of(sys.stdout, os.environ, ascii_only=ascii_only), why=why)
     with (
         _without_pauses(),
@@ -130,7 +132,7 @@ def command(
     ):
         complain(
             say(
-                "capturing on {interface} with {program}; press Ctrl-C to stop",
+                "capturing on {interface} with {program}; stop with Ctrl-C",
                 interface=live.interface,
                 program=live.backend,
             )
@@ -166,7 +168,7 @@ def command(
 def _show(
     live: Live, following: Following, ladder: GrowingLadder, *, count: int | None, until_closed: bool
 ) -> None:
-    """Print each segment as it comes, until the capture ends or `count` or `until_closed` stops it."""
+    """Print each segment when it comes, until the capture ends or --count or --until is reached."""
     second = shown = 0
     hidden = 0
     headed: set[int] = set()
@@ -211,8 +213,8 @@ def _show(
 
 @contextmanager
 def _without_pauses() -> Iterator[None]:
-    """Disable the garbage collector. With a hundred thousand kept segments each collection stops the ladder for
-    100 ms. There is nothing to collect, because no object of a segment refers to itself."""
+    """Turn garbage collection off: with a hundred thousand kept segments, each collection stops the ladder for
+    100 ms. It would find nothing, because nothing that is made for a segment refers to itself."""
     gc.disable()
     try:
         yield
@@ -221,12 +223,7 @@ def _without_pauses() -> Iterator[None]:
 
 
 class _Ends:
-    """What ended the capture.
-
-    Attributes:
-        signal_number: The signal; 0 if there was none.
-        reader_gone: Whether the reader closed standard output.
-    """
+    """What ended the capture: a signal (0 for none), or a closed standard output."""
 
     def __init__(self) -> None:
         self.signal_number: int = 0
@@ -235,7 +232,7 @@ class _Ends:
 
 @contextmanager
 def _ending(live: Live, duration: float | None) -> Iterator[_Ends]:
-    """Inside the block, signals, the duration and a closed standard output end the capture in order."""
+    """Inside, signals, --duration and a closed standard output end the capture properly."""
     ends = _Ends()
     done = threading.Event()
 

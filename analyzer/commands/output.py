@@ -1,4 +1,4 @@
-"""Shared by all commands that report on a capture: text on standard output, then pictures."""
+"""What the reporting commands share: the text on standard output, then the pictures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["PICTURES", "draw", "name_of", "say_what_is_left", "write_text"]
 
 PICTURES: Final = 20
-"""The default for the largest number of connections drawn."""
+"""Number of connections drawn by default."""
 
 
 def write_text(
@@ -33,13 +33,7 @@ def write_text(
 ) -> None:
     """Write the text report to standard output.
 
-    Args:
-        trace: The analysis.
-        selection: The connections to show, as for `report_lines`.
-        fold: Omit the middle of long runs of ordinary segments.
-        segments: Show the segments.
-        ascii_only: Use only ASCII characters.
-        summaries: Number of a frame -> what its payload means.
+    selection: see `report_lines`. summaries: frame -> what its payload means.
     """
     from analyzer.report.terminal import style_of
     from analyzer.report.text_report import report_lines
@@ -76,11 +70,11 @@ def draw(
 
 
 def say_what_is_left(drawn: int, connections: int) -> None:
-    """If only the first connections were drawn, print that."""
+    """Say that only the first connections were drawn, if it is so."""
     if drawn < connections:
         sentence = say(
-            "drawn: the first {drawn} of {all} connections; "
-            "use --images COUNT to draw more, or --connection N to draw connection N",
+            "drew the first {drawn} of {all} connections; "
+            "use --images COUNT to draw more, or --connection N for a single one",
             drawn=drawn,
             all=connections,
         )
@@ -88,7 +82,7 @@ def say_what_is_left(drawn: int, connections: int) -> None:
 
 
 def name_of(capture: str) -> str:
-    """The name of the folder for the reports: that of the capture without the endings of its format."""
+    """The name of the reports' folder: the capture's name without its format endings."""
     if capture == "-":
         return "stdin"
     name = os.path.basename(capture)

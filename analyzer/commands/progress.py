@@ -1,7 +1,7 @@
-"""A progress bar on standard error, only if that is a terminal.
+"""A progress bar on standard error, shown only if that is a terminal.
 
-It appears after a second, and disappears before anything else is printed, also after an error. The library that draws
-it is imported when it appears.
+It appears after a second and is removed before anything else is printed. The library that draws it is loaded only
+then.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["PATIENCE", "drawing", "reading"]
 
 PATIENCE: Final = 1.0
-"""Seconds of waiting without a progress bar."""
+"""Seconds of waiting before the bar appears."""
 
 
 @contextmanager
 def reading() -> Iterator[Callable[[Records], None] | None]:
-    """Yield what `analyze` calls while it reads. The bar shows the progress in a file, or the rate of a pipe."""
+    """What `analyze` calls while it reads: shows how much of a file is left, or only the rate for a pipe."""
     with _bar(say("reading")) as bar:
         if bar is None:
             yield None
@@ -48,7 +48,7 @@ def reading() -> Iterator[Callable[[Records], None] | None]:
 
 @contextmanager
 def drawing(total: int) -> Iterator[Callable[[], None]]:
-    """Yield what to call after each of `total` pictures."""
+    """A function to call after each of `total` pictures."""
     with _bar(say("drawing")) as bar:
         drawn = 0
 
@@ -62,7 +62,7 @@ def drawing(total: int) -> Iterator[Callable[[], None]]:
 
 
 class _Bar:
-    """One bar, which is shown only after `PATIENCE` seconds."""
+    """One bar, which is not shown before `PATIENCE` has passed."""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -70,18 +70,18 @@ class _Bar:
         self._shown: tuple[Progress, TaskID] | None = None
 
     def seconds(self) -> float:
-        """The time since the beginning."""
+        """Seconds since the start."""
         return time.monotonic() - self._began
 
     def show(self, done: int, total: int | None, detail: str) -> None:
-        """Show that `done` of `total` is finished; None if the total is unknown."""
+        """Show `done` of `total`; total is None if it is unknown."""
         if self.seconds() < PATIENCE:
             return
         progress, task = self._shown or self._begin(total)
         progress.update(task, completed=done, total=total, detail=detail)
 
     def close(self) -> None:
-        """Remove the bar, and show the cursor of the terminal again."""
+        """Remove the bar and restore the cursor."""
         if self._shown is not None:
             self._shown[0].stop()
 
@@ -97,11 +97,11 @@ class _Bar:
             *remaining,
             console=Console(stderr=True),
             transient=True,
-            # Lines on the same terminal appear above the bar; a redirected output is not changed.
+            # Lines on the same terminal are put above the bar; a file gets its lines unchanged.
             redirect_stdout=sys.stdout.isatty(),
         )
         self._shown = shown = progress, progress.add_task(self._what, total=total, detail="")
-        # Last, so that `close` knows the bar wherever an interruption comes.
+        # Last, so that `close` knows of the bar even after an interruption.
         progress.start()
         return shown
 

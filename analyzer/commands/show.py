@@ -1,4 +1,4 @@
-"""The main command, `tcpanalyze CAPTURE`: a stored capture as text or JSON, then as pictures.
+"""The main job: shows a stored capture as text or JSON, then as pictures.
 
 The text is written first. The pictures follow, and their paths are printed.
 """
@@ -32,10 +32,10 @@ __all__ = ["command"]
 
 
 class _Show(Command):
-    """The main command. Its help also lists the other commands."""
+    """The main job; its help also lists the other commands."""
 
     def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section(say("Other commands, each with its own --help")):
+        with formatter.section(say("Other commands (each has its own --help)")):
             formatter.write_dl([(f"tcpanalyze {name}", say(purpose)) for name, purpose in COMMANDS.items()])
 
 
@@ -45,7 +45,7 @@ class _Show(Command):
 )
 @click.argument("capture", type=click.Path(allow_dash=True))
 @click.option(
-    "-o", "--output", metavar="DIR", help="Draw the pictures in DIR; default: reports/NAME-OF-CAPTURE."
+    "-o", "--output", metavar="DIR", help="Folder for the pictures; default: reports/NAME-OF-CAPTURE."
 )
 @click.option("--no-report", is_flag=True, help="Draw no pictures.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document; with -o also draw pictures.")
@@ -55,22 +55,27 @@ class _Show(Command):
     type=WholeNumber(min=0),
     multiple=True,
     metavar="N",
-    help="Show only connection N, numbered like tcp.stream in Wireshark; can be repeated.",
+    help="Show only connection N (tcp.stream in Wireshark); can be repeated.",
 )
 @click.option(
     "--only",
     metavar="FILTER",
-    help="Show only connections that match FILTER, e.g. 'server.port == 20000 and rtt > 50ms'. A key is the path of a "
-    "value in the JSON document, or a short name: duration, start, rtt, bytes, retransmissions, close.",
+    help="Show only matching connections, e.g. 'server.port == 20000 and rtt > 50ms'. A key is the path of a value in "
+    "the JSON document, or a short name: duration, start, rtt, bytes, retransmissions, close.",
 )
 @click.option(
     "--sort",
     metavar="KEY",
-    help="Sort by KEY, e.g. duration; -KEY puts the largest value first. Unknown values always come last.",
+    help="Sort connections by KEY, e.g. duration; -KEY puts the greatest value first. Unknown values always come last.",
 )
-@click.option("--summary", is_flag=True, help="Leave out the segments: no ladders, no pictures.")
-@click.option("--all", "unfold", is_flag=True, help="Show every segment, also of long runs of data.")
-@click.option("--ascii", "ascii_only", is_flag=True, help="Use only ASCII characters.")
+@click.option("--summary", is_flag=True, help="Leave the segments out: no ladders, no pictures.")
+@click.option(
+    "--all",
+    "unfold",
+    is_flag=True,
+    help="Omit nothing: show every segment, and every row of a table.",
+)
+@click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
 @click.option(
     "--image-format",
     "formats",
@@ -83,29 +88,31 @@ class _Show(Command):
     "--images",
     type=WholeNumber(min=0),
     metavar="COUNT",
-    help=f"Draw at most COUNT connections; default: {PICTURES}, or none if a table is shown.",
+    help=f"Draw at most COUNT connections; default: {PICTURES}, or none if the connections are shown as a table.",
 )
 @click.option(
     "--stream",
     "as_lines",
     is_flag=True,
-    help="Print each connection as a line of JSON as soon as it ends; the last line describes the capture.",
+    help="Write each connection as a line of JSON when it ends; the last line describes the capture.",
 )
 @click.option(
     "--hold",
     type=WholeNumber(min=2),
     metavar="COUNT",
-    help="Hold at most COUNT connections in memory; if there are more, half of them are only counted; default: "
-    "1,000,000, or 10,000 for each MiB of a compressed file if that is less.",
+    help="Hold at most COUNT connections in memory; beyond that, half are only counted. Default: a "
+    "million, or 10,000 for each MiB of a compressed file.",
 )
-@click.option("--wireshark", is_flag=True, help="Use the notes of Wireshark 4.0.17, even where it is wrong.")
+@click.option(
+    "--wireshark", is_flag=True, help="Give exactly the notes of Wireshark 4.0.17, including its mistakes."
+)
 @click.option(
     "-Y",
     "--display-filter",
     metavar="FILTER",
-    help="Read only frames that match FILTER, a display filter of Wireshark; needs tshark.",
+    help="Read only matching frames (Wireshark syntax; needs tshark).",
 )
-@click.option("--dissect", is_flag=True, help="Show what tshark makes of each payload; needs tshark.")
+@click.option("--dissect", is_flag=True, help="Show what tshark makes of each payload instead of quoting it.")
 @decompress_limit
 @click.option(
     "--version",
@@ -113,7 +120,7 @@ class _Show(Command):
     expose_value=False,
     is_eager=True,
     callback=show_version,
-    help="Print the version, and whether it is compiled.",
+    help="Show the version and whether it is compiled.",
 )
 def command(
     capture: str,
@@ -135,12 +142,10 @@ def command(
     dissect: bool,
     decompress_limit: int | None,
 ) -> None:
-    """Show the TCP connections in CAPTURE.
+    """Show the TCP connections in CAPTURE, a pcap, pcapng or snoop file; "-" is standard input.
 
-    CAPTURE is a pcap, pcapng or snoop file, plain or compressed, or "-" for standard input.
-
-    Prints the handshake, the data and the close of each connection, and the states of both endpoints segment by
-    segment. Then draws each connection as a sequence diagram.
+    Prints every connection with its handshake, data and close, and the states of both endpoints segment by segment.
+    Then draws each connection as a sequence diagram. CAPTURE may be compressed.
     """
     from analyzer.analysis.reading import Reading, stored_file
     from analyzer.analysis.stored import analyze
@@ -150,19 +155,19 @@ def command(
         display_filter=display_filter, wireshark=wireshark, decompress_limit=decompress_limit, hold=hold
     )
     if output is not None and no_report:
-        raise UsageError(say("--output and --no-report exclude each other: use only one of them"))
+        raise UsageError(say("--output and --no-report cannot be combined: remove one of them"))
     if dissect:
         stored_file(capture)
     if as_lines:
         if sort is not None:
             raise UsageError(
-                say(
-                    "--sort needs all connections, but --stream writes each one as it ends: use only one of them"
-                )
+                say("--sort needs all connections, but --stream writes each as it ends: remove one of them")
             )
         if as_json or output is not None or numbers or dissect:
             raise UsageError(
-                say("--stream excludes --json, --output, --connection and --dissect: leave those out")
+                say(
+                    "--stream cannot be combined with --json, --output, --connection or --dissect: choose one"
+                )
             )
         _write_lines(capture, _filter_of_lines(only), options)
         return
@@ -221,14 +226,14 @@ def _filter(only: str | None) -> Filter | None:
 
 
 def _filter_of_lines(only: str | None) -> Filter | None:
-    """The filter for --stream, which knows each connection before it knows the whole capture."""
+    """The filter of --stream, which sees each connection before the capture has been read."""
     chosen_by = _filter(only)
     for key in () if chosen_by is None else chosen_by.keys:
         if key.needs_capture:
             raise UsageError(
                 say(
-                    "{key} is known only after the whole capture has been read, but --stream writes each connection "
-                    "as it ends: use only one of them",
+                    "{key} is known only when the whole capture has been read, but --stream writes each connection as "
+                    "it ends: remove one of them",
                     key=key.name,
                 )
             )
@@ -245,21 +250,21 @@ def _order(sort: str | None) -> Order | None:
 
 
 def _warn_of_folded(capture: Capture) -> None:
-    """Warn that the filter could not look at connections that are only counted."""
+    """Warn that a filter cannot test folded connections, of which only counts are left."""
     from analyzer.report.wording import counted
 
     if capture.folded is not None:
         warn(
             counted(
                 capture.folded.connections,
-                "--only does not test {count} connection that is counted only: use --hold COUNT to keep more",
-                "--only does not test {count} connections that are counted only: use --hold COUNT to keep more",
+                "--only cannot test {count} connection that was folded: use --hold COUNT to keep more",
+                "--only cannot test {count} connections that were folded: use --hold COUNT to keep more",
             )
         )
 
 
 def _write_lines(capture: str, chosen_by: Filter | None, options: Reading) -> None:
-    """Write each connection as soon as it has ended. A later error does not undo that."""
+    """Write each connection as soon as it ends, so that a later error does not lose it."""
     from analyzer.analysis.stored import stream
     from analyzer.report.document import Described, capture_line, connection_line
 
@@ -283,14 +288,14 @@ def _wants_pictures(
     formats: tuple[str, ...],
     selection: Selection,
 ) -> bool:
-    """Whether to draw pictures: an option asks for them, or there are few connections and no option speaks against."""
+    """Whether pictures were asked for, or nothing speaks against them."""
     if output is not None or as_json:
         return output is not None
     if images is not None or formats or selection.numbered:
         return True
     from analyzer.report.text_report import MANY
 
-    # Next to a table, pictures of the first few connections would tell little.
+    # With a table, pictures of the first connections would show little.
     return len(selection.connections) <= MANY
 
 
@@ -301,7 +306,7 @@ def _write_document(trace: Trace, connections: Sequence[Connection], *, segments
 
 
 def _summarize(connections: Sequence[Connection], capture: str) -> dict[int, str]:
-    """What tshark makes of the payloads. If it fails, warn and return nothing."""
+    """What tshark makes of the payloads; nothing and a warning if it fails."""
     from analyzer.explain.one_frame import summarize
 
     try:

@@ -1,4 +1,4 @@
-"""`tcpanalyze verify CAPTURE...`: compares our notes with the installed tshark, with reasons for each difference."""
+"""`tcpanalyze verify CAPTURE...`: compares our notes with those of the installed tshark, and explains differences."""
 
 from __future__ import annotations
 
@@ -19,28 +19,26 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 LEAST_COLUMNS: Final = 20
-"""Lines are not made narrower than this; a narrower terminal cuts them."""
+"""In a narrower terminal the lines are cut."""
 
 UNEXPLAINED: Final = 1
-"""The exit status if a difference is unexplained."""
+"""The exit status if a disagreement is unexplained."""
 
 
 @click.command(
     cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.argument("captures", metavar="CAPTURE...", type=click.Path(), nargs=-1, required=True)
+@click.option("--wireshark", is_flag=True, help="Verify the output of --wireshark: nothing may differ.")
 @click.option(
-    "--wireshark", is_flag=True, help="Compare the notes that --wireshark gives: nothing may differ."
-)
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON document per line, one for each CAPTURE."
+    "--json", "as_json", is_flag=True, help="Print one JSON document per CAPTURE, each on its own line."
 )
 @click.option("--ascii", "ascii_only", is_flag=True, help="Use only ASCII characters.")
 def command(captures: tuple[str, ...], wireshark: bool, as_json: bool, ascii_only: bool) -> int:
-    """Compare the analysis of each CAPTURE with that of the installed tshark, frame by frame.
+    """Compare the analysis of each CAPTURE with the installed tshark, frame by frame.
 
-    Lists every difference with the reasons of both sides. Deliberate differences have a name; all others are
-    unexplained. The exit status is 1 if a difference is unexplained.
+    Lists every difference with both reasons, and names the deliberate ones. Exit status 0 if every difference is
+    explained, 1 if one is not.
     """
     from analyzer.report.terminal import style_of
     from analyzer.verify.beside_tshark import VERSION, verify
@@ -52,8 +50,7 @@ def command(captures: tuple[str, ...], wireshark: bool, as_json: bool, ascii_onl
         if place == 0 and verification.version != VERSION:
             warn(
                 say(
-                    "the installed tshark is version {version}, but our definitions follow version {ours}: "
-                    "the two may differ",
+                    "tshark has version {version}, but our definitions are those of {ours}: some results may differ",
                     version=verification.version,
                     ours=VERSION,
                 )
@@ -85,7 +82,7 @@ def _write_text(verification: Verification, capture: str, style: Style) -> None:
             write(reason, 6, "faint")
     write(
         say(
-            "{frames} frames with TCP, {agreeing} the same; deliberate differences: {differences}; "
+            "{frames} frames with TCP, {agreeing} agree; deliberate differences: {differences}; "
             "unexplained: {unexplained}",
             frames=verification.frames,
             agreeing=verification.agreeing,
@@ -103,7 +100,7 @@ def _listed(verification: Verification) -> str:
 
 
 def _sentence(found: Disagreement) -> str:
-    ours, wireshark = (", ".join(said) or say("nothing") for said in (found.ours, found.wireshark))
+    ours, wireshark = (", ".join(names) or say("nothing") for names in (found.ours, found.wireshark))
     if found.about == "notes":
         return say(
             "frame {frame}, connection {connection}: {ours}; Wireshark: {wireshark}",
@@ -148,7 +145,7 @@ def _reasons(found: Disagreement) -> list[str]:
 
 
 def _write_document(verification: Verification, capture: str, wireshark: bool) -> None:
-    """Write the document while tshark still reports, because the list of disagreements may be long."""
+    """Write the document while tshark runs, because the list of disagreements may be long."""
     write = sys.stdout.write
     head: dict[str, Any] = {
         "schema": "tcpanalyze-verify/1",

@@ -1,4 +1,4 @@
-"""The output of `--version`: the version, and whether the packet path runs compiled."""
+"""What `--version` shows: the number, and whether the packet path runs compiled."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["build", "show_version"]
 
 
 def build() -> str:
-    """How the modules of the packet path run: "compiled", or "interpreted" with the reason."""
+    """How the modules on the packet path run: "compiled", or "interpreted" and why."""
     path = import_module("analyzer.analysis.loop").__file__ or ""
     if path.endswith(tuple(EXTENSION_SUFFIXES)):
         return say("compiled")
     if os.path.exists(os.path.join(os.path.dirname(os.path.dirname(path)), "setup.py")):
         return say("interpreted (straight from the checkout)")
     return say(
-        "interpreted (it was not compiled when it was installed: that needs a C compiler and Python.h)"
+        "interpreted (compiling failed during installation: install a C compiler and Python.h, then reinstall)"
     )
 
 

@@ -1,1 +1,1 @@
-"""Two captures of the same exchange -> what is missing, repeated, later or changed. No I/O, no words for a reader."""
+"""Compares two captures of the same exchange: what is missing, extra, late or changed. The words are in `report/`."""

@@ -1,7 +1,8 @@
-"""The segments of two connections that are the same one, side by side.
+"""Aligns the segments of two connections that correspond to each other.
 
-Segments are put together in steps, from those that agree in everything to those that agree in the bytes they cover
-alone; each step takes what the steps before it have left. What is left at the end is in one capture only.
+Segments are matched in steps. The first step matches segments that agree in everything, the last one those that agree
+only in the bytes that they cover. Each step takes what the steps before it have left. What remains at the end is only
+in one capture.
 """
 
 from __future__ import annotations
@@ -18,16 +19,22 @@ from analyzer.wire.header import FIN, RST, SYN
 __all__ = ["Match", "align", "kind_of", "out_of_order", "shifts_of"]
 
 JOINED_MOST: Final = 512
-"""Segments that one is made of: half a megabyte, the most that an interface joins, in the smallest usual pieces."""
+"""The most pieces of one segment: half a megabyte, the most that an interface joins, in the smallest usual pieces."""
 
-SAMPLE: Final = 101  # segments whose times tell how far the clocks are apart
+SAMPLE: Final = 101  # segments whose times show how far the clocks are apart
 
 TURNS: Final = SYN | FIN | RST
-"""The flags that make a segment another one; PSH, URG and those of ECN do not."""
+"""Segments that differ in these flags are different segments. PSH, URG and the flags of ECN do not matter."""
 
 
 class Match(NamedTuple):
-    """Places in both captures, in the order of each; one of the two may be empty."""
+    """Segments that are the same, by their places in both captures.
+
+    Attributes:
+        a: The places in A, in order; empty if only B has the segment.
+        b: The places in B, in order; empty if only A has the segment.
+        missing_bytes: How many bytes of a long segment the other capture does not have.
+    """
 
     a: tuple[int, ...]
     b: tuple[int, ...]
@@ -35,7 +42,7 @@ class Match(NamedTuple):
 
 
 class _Numbers(NamedTuple):
-    """One segment in the numbers of A."""
+    """One segment with its numbers converted to those of A."""
 
     one: Observation
     seq: int
@@ -46,7 +53,7 @@ _Key = Callable[[_Numbers], Hashable]
 
 
 def kind_of(one: Observation) -> tuple[int, int]:
-    """What makes two segments with the same sequence number repetitions of one."""
+    """Segments with the same sequence number and the same value are copies of one segment."""
     return one.length, one.flags & TURNS
 
 
@@ -81,11 +88,11 @@ def _same_acknowledgement(n: _Numbers) -> Hashable:
 
 
 def _moves(one: Observation) -> bool:
-    """Whether the segment takes sequence numbers, or ends the connection."""
+    """Whether the segment takes sequence numbers, or resets the connection."""
     return one.length > 0 or one.flags & TURNS != 0
 
 
-# Between two runs neither identification nor window, timestamps or the pace of acknowledgements are the same.
+# Between two runs, identification, window, timestamps and the rhythm of acknowledgements differ.
 _STEPS: Final[dict[Mode, tuple[_Key, ...]]] = {
     "two-places": (
         _same_transmission,
@@ -103,11 +110,15 @@ _STEPS: Final[dict[Mode, tuple[_Key, ...]]] = {
 def shifts_of(
     a: Sequence[Observation], b: Sequence[Observation], mode: Mode
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The numbers of A that relative ones count from, client's and server's, and what makes them B's.
+    """Find how A's sequence numbers become B's.
 
-    Initial sequence numbers tell where both are there. For a capture that begins midway the first payload that both
-    have does; without one, equal numbers are taken to mean the same bytes where both saw one exchange, and the
-    first segments to be the same where it ran twice.
+    The initial sequence numbers show it if both captures have them. If a capture begins later, the first payload in
+    both captures shows it. Without such a payload, there is an assumption: at two places, equal numbers mean the same
+    bytes; in two runs, the first segments are the same.
+
+    Returns:
+        The numbers of A that relative numbers count from, and what to add to get the numbers of B. Of two values the
+        first is the client's, the second the server's.
     """
     bases: list[int] = []
     shifts: list[int] = []
@@ -132,11 +143,11 @@ def _isn(segments: Iterable[Observation], from_client: bool) -> int | None:
 
 
 def _first_number(segments: Iterable[Observation], from_client: bool) -> int | None:
-    """One below the first number seen, as Wireshark counts where there is no SYN."""
+    """One less than the first number seen, as Wireshark counts without a SYN."""
     for one in segments:
         if one.from_client is from_client:
             return one.seq - 1
-        # The flag ACK makes `ack` a number; before any answer it is 0.
+        # Without the flag ACK, `ack` is 0.
         if one.ack:
             return one.ack - 1
     return None
@@ -167,7 +178,7 @@ def _shift_by_content(
 def align(
     a: Sequence[Observation], b: Sequence[Observation], mode: Mode, shifts: tuple[int, int]
 ) -> list[Match]:
-    """Every segment of both, each once, in the order of A; what B alone has follows what came before it there."""
+    """Match every segment of both captures, in the order of A. A segment only in B follows its predecessor in B."""
     found: list[Match] = []
     for from_client in (True, False):
         left = [
@@ -225,17 +236,17 @@ def _align_direction(left: list[_Placed], right: list[_Placed], mode: Mode) -> l
 def _partners(
     ones: list[_Placed], twos: list[_Placed], mode: Mode, differences: Sequence[int]
 ) -> Iterable[tuple[_Placed, _Placed]]:
-    """Which of several that look alike belong together, each side in its order.
+    """Match segments that look the same, each side in its order.
 
-    Between two runs the first to the first. On one way those whose times fit best: of a segment that was lost and
-    sent again it is the second that arrives.
+    Between two runs, the first matches the first. At two places, those match whose times fit best: if a segment is
+    lost and retransmitted, the second copy is the one that arrives.
     """
     if len(ones) == len(twos) or not ones or not twos or mode == "two-runs":
         yield from zip(ones, twos, strict=False)
         return
     fewer, more = (ones, twos) if len(ones) < len(twos) else (twos, ones)
     sign = 1 if fewer is ones else -1
-    # Nothing matched yet: take the last ones, because a repetition is what got through.
+    # Nothing is matched yet: take the last ones, because the last retransmission arrived.
     apart = (
         sign * sorted(differences)[len(differences) // 2]
         if differences
@@ -254,7 +265,7 @@ def _partners(
 
 
 def _regroup(left: list[_Placed], right: list[_Placed]) -> tuple[list[Match], list[_Placed], list[_Placed]]:
-    """Several segments of one capture that together are one or several of the other, byte for byte."""
+    """Match segments whose bytes are divided differently in the other capture."""
     by_start: tuple[dict[int, deque[_Placed]], dict[int, deque[_Placed]]] = ({}, {})
     for segments, starts in zip((left, right), by_start, strict=True):
         for placed in segments:
@@ -267,7 +278,7 @@ def _regroup(left: list[_Placed], right: list[_Placed]) -> tuple[list[Match], li
             continue
         group: tuple[list[_Placed], list[_Placed]] = ([first], [])
         ends = [_end(first[1]), first[1].seq]
-        # The side that is behind gets the next segment until both end at the same byte.
+        # Add the next segment to the side that is behind, until both sides end at the same byte.
         while ends[0] != ends[1] and len(group[0]) + len(group[1]) < JOINED_MOST:
             side = 0 if (ends[1] - ends[0]) % 2**32 < 2**31 else 1
             waiting = by_start[side].get(ends[side], ())
@@ -299,7 +310,7 @@ def _end(numbers: _Numbers) -> int:
 
 
 def _parts(left: list[_Placed], right: list[_Placed]) -> list[Match]:
-    """Long segments of one capture of which the other has some of the pieces."""
+    """Match long segments of one capture with the pieces that the other one has."""
     found: list[Match] = []
     used: tuple[set[int], set[int]] = (set(), set())
     for side, (whole, pieces) in enumerate(((left, right), (right, left))):
@@ -326,7 +337,7 @@ def _parts(left: list[_Placed], right: list[_Placed]) -> list[Match]:
 
 
 def _in_order(found: list[Match], count_b: int) -> list[Match]:
-    """A's order; a match of B alone stands behind the one that holds the segment before it in B."""
+    """Sort by the order of A. A match only in B follows the match of its predecessor in B."""
     of_b: list[Match | None] = [None] * count_b
     for match in found:
         for place in match.b:
@@ -344,7 +355,7 @@ def _in_order(found: list[Match], count_b: int) -> list[Match]:
 
 
 def out_of_order(places: Sequence[int]) -> set[int]:
-    """The fewest positions of `places` that have to be taken out so that the rest rises."""
+    """The smallest set of positions to remove from `places` so that the rest is increasing."""
     tops: list[int] = []
     ends: list[int] = []
     before: list[int] = []

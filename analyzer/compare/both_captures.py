@@ -1,7 +1,7 @@
-"""The wiring of a comparison: two captures are read, their connections paired, each pair compared.
+"""Compares two captures: reads both, pairs their connections and compares each pair.
 
-A capture is read once for its verdicts and once for what tells its connections apart. Few segments stay in memory
-then; those of a large capture are read again for some pairs at a time.
+Each capture is read once for its verdicts and once to pair its connections. The segments of a small capture stay in
+memory after that. Those of a large capture are read again for a few pairs at a time.
 """
 
 from __future__ import annotations
@@ -29,17 +29,25 @@ from analyzer.wire.header import Header
 __all__ = ["Comparison", "compare_captures"]
 
 OBSERVATIONS_KEPT = 500_000
-"""Segments of one capture that stay in memory at a time (75 MB), unless one connection alone has more."""
+"""The most segments of one capture that are in memory at a time (75 MB), unless one connection has more."""
 
 TOLERANCE_NS = 5_000_000
+"""How much longer a segment may take before it counts as late."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two captures side by side. `only_a` and `only_b` are the numbers of the connections without a counterpart.
+    """Two captures side by side. Iterate over it to compare the pairs of connections.
 
-    mode_given: somebody said what the captures are; otherwise they themselves do. selected: numbers of A's
-    connections to which the comparison is restricted, None for all.
+    Attributes:
+        a: The first capture.
+        b: The second capture.
+        mode: Whether the captures are from two places or from two runs.
+        mode_given: Whether the caller set the mode. If not, it was derived from the captures.
+        pairs: The pairs of connections, in the order of A.
+        only_a: The numbers of A's connections without a counterpart.
+        only_b: The numbers of B's connections without a counterpart.
+        tolerance_ns: How much longer a segment may take before it counts as late, in nanoseconds.
     """
 
     a: Trace
@@ -54,7 +62,7 @@ class Comparison:
     _b: _Capture
 
     def __iter__(self) -> Iterator[PairComparison]:
-        """Each pair compared, one after the other; nothing is kept of it."""
+        """Compare one pair after the other. The results are not kept."""
         waiting = list(self.pairs)
         while waiting:
             batch: list[Pair] = []
@@ -87,13 +95,21 @@ def compare_captures(
     selected: Collection[int] | None = None,
     tolerance_ns: int = TOLERANCE_NS,
 ) -> Comparison:
-    """Compare two stored captures, which are read twice or more.
+    """Compare two stored captures. Each is read at least twice.
 
-    mode: whether they were made at two places or are two runs; None finds out.
-    selected: the numbers of A's connections to compare; None for all.
-    tolerance_ns: how much longer a segment may take before it counts as later.
+    Args:
+        a: The path of the first capture.
+        b: The path of the second capture.
+        mode: Whether the captures are from two places or from two runs; None to derive it from the captures.
+        selected: The numbers of A's connections to compare; None for all.
+        tolerance_ns: How much longer a segment may take before it counts as late, in nanoseconds.
 
-    Raises `UsageError` for standard input and for a number that A does not have, and what `analyze` raises.
+    Returns:
+        The comparison.
+
+    Raises:
+        UsageError: A path is standard input, or A has no connection with a selected number.
+        AnalyzerError: A capture cannot be read, as for `analyze`.
     """
     paths = stored_file(a), stored_file(b)
     traces = analyze_whole(paths[0]), analyze_whole(paths[1])
@@ -101,7 +117,7 @@ def compare_captures(
         if not 0 <= number < len(traces[0]):
             raise UsageError(
                 say(
-                    "there is no connection {number} in {capture}",
+                    "{capture} has no connection {number}",
                     number=number,
                     capture=traces[0].capture.path,
                 )
@@ -127,7 +143,7 @@ def compare_captures(
 
 
 class _Capture:
-    """The segments of one capture as it saw them."""
+    """The segments of one capture, read again when they are needed."""
 
     def __init__(self, path: str, trace: Trace) -> None:
         self._path = path
@@ -135,14 +151,14 @@ class _Capture:
         self._all: Observations | None = None
 
     def heads(self) -> Observations:
-        """The beginning of every connection, or all of it."""
+        """The first segments of every connection; all segments of a small capture."""
         if self._small:
             self._all = self._read(None, None)
             return self._all
         return self._read(None, HEAD)
 
     def observations(self, wanted: set[int]) -> Observations:
-        """All segments of some connections."""
+        """All segments of these connections."""
         return self._read(wanted, None) if self._all is None else self._all
 
     def _read(self, wanted: set[int] | None, most: int | None) -> Observations:
@@ -153,17 +169,22 @@ class _Capture:
 
 
 class _Keeper:
-    """Keeps what is compared of the segments, in `found`."""
+    """Keeps what a comparison needs of the segments, in `found`."""
 
     def __init__(self, wanted: set[int] | None, most: int | None) -> None:
-        """wanted: whose segments; None for every connection's. most: how many of each, the first ones."""
+        """Keep nothing yet.
+
+        Args:
+            wanted: The numbers of the connections to keep; None for all.
+            most: How many segments of each connection to keep; None for all.
+        """
         self.found = Observations()
         self._wanted = wanted
         self._most = most
         self._counts: Counter[int] = Counter()
 
     def segment(self, header: Header, step: Step, connection: Machine, frame: int, time_ns: int) -> None:
-        """A segment has come."""
+        """Keep a segment if it is wanted."""
         number = int(connection.number)
         if self._wanted is None or number in self._wanted:
             if self._most is not None:
@@ -173,6 +194,6 @@ class _Keeper:
             self.found.keep(number, header, step, frame, time_ns)
 
     def ended(self, connection: Machine, left: bool) -> None:
-        """A connection has ended: its machine counts from the first endpoint, which need not be the client."""
+        """Note whether the server is the first endpoint of a connection that has ended."""
         if roles(connection)[0]:
             self.found.turn(int(connection.number))

@@ -1,4 +1,4 @@
-"""What was changed on the way: in a segment, and in a connection as a whole."""
+"""Finds what was changed on the way: in a segment, and in a connection as a whole."""
 
 from __future__ import annotations
 
@@ -16,8 +16,13 @@ __all__ = ["Numbering", "connection_changes", "segment_changes"]
 
 
 class Numbering(NamedTuple):
-    """How A's numbers become B's: what is added to a sequence number and to a timestamp, client's and server's.
-    None where B has no timestamps to compare with."""
+    """How A's numbers become B's. Of two values the first is the client's, the second the server's.
+
+    Attributes:
+        shifts: What to add to a sequence number of A.
+        bases: The number of A that relative sequence numbers count from.
+        timestamps: What to add to a timestamp of A; None if not both captures have timestamps.
+    """
 
     shifts: tuple[int, int]
     bases: tuple[int, int]
@@ -26,12 +31,12 @@ class Numbering(NamedTuple):
 
 _Option = Callable[[bytes], str]
 
-# Kind -> name, and how its value reads. What is not here is shown as bytes.
+# Kind -> name, and how to show its value. The value of any other option is shown as bytes.
 _OPTIONS: Final[dict[int, tuple[str, _Option]]] = {
     options.MAXIMUM_SEGMENT_SIZE: ("MSS", lambda body: str(int.from_bytes(body, "big"))),
     options.WINDOW_SCALE: ("window scale", lambda body: str(int.from_bytes(body, "big"))),
     options.SACK_PERMITTED: ("SACK permitted", lambda body: "yes"),
-    options.FAST_OPEN: ("Fast Open cookie", lambda body: body.hex() or "asked for"),
+    options.FAST_OPEN: ("Fast Open cookie", lambda body: body.hex() or "requested"),
     options.MULTIPATH: ("Multipath TCP", lambda body: body.hex()),
 }
 ABSENT: Final = "none"
@@ -40,16 +45,16 @@ ABSENT: Final = "none"
 def segment_changes(
     a: Sequence[Observation], b: Sequence[Observation], numbering: Numbering, mode: Mode
 ) -> Iterator[Change]:
-    """What one segment of A, or several in a row, has otherwise in B, which covers as many bytes.
+    """Find what differs between segments of A and the segments of B with the same bytes.
 
-    Between two runs the window is compared in a SYN alone, for it depends on who reads when, and so are the values
-    of timestamps and the traffic class not at all.
+    Between two runs the window is compared only in a SYN, because later windows depend on when the application reads.
+    Timestamps and the traffic class are not compared between two runs.
     """
     one, two = a[-1], b[-1]
     side = 0 if one.from_client else 1
     joined = len(a) + len(b) > 2
     places = mode == "two-places"
-    # Joining keeps the last PSH, cutting puts one on the last piece.
+    # Joined segments keep the last PSH. Of a divided segment the last piece has it.
     ignored = PSH if joined else 0
     if one.flags & ~ignored != two.flags & ~ignored:
         yield Change("changed", "flags", str(Flags(one.flags)), str(Flags(two.flags)))
@@ -71,7 +76,7 @@ def segment_changes(
         return
     if one.window != two.window and (places or one.flags & SYN):
         yield Change("changed", "window", str(one.window), str(two.window))
-    # What counts in rewritten numbers has to be rewritten with them, so that equal bytes may be a fault.
+    # If sequence numbers are rewritten, SACK blocks have to be rewritten too: equal bytes may be an error.
     if one.options != two.options or numbering.shifts[1 - side]:
         yield from _option_changes(one, two, numbering, side, places)
     if places and one.traffic_class != two.traffic_class:
@@ -84,7 +89,7 @@ def _same_beginnings(one: bytes, two: bytes) -> bool:
 
 
 def _payload_change(one: Observation, two: Observation) -> Change:
-    """The first bytes from where they differ, in hexadecimal; nothing where it lies beyond what is kept."""
+    """The first bytes that differ, in hexadecimal; empty if the difference is beyond the bytes that are kept."""
     place = next(
         (at for at, (x, y) in enumerate(zip(one.payload, two.payload, strict=False)) if x != y), None
     )
@@ -151,13 +156,13 @@ def connection_changes(
     numbering: Numbering,
     mode: Mode,
 ) -> Iterator[Change]:
-    """What the two connections have otherwise as a whole. rows: single segments that both captures have."""
+    """Find what differs between the two connections as a whole. rows: single segments that both captures have."""
     places = mode == "two-places"
     kind = "rewritten" if places else ""
     for who, one, two in (("client", a.client, b.client), ("server", a.server, b.server)):
         if one.address != two.address:
             yield Change(kind, f"{who} address", one.address, two.address)
-        # A client's port is another in every run.
+        # A client has a different port in every run.
         if one.port != two.port and (places or who == "server"):
             yield Change(kind, f"{who} port", str(one.port), str(two.port))
     if places:

@@ -1,11 +1,12 @@
-"""What the times of one exchange, taken at two places, say about the two clocks and the way between them.
+"""Estimates the offset and the drift of two clocks from the times of one exchange at two places.
 
-A segment from the client passes the place nearer to it first, one from the server last. With B's clock ahead by an
-offset, tB - tA is the offset plus the delay one way and the offset minus the delay the other way, so that the fastest
-segment of each direction bounds the offset from above and from below. Its estimate is the middle, as in NTP (RFC 5905
-8), and half of what lies between the bounds is how far it may be off: that the way takes equally long in both
-directions is assumed, and no capture can show it. A clock that runs faster is a slope of both bounds (Paxson, "On
-calibrating measurements of packet transit times", 1998; the hull is that of Moon, Skelly and Towsley, 1999).
+A segment from the client passes the place nearer to the client first. A segment from the server passes it last. If
+B's clock is ahead by an offset, tB - tA is the offset plus the delay in one direction, and the offset minus the delay
+in the other. So the fastest segment of each direction limits the offset from above and from below. The estimate is
+the middle, as in NTP (RFC 5905 8). Half the distance of the two limits is its uncertainty. The estimate assumes that
+both directions take equally long. No capture can show whether they do. A clock that runs faster gives both limits a
+slope (Paxson, "On calibrating measurements of packet transit times", 1998; the convex hull follows Moon, Skelly and
+Towsley, 1999).
 """
 
 from __future__ import annotations
@@ -18,24 +19,29 @@ from analyzer.compare.differences import Clocks
 __all__ = ["TROUBLES", "Passage", "estimate_clocks"]
 
 TROUBLES: Final = {
-    "one-direction": "segments of one direction alone are in both captures, and nothing tells a clock's offset from "
-    "a delay: what is given is how much longer than the fastest segment each one took",
-    "no-segments": "no segment is in both captures",
-    "same-place": "nothing tells which of the captures is nearer to the client",
-    "stepped": "the clocks do not allow one-way delays: by them some segments would have arrived before they were "
-    "sent, as after a clock was set, or is slewed, during the capture",
+    "one-direction": "both captures share segments of only one direction, so the offset of the clocks cannot be "
+    "separated from the delay: times show how much longer than the fastest segment each one took",
+    "no-segments": "the captures have no segment in common",
+    "same-place": "the captures do not show which of them is nearer to the client",
+    "stepped": "the clocks do not allow one-way delays: some segments would arrive before they were sent, e.g. "
+    "because a clock was set or slewed during the capture",
 }
-"""Why there are no one-way delays, for the name of each reason."""
+"""Name -> why there are no one-way delays."""
 
 DRIFT_SAMPLES: Final = 8  # segments of each direction
 DRIFT_SPAN_NS: Final = 1_000_000_000
-DRIFT_MOST: Final = (
-    1e-3  # a quartz is off by a ten-thousandth at most, one that is slewed by NTP by 5e-4 more
-)
+DRIFT_MOST: Final = 1e-3  # a quartz is off by at most 1e-4, and NTP may slew it by another 5e-4
 
 
 class Passage(NamedTuple):
-    """One segment that both captures have: `difference_ns` is tB - tA. hops: as A and as B saw it."""
+    """One segment that both captures have.
+
+    Attributes:
+        from_client: Whether the client sent it.
+        time_ns: Its time in A.
+        difference_ns: Its time in B minus its time in A.
+        hops: Its TTL or hop limit in A and in B.
+    """
 
     from_client: bool
     time_ns: int
@@ -44,7 +50,7 @@ class Passage(NamedTuple):
 
 
 def estimate_clocks(passages: Sequence[Passage]) -> Clocks:
-    """The offset between two clocks, and where the captures stand."""
+    """Estimate the offset between two clocks, and which capture is nearer to the client."""
     since = min((one.time_ns for one in passages), default=0)
     points = [
         [(one.time_ns - since, one.difference_ns) for one in passages if one.from_client is side]
@@ -74,7 +80,7 @@ def estimate_clocks(passages: Sequence[Passage]) -> Clocks:
 
 
 def _client_side(passages: Iterable[Passage], points: Sequence[Sequence[tuple[int, int]]]) -> str:
-    """The capture that the client's segments pass first: every router takes one hop from them; else by the times."""
+    """The capture that the client's segments pass first: by the hop limit, which routers lower, or by the times."""
     for one in passages:
         before, after = one.hops if one.from_client else one.hops[::-1]
         if before != after:
@@ -88,7 +94,7 @@ def _client_side(passages: Iterable[Passage], points: Sequence[Sequence[tuple[in
 def _fastest(
     points: Sequence[Sequence[tuple[int, int]]], client_side: str, drift: float
 ) -> tuple[int | None, int | None]:
-    """The difference of the fastest segment in each direction: the least on the way to B, the greatest from it."""
+    """The time difference of the fastest segment in each direction: the least towards B, the greatest from B."""
     found = [
         (min if towards_b else max)((y - round(drift * x) for x, y in side), default=None)
         for side, towards_b in zip(points, (client_side != "b", client_side == "b"), strict=True)
@@ -97,7 +103,7 @@ def _fastest(
 
 
 def _drift(points: Sequence[list[tuple[int, int]]], client_side: str) -> float:
-    """How much faster B's clock runs; 0 where both directions do not show it alike."""
+    """How much faster B's clock runs; 0 unless both directions show the same."""
     slopes: list[float] = []
     for side, towards_b in zip(points, (client_side == "a", client_side == "b"), strict=True):
         span = max(side)[0] - min(side)[0]
@@ -105,7 +111,7 @@ def _drift(points: Sequence[list[tuple[int, int]]], client_side: str) -> float:
             return 0.0
         sign = 1 if towards_b else -1
         (x, y), (next_x, next_y) = _middle_edge([(x, sign * y) for x, y in side])
-        # A short edge is a queue that emptied and no clock.
+        # A short edge comes from a queue that emptied, not from a clock.
         if next_x - x < span / 2:
             return 0.0
         slopes.append(sign * (next_y - y) / (next_x - x))
@@ -114,7 +120,7 @@ def _drift(points: Sequence[list[tuple[int, int]]], client_side: str) -> float:
 
 
 def _middle_edge(points: list[tuple[int, int]]) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The edge of the lower convex hull over the mean of the points: the line below all of them that lies closest."""
+    """The edge of the lower convex hull at the mean of the points: the closest line below all of them."""
     points.sort()
     hull: list[tuple[int, int]] = []
     for x, y in points:

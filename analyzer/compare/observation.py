@@ -1,4 +1,4 @@
-"""Segments as one capture saw them, taken from the decoder while the frame is at hand."""
+"""Keeps the segments of one capture for a comparison, while the decoder has the frame."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from analyzer.wire.header import Header
 
 __all__ = ["Observations", "content_of", "joined_content", "options_by_kind", "timestamps_of"]
 
-# The greatest prime below 2**64. A payload is remembered as its remainder when read as one number: equal payloads
-# have equal ones, and the remainder of two in a row follows from theirs, however the bytes were cut.
+# The greatest prime below 2**64. The hash of a payload is its remainder, read as one number. Equal payloads have equal
+# remainders, and the remainder of joined payloads follows from theirs, no matter how the bytes are divided.
 MODULUS: Final = 2**64 - 59
 
 END: Final = 0
@@ -23,9 +23,9 @@ TIMESTAMPS: Final = 8
 
 
 class Observations:
-    """Segments of a capture as it saw them: what `trace.columns` keeps of each, and beside it what a comparison needs.
+    """The segments of a capture, as columns: those of `trace.columns`, and what a comparison needs in addition.
 
-    Some 150 bytes a segment; an `Observation` is made of them when a connection is compared.
+    A segment takes about 150 bytes. An `Observation` is made when a connection is compared.
     """
 
     def __init__(self) -> None:
@@ -65,11 +65,11 @@ class Observations:
         self._options_end.append(len(self._options))
 
     def turn(self, number: int) -> None:
-        """The first endpoint of this connection is its server."""
+        """Note that the first endpoint of this connection is the server."""
         self._turned.add(number)
 
     def of(self, number: int, most: int | None = None) -> list[Observation]:
-        """Those of a connection, in the order of the capture: all, or the first `most`."""
+        """The segments of a connection in the order of the capture: all of them, or the first `most`."""
         turned = number in self._turned
         return [self._observation(int(place), turned) for place in self._columns.places(number)[:most]]
 
@@ -98,12 +98,12 @@ class Observations:
 
 
 def content_of(payload: bytes) -> int:
-    """What is remembered of a payload to compare it with others."""
+    """A hash of a payload."""
     return int.from_bytes(payload, "big") % MODULUS
 
 
 def joined_content(pieces: Iterable[Observation]) -> int | None:
-    """The content of payloads in a row; None where the capture cut one of them."""
+    """The hash of joined payloads; None if the capture cut one of them."""
     content = 0
     for piece in pieces:
         if piece.content is None:
@@ -113,7 +113,7 @@ def joined_content(pieces: Iterable[Observation]) -> int | None:
 
 
 def options_by_kind(options: bytes) -> dict[int, bytes]:
-    """The options of a header without their kinds and lengths; padding is left out, and so is what follows a fault."""
+    """Kind -> value of the options of a header, without padding. It ends at the first malformed option."""
     found: dict[int, bytes] = {}
     at = 0
     while at < len(options) and options[at] != END:
@@ -129,6 +129,6 @@ def options_by_kind(options: bytes) -> dict[int, bytes]:
 
 
 def timestamps_of(observation: Observation) -> tuple[int, int] | None:
-    """Value and echo of the timestamps option (RFC 7323 3.2), None without it."""
+    """Value and echo of the timestamps option (RFC 7323 3.2); None if the segment does not have it."""
     body = options_by_kind(observation.options).get(TIMESTAMPS, b"")
     return (int.from_bytes(body[:4], "big"), int.from_bytes(body[4:], "big")) if len(body) == 8 else None

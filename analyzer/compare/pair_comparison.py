@@ -1,4 +1,4 @@
-"""Two connections that are the same one, compared: what happened to each segment, to the connection, to its time."""
+"""Compares two connections that correspond to each other: their segments, the connections as a whole, the times."""
 
 from __future__ import annotations
 
@@ -25,8 +25,15 @@ def compare(
 ) -> PairComparison:
     """Compare one pair.
 
-    observations: all segments of both, A's and B's, in the order of their captures, as their captures name the sides.
-    tolerance_ns: how much longer a segment may take before it counts as later.
+    Args:
+        pair: Which connections they are.
+        connections: The connections of A and of B.
+        observations: All segments of A and of B, in the order of their captures. Each capture names the sides itself.
+        mode: Whether the captures are from two places or from two runs.
+        tolerance_ns: How much longer a segment may take before it counts as late, in nanoseconds.
+
+    Returns:
+        The comparison.
     """
     a, b = (
         [one._replace(from_client=not one.from_client) for one in found] if pair.turned == side else found
@@ -53,7 +60,7 @@ def compare(
 
 
 def _turned(connection: Connection) -> Connection:
-    """The connection with its two sides the other way round."""
+    """The connection with client and server exchanged."""
     close, other = connection.close, {"client": "server", "server": "client"}
     active: Any = close.active and other.get(close.active, close.active)
     time_wait: Any = tuple(other[side] for side in close.time_wait)
@@ -70,7 +77,7 @@ def _turned(connection: Connection) -> Connection:
 
 
 def _timestamp_shifts(singles: Sequence[tuple[Observation, Observation]]) -> tuple[int | None, int | None]:
-    """What is added to the timestamps of client and server, by the first segment that has them in both."""
+    """What to add to the timestamps of client and server, from the first segment with timestamps in both captures."""
     found: list[int | None] = []
     for from_client in (True, False):
         shift = None
@@ -129,7 +136,7 @@ def _rows(
         else:
             delay, late = _way(times[0], times[1].time_ns, clocks)
         if late is not None and late > tolerance_ns:
-            differences.add("later")
+            differences.add("late")
         rows.append(Row(ones, twos, _named(differences), changes, match.missing_bytes, delay, late))
     return rows
 
@@ -139,7 +146,7 @@ def _named(differences: set[str]) -> tuple[str, ...]:
 
 
 def _again(one: Observation) -> tuple[int, int, int]:
-    """What a repetition has in common with what it repeats; a pure acknowledgement repeats its number too."""
+    """What copies of a segment have in common. Those of a pure acknowledgement also have the same number."""
     length, turns = kind_of(one)
     return length, turns, 0 if length or turns else one.ack
 
@@ -151,7 +158,7 @@ def _alone(
     numbering: Numbering,
     clocks: Clocks | None,
 ) -> str:
-    """What became of a segment that one capture has: gone on the way, or there once more."""
+    """What a segment in only one capture is: missing in the other, or an extra copy."""
     if clocks is not None and clocks.client_side:
         at_sender = (clocks.client_side == "a") == (one.from_client == in_a)
         if at_sender:
@@ -161,11 +168,11 @@ def _alone(
     if not in_a:
         one = one._replace(seq=(one.seq - own) % 2**32)
         ack = (ack - other) % 2**32 if ack else 0
-    return "repeated" if (one.from_client, one.seq, length, turns, ack) in in_both else "missing"
+    return "extra" if (one.from_client, one.seq, length, turns, ack) in in_both else "missing"
 
 
 def _moved(matches: Sequence[Match], a: Sequence[Observation], clocks: Clocks | None) -> set[int]:
-    """The matches that arrive in another place than they were sent, among those of the same sender."""
+    """The matches that arrive in a different order than they were sent, for each sender."""
     moved: set[int] = set()
     for from_client in (True, False):
         numbers = [
@@ -175,7 +182,7 @@ def _moved(matches: Sequence[Match], a: Sequence[Observation], clocks: Clocks | 
         ]
         places = [matches[number].b[0] for number in numbers]
         if clocks is not None and clocks.client_side and (clocks.client_side == "b") == from_client:
-            # They travel towards A: it is B that has them in the order in which they were sent.
+            # They travel towards A, so B has the order in which they were sent.
             numbers.sort(key=lambda number: matches[number].b[0])
             places = [matches[number].a[0] for number in numbers]
         moved |= {numbers[position] for position in out_of_order(places)}
@@ -183,9 +190,9 @@ def _moved(matches: Sequence[Match], a: Sequence[Observation], clocks: Clocks | 
 
 
 def _way(one: Observation, time_b: int, clocks: Clocks) -> tuple[int | None, int | None]:
-    """How long a segment took from place to place, and how much longer than the fastest one."""
+    """How long a segment took between the places, and how much longer than the fastest one."""
     between = time_b - one.time_ns - clocks.difference_at(one.time_ns)
-    # Towards A time counts the other way.
+    # For a segment towards A the difference has the opposite sign.
     sign = -1 if (clocks.client_side == "b") == one.from_client else 1
     fastest = clocks.fastest_ns[0 if one.from_client else 1]
     late = None if fastest is None else max(sign * (between - fastest), 0)

@@ -1,4 +1,4 @@
-"""Which connection of A is which of B, and whether both captures saw one exchange or two runs of it."""
+"""Pairs the connections of A and B, and decides whether the captures are from two places or from two runs."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from analyzer.wire.header import SYN
 __all__ = ["HEAD", "RULES", "Fingerprint", "Rule", "fingerprint", "mode_of", "pair_connections"]
 
 HEAD: Final = 32
-"""So many segments from the beginning of a connection tell which one it is."""
+"""How many of its first segments identify a connection."""
 
 _Both = tuple[int | None, int | None]
 
 
 class Fingerprint(NamedTuple):
-    """What tells one connection from another. Of two values the first is the client's."""
+    """What identifies a connection. Of two values the first is the client's, the second the server's."""
 
     number: int
     client: EndpointAddress
@@ -31,12 +31,12 @@ class Fingerprint(NamedTuple):
     numbered_payloads: frozenset[tuple[bool, int, int]]
     """Sender, sequence number and content of the first segments with data."""
     numbers: tuple[tuple[int, int] | None, tuple[int, int] | None]
-    """The first sequence number, and how far it goes from there."""
+    """The first sequence number, and how many numbers follow."""
     guessed: bool
-    """Nothing in the capture shows who is the client."""
+    """The capture does not show which endpoint is the client."""
 
     def turned(self) -> Fingerprint:
-        """The same with the server as the client."""
+        """The same fingerprint with client and server exchanged."""
         return Fingerprint(
             self.number,
             self.server,
@@ -53,7 +53,15 @@ class Fingerprint(NamedTuple):
 
 
 def fingerprint(connection: Connection, head: Sequence[Observation]) -> Fingerprint:
-    """head: the first `HEAD` segments of the connection, or all of it."""
+    """Make the fingerprint of a connection.
+
+    Args:
+        connection: The connection.
+        head: Its first `HEAD` segments, or all of them.
+
+    Returns:
+        The fingerprint.
+    """
     isns: list[int | None] = [None, None]
     timestamps: list[int | None] = [None, None]
     payloads: list[int | None] = [None, None]
@@ -67,7 +75,7 @@ def fingerprint(connection: Connection, head: Sequence[Observation]) -> Fingerpr
             first[side] = one.seq
             values = timestamps_of(one)
             timestamps[side] = values and values[0]
-        # A keep-alive's single byte tells nothing.
+        # The single byte of a keep-alive does not identify anything.
         if one.length > 1 and one.content is not None:
             payloads[side] = one.content if payloads[side] is None else payloads[side]
             numbered.add((one.from_client, one.seq, one.content))
@@ -87,11 +95,15 @@ def fingerprint(connection: Connection, head: Sequence[Observation]) -> Fingerpr
 
 
 class Rule(NamedTuple):
-    """One way to recognise a connection, tried when all rules before it have taken their pairs.
+    """One way to pair connections. It applies to the connections that the rules before it have left.
 
-    mode: of the captures to which it applies. key: equal in both; None where this connection has none.
-    proof: that it applies shows that both captures saw the same exchange. agree: what has to hold besides.
-    alone: only where each capture has no other connection left.
+    Attributes:
+        name: Its name in the JSON document.
+        mode: The mode that it applies to.
+        key: A value that is equal in both captures; None if the connection does not have it.
+        proof: Whether a pair proves that both captures saw the same exchange.
+        agree: What has to hold in addition.
+        alone: Whether it applies only if each capture has one connection left.
     """
 
     name: str
@@ -115,21 +127,21 @@ def _payloads(one: Fingerprint, place: Hashable) -> Hashable:
 
 
 def _same_payloads(a: Fingerprint, b: Fingerprint) -> bool:
-    """Nothing shows that these are two connections: an address may be used again."""
+    """The first payloads do not contradict that these are the same connection."""
     pairs = zip(a.first_payloads, b.first_payloads, strict=True)
     return all(one == two or one is None or two is None for one, two in pairs)
 
 
 def _overlap(a: Fingerprint, b: Fingerprint) -> bool:
-    """Both saw sequence numbers of one stretch, in each direction that both saw."""
+    """Their sequence numbers overlap, in each direction that both captures have."""
     seen = [(one, two) for one, two in zip(a.numbers, b.numbers, strict=True) if one and two]
     return bool(seen) and all(
         (two[0] - one[0]) % 2**32 <= one[1] or (one[0] - two[0]) % 2**32 <= two[1] for one, two in seen
     )
 
 
-# A network address translator keeps the ISNs; what rewrites them keeps timestamps or payloads. An ISN is one number in
-# 2**32, so an equal one is no accident, while any client port comes again.
+# A network address translator keeps the ISNs. A device that rewrites ISNs keeps timestamps or payloads. An ISN is one
+# of 2**32 numbers, so equal ISNs are not an accident. Client ports are used again.
 RULES: Final = (
     Rule(
         "endpoints-and-isns", "two-places",
@@ -160,12 +172,12 @@ RULES: Final = (
 
 
 def mode_of(a: Sequence[Fingerprint], b: Sequence[Fingerprint]) -> Mode:
-    """Two places where any connection proves it, else two runs."""
+    """Two places if any pair of connections proves it; two runs if not."""
     return "two-places" if any(_paired(rule, a, b) for rule in RULES if rule.proof) else "two-runs"
 
 
 def pair_connections(a: Iterable[Fingerprint], b: Iterable[Fingerprint], mode: Mode) -> list[Pair]:
-    """Every connection that has a counterpart, in the order of A; several that look alike in their order."""
+    """Pair the connections, in the order of A. Connections that look the same are paired in their order."""
     left, right = list(a), list(b)
     pairs: list[Pair] = []
     for rule in RULES:
@@ -180,7 +192,7 @@ def pair_connections(a: Iterable[Fingerprint], b: Iterable[Fingerprint], mode: M
 
 
 def _paired(rule: Rule, a: Sequence[Fingerprint], b: Sequence[Fingerprint]) -> list[Pair]:
-    """What the rule pairs; where a capture had to guess who is the client, also with its guess turned round."""
+    """The pairs of one rule. If a capture guessed which endpoint is the client, the opposite is tried too."""
     pairs: list[Pair] = []
     for turned in ("", "a", "b"):
         taken = {pair.a for pair in pairs}, {pair.b for pair in pairs}

@@ -1,1 +1,1 @@
-"""A connection -> a sequence diagram in abstract units. Draws nothing: the reports do."""
+"""Lays out a connection as a sequence diagram in abstract units. The reports draw it."""

@@ -1,7 +1,7 @@
-"""Lay out one connection: which segment gets a row, which run of segments shares one, where a phase begins.
+"""Lays out one connection: which segments get a row, which are omitted, and where a phase begins.
 
-The segments are walked once and only those with a row of their own are turned into one, so that a connection
-of a million segments makes a diagram as small as one of ten.
+A run of omitted segments shares one row. So a connection of a million segments makes a diagram as small as a
+connection of ten.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from analyzer.wire.flags import Flags
 
 __all__ = ["ROW_LIMIT", "excerpt", "lay_out"]
 
-# Two pages of A4, or what a reader follows with a finger. Beyond it segments with notes are folded too.
+# Two pages of A4. A longer diagram also omits segments with notes.
 ROW_LIMIT: Final = 60
 
-# As wide as a request line that still tells what is asked for, narrow enough to stand on an arrow.
+# Wide enough to recognise a request line, narrow enough to fit on an arrow.
 EXCERPT_COLUMNS: Final = 24
-# What somebody else makes of the payload: a request line with its path.
+# For a summary made by tshark: a request line with its path.
 SUMMARY_COLUMNS: Final = 48
-# As hexadecimal bytes, a word of a binary protocol's header: the same width.
+# Bytes in hexadecimal that take the same width.
 EXCERPT_BYTES: Final = 8
 
 ORDINARY_LABELS: Final = frozenset({"data", "ack"})
 RETRANSMISSION_NOTES: Final = names_about("retransmission")
 
-# How much a segment matters to somebody who reads the diagram.
+# How much a segment matters to a reader of the diagram.
 ORDINARY: Final = 0
 NOTED: Final = 1
 FIRST_OF_ITS_KIND: Final = 2
@@ -49,8 +49,14 @@ SYNCHRONIZED: Final = frozenset(
 
 
 class Thrift(NamedTuple):
-    """How hard to fold: segments that matter less than `keep` form runs; of a run the first `head` and the
-    last `tail` are shown, and at least `least` have to be saved."""
+    """How many segments to omit.
+
+    Attributes:
+        keep: Segments that matter less than this form runs.
+        head: How many segments at the beginning of a run are shown.
+        tail: How many segments at the end of a run are shown.
+        least: The fewest segments to omit; a shorter run is shown as it is.
+    """
 
     keep: int
     head: int
@@ -58,9 +64,9 @@ class Thrift(NamedTuple):
     least: int
 
 
-# Tried in this order until the diagram is no longer than ROW_LIMIT. Head 4 and tail 2: a request, its answer
-# and their acknowledgements show the rhythm of what follows, the last two show what the next phase stands on.
-# Saving fewer than 5 rows is not worth asking the reader to look twice.
+# Tried in this order until the diagram has at most ROW_LIMIT rows. Head 4 and tail 2: a request, its answer and their
+# acknowledgements show the rhythm of the run, the last two segments show where the next phase begins. To omit fewer
+# than 5 rows is not worth the attention of the reader.
 THRIFT: Final = (
     Thrift(keep=NOTED, head=4, tail=2, least=5),
     Thrift(keep=FIRST_OF_ITS_KIND, head=2, tail=1, least=3),
@@ -68,12 +74,12 @@ THRIFT: Final = (
     Thrift(keep=TURNING_POINT, head=0, tail=0, least=2),
 )
 
-# Of each note so many are shown before the second step folds the others.
+# How many segments with the same note are shown when the second step omits the rest.
 EXAMPLES: Final = 3
 
 
 class Stretch(NamedTuple):
-    """The segments from `first` up to and without `end`: each in a row of its own, or all in one."""
+    """The segments from `first` to `end`, without `end`. If `folded`, they share one row."""
 
     first: int
     end: int
@@ -83,11 +89,16 @@ class Stretch(NamedTuple):
 def lay_out(
     connection: Connection, *, fold: bool = True, summaries: Mapping[int, str] | None = None
 ) -> Diagram:
-    """The sequence diagram of a connection.
+    """Make the sequence diagram of a connection.
 
-    With `fold` long runs of ordinary segments become one row, and a connection that would still need more
-    than `ROW_LIMIT` rows has its noted segments folded and counted too; without it every segment has its row.
-    `summaries` tells by frame what a payload says; it stands in the place of the payload's excerpt.
+    Args:
+        connection: The connection.
+        fold: Omit long runs of ordinary segments: each run shares one row. If the diagram still needs more than
+            `ROW_LIMIT` rows, segments with notes are omitted and counted too. Without `fold` every segment has a row.
+        summaries: Frame -> a summary of its payload, to show instead of an excerpt.
+
+    Returns:
+        The diagram.
     """
     segments = connection.segments
     errors = connection.icmp_errors
@@ -126,10 +137,10 @@ def lifeline(role: str, endpoint: EndpointAddress, before: str, after: str) -> L
 
 
 def phase_limits(connection: Connection, segments: Sequence[Segment]) -> tuple[int, int]:
-    """The places of the first segment after the handshake and of the first one of the close.
+    """The places of the first segment after the handshake and of the first segment of the close.
 
-    A segment that does two things belongs to the earlier phase while the handshake lasts (data or a FIN on
-    the third ACK), and to the later one afterwards (data on the first FIN).
+    A segment may do two things. During the handshake it belongs to the handshake (data or a FIN on the third ACK).
+    After that it belongs to the later phase (data on the first FIN).
     """
     total = len(segments)
     close_frames = frozenset(connection.close.frames)
@@ -149,7 +160,7 @@ def phase_limits(connection: Connection, segments: Sequence[Segment]) -> tuple[i
 
 
 def after_the_handshake(connection: Connection, segments: Sequence[Segment]) -> int:
-    """How many segments the handshake has, repetitions before its completion included."""
+    """How many segments the handshake has, including retransmissions before it is complete."""
     last_of_opening = -1
     close_frames = frozenset(connection.close.frames)
     for place, segment in enumerate(segments):
@@ -163,7 +174,7 @@ def after_the_handshake(connection: Connection, segments: Sequence[Segment]) -> 
         if opening:
             last_of_opening = place
         elif both and "stray" not in segment.labels:
-            # The completing ACK was not captured: what follows the opening is data.
+            # The third ACK was not captured: what follows is data.
             break
     if connection.handshake.outcome in NEVER_OPEN:
         return len(segments)
@@ -171,7 +182,7 @@ def after_the_handshake(connection: Connection, segments: Sequence[Segment]) -> 
 
 
 def begins_close(segment: Segment, close_frames: frozenset[int]) -> bool:
-    """Whether the close begins with this segment, if it has not begun before."""
+    """Whether the close begins with this segment, unless it began earlier."""
     if segment.frame in close_frames or "close-1" in segment.labels:
         return True
     return "reset" in segment.labels and "unacceptable_reset" not in segment.notes and not close_frames
@@ -189,14 +200,14 @@ def _first_frame(row: Row) -> int:
 
 
 def beside(errors: Sequence[IcmpError], segments: Sequence[Segment]) -> frozenset[int]:
-    """The frames that get a row of their own because of an error: the one it answers, the one after it."""
+    """The frames that need their own row because of an ICMP error: the one it answers, and the one after it."""
     answered = {error.answers for error in errors if error.answers is not None}
     after = {bisect_left(segments, error.frame, key=attrgetter("frame")) for error in errors}
     return frozenset(answered | {segments[place].frame for place in after if place < len(segments)})
 
 
 def importance(segments: Iterable[Segment], beside_errors: frozenset[int] = frozenset()) -> bytearray:
-    """How much each segment matters."""
+    """How much each segment matters to a reader."""
     matters = bytearray()
     seen: Counter[str] = Counter()
     for segment in segments:
@@ -216,7 +227,7 @@ def importance(segments: Iterable[Segment], beside_errors: frozenset[int] = froz
 
 
 def fold_runs(matters: Sequence[int], limits: tuple[int, int]) -> list[Stretch]:
-    """The stretches of the diagram, folded as little as ROW_LIMIT allows."""
+    """The stretches of the diagram. They omit as few segments as `ROW_LIMIT` allows."""
     stretches: list[Stretch] = []
     for thrift in THRIFT:
         stretches = folded_with(thrift, matters, limits)
@@ -226,7 +237,7 @@ def fold_runs(matters: Sequence[int], limits: tuple[int, int]) -> list[Stretch]:
 
 
 def folded_with(thrift: Thrift, matters: Sequence[int], limits: tuple[int, int]) -> list[Stretch]:
-    """The stretches with the runs of every phase folded as `thrift` says."""
+    """The stretches, with the runs of every phase omitted according to `thrift`."""
     stretches: list[Stretch] = []
     shown_from = 0
     for begin, end in pairwise((0, *limits, len(matters))):
@@ -247,7 +258,7 @@ def folded_with(thrift: Thrift, matters: Sequence[int], limits: tuple[int, int])
 
 
 def cut_in_the_middle(total: int, limits: tuple[int, int]) -> list[Stretch]:
-    """The beginning and the end, whatever lies between: for a connection whose states never come to rest."""
+    """The beginning and the end, for a connection whose states change all the time. The middle is omitted."""
     first, after = ROW_LIMIT // 2, total - (ROW_LIMIT // 2 - 3)
     cuts = sorted({first, after, *(limit for limit in limits if first < limit < after)})
     middle = [Stretch(begin, end, True) for begin, end in pairwise(cuts)]
@@ -255,7 +266,7 @@ def cut_in_the_middle(total: int, limits: tuple[int, int]) -> list[Stretch]:
 
 
 def height(stretches: Iterable[Stretch]) -> int:
-    """How many rows the stretches take."""
+    """How many rows the stretches need."""
     return sum(1 if stretch.folded else stretch.end - stretch.first for stretch in stretches)
 
 
@@ -291,7 +302,7 @@ def notice(error: IcmpError, start_ns: int, phase: Phase) -> Notice:
 
 
 def folded(run: Sequence[Segment], start_ns: int, phase: Phase) -> Fold:
-    """The row of a run of segments."""
+    """The row of a run of omitted segments."""
     notes = Counter(name for segment in run for name in segment.notes)
     return Fold(
         first_frame=run[0].frame,
@@ -324,7 +335,7 @@ def bands(connection: Connection, rows: Sequence[Row]) -> list[Band]:
 
 
 def shortened(summary: str) -> str:
-    """A summary, safe to show and at most `SUMMARY_COLUMNS` wide."""
+    """A summary that is safe to show, at most `SUMMARY_COLUMNS` wide."""
     shown: list[str] = []
     width = 0
     before = ""
@@ -339,9 +350,9 @@ def shortened(summary: str) -> str:
 
 
 def excerpt(payload: bytes, length: int) -> str:
-    """The beginning of a payload of `length` bytes, safe to show and at most some 30 columns wide.
+    """The beginning of a payload of `length` bytes, safe to show and about 30 columns wide at most.
 
-    Text stands in quotes, control characters in it as escapes; anything else as bytes in hexadecimal.
+    Text is in quotes, with control characters escaped. Anything else is shown as bytes in hexadecimal.
     """
     payload = payload[:length]
     if not payload:
@@ -367,20 +378,20 @@ def excerpt(payload: bytes, length: int) -> str:
 
 
 def as_text(payload: bytes, *, complete: bool) -> str | None:
-    """The payload as text, None where it is none: not UTF-8, or more control characters than a text has."""
+    """The payload as text; None if it is not UTF-8 or has too many control characters."""
     try:
-        # Where the excerpt of the capture ends inside a character, that character is left out.
+        # A character that is cut at the end of the captured bytes is left out.
         text = codecs.getincrementaldecoder("utf-8")().decode(payload, final=complete)
     except UnicodeDecodeError:
         return None
     odd = sum(not (character.isprintable() or character in "\t\n\r") for character in text)
     readable = sum(character.isprintable() for character in text)
-    # The end of a line alone is text; a NUL alone is not.
+    # A single line break is text. A single NUL is not.
     return text if text and (readable > 4 * odd or not odd) else None
 
 
 def harmless(character: str, before: str) -> str:
-    """The character, or its escape where it acts on a terminal or piles up on the one before it."""
+    """The character, or an escape if it controls a terminal or stacks marks on the character before it."""
     if character == "\\":
         return "\\\\"
     combining = unicodedata.category(character).startswith("M")

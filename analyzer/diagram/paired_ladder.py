@@ -1,7 +1,7 @@
-"""Lay out two connections that are the same one: which segment gets a row, what is marked at it, what is folded.
+"""Lays out two connections that correspond to each other: which segments get a row, their marks, and what is omitted.
 
-Rows follow A. On the left is A, on the right is B: for two places the arrows go from one to the other as the segments
-did, for two runs from the client on the left to the server on the right.
+The rows follow A. A is on the left, B on the right. For two places the arrows go from one place to the other, like the
+segments. For two runs they go between the client on the left and the server on the right.
 """
 
 from __future__ import annotations
@@ -50,9 +50,14 @@ MILLISECOND: Final = 1_000_000
 class ComparedArrow:
     """One segment in both captures. Of two values the first is A's.
 
-    frames: the numbers of its frames, empty where it is missing. times: since A's first segment, by A's clock as far
-    as it is known, otherwise since the first segment of each; None where it is missing.
-    marks: what is to be said about it, the most important first. lost: it set out and is not seen at the other end.
+    Attributes:
+        arrow: The segment.
+        frames: The numbers of its frames; empty in a capture that does not have it.
+        times: Its times since A's first segment by A's clock, if the offset of the clocks is known. If not, since
+            the first segment of each capture. None in a capture that does not have it.
+        marks: What to write next to it, the most important mark first.
+        differences: Names of `DIFFERENCES`.
+        lost: Whether it was sent but did not arrive at the other place.
     """
 
     arrow: Arrow
@@ -65,7 +70,13 @@ class ComparedArrow:
 
 @dataclass(frozen=True, slots=True)
 class ComparedFold:
-    """A run of segments shown as one row. differences: how often each was found, in the order of their table."""
+    """A run of omitted segments that share one row.
+
+    Attributes:
+        fold: The segments.
+        times: The time of the first one in A and in B; None in a capture that does not have it.
+        differences: Names of `DIFFERENCES` with their counts, in the order of that table.
+    """
 
     fold: Fold
     times: tuple[int | None, int | None]
@@ -74,8 +85,15 @@ class ComparedFold:
 
 @dataclass(frozen=True, slots=True)
 class ComparedDiagram:
-    """One pair. heads: whose the left and the right lifeline is. sloping: the times of both sides are those of
-    one clock, so that an arrow may be drawn from one to the other."""
+    """The diagram of one pair.
+
+    Attributes:
+        title: The numbers and the endpoints of the connections.
+        heads: The side of the left and of the right lifeline.
+        captures: The names of A and B.
+        rows: The rows in the order of A.
+        sloping: Whether the times of both sides come from one clock, so that an arrow may slope.
+    """
 
     title: Message
     heads: tuple[Side, Side]
@@ -87,10 +105,16 @@ class ComparedDiagram:
 def lay_out_comparison(
     comparison: PairComparison, captures: tuple[str, str], tolerance_ns: int, *, fold: bool = True
 ) -> ComparedDiagram:
-    """The diagram of one pair.
+    """Make the diagram of one pair.
 
-    captures: the names of A and B. tolerance_ns: below it a segment of two runs is not said to come sooner.
-    fold: long runs of segments without a difference in one row, and a long diagram down to `ROW_LIMIT` rows.
+    Args:
+        comparison: The comparison of the pair.
+        captures: The names of A and B.
+        tolerance_ns: A segment that is late or early by less than this gets no mark, in nanoseconds.
+        fold: Omit long runs of segments without a difference, so that the diagram has at most `ROW_LIMIT` rows.
+
+    Returns:
+        The diagram.
     """
     rows = comparison.rows
     clocks = comparison.clocks
@@ -120,7 +144,7 @@ def lay_out_comparison(
 
 
 def _starts(rows: Sequence[Row], clocks: Clocks | None) -> tuple[int, int]:
-    """What the times of both captures count from."""
+    """The times that the times of A and of B count from."""
     first_a = next((row.a[0].time_ns for row in rows if row.a), None)
     first_b = next((row.b[0].time_ns for row in rows if row.b), None)
     if clocks is not None and clocks.offset_ns is not None and first_a is not None:
@@ -204,40 +228,45 @@ def _frames(segments: Sequence[Observation]) -> str:
 
 
 def _marks(row: Row, comparison: PairComparison, at_sender: bool, tolerance_ns: int) -> Iterator[Message]:
-    """What is to be said about a row, the most important first."""
+    """What to write next to a row, the most important mark first."""
     side = "" if comparison.clocks is None else comparison.clocks.client_side
     known = side != ""
     if not row.a or not row.b:
         here, there = ("A", "B") if row.a else ("B", "A")
-        if "repeated" in row.differences:
-            sentence = "only in {here}: repeated on the way" if known else "only in {here}: repeated"
+        if "extra" in row.differences:
+            if known:
+                sentence = "only in {here}: duplicated on the way"
+            elif row.shown.notes & RETRANSMISSIONS:
+                sentence = "only in {here}: retransmission"
+            else:
+                sentence = "only in {here}: extra copy"
         elif known:
             sentence = (
                 "only in {here}: lost on the way"
                 if at_sender
-                else "only in {here}: {there} did not see it sent"
+                else "only in {here}: {there} did not capture it"
             )
         else:
             sentence = "only in {here}"
         yield Message(sentence, here=here, there=there)
     for change in row.changes:
-        # In the order in which it happened: what travels towards A was B's before.
+        # A segment that travels towards A has the values of B first.
         towards_a = known and (side == "b") == row.shown.from_client
         yield change_message(change._replace(in_a=change.in_b, in_b=change.in_a) if towards_a else change)
     if row.missing_bytes:
         yield Message(
-            "{bytes} bytes of it missing in {there}",
+            "{bytes} bytes are missing in {there}",
             bytes=f"{row.missing_bytes:,}",
             there="B" if len(row.a) == 1 else "A",
         )
     if "resegmented" in row.differences:
         yield Message("{a} in A, {b} in B", a=_segments(len(row.a)), b=_segments(len(row.b)))
     if "reordered" in row.differences:
-        yield Message("overtaken on the way" if comparison.clocks is not None else "in another order")
+        yield Message("reordered on the way" if comparison.clocks is not None else "in a different order")
     if row.late_ns is not None and row.late_ns > tolerance_ns:
-        yield Message("+{time}", time=span(row.late_ns))
+        yield Message("{time} late", time=span(row.late_ns))
     elif row.late_ns is not None and row.late_ns < -tolerance_ns:
-        yield Message("{time} sooner", time=span(-row.late_ns))
+        yield Message("{time} early", time=span(-row.late_ns))
 
 
 def _segments(count: int) -> Message:
@@ -245,7 +274,7 @@ def _segments(count: int) -> Message:
 
 
 def change_message(change: Change) -> Message:
-    """What was changed: from A to B."""
+    """A change from A to B, as a mark."""
     what = Message(change.what)
     if not change.in_a and not change.in_b:
         return Message("{what} changed", what=what)
@@ -253,9 +282,9 @@ def change_message(change: Change) -> Message:
 
 
 def span(nanoseconds: int) -> str:
-    """A span of time for a mark: 812 µs, 3.2 ms, 1.25 s."""
+    """A duration for a mark: 812 µs, 3.2 ms, 1.25 s."""
     for unit, size in (("µs", MICROSECOND), ("ms", MILLISECOND)):
-        # Three digits, as long as they do not round up to a fourth.
+        # Three digits. From 999.5 on they would round up to a fourth.
         if nanoseconds < 999.5 * size:
             return f"{nanoseconds / size:.3g} {unit}"
     return f"{nanoseconds / (1000 * MILLISECOND):,.2f} s"

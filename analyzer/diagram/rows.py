@@ -1,8 +1,8 @@
-"""What a sequence diagram is made of, before anybody draws it.
+"""The parts of a sequence diagram before it is drawn.
 
-Rows follow the capture, one unit apart from top to bottom. The client's lifeline is on the left, the server's
-on the right, also where both have the same address. What is said of them is for whoever draws them: here are
-names and numbers. Every string is safe to show: text of the capture is escaped where the diagram is laid out.
+The rows follow the capture from top to bottom, one unit apart. The client's lifeline is on the left, the server's on
+the right. The parts hold names and numbers; the reports turn them into words. Every string is safe to show: the layout
+escapes text of the capture.
 """
 
 from __future__ import annotations
@@ -21,8 +21,15 @@ Phase = Literal["handshake", "data", "close"]
 
 
 class Lifeline(NamedTuple):
-    """One endpoint: `role` is "client" or "server", `address` the IP address alone, `initial_state` the state
-    above the first row, `final_state` the one below the last."""
+    """One endpoint.
+
+    Attributes:
+        role: "client" or "server".
+        address: The IP address without the port.
+        port: The port.
+        initial_state: The state above the first row.
+        final_state: The state below the last row.
+    """
 
     role: str
     address: str
@@ -32,10 +39,26 @@ class Lifeline(NamedTuple):
 
 
 class Arrow(NamedTuple):
-    """One segment. `time_ns` counts from the connection's first segment.
+    """One segment.
 
-    `left_state` and `right_state` are the states reached with this segment, None where nothing changed.
-    `text` is an excerpt of the payload in quotes, empty where there is none.
+    Attributes:
+        frame: The number of its frame.
+        time_ns: Nanoseconds since the first segment of the connection.
+        to_right: Whether the arrow points to the right.
+        flags: The flags of the header.
+        seq: The relative sequence number.
+        ack: The relative acknowledgement number; None without the flag ACK.
+        length: Payload bytes.
+        window: The window in bytes.
+        text: An excerpt of the payload in quotes; empty without a payload.
+        labels: What the segment does.
+        notes: What is notable about it.
+        left_state: The state that the left endpoint reaches with it; None if it does not change.
+        right_state: The state that the right endpoint reaches with it; None if it does not change.
+        why: The reasons for the changes of state.
+        phase: The phase of the connection.
+        retransmission: Whether it is a retransmission.
+        reset: Whether RST is set.
     """
 
     frame: int
@@ -58,10 +81,20 @@ class Arrow(NamedTuple):
 
 
 class Fold(NamedTuple):
-    """A run of segments shown as one row. Bytes are payload bytes as sent, repetitions included.
+    """A run of omitted segments that share one row. Bytes are payload bytes as sent, including retransmissions.
 
-    `retransmissions` of the segments were sent again; `noted` counts every note by its name, in the order of
-    the table of notes.
+    Attributes:
+        first_frame: The frame of the first segment.
+        last_frame: The frame of the last segment.
+        first_time_ns: Nanoseconds from the first segment of the connection to the first one of the run.
+        last_time_ns: The same for the last one of the run.
+        segments_to_right: Segments whose arrow points to the right.
+        segments_to_left: Segments whose arrow points to the left.
+        bytes_to_right: Their payload bytes.
+        bytes_to_left: Their payload bytes.
+        phase: The phase of the connection.
+        retransmissions: How many of the segments are retransmissions.
+        noted: Names of notes with their counts, in the order of the table of notes.
     """
 
     first_frame: int
@@ -78,9 +111,13 @@ class Fold(NamedTuple):
 
 
 class Notice(NamedTuple):
-    """What the network said about the connection, between two segments: no arrow, for neither end sent it.
+    """An ICMP error between two segments. It has no arrow, because neither endpoint sent it.
 
-    `time_ns` counts from the connection's first segment.
+    Attributes:
+        frame: The number of its frame.
+        time_ns: Nanoseconds since the first segment of the connection.
+        error: The error.
+        phase: The phase of the connection.
     """
 
     frame: int
@@ -93,18 +130,32 @@ Row = Arrow | Fold | Notice
 
 
 class Band(NamedTuple):
-    """The rows `first` to `last` (from 0, both included) of one phase."""
+    """The rows of one phase.
+
+    Attributes:
+        phase: The phase.
+        first: The first row, from 0.
+        last: The last row; it belongs to the phase.
+        outcome: The outcome of the handshake or of the close, as a name; empty for data.
+    """
 
     phase: Phase
     first: int
     last: int
     outcome: str
-    """The outcome of the handshake or the close, as a name; empty for data."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diagram:
-    """One connection."""
+    """The diagram of one connection.
+
+    Attributes:
+        connection: The connection.
+        left: The client.
+        right: The server.
+        rows: The rows from top to bottom.
+        bands: The phases from top to bottom.
+    """
 
     connection: Connection = field(compare=False)
     left: Lifeline

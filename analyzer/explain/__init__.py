@@ -1,1 +1,1 @@
-"""Everything that is known about one segment: its frame, its header, what it answers, and why it has its labels."""
+"""Explains one segment: its frame, its header, what it acknowledges and why it has its labels."""

@@ -1,4 +1,4 @@
-"""Everything that is known about one segment, in one value: for the report that explains it."""
+"""The explanation of one segment as a value. A report turns it into text."""
 
 from __future__ import annotations
 
@@ -15,15 +15,24 @@ __all__ = ["Explanation"]
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One segment of one connection.
+    """Everything that is known about one segment of a connection.
 
-    captured, original: bytes of the frame, as captured and as on the wire.
-    others: how many more TCP segments the frame holds.
-    header: the fixed part of the TCP header and its options, as captured.
-    checksum: None where it cannot be checked, because the capture does not hold the whole segment.
-    computed_checksum: what it should be, None likewise.
-    payload: the first bytes of the payload as captured. Hostile: escape before showing.
-    error: the ICMP error that was asked for, which answers this segment; None where the segment itself was.
+    Attributes:
+        capture: The capture.
+        connection: The connection of the segment.
+        segment: The segment.
+        neighbours: The segments before it, those that it acknowledges, and its answer.
+        captured: Bytes of the frame that were captured.
+        original: Bytes of the frame on the wire.
+        others: How many more TCP segments are in the frame.
+        layers: The layers around the segment, from the outside in.
+        header: The fixed part of the TCP header and its options, as captured.
+        header_length: The length of the header in bytes, from its data offset.
+        options: The options of the header.
+        checksum: Whether the checksum is right; None if the capture does not have the whole segment.
+        computed_checksum: The right checksum; None if the capture does not have the whole segment.
+        payload: The first bytes of the payload as captured. They are hostile: escape them before you show them.
+        error: The ICMP error that answers the segment, if the user chose the frame of the error; None if not.
     """
 
     capture: Capture

@@ -1,6 +1,6 @@
-"""What stands around a segment in its connection: what came before, what it answers, what answers it.
+"""Finds the neighbours of a segment: the segments before it, those that it acknowledges, and its answer.
 
-Here the whole connection is known, so this is hindsight, which no label uses.
+It looks at the whole connection. A label never does: it looks only at the segments before.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ __all__ = ["Neighbours", "asks", "bytes_of_sequence", "neighbours"]
 
 
 class Neighbours(NamedTuple):
-    """
-    place: the segment's place in its connection, from 0.
-    previous_own: the last segment before it that its sender sent. previous_other: that of the other side.
-    acknowledged: segments of the other side that its acknowledgement number covers and none before it did.
-    answer: the first later segment of the other side that acknowledges all of it, of a keep-alive or a window
-        probe the one that answers it; None where none does, and for a segment that is no such question and
-        takes no sequence number.
+    """The neighbours of a segment.
+
+    Attributes:
+        place: The place of the segment in its connection, from 0.
+        previous_own: The segment of the same sender before it.
+        previous_other: The segment of the other side before it.
+        acknowledged: Segments of the other side that its acknowledgement number is the first to cover.
+        answer: The first later segment of the other side that acknowledges all of it; for a keep-alive or a window
+            probe, the answer to it. None if there is none, and for a segment that needs no acknowledgement.
     """
 
     place: int
@@ -34,7 +36,7 @@ class Neighbours(NamedTuple):
 
 
 def neighbours(segments: Sequence[Segment], place: int) -> Neighbours:
-    """What stands around `segments[place]`."""
+    """Find the neighbours of `segments[place]`."""
     segment = segments[place]
     previous_own = previous_other = None
     for earlier in reversed(segments[:place]):
@@ -50,12 +52,12 @@ def neighbours(segments: Sequence[Segment], place: int) -> Neighbours:
 
 
 def bytes_of_sequence(segment: Segment) -> int:
-    """How many sequence numbers the segment takes: one for each byte, for SYN and for FIN."""
+    """How many sequence numbers the segment takes: one for each byte, one for SYN, one for FIN."""
     return segment.length + (Flags.SYN in segment.flags) + (Flags.FIN in segment.flags)
 
 
 def asks(segment: Segment) -> bool:
-    """Whether the segment wants an answer though it may take no sequence number."""
+    """Whether the segment expects an answer even without a sequence number: a keep-alive or a window probe."""
     return any(NOTE[name].answer for name in segment.notes)
 
 

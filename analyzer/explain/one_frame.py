@@ -1,7 +1,7 @@
-"""The wiring of what is explained about single segments, and of what tshark says about them.
+"""Explains the segment in one frame, and asks tshark about it.
 
-Explaining reads the capture twice, once as far as the frame and once as a whole, so that nothing more is kept
-for it on the path of every packet.
+An explanation reads the capture twice: once up to the frame, and once as a whole. So the analysis does not have to keep
+more for each packet.
 """
 
 from __future__ import annotations
@@ -34,13 +34,21 @@ from analyzer.wire.skips import skip_name
 __all__ = ["PAYLOAD_EXPLAINED", "dissect", "explain", "summarize"]
 
 PAYLOAD_EXPLAINED = 128
-"""Bytes of a payload shown where a segment is explained."""
+"""The bytes of a payload that an explanation shows."""
 
 
 def summarize(connections: Iterable[Connection], path: str | os.PathLike[str]) -> dict[int, str]:
-    """What tshark makes of the payloads in these connections: frame -> protocol and one line about it.
+    """Ask tshark for a summary of each payload.
 
-    A frame in which tshark finds no protocol above TCP has none. Raises `DissectionError`.
+    Args:
+        connections: The connections.
+        path: The capture.
+
+    Returns:
+        Frame -> protocol and one line about it. Frames without a protocol above TCP are left out.
+
+    Raises:
+        DissectionError: tshark is not installed or fails.
     """
     frames: set[int] = set()
     disabled: set[str] = set()
@@ -56,18 +64,35 @@ def _disabled(connection: Connection) -> tuple[str, ...]:
 
 
 def dissect(explanation: Explanation, path: str | os.PathLike[str]) -> Dissection:
-    """Wireshark's own dissection of an explained frame. Raises `DissectionError`."""
+    """Ask tshark to dissect an explained frame.
+
+    Args:
+        explanation: The explanation of the frame.
+        path: The capture.
+
+    Returns:
+        The dissection.
+
+    Raises:
+        DissectionError: tshark is not installed or fails.
+    """
     return dissection_of(os.fspath(path), explanation.segment.frame, _disabled(explanation.connection))
 
 
 def explain(path: str | os.PathLike[str], frame: int, reading: Reading = ORDINARY) -> Explanation:
-    """Everything about the TCP segment in one frame of a stored capture, or that an ICMP error in it answers.
+    """Explain the TCP segment in one frame. For an ICMP error, explain the segment that the error answers.
 
-    path: a stored capture, as for `analyze`; it is read twice.
-    frame: from 1, as Wireshark counts.
-    reading: as for `analyze`.
+    Args:
+        path: A stored capture. It is read twice.
+        frame: The number of the frame, from 1, as in Wireshark.
+        reading: The options of reading.
 
-    Raises `UsageError` where there is no such frame or no TCP segment in it, and what `analyze` raises.
+    Returns:
+        The explanation.
+
+    Raises:
+        UsageError: There is no such frame, or it has no TCP segment.
+        AnalyzerError: The capture cannot be read, as for `analyze`.
     """
     if frame < 1:
         raise UsageError(say("there is no frame {frame}: the first one is frame 1", frame=frame))
@@ -82,8 +107,8 @@ def explain(path: str | os.PathLike[str], frame: int, reading: Reading = ORDINAR
     except IndexError:
         raise UsageError(
             say(
-                "the connection of frame {frame} was folded to keep memory bounded: "
-                "cut {path} into smaller captures with editcap -c",
+                "the connection of frame {frame} is no longer in memory, because {path} has too many "
+                "connections: divide it into smaller captures with editcap -c",
                 frame=frame,
                 path=inert(name),
             )
@@ -93,7 +118,7 @@ def explain(path: str | os.PathLike[str], frame: int, reading: Reading = ORDINAR
             return _explanation(trace.capture, connection, place, found)
     raise InputError(
         say(
-            "frame {frame} is not there any more: {path} changed while it was read",
+            "frame {frame} does not exist any more: {path} changed while it was read",
             frame=frame,
             path=inert(name),
         )
@@ -110,7 +135,7 @@ def _explain_error(
     raise UsageError(
         say(
             "frame {frame} is an ICMP error ({what}) about a TCP segment with sequence number {seq} from port "
-            "{source} to port {destination}, and there is no such segment before it",
+            "{source} to port {destination}, but the capture has no such segment before it",
             frame=frame,
             what=said(error_text(message.kind, message.number)),
             seq=message.quoted.seq,
@@ -121,13 +146,21 @@ def _explain_error(
 
 
 class _Found(NamedTuple):
-    """One frame with a TCP segment, the first one in it.
+    """One frame and its first TCP segment.
 
-    captured: the bytes of the frame. original: how many it has on the wire. layer: the one that the segment was found
-    in, None where that is the frame itself. others: how many more segments the frame holds. connection: the number.
-    segment: header and payload as captured. whole: nothing of it is missing. fixed: how many of its bytes are the
-    header, as far as it can be read; header_length: how many it says. payload: where the payload begins in it.
-    absolute_ack: the acknowledgement number in the header.
+    Attributes:
+        captured: The bytes of the frame.
+        original: How many bytes the frame has on the wire.
+        link_type: The link type of the frame.
+        layer: The layer that contains the segment; None if it is the frame itself.
+        others: How many more segments are in the frame.
+        connection: The number of the connection.
+        segment: Header and payload as captured.
+        whole: Whether the segment is complete.
+        fixed: How many bytes of the header can be read.
+        header_length: The length of the header, from its data offset.
+        payload: Where the payload begins in `segment`.
+        absolute_ack: The acknowledgement number in the header.
     """
 
     captured: bytes
@@ -145,7 +178,12 @@ class _Found(NamedTuple):
 
 
 class _Finder:
-    """Looks on until one frame has come. found: what that holds, once it has come and holds a segment."""
+    """An observer that waits for one frame.
+
+    Attributes:
+        run: The loop over the segments.
+        found: The frame; None until it is read, and if it has no segment.
+    """
 
     def __init__(self, records: Records, frame: int, reading: Reading) -> None:
         self.run = segments(records, reading, self)
@@ -154,7 +192,7 @@ class _Finder:
         self._frame = frame
 
     def segment(self, header: Header, step: Step, connection: Machine, frame: int, time_ns: int) -> None:
-        """A segment has come."""
+        """Keep the segment if it is in the wanted frame."""
         if frame != self._frame:
             return
         if self.found is not None:
@@ -178,11 +216,11 @@ class _Finder:
         )
 
     def ended(self, connection: Machine, left: bool) -> None:
-        """A connection has ended."""
+        """Do nothing at the end of a connection."""
 
 
 def _find(path: str, frame: int, reading: Reading) -> _Found | ErrorMessage:
-    """Read as far as one frame. Raises `UsageError` where it holds no TCP segment or is not there."""
+    """Read up to one frame. Raise `UsageError` if it does not exist or has no TCP segment."""
     last = 0
     with reading.open(path) as records:
         finder = _Finder(records, frame, reading)
@@ -197,15 +235,15 @@ def _find(path: str, frame: int, reading: Reading) -> _Found | ErrorMessage:
         if last == frame:
             raise UsageError(
                 say(
-                    "frame {frame} is {what}: there is no TCP segment in it",
+                    "frame {frame} has no TCP segment ({what})",
                     frame=frame,
                     what=say(skip_name(int(run.code()))),
                 )
             )
     if last > frame:
-        raise UsageError(say("there is no frame {frame}: its number holds no packet", frame=frame))
+        raise UsageError(say("frame {frame} is not a packet: choose another frame", frame=frame))
     if not last:
-        raise UsageError(say("there is no frame {frame}: the capture holds none", frame=frame))
+        raise UsageError(say("there is no frame {frame}: the capture is empty", frame=frame))
     raise UsageError(say("there is no frame {frame}: the last one is frame {last}", frame=frame, last=last))
 
 

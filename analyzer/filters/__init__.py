@@ -1,2 +1,2 @@
-"""The language in which connections are chosen and sorted. It knows no report: the schema and the described
-connections come in as values."""
+"""The language that chooses and sorts connections. It does not import a report: it gets the schema and the described
+connections as values."""

@@ -1,9 +1,9 @@
-"""What is said of one key: `KEY OPERATOR VALUE`. One table of operators, for expectations and for filters.
+"""One comparison: `KEY OPERATOR VALUE`. Expectations and filters share the table of operators.
 
     close = three-segment        handshake.rtt < 50ms       server.port in 20000..20010, 20050
     close in {three-segment, four-segment}                  history contains F
 
-How the value is read depends on the kind of the key.
+The kind of the key decides how the value is read.
 """
 
 from __future__ import annotations
@@ -22,8 +22,13 @@ __all__ = ["OPERATORS", "Comparison", "Operator", "comparison", "unfit"]
 
 
 class Operator(NamedTuple):
-    """words: between "expected" and the value, in a finding. meaning: for the documentation. ordered: only for
-    what can be more or less."""
+    """One operator.
+
+    Attributes:
+        words: What a finding writes between "expected" and the value.
+        meaning: When the comparison holds, for the documentation.
+        ordered: Whether the operator needs values with an order.
+    """
 
     words: str
     meaning: str
@@ -31,16 +36,20 @@ class Operator(NamedTuple):
 
 
 OPERATORS: Final[Mapping[str, Operator]] = {
-    "=": Operator("", "equal; a list has the same elements in the same order"),
-    "!=": Operator("not", "not equal"),
-    "<": Operator("less than", "less; a value that is not there is not, and of a list each element", True),
-    "<=": Operator("at most", "less or equal, likewise", True),
-    ">": Operator("more than", "more, likewise", True),
-    ">=": Operator("at least", "more or equal, likewise", True),
-    "in": Operator("one of", "one of several values; A..B is a range with both ends; 10.0.0.0/8 a network"),
-    "contains": Operator("with", "the list has this element, or the text has this part"),
+    "=": Operator("", "the value is equal; a list has the same elements in the same order"),
+    "!=": Operator("not", "the value is not equal"),
+    "<": Operator(
+        "less than", "the value is less; every element of a list is less; a missing value never is", True
+    ),
+    "<=": Operator("at most", "the value is less or equal, with the same rules", True),
+    ">": Operator("more than", "the value is greater, with the same rules", True),
+    ">=": Operator("at least", "the value is greater or equal, with the same rules", True),
+    "in": Operator(
+        "one of", "the value is one of several; `A..B` is a range with both ends, `10.0.0.0/8` a network"
+    ),
+    "contains": Operator("with", "the list contains this element, or the text contains this part"),
 }
-"""Operator -> what it is. `==` is another way to write `=`."""
+"""Operator -> its description. `==` is another way to write `=`."""
 
 _ORDERS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "<": python.lt,
@@ -51,10 +60,13 @@ _ORDERS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
 
 
 class Comparison(NamedTuple):
-    """One key, one operator, and the value beside it.
+    """One key, one operator and one value.
 
-    operand: the value as the document would have it; for `in` a list of (from, to), or networks.
-    text: as it is shown.
+    Attributes:
+        key: The key.
+        operator: A key of `OPERATORS`.
+        operand: The value as the JSON document has it. For `in`, a list of pairs (first, last) and of networks.
+        text: The value as it is shown.
     """
 
     key: Key
@@ -64,7 +76,7 @@ class Comparison(NamedTuple):
 
     @property
     def expected(self) -> str:
-        """The value with the words of the operator: "at most 50 ms"."""
+        """The value after the words of the operator, e.g. "at most 50 ms"."""
         words = OPERATORS[self.operator].words
         return f"{say(words)} {self.text}" if words else self.text
 
@@ -72,7 +84,7 @@ class Comparison(NamedTuple):
         return f"{self.key.name} {self.operator} {self.text}"
 
     def holds(self, value: Any) -> bool:
-        """Whether it is true of a value of the document."""
+        """Whether a value of the JSON document meets the comparison."""
         operator, operand = self.operator, self.operand
         if operator in _ORDERS:
             compare = _ORDERS[operator]
@@ -97,10 +109,22 @@ def _is_in(value: Any, item: Any) -> bool:
 
 
 def comparison(key: Key, operator: str, text: str) -> Comparison:
-    """The comparison of `key` with the value that `text` says. Raises UsageError where there is none such."""
+    """Read the value of a comparison.
+
+    Args:
+        key: The key.
+        operator: A key of `OPERATORS`, or "==".
+        text: The value as it is written.
+
+    Returns:
+        The comparison.
+
+    Raises:
+        UsageError: The key cannot have this value, or does not work with this operator.
+    """
     operator = "=" if operator == "==" else operator
     if OPERATORS[operator].ordered and key.kind not in {"number", "time", "bytes"}:
-        raise unfit(key, operator, say("it has no order: use =, != or in"))
+        raise unfit(key, operator, say("its values have no order: use =, != or in"))
     if operator == "in":
         items = [_item(key, item) for item in items_of(inside(text, "{}"))]
         if not items:
@@ -108,7 +132,7 @@ def comparison(key: Key, operator: str, text: str) -> Comparison:
         return Comparison(key, operator, items, ", ".join(_shown_item(key, item) for item in items))
     if operator == "contains":
         if not key.many and key.kind != "text":
-            raise unfit(key, operator, say("it is neither a list nor text: use = or in"))
+            raise unfit(key, operator, say("it is neither a list nor a text: use = or in"))
         operand = _single(key, text)
     elif key.many and operator in {"=", "!="}:
         listed = inside(text, "[]")
@@ -116,7 +140,7 @@ def comparison(key: Key, operator: str, text: str) -> Comparison:
     else:
         operand = _single(key, text)
     if operand is None and OPERATORS[operator].ordered:
-        raise unfit(key, operator, say("nothing is more or less than what is not there"))
+        raise unfit(key, operator, say("none has no order: use = or !="))
     return Comparison(key, operator, operand, shown(key, operand))
 
 
@@ -132,7 +156,11 @@ def _item(key: Key, text: str) -> Any:
     if dots and key.kind in {"number", "time", "bytes"}:
         span = (parse(key, first), parse(key, last))
         if None in span or span[0] > span[1]:
-            raise unfit(key, "in", say("the range {text} has no value in it", text=in_short(text)))
+            raise unfit(
+                key,
+                "in",
+                say("the range {text} is empty: write the smaller value first", text=in_short(text)),
+            )
         return span
     value = parse(key, text)
     return (value, value) if isinstance(value, str | int | None) else value
@@ -146,7 +174,7 @@ def _shown_item(key: Key, item: Any) -> str:
 
 
 def unfit(key: Key, operator: str, reason: str) -> UsageError:
-    """That this operator says nothing about this key, and why."""
+    """An error: this operator does not work with this key, and why."""
     return UsageError(
-        say("{operator} says nothing about {key}: {reason}", operator=operator, key=key.name, reason=reason)
+        say("{operator} does not work with {key}: {reason}", operator=operator, key=key.name, reason=reason)
     )

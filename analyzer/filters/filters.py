@@ -1,6 +1,8 @@
-"""Which connections are meant: comparisons joined by `and`, `or`, `not` and parentheses, as in display filters.
+"""Filters choose connections. A filter joins comparisons with `and`, `or`, `not` and parentheses.
 
-server.port == 20000 and not close in {reset, reset-after-fin}
+    server.port == 20000 and not close in {reset, reset-after-fin}
+
+The syntax resembles Wireshark's display filters.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from analyzer.text import say
 __all__ = ["MOST_DEPTH", "Filter", "parse_filter"]
 
 MOST_DEPTH: Final = 50
-"""How deep parentheses may lie in each other: each level takes a few frames of Python's stack."""
+"""The deepest nesting of parentheses. Each level takes a few frames of Python's stack."""
 
 _TOKEN: Final = re.compile(
     r'\s*(\(|\)|\{[^{}]*\}|"(?:[^"\\]|\\.)*"|==|!=|<=|>=|=|<|>|&&|\|\||!|[^\s(){}<>=!"&|]+)\s*'
@@ -30,7 +32,13 @@ _Test = Callable[[Mapping[str, Any]], bool]
 
 
 class Filter(NamedTuple):
-    """text: as it was written. test: whether a connection of the document is meant. keys: those it compares."""
+    """A filter that is ready to use.
+
+    Attributes:
+        text: The filter as it is written, with single blanks.
+        test: Tells whether a connection of the JSON document matches.
+        keys: The keys that the filter compares.
+    """
 
     text: str
     test: _Test
@@ -38,14 +46,25 @@ class Filter(NamedTuple):
 
 
 def parse_filter(keys: Keys, text: str) -> Filter:
-    """Read a filter. Raises UsageError where it is none, with the nearest key where one is unknown."""
+    """Read a filter.
+
+    Args:
+        keys: The known keys.
+        text: The filter.
+
+    Returns:
+        The filter, ready to use.
+
+    Raises:
+        UsageError: The filter is not valid. For an unknown key the message suggests the nearest one.
+    """
     reader = _Reader(keys, text)
     test = reader.read()
     return Filter(" ".join(text.split()), test, tuple(reader.compared))
 
 
 class _Reader:
-    """One filter, from left to right; `and` binds closer than `or`, and `not` closest."""
+    """Reads one filter from left to right. `not` binds closest, then `and`, then `or`."""
 
     def __init__(self, keys: Keys, text: str) -> None:
         self.compared: list[Key] = []
@@ -93,7 +112,7 @@ class _Reader:
         if self._depth > MOST_DEPTH:
             raise UsageError(
                 say(
-                    "the filter has more than {most} parentheses in each other: write a simpler one",
+                    "the filter has more than {most} nested parentheses: write a simpler one",
                     most=MOST_DEPTH,
                 )
             )
@@ -134,18 +153,18 @@ class _Reader:
         place = say("at {token}", token=in_short(repr(where))) if where else say("at its end")
         return UsageError(
             say(
-                "the filter {text} is wrong {where}: write it as in 'server.port == 20000 and not close == reset'",
+                "the filter {text} is not valid {where}: write it like 'server.port == 20000 and not close == reset'",
                 text=in_short(repr(self._text)),
                 where=place,
             )
         )
 
 
-# Loops instead of generators: a filter is asked of every connection of a capture.
+# Loops instead of generators: a filter tests every connection of a capture.
 
 
 def _holds(wanted: Comparison) -> _Test:
-    """Whether the value is as wanted; of a key with one value for each element, whether one of them is."""
+    """A test: the value meets the comparison. If a key has several values, one of them does."""
 
     def test(connection: Mapping[str, Any]) -> bool:
         for _, value in wanted.key.values(connection):

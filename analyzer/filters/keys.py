@@ -1,8 +1,8 @@
-"""The keys that connections are chosen and sorted by: what the schema of the JSON document lists, and a few more.
+"""The keys that choose and sort connections: those in the schema of the JSON document, and a few more.
 
-A key is the path of a value in the document, `handshake.outcome`: counted from its connection, or from the
-top for what the capture as a whole says (`capture.frames`). The schema decides which paths there are, what kind
-of value each has and which values are possible, so nothing of it is written down here.
+A key is the path of a value in the document. The path of a value of a connection begins at the connection
+(`handshake.outcome`). The path of a value of the capture begins at the top (`capture.frames`). The schema defines the
+paths, the kinds of values and the possible values. They are not repeated here.
 """
 
 from __future__ import annotations
@@ -32,18 +32,26 @@ KIND_MEANINGS: Final[Mapping[Kind, str]] = {
 }
 
 BYTE_KEYS: Final = ("bytes", "length", "window", "mss")
-"""A number whose name ends so counts bytes."""
+"""A number whose name ends in one of these words counts bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
     """One key.
 
-    name: as it is shown. path: the members that lead to the value. each: how many of them lead to the list of
-    which every element is meant, 0 where there is none. many: the value is a list. nullable: it may be absent.
-    words: its possible values, where the schema lists them. default: what an absent member stands for.
-    derive: makes the value out of the whole connection or capture, where it is no member of its own.
-    needs_capture: it is told from the connection and its capture, which stands in the connection as `capture`.
+    Attributes:
+        name: The name as it is shown.
+        scope: Whether the key belongs to a connection or to the capture.
+        kind: The kind of its value.
+        path: The members of the document that lead to the value.
+        each: How many members of `path` lead to a list whose elements each have a value; 0 without such a list.
+        many: Whether the value is a list.
+        nullable: Whether the value may be missing.
+        words: The possible values, if the schema lists them.
+        default: The value of a missing member.
+        derive: Makes the value from the whole connection or capture; None if the value is a member of the document.
+        needs_capture: Whether `derive` needs the capture, as the member `capture` of the connection.
+        meaning: What the value is, for the documentation.
     """
 
     name: str
@@ -61,13 +69,17 @@ class Key:
 
     @property
     def needs_segments(self) -> bool:
-        """Whether its value is found in the segments."""
+        """Whether the value comes from the segments."""
         return self.kind == "labels" or self.path[:1] == ("segments",)
 
     def values(self, root: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any] | None, Any]]:
-        """The value, or each of several, with the element of the list that holds it.
+        """Look up the value.
 
-        root: the connection or the capture, as the document has it.
+        Args:
+            root: The connection or the capture, as in the JSON document.
+
+        Yields:
+            The element of a list that has the value, or None, and the value. Several pairs if `each` is set.
         """
         if self.derive is not None:
             yield None, self.derive(root)
@@ -111,15 +123,15 @@ _BOTH: Final = ("client", "server")
 DERIVED: Final = (
     Key(
         "labels", "connection", "labels",
-        meaning="which labels come in which sequence",
+        meaning="the order of the labels",
     ),
     Key(
         "duration", "connection", "time", derive=_span("first_time_ns", "last_time_ns"),
-        meaning="from the first segment to the last",
+        meaning="time from the first segment to the last",
     ),
     Key(
         "start", "connection", "time", derive=_since_the_capture_began, needs_capture=True,
-        meaning="from the first frame of the capture to the first segment",
+        meaning="time from the first frame of the capture to the first segment",
     ),
     Key(
         "bytes", "connection", "bytes", derive=_of_both("bytes"),
@@ -127,28 +139,28 @@ DERIVED: Final = (
     ),
     Key(
         "retransmissions", "connection", "number", derive=_of_both("retransmitted_segments"),
-        meaning="segments of both sides that were sent again",
+        meaning="retransmitted segments of both sides",
     ),
     Key(
         "handshake.rtt", "connection", "time", nullable=True, derive=_round_trip,
-        meaning="both halves of the round trip together: SYN to SYN-ACK to ACK",
+        meaning="round-trip time of the handshake: SYN to SYN-ACK to ACK",
     ),
     Key(
         "ports", "connection", "number", many=True, derive=lambda root: [root[end]["port"] for end in _BOTH],
-        meaning="of the client and the server",
+        meaning="the ports of the client and the server",
     ),
     Key(
         "addresses", "connection", "address", many=True,
         derive=lambda root: [root[end]["address"] for end in _BOTH],
-        meaning="of the client and the server",
+        meaning="the addresses of the client and the server",
     ),
     Key(
         "capture.duration", "capture", "time", nullable=True, derive=_span("first_time_ns", "last_time_ns"),
-        meaning="from the first frame to the last",
+        meaning="time from the first frame to the last",
     ),
-    Key("capture.connections", "capture", "number", ("connections",), meaning="how many there are"),
+    Key("capture.connections", "capture", "number", ("connections",), meaning="number of connections"),
 )  # fmt: skip
-"""What the document says only between its lines."""
+"""Values that follow from the document but are not members of it."""
 
 ALIASES: Final[Mapping[str, str]] = {
     "handshake": "handshake.outcome",
@@ -158,15 +170,23 @@ ALIASES: Final[Mapping[str, str]] = {
     "rtt": "handshake.rtt",
     "number": "id",
 }
-"""Short name -> key. A note's own name stands for `notes.NAME`, `_ns` may be left out wherever it ends a
-name, and so may `capture.` where no key of a connection has the same name."""
+"""Short name -> key. More short names follow by rule: the name of a note stands for `notes.NAME`; `_ns` at the end of
+a name may be left out, and also `capture.` if no key of a connection has the same name."""
 
 
 class Keys:
-    """All keys of one schema."""
+    """All keys of one schema.
+
+    Attributes:
+        all: Name -> key. The keys of a connection come first.
+    """
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
-        """schema: the JSON Schema of the document."""
+        """Find the keys.
+
+        Args:
+            schema: The JSON Schema of the document.
+        """
         self._schema = schema
         self._open: list[Key] = []
         connection = self._resolved(self._resolved(schema["properties"]["connections"])["items"])
@@ -175,11 +195,20 @@ class Keys:
         found += self._walk(connection, (), "connection", 0)
         found += self._walk(capture, (), "capture", 0)
         self.all: Mapping[str, Key] = {key.name: key for key in found}
-        """Name -> key, those of a connection first."""
         self._short = self._short_names()
 
     def lookup(self, name: str) -> Key:
-        """The key of that name. Raises UsageError, with the nearest name, where there is none."""
+        """Find a key.
+
+        Args:
+            name: The name of a key, or a short name.
+
+        Returns:
+            The key.
+
+        Raises:
+            UsageError: There is no such key. The message suggests the nearest name.
+        """
         key = self.all.get(name) or self.all.get(self._short.get(name, ""))
         if key is not None:
             return key
@@ -198,20 +227,27 @@ class Keys:
         )
 
     def of_connection(self, name: str) -> Key:
-        """The key of that name, by which connections are told apart before anybody looks at their segments.
+        """Find a key that filters and sorting may use: one of a connection that does not need segments.
 
-        Raises UsageError for every other, with the reason.
+        Args:
+            name: The name of a key, or a short name.
+
+        Returns:
+            The key.
+
+        Raises:
+            UsageError: There is no such key, or it cannot be used here. The message gives the reason.
         """
         key = self.lookup(name)
         if key.scope != "connection":
-            reason = say("it is about the capture as a whole")
+            reason = say("it is about the whole capture")
         elif key.needs_segments:
-            reason = say("it is about single segments, which are not looked at for this")
+            reason = say("it is about single segments, which a filter does not read")
         else:
             return key
         raise UsageError(
             say(
-                "{key} tells no connections apart: {reason}; use a key of the connection itself",
+                "{key} cannot choose or sort connections: {reason}; use a key of the connection itself",
                 key=key.name,
                 reason=reason,
             )
@@ -219,12 +255,12 @@ class Keys:
 
     @property
     def open_names(self) -> list[str]:
-        """The keys below which any name may stand, with a count."""
+        """The keys that count names and accept any name below them."""
         return [key.name for key in self._open]
 
     @property
     def short_names(self) -> Mapping[str, str]:
-        """Short name -> the key it stands for."""
+        """Short name -> the name of its key."""
         return self._short
 
     def _short_names(self) -> dict[str, str]:
@@ -242,18 +278,18 @@ class Keys:
         return {name: key for name, key in short.items() if name not in self.all}
 
     def _known_tails(self) -> dict[str, str]:
-        """Whatever somebody may have meant -> the key to name."""
+        """What a user may have meant -> the name to suggest."""
         known = {name.rpartition(".")[2]: name for name in reversed(list(self.all))}
         return known | {name: name for name in self._short} | {name: name for name in self.all}
 
     def _resolved(self, node: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The node without references, and without the `null` beside it."""
+        """The node with its references resolved. A `null` alternative becomes `nullable`."""
         while "$ref" in node or "anyOf" in node:
             if "$ref" in node:
                 target = self._schema["$defs"][node["$ref"].rpartition("/")[2]]
                 node = {**target, **{name: value for name, value in node.items() if name != "$ref"}}
             else:
-                # Of a value that may have several shapes, nothing is known but its text.
+                # A value with several possible shapes counts as text.
                 kept = [one for one in node["anyOf"] if one != {"type": "null"}]
                 rest = {name: value for name, value in node.items() if name != "anyOf"}
                 node = {"nullable": True, **(kept[0] if len(kept) == 1 else {}), **rest}
@@ -272,7 +308,7 @@ class Keys:
         if "properties" in node:
             yield from self._walk(node, path, scope, each)
         elif "additionalProperties" in node:
-            # A count for each name: the key itself stands for the names that occur.
+            # The node counts names. The key itself is the list of the names that occur.
             words = tuple(self._resolved(node["propertyNames"])["enum"]) if "propertyNames" in node else ()
             derive = _names_at(path)
             holder = Key(
@@ -313,7 +349,7 @@ def _plain(
     many: bool,
     meaning: str,
 ) -> Key:
-    """The key of a value without members."""
+    """Make the key of a value without members."""
     named = node.get("type", ())
     types = {named} if isinstance(named, str) else set(named)
     listed: Sequence[str | None] = node.get("enum", ())

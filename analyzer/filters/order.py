@@ -1,4 +1,4 @@
-"""In which order connections come: by the value of one key, `duration`, or `-duration` from the greatest down."""
+"""The order of connections: by the value of one key. `duration` sorts upwards, `-duration` downwards."""
 
 from __future__ import annotations
 
@@ -13,13 +13,18 @@ __all__ = ["Order", "parse_order"]
 
 
 class Order(NamedTuple):
-    """By which key, and whether the greatest value comes first."""
+    """How to sort connections.
+
+    Attributes:
+        key: The key whose values are compared.
+        descending: Whether the greatest value comes first.
+    """
 
     key: Key
     descending: bool
 
     def value(self, connection: Mapping[str, Any]) -> Any:
-        """What a connection of the document is sorted by; None where it is unknown."""
+        """The value that a connection of the JSON document is sorted by; None if it is missing."""
         ((_, value),) = self.key.values(connection)
         if value is None or self.key.kind != "address":
             return value
@@ -29,20 +34,38 @@ class Order(NamedTuple):
         return address.version, int(address)
 
     def arranged(self, values: Sequence[Any]) -> list[int]:
-        """The places of the values in this order. Equal ones keep theirs, and unknown ones come last."""
+        """Sort values.
+
+        Args:
+            values: The values; None for a missing one.
+
+        Returns:
+            Their indices in this order. Equal values keep their order, and missing ones come last.
+        """
         known = [place for place, value in enumerate(values) if value is not None]
         known.sort(key=values.__getitem__, reverse=self.descending)
         return known + [place for place, value in enumerate(values) if value is None]
 
 
 def parse_order(keys: Keys, text: str) -> Order:
-    """Read `KEY` or `-KEY`. Raises UsageError where it names no key that connections can be sorted by."""
+    """Read an order.
+
+    Args:
+        keys: The known keys.
+        text: "KEY" or "-KEY".
+
+    Returns:
+        The order.
+
+    Raises:
+        UsageError: There is no such key, or connections cannot be sorted by it.
+    """
     name = text.strip()
     key = keys.of_connection(name.removeprefix("-"))
     if key.many or key.each:
         raise UsageError(
             say(
-                "{key} sorts no connections, because one may have several values of it: use another key",
+                "{key} cannot sort connections, because a connection may have several values of it: use another key",
                 key=key.name,
             )
         )

@@ -1,4 +1,4 @@
-"""What somebody wrote, as an error tells it: harmless, not too long, and with what was probably meant."""
+"""Text of the user in an error message: safe to show, not too long, with a suggestion of what was meant."""
 
 from __future__ import annotations
 
@@ -13,12 +13,20 @@ MOST_CHARACTERS: Final = 100
 
 
 def in_short(text: str) -> str:
-    """The text made harmless, and its beginning only where it is long."""
+    """The text, safe to show. A long text is cut."""
     return inert(text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}...")
 
 
 def nearest(name: str, known: Mapping[str, str] | Sequence[str]) -> str:
-    """The end of a sentence that names what was probably meant; nothing where nothing is near."""
+    """Suggest what was probably meant.
+
+    Args:
+        name: What the user wrote.
+        known: The known names; as a mapping, what to suggest for each.
+
+    Returns:
+        The end of a sentence, e.g. ": did you mean close?"; empty if no known name is near.
+    """
     import difflib
 
     found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)

@@ -1,4 +1,4 @@
-"""Values as people write and read them: numbers with units, times, addresses, words."""
+"""Reads and writes values as people write them: numbers with units, times, addresses, words."""
 
 from __future__ import annotations
 
@@ -50,19 +50,26 @@ BYTES: Final[Mapping[str, int]] = {
 UNITS: Final[Mapping[str, Mapping[str, int]]] = {"number": {"": 1}, "bytes": BYTES, "time": TIMES}
 
 NOTHING: Final = "none"
-"""Stands for a value that is not there, and for an empty list."""
+"""Stands for a missing value and for an empty list."""
 
 MOST_DIGITS: Final = 40
-"""No value of a capture is longer, and Python refuses to read thousands of digits."""
+"""No number in a capture is longer. Python refuses to read thousands of digits."""
 
 _NUMBER: Final = re.compile(r"([+-]?)(\d[\d_]*)(?:\.(\d+))?\s*([^\W\d_]*)")
 _ITEM: Final = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^\s,"]+)\s*(?:,|(?=\s)|$)')
 
 
 def items_of(text: str) -> list[str]:
-    """The items of a list: between commas or blanks; in quotation marks whatever holds one of these.
+    """Split a written list.
 
-    Raises UsageError where a quotation mark is not closed.
+    Args:
+        text: Items separated by commas or blanks. An item with a comma or a blank is in quotation marks.
+
+    Returns:
+        The items, with their quotation marks.
+
+    Raises:
+        UsageError: A quotation mark is not closed.
     """
     items: list[str] = []
     place = 0
@@ -70,14 +77,14 @@ def items_of(text: str) -> list[str]:
     while place < len(text):
         found = _ITEM.match(text, place)
         if found is None:
-            raise UsageError(say("{text} is no list: write it as in a, b, c", text=in_short(text)))
+            raise UsageError(say("{text} is not a list: write it like a, b, c", text=in_short(text)))
         items.append(found[1])
         place = found.end()
     return items
 
 
 def inside(text: str, brackets: str) -> str:
-    """Without the brackets around it, where it has these two."""
+    """The text without the two brackets around it, if it has them."""
     text = text.strip()
     if len(text) > 1 and text[0] == brackets[0] and text[-1] == brackets[1]:
         return text[1:-1].strip()
@@ -85,7 +92,7 @@ def inside(text: str, brackets: str) -> str:
 
 
 def unquoted(text: str) -> str:
-    """Without the quotation marks around it."""
+    """The text without the quotation marks around it, if it has them."""
     text = text.strip()
     if len(text) > 1 and text[0] == text[-1] == '"':
         return re.sub(r"\\(.)", r"\1", text[1:-1])
@@ -93,13 +100,24 @@ def unquoted(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """In quotation marks, as `unquoted` takes them off again."""
+    """The text in quotation marks. `unquoted` reverses it."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
 def parse(key: Key, text: str) -> Any:
-    """One value of `key`, as the JSON document has it. Raises UsageError where it can have no such value."""
+    """Read one value.
+
+    Args:
+        key: The key that the value belongs to.
+        text: The value as it is written.
+
+    Returns:
+        The value as the JSON document has it; for an address with a prefix length, a network of `ipaddress`.
+
+    Raises:
+        UsageError: The key cannot have this value.
+    """
     plain = not text.strip().startswith('"')
     text = unquoted(text)
     if text == NOTHING and plain and key.nullable and NOTHING not in key.words:
@@ -112,7 +130,7 @@ def parse(key: Key, text: str) -> Any:
         return text == "true"
     if key.kind == "word" and text not in key.words:
         known = (*key.words, NOTHING) if key.nullable else key.words
-        hint = nearest(text, known) or say(": there are {words}", words=", ".join(known))
+        hint = nearest(text, known) or say(": its values are {words}", words=", ".join(known))
         raise _refused(key, text, hint)
     if key.kind == "address":
         return _address(key, text)
@@ -121,7 +139,7 @@ def parse(key: Key, text: str) -> Any:
 
 def _refused(key: Key, text: str, hint: str) -> UsageError:
     return UsageError(
-        say("{key} is never {value}{hint}", key=key.name, value=in_short(text) or '""', hint=hint)
+        say("{key} cannot be {value}{hint}", key=key.name, value=in_short(text) or '""', hint=hint)
     )
 
 
@@ -129,7 +147,7 @@ def _number(key: Key, text: str) -> int:
     units = UNITS[key.kind]
     found = _NUMBER.fullmatch(text) if len(text) <= MOST_DIGITS else None
     if found is None:
-        hint = say(": it is {kind}", kind=say(KIND_MEANINGS[key.kind]))
+        hint = say(": write {kind}", kind=say(KIND_MEANINGS[key.kind]))
         raise _refused(key, text, hint)
     sign, whole, fraction, unit = found[1], found[2].replace("_", ""), found[3] or "", found[4]
     if key.kind == "time" and not unit and not int(whole + fraction):
@@ -143,12 +161,12 @@ def _number(key: Key, text: str) -> int:
     scale: int = 10 ** len(fraction)
     value, rest = divmod(int(whole + fraction) * units[unit], scale)
     if rest:
-        raise _refused(key, text, say(": it is a whole number"))
+        raise _refused(key, text, say(": write a whole number"))
     return -value if sign == "-" else value
 
 
 def _address(key: Key, text: str) -> Any:
-    """The one spelling of an address, or a network as `ipaddress` has it."""
+    """The usual spelling of an address, or a network of `ipaddress`."""
     import ipaddress
 
     try:
@@ -156,11 +174,11 @@ def _address(key: Key, text: str) -> Any:
             return ipaddress.ip_network(text, strict=False)
         return str(ipaddress.ip_address(text))
     except ValueError:
-        raise _refused(key, text, say(": it is an IP address")) from None
+        raise _refused(key, text, say(": write an IP address")) from None
 
 
 def shown(key: Key, value: Any) -> str:
-    """The value as it is written in an expectation: `parse` reads it back."""
+    """The value as it is written in an expectation. `parse` reads it back."""
     if value is None:
         return NOTHING
     if isinstance(value, list | tuple):
@@ -176,7 +194,7 @@ def shown(key: Key, value: Any) -> str:
 
 
 def _time(value: int) -> str:
-    """With the largest unit of which there is at least one, to the nanosecond."""
+    """A time with the largest unit that gives at least 1, exact to the nanosecond."""
     for unit in ("s", "ms", "µs"):
         if abs(value) >= TIMES[unit]:
             whole, rest = divmod(abs(value), TIMES[unit])

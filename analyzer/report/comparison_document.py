@@ -1,7 +1,7 @@
 """The JSON document of a comparison, in the shape of `tcpanalyze-diff-1.schema.json`.
 
-Within version 1 keys are added and never renamed or removed. It is written pair by pair, so that it never has to
-fit into memory as a whole.
+Within version 1, keys are added but never renamed or removed. The document is written pair by pair, so that it does
+not have to fit into memory.
 """
 
 from __future__ import annotations
@@ -32,9 +32,14 @@ def write_comparison(
     unpaired: tuple[Sequence[Connection], Sequence[Connection]],
     stream: TextIO,
 ) -> None:
-    """Write the document to `stream`: a line for each part of a pair, and one for each row.
+    """Write the document, with one line for each part of a pair and one for each row.
 
-    unpaired: the connections of A and of B without a counterpart.
+    Args:
+        captures: The captures A and B.
+        mode: Whether the captures are from two places or from two runs.
+        pairs: The compared pairs.
+        unpaired: The connections of A and of B without a counterpart.
+        stream: Where to write.
     """
     a, b = map(_capture, captures)
     stream.write(f'{{"schema": {_encode(SCHEMA_NAME)},\n "mode": {_encode(mode)},\n')
@@ -52,7 +57,7 @@ def write_comparison(
 
 def _capture(capture: Capture) -> dict[str, Any]:
     return {
-        # A file name that is no text has surrogates in it, which JSON has no place for.
+        # A file name that is not valid text contains surrogates, which JSON does not allow.
         "path": capture.path.encode("utf-8", "backslashreplace").decode("utf-8"),
         "frames": capture.frames,
         "tcp_segments": capture.tcp_segments,

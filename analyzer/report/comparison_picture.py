@@ -1,8 +1,9 @@
-"""A compared pair of connections as a time-sequence diagram: A's lifeline at the left, B's at the right.
+"""Draws a compared pair of connections as a time-sequence diagram: A's lifeline on the left, B's on the right.
 
-Where the times of both are those of one clock, an arrow leaves one line when the segment passed there and reaches the
-other when it passed here, so that what crossed on the way crosses on the sheet, and what was slow is steep. Heights
-follow the order of the times and not their lengths, or nobody could read it. Between two runs arrows are level.
+If the times of both captures come from one clock, an arrow leaves one lifeline when the segment passed there, and
+reaches the other when it passed here. So segments that crossed on the way cross in the picture, and a slow segment is
+steep. Heights follow the order of the times, not the intervals: a picture to scale would not be readable. Between two
+runs arrows are level.
 """
 
 from __future__ import annotations
@@ -43,31 +44,41 @@ __all__ = ["save_comparison"]
 
 MARGIN: Final = 26.0
 LABELS: Final = 13.5
-"""From one time at a lifeline to the next."""
+"""The least height between two times at one lifeline."""
 TURN: Final = 4.0
-"""From an event at one lifeline to the next one at the other."""
+"""The least height between events at different lifelines."""
 SLANT: Final = 10.0
-"""How much lower an arrow arrives at least."""
+"""The least slope of an arrow: how much lower it arrives."""
 MARK_LINE: Final = 10.0
 STEEP: Final = 5.0
-"""Below marks, since what is written along a less steep arrow rises towards them."""
+"""Extra room below marks, because the text along a flatter arrow rises towards them."""
 CROSSING: Final = 18.0
-"""Below an arrow that a later one overtakes: both meet in the middle, and not in what is written along them."""
+"""Extra room below an arrow that a later one overtakes, so that they do not cross in their text."""
 FOLD_LINE: Final = 12.0
 LOST_AT: Final = 0.62
-"""How far a segment comes that does not arrive."""
+"""The part of the way that a lost segment is drawn."""
 HEAD: Final = 7.0
 MOST_PIXELS: Final = 30_000
-"""As tall as an image viewer still opens; a taller picture is drawn coarser."""
+"""The tallest image that viewers open. A taller picture is drawn at a lower resolution."""
 WORDS_OF_FOLD: Final = Style(width=90)
 
 
 def save_comparison(
     diagram: ComparedDiagram, directory: str | os.PathLike[str], name: str, formats: Iterable[str]
 ) -> list[Path]:
-    """Draw a comparison into files of a folder; returns their paths. formats: "svg", "png".
+    """Draw a comparison.
 
-    Raises `OutputError` where one cannot be written.
+    Args:
+        diagram: The diagram.
+        directory: The folder of the pictures.
+        name: The name of the files without their endings.
+        formats: "svg", "png".
+
+    Returns:
+        The paths of the files.
+
+    Raises:
+        OutputError: A file cannot be written.
     """
     return save_files(directory, name, ((f".{form}", _render(diagram, form)) for form in formats))
 
@@ -92,7 +103,7 @@ def _render(diagram: ComparedDiagram, form: str) -> bytes:
 
 
 class _End(NamedTuple):
-    """Where an arrow leaves or reaches a lifeline."""
+    """The point where an arrow leaves or reaches a lifeline."""
 
     time: int
     side: int
@@ -101,7 +112,7 @@ class _End(NamedTuple):
 
 
 class _Sheet:
-    """One comparison with everything measured."""
+    """One picture with all its measures."""
 
     def __init__(self, diagram: ComparedDiagram) -> None:
         self.diagram = diagram
@@ -174,7 +185,7 @@ class _Sheet:
         return y + 6
 
     def _paint_arrows(self, ink: Ink, rows: Sequence[ComparedArrow], y: float) -> float:
-        """Arrows between two folds; returns where they end."""
+        """Draw the arrows between two runs of omitted segments; return where they end."""
         if not rows:
             return y
         heights = self._heights(rows, y) if self.diagram.sloping else self._levels(rows, y)
@@ -191,14 +202,14 @@ class _Sheet:
         return found
 
     def _heights(self, rows: Sequence[ComparedArrow], y: float) -> list[tuple[float, float]]:
-        """How far down each arrow meets the left and the right lifeline."""
+        """The heights at which each arrow meets the left and the right lifeline."""
         ends = sorted(self._ends(rows), key=lambda end: (end.time, end.arrow, end.arrives))
         found = [[-1.0, -1.0] for _ in rows]
         latest = [y, y]
         previous = -1
         for time, side, arrow, arrives in ends:
             row = rows[arrow]
-            # Text stands above an arrow's tail and marks hang below it.
+            # The text is above the tail of an arrow, its marks are below.
             speaks = not arrives or not all(row.frames)
             need = LABELS + (3 if speaks else 0)
             height = max(latest[side] + need, y + (TURN if time != previous else 0))
@@ -216,13 +227,13 @@ class _Sheet:
             if found[place][1 - here] >= 0:
                 drops[row.arrow.to_right] = abs(found[place][1] - found[place][0])
             else:
-                # Seen at one place only: it goes as the one before it went, or came from nobody knows when.
+                # Only one capture has it. Its slope is that of the arrow before it, or level if its start is unknown.
                 sets_out = row.arrow.to_right == (here == 0)
                 found[place][1 - here] = found[place][here] + (drops[row.arrow.to_right] if sets_out else 0)
         return [(left, right) for left, right in found]
 
     def _overtaken(self, rows: Sequence[ComparedArrow], row: ComparedArrow) -> bool:
-        """Whether what leaves later arrives earlier, so that both arrows cross."""
+        """Whether an arrow that leaves later arrives earlier, so that the two cross."""
         there = 1 if row.arrow.to_right else 0
         left, came = row.times[1 - there], row.times[there]
         if left is None or came is None:
@@ -258,7 +269,7 @@ class _Sheet:
         colour = RESET if alone else AGAIN_TEXT if row.differences else INK
         to_right = row.arrow.to_right
         begin, end = 0.0, slope.length
-        # Between two runs nothing is on its way from one to the other.
+        # Between two runs nothing travels from A to B.
         if alone and (row.lost or self.diagram.sloping):
             seen_left = bool(row.frames[0])
             begin, end = (
@@ -288,8 +299,8 @@ class _Sheet:
     def _write(
         self, ink: Ink, row: ComparedArrow, slope: Slope, colour: str, reach: tuple[float, float]
     ) -> None:
-        """What stands on an arrow, beside its tail; the marks below it."""
-        # Near its tail an arrow has room; further on steep ones cross.
+        """Write the text of an arrow near its tail, and the marks below it."""
+        # An arrow has room near its tail. Further on, steep arrows cross.
         share = 0.75 if abs(slope.right[1] - slope.left[1]) < 2 * LABELS else 0.48
         room = min(slope.length * share, reach[1] - reach[0]) - 14
         numbers = self._piece(" ".join(numbers_of(row.arrow)), self.plain, colour, room)
@@ -305,7 +316,7 @@ class _Sheet:
         for rise, line in lines:
             width = sum(piece.face.width(piece.text) for piece in line) + 6 * (len(line) - 1)
             along = reach[0] + 8 if row.arrow.to_right else reach[1] - 8 - width
-            # Whatever crosses here passes behind the text.
+            # An arrow that crosses here passes behind the text.
             ink.shapes.append(Shape(slope.box(along - 1, rise + 7.4, width + 2, 8.6), PAPER, PAPER, 0.0))
             for piece in line:
                 x, y = slope.point(along, rise)
@@ -334,11 +345,11 @@ class _Sheet:
     def _paint_legend(self, ink: Ink, y: float) -> float:
         remark = (
             say(
-                "An arrow leaves and arrives at the times of both captures, by A's clock; heights follow their order."
+                "An arrow leaves and arrives at the times of the captures, by A's clock. Heights show their order."
             )
             if self.diagram.sloping
             else say(
-                "Arrows are level: nothing relates the two clocks. Each side has the times of its own capture."
+                "Arrows are level: the relation of the clocks is unknown. Each side has the times of its capture."
             )
         )
         for line in self.small.wrapped(self.small.shown(remark), A4_WIDTH - 2 * MARGIN):

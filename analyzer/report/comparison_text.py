@@ -1,7 +1,7 @@
-"""The text report on a comparison: both captures, what differs in each pair of connections, one ladder for both.
+"""The text report on a comparison: both captures, the differences of each pair of connections, one ladder per pair.
 
-The ladder shows a segment once, with its frame and its time in A at the left and in B at the right. What is to be
-said about it stands beside it where the line has room for that, else below its arrow.
+The ladder shows each segment once, with its frame and its time in A on the left and in B on the right. Its marks are
+next to the arrow if the line has room, and below the arrow if not.
 """
 
 from __future__ import annotations
@@ -40,52 +40,52 @@ SPARE: Final = 4  # columns of shaft beyond what the longest arrow needs
 
 MODE_WORDS: Final[dict[Mode, str]] = {
     "two-places": "one exchange, captured at two places",
-    "two-runs": "two runs, compared by what was sent",
+    "two-runs": "two runs, compared by content",
 }
 SIDE_WORDS: Final = {
     "a": "A is nearer to the client",
     "b": "B is nearer to the client",
 }
-# One and several of each kind.
+# Kind of difference -> the words for one and for several.
 DIFFERENCE_WORDS: Final = {
     "unpaired": ("{count} connection in one capture only", "{count} connections in one capture only"),
-    "outcome": ("{count} other outcome", "{count} other outcomes"),
+    "outcome": ("{count} different outcome", "{count} different outcomes"),
     "missing": ("{count} segment missing", "{count} segments missing"),
-    "repeated": ("{count} segment repeated", "{count} segments repeated"),
+    "extra": ("{count} extra copy of a segment", "{count} extra copies of segments"),
     "changed": ("{count} segment changed", "{count} segments changed"),
-    "reordered": ("{count} segment in another order", "{count} segments in another order"),
-    "later": ("{count} segment later", "{count} segments later"),
-    "resegmented": ("{count} segment cut in another way", "{count} segments cut in another way"),
-    "rewritten": ("{count} fact rewritten", "{count} facts rewritten"),
+    "reordered": ("{count} segment reordered", "{count} segments reordered"),
+    "late": ("{count} segment late", "{count} segments late"),
+    "resegmented": ("{count} segment divided differently", "{count} segments divided differently"),
+    "rewritten": ("{count} value rewritten", "{count} values rewritten"),
 }
 RULE_WORDS: Final = {
     "endpoints-and-isns": "equal endpoints and initial sequence numbers",
     "isns": "equal initial sequence numbers",
     "client-isn": "the client's initial sequence number",
     "server-isn": "the server's initial sequence number",
-    "endpoints-and-numbers": "equal endpoints, and sequence numbers of one stretch",
+    "endpoints-and-numbers": "equal endpoints and overlapping sequence numbers",
     "timestamps": "equal timestamps",
     "numbered-payload": "an equal payload at an equal sequence number",
     "endpoints": "equal endpoints",
     "payloads": "equal first payloads",
-    "server-and-payloads": "the same server, and equal first payloads",
-    "server-and-request": "the same server, and an equal request",
-    "server": "the same server, in their order",
-    "port-and-payloads": "the same port, and equal first payloads",
-    "server-port": "the same port, in their order",
-    "only-one-left": "no other is left",
+    "server-and-payloads": "the same server and equal first payloads",
+    "server-and-request": "the same server and an equal request",
+    "server": "the same server, in the order of the connections",
+    "port-and-payloads": "the same server port and equal first payloads",
+    "server-port": "the same server port, in the order of the connections",
+    "only-one-left": "the only connection left in each capture",
 }
 
 
 def count_sentences(counts: Mapping[str, int]) -> list[str]:
-    """How often each kind of difference occurs."""
+    """The count of each kind of difference, in words."""
     return [counted(count, *DIFFERENCE_WORDS[name]) for name, count in counts.items() if count]
 
 
 def head_lines(
     captures: tuple[Capture, Capture], connections: tuple[int, int], mode: Mode, given: bool, style: Style
 ) -> Iterator[str]:
-    """What was compared with what, and as what. connections: how many each has."""
+    """The two captures and the mode of the comparison. connections: how many each capture has."""
     style = style.at_most(READABLE_WIDTH)
     for letter, capture, count in zip("AB", captures, connections, strict=True):
         path = foreign(capture.path, style)
@@ -102,7 +102,7 @@ def head_lines(
             yield finish([(f"{letter}  {tail(path, max(style.width - 3, 1), style)}", "title")], style)
             yield from _flowing("   ", facts, "", style)
     word = say(MODE_WORDS[mode])
-    yield finish([(say("as you said: {mode}", mode=word) if given else word, "")], style)
+    yield finish([(say("chosen with --as: {mode}", mode=word) if given else word, "")], style)
 
 
 def unpaired_line(letter: str, connection: Connection, style: Style) -> str:
@@ -116,7 +116,7 @@ def unpaired_line(letter: str, connection: Connection, style: Style) -> str:
 
 
 def pair_line(comparison: PairComparison, style: Style) -> str:
-    """One pair in one line, for a table of many."""
+    """One pair in one line, for a table of many pairs."""
     numbers = (
         f"#{comparison.a.id}"
         if comparison.a.id == comparison.b.id
@@ -130,7 +130,7 @@ def pair_line(comparison: PairComparison, style: Style) -> str:
 
 
 def pair_lines(comparison: PairComparison, style: Style) -> Iterator[str]:
-    """The headline of a pair and what was found: differences, what was rewritten, clocks."""
+    """The headline of a pair, its differences, what was rewritten, and the clocks."""
     style = style.at_most(READABLE_WIDTH)
     a, b = comparison.a, comparison.b
     ends = own(f"{a.client} → {a.server}", style)
@@ -153,7 +153,7 @@ def pair_lines(comparison: PairComparison, style: Style) -> Iterator[str]:
 
 
 def sum_lines(pairs: int, equal: int, counts: Mapping[str, int], style: Style) -> Iterator[str]:
-    """How much differs in all. equal: pairs without a difference."""
+    """The totals of all pairs. equal: how many pairs have no difference."""
     found = count_sentences({name: counts.get(name, 0) for name in DIFFERENCE_WORDS})
     items = [counted(pairs, "{count} pair of connections", "{count} pairs of connections")]
     if 0 < equal < pairs:
@@ -167,40 +167,39 @@ def sum_lines(pairs: int, equal: int, counts: Mapping[str, int], style: Style) -
 
 
 def _clock_sentences(clocks: Clocks) -> list[str]:
-    """What is known of the way between the two places, and how well."""
-    said = [say(SIDE_WORDS[clocks.client_side])] if clocks.client_side else []
+    """The clocks and the delay between the two places, with their uncertainty."""
+    sentences = [say(SIDE_WORDS[clocks.client_side])] if clocks.client_side else []
     if clocks.trouble:
-        return [*said, say(TROUBLES[clocks.trouble])]
+        return [*sentences, say(TROUBLES[clocks.trouble])]
     if not clocks.client_side:
         offset = clocks.offset_ns or 0
         if not offset:
-            return [say("the same times in both")]
-        sentence = (
-            "B's times are {time} later throughout"
-            if offset > 0
-            else "B's times are {time} earlier throughout"
-        )
+            return [say("both captures have the same times")]
+        sentence = "all times of B are {time} later" if offset > 0 else "all times of B are {time} earlier"
         return [say(sentence, time=duration(abs(offset)))]
     offset, doubt = clocks.offset_ns or 0, clocks.uncertainty_ns
     if doubt >= abs(offset):
-        said.append(say("the two clocks agree within {doubt}", doubt=duration(doubt)))
+        sentences.append(say("the two clocks agree within {doubt}", doubt=duration(doubt)))
     else:
         sentence = (
-            "B's clock is {time} ahead, give or take {doubt}"
+            "B's clock is {time} ahead, plus or minus {doubt}"
             if offset > 0
-            else "B's clock is {time} behind, give or take {doubt}"
+            else "B's clock is {time} behind, plus or minus {doubt}"
         )
-        said.append(say(sentence, time=duration(abs(offset)), doubt=duration(doubt)))
+        sentences.append(say(sentence, time=duration(abs(offset)), doubt=duration(doubt)))
     if clocks.drift:
-        said.append(say("and goes {rate:+.1f} millionths faster", rate=clocks.drift * 1e6))
-    said.append(
+        sentence = (
+            "B's clock runs {rate:.1f} ppm fast" if clocks.drift > 0 else "B's clock runs {rate:.1f} ppm slow"
+        )
+        sentences.append(say(sentence, rate=abs(clocks.drift) * 1e6))
+    sentences.append(
         say(
-            "at least {time} there and back between them, so about {half} one way",
+            "RTT of at least {time} between the places, so about {half} one way",
             time=duration(2 * doubt),
             half=duration(doubt),
         )
     )
-    return said
+    return sentences
 
 
 def _flowing(head: str, items: Sequence[str], role: str, style: Style) -> Iterator[str]:
@@ -210,7 +209,7 @@ def _flowing(head: str, items: Sequence[str], role: str, style: Style) -> Iterat
 
 
 class _Plan(NamedTuple):
-    """The columns of one ladder."""
+    """The widths of the columns of one ladder."""
 
     frames: tuple[int, int]
     times: tuple[int, int]
@@ -281,7 +280,7 @@ def _labels(row: ComparedArrow) -> str:
 
 
 def _head(diagram: ComparedDiagram, plan: _Plan, style: Style) -> Iterator[list[Span]]:
-    """The captures over their columns, what stands at each lifeline."""
+    """The captures above their columns, and the heads of the lifelines."""
     left, right = (
         f"{letter}  {foreign(name, style)}" for letter, name in zip("AB", diagram.captures, strict=True)
     )
@@ -325,14 +324,14 @@ def _role(row: ComparedArrow) -> str:
 
 def _arrow(row: ComparedArrow, plan: _Plan, style: Style) -> Iterator[list[Span]]:
     role = _role(row)
-    # One that is lost ends before the other side.
+    # The arrow of a lost segment ends before the other side.
     short = 2 if row.lost else 0
     shaft, _, moved = shaft_of(row.arrow, "", plan.middle - short, 1, style)
     if row.lost:
         shaft = f"{shaft[:-1]}×  " if row.arrow.to_right else f"  ×{shaft[1:]}"
     labels, marks = own(_labels(row), style), own(" · ".join(_marks(row)), style)
     aside: list[Span] = []
-    # The acknowledgement is the first to go; the number of the segment is not given up.
+    # If there is no room, the acknowledgement is left out first. The sequence number is always shown.
     below = [moved] if "seq=" in moved else []
     if marks and columns(marks) <= plan.aside:
         aside = [(marks, role)]
@@ -367,7 +366,7 @@ def _fold(row: ComparedFold, plan: _Plan, style: Style) -> Iterator[list[Span]]:
 
 
 def _compact(row: ComparedArrow | ComparedFold, clock: Clock, style: Style) -> Iterator[str]:
-    """A row where there is no room for lifelines: what it is, then when and where, then what is marked."""
+    """A row without lifelines, for a narrow terminal: the segment, its frames and times, its marks."""
     if isinstance(row, ComparedFold):
         noted = [counted(count, *DIFFERENCE_WORDS[name]) for name, count in row.differences]
         for line in flow([next(fold_forms(row.fold, style)), *noted], max(style.width, 1), style):

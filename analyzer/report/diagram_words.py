@@ -1,4 +1,4 @@
-"""The words of a diagram: what its title, labels, notes and notices say."""
+"""The words of a diagram: its title, labels, notes and notices."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["carried", "label_words", "note_words", "notice_text", "title"]
 
 
 def title(diagram: Diagram) -> str:
-    """What stands over the diagram."""
+    """The title of the diagram."""
     connection = diagram.connection
     return say(
         "Connection {number}: {client} → {server}",
@@ -31,12 +31,12 @@ def label_words(names: Iterable[LabelName]) -> list[str]:
 
 
 def note_words(names: Iterable[NoteName]) -> list[str]:
-    """Notes as they are shown ("repeated")."""
+    """Notes as they are shown ("retransmission")."""
     return [say(NOTE[name].shown) for name in names]
 
 
 def notice_text(error: IcmpError) -> str:
-    """Who says what about which frame, in short."""
+    """Who reports what about which frame, in short."""
     text = say(
         "ICMP {sender}: {text}",
         sender=inert(error.sender),
@@ -48,10 +48,12 @@ def notice_text(error: IcmpError) -> str:
 
 
 def carried(connection: Connection) -> str:
-    """What went to the server and what came back."""
-    out, back = connection.client_data.bytes, connection.server_data.bytes
-    if not out and not back:
+    """How many bytes each side sent."""
+    sent, received = connection.client_data.bytes, connection.server_data.bytes
+    if not sent and not received:
         return say("no data")
-    if out == 1:
-        return say("1 byte out, {back} back", back=f"{back:,}")
-    return say("{out} bytes out, {back} back", out=f"{out:,}", back=f"{back:,}")
+    if sent == 1:
+        return say("the client sent 1 byte and received {received}", received=f"{received:,}")
+    return say(
+        "the client sent {sent} bytes and received {received}", sent=f"{sent:,}", received=f"{received:,}"
+    )

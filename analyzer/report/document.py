@@ -1,7 +1,7 @@
-"""The JSON document: everything that is known of a trace, in the shape of `tcpanalyze-1.schema.json`.
+"""The JSON document: everything known about a trace, in the shape of `tcpanalyze-1.schema.json`.
 
-Within version 1 keys are added and never renamed or removed. Payload bytes are not part of it. It is
-written connection by connection, so that it never has to fit into memory as a whole.
+Within version 1, keys are added and never renamed or removed. The document holds no payload bytes. It is
+written connection by connection, so it never has to fit into memory as a whole.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ __all__ = [
 SCHEMA_NAME: Final = "tcpanalyze/1"
 SCHEMA_FILE: Final = "tcpanalyze-1.schema.json"
 
-# ASCII only, so that neither a terminal nor a decoder has anything to misread.
+# ASCII only, so that neither a terminal nor a decoder can misread it.
 _encode = json.JSONEncoder(ensure_ascii=True, check_circular=False, allow_nan=False).encode
 
 
 def document(
     trace: Trace, *, segments: bool = True, connections: Sequence[Connection] | None = None
 ) -> dict[str, Any]:
-    """The document as one value. Times are integer nanoseconds, lengths bytes, `seq` and `ack` relative.
+    """The document as one value. Times are integer nanoseconds, lengths are bytes, `seq` and `ack` are relative.
 
     segments: whether each connection has its `segments`
-    connections: those of the trace that are in it; None for all
+    connections: the connections of the trace to write; None for all
     """
     return {
         "schema": SCHEMA_NAME,
@@ -83,34 +83,34 @@ def write_document(
 
 
 def connection_line(connection: Connection) -> str:
-    """One connection as a line of JSON: what the document has of it without its segments."""
+    """One connection as a line of JSON: the same members as in the document, without its segments."""
     return _encode(_connection(connection, segments=False))
 
 
 def capture_line(capture: Capture) -> str:
-    """The last of such lines: what the document has beside the connections."""
+    """The last of these lines: the rest of the document."""
     return _encode({"schema": SCHEMA_NAME, "capture": _capture(capture)})
 
 
 def schema() -> dict[str, Any]:
     """The JSON Schema of the document (draft 2020-12).
 
-    That of a line of `--stream` is in it: `$defs/line`.
+    It holds the schema of a line of `--stream` too: `$defs/line`.
     """
     loaded: dict[str, Any] = json.loads(schema_text())
     return loaded
 
 
 def schema_text() -> str:
-    """The file that holds it."""
+    """The text of the schema file."""
     # importlib.resources would take longer to load than `check` takes for a small capture.
     with open(os.path.join(os.path.dirname(__file__), SCHEMA_FILE), encoding="utf-8") as file:
         return file.read()
 
 
 def _write_connection(connection: Connection, stream: TextIO, segments: bool) -> None:
-    """The members of a connection, and its segments one by one, so that no more than one is in memory as text."""
-    # Read first, where they are wanted: what is said of ICMP errors needs them.
+    """The members of a connection, then its segments one by one: only one of them is in memory as text at a time."""
+    # The segments are read first, because the ICMP errors need them.
     walked = connection.segments if segments else ()
     members = _connection(connection, segments=False).items()
     stream.write(",\n   ".join([f'"{key}": {_encode(value)}' for key, value in members]))
@@ -127,7 +127,7 @@ def _write_connection(connection: Connection, stream: TextIO, segments: bool) ->
 
 def _capture(capture: Capture) -> dict[str, Any]:
     return {
-        # A file name that is no text has surrogates in it, which JSON has no place for.
+        # A file name that is not text has surrogates in it, which JSON cannot hold.
         "path": capture.path.encode("utf-8", "backslashreplace").decode("utf-8"),
         "format": capture.format,
         "link_types": list(capture.link_types),
@@ -184,13 +184,13 @@ _MEMBERS: Final[Mapping[str, Callable[[Connection], Any]]] = {
     "icmp_errors": lambda connection: [_error(error) for error in connection.icmp_errors],
     "icmp_error_count": lambda connection: connection.icmp_error_count,
 }
-"""What the document has of a connection beside its segments."""
+"""The members of a connection in the document, without its segments."""
 
 
 class Described(Mapping[str, Any]):
-    """A connection as the document has it without its segments; each member is made when somebody asks for it.
+    """A connection as in the document, without its segments; each member is made when it is read.
 
-    `capture` is a member too: what the document has of the capture, or nothing where that is not known yet.
+    `capture` is a member too: the capture as in the document. It is missing while the capture is not known yet.
     """
 
     __slots__ = ("_capture", "_connection")
@@ -227,6 +227,7 @@ def _endpoint(end: EndpointAddress) -> dict[str, Any]:
 def _handshake(handshake: Handshake) -> dict[str, Any]:
     return {
         "outcome": handshake.outcome,
+        "reset_by": handshake.reset_by,
         "frames": {
             "syn": handshake.syn_frame,
             "syn_ack": handshake.syn_ack_frame,

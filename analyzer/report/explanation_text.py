@@ -1,7 +1,6 @@
-"""One segment explained in text: what it does and why, what stands around it, its header octet by octet.
+"""Explains one segment in text: what it does and why, its neighbours, its header byte by byte.
 
-Every section is a table of two or three columns whose last one is wrapped, so that it fits from 40 columns up
-to whatever a reader can follow.
+Every section is a table. Its last column is wrapped, so that it fits into 40 columns or more.
 """
 
 from __future__ import annotations
@@ -28,41 +27,41 @@ __all__ = ["dissection_lines", "explanation_lines"]
 
 KIND_MEANINGS: Final = {(version, kind.name): kind.meaning for (version, _, _), kind in ERROR_KINDS.items()}
 
-OCTETS_IN_ROW: Final = 16
-HEXDUMP_COLUMNS: Final = 4 + 2 + 3 * OCTETS_IN_ROW + 2 + OCTETS_IN_ROW + 2
-"""What a row of the hexdump takes: offset, octets, characters."""
+BYTES_IN_ROW: Final = 16
+HEXDUMP_COLUMNS: Final = 4 + 2 + 3 * BYTES_IN_ROW + 2 + BYTES_IN_ROW + 2
+"""The columns of a row of the hexdump: offset, bytes, characters."""
 
-OPTION_OCTETS: Final = 4
-"""Octets of an option on one line, as many as the widest field of the fixed header."""
+OPTION_BYTES: Final = 4
+"""Bytes of an option on one line: as many as the widest field of the fixed header has."""
 
 LEAST_MEANING: Final = 28
-"""Columns that a meaning needs beside its field; with fewer it goes below."""
+"""The fewest columns for a meaning next to its field. If there are fewer, it goes below."""
 
-_OctetRow = tuple[str, Sequence[str], str, Sequence[str]]
-"""Offset, lines of octets, name, and the meaning in parts."""
+_ByteRow = tuple[str, Sequence[str], str, Sequence[str]]
+"""Offset, lines of bytes, name, and the meaning in parts."""
 
 FRAMES_LISTED: Final = 8
 DISSECTED_LINES: Final = 200
-"""Lines of one protocol; a record of names or a certificate can have thousands."""
+"""The most lines of one protocol. A DNS answer or a certificate can have thousands."""
 
 CHECKSUMS: Final = {
-    "right": "right: the sum over pseudo header, header and payload agrees",
-    "partial": "partial: only the pseudo header is summed so far, the rest is left to the network card "
-    "(offload) and, on a loopback interface, to nobody",
-    "wrong": "does not agree: {computed} is the sum. Damaged on its way; or captured on its sender, before "
-    "the network card put in the sum (offload)",
+    "right": "correct: it matches pseudo header, header and payload",
+    "partial": "partial: it covers only the pseudo header. The network card adds the rest (offload); on a loopback "
+    "interface nobody does",
+    "wrong": "incorrect: it should be {computed}. The segment was damaged on the way, or it was captured on the "
+    "sender before the network card set the checksum (offload)",
 }
 
 
 def explanation_lines(explanation: Explanation, style: Style) -> Iterator[str]:
-    """The lines of the explanation, without their ends."""
+    """The lines of the explanation, without line ends."""
     style = style.at_most(READABLE_WIDTH)
     yield from _title(explanation, style)
     for heading, section in (
         (_error_heading(explanation), _error(explanation, style)),
         (say("What it does"), _doing(explanation, style)),
         (say("States"), _states(explanation, style)),
-        (say("Around it"), _around(explanation, style)),
+        (say("Before and after"), _around(explanation, style)),
         (say("The frame"), _frame(explanation, style)),
         (_header_heading(explanation), _header(explanation, style)),
         (_options_heading(explanation), _options(explanation, style)),
@@ -77,7 +76,7 @@ def explanation_lines(explanation: Explanation, style: Style) -> Iterator[str]:
 def dissection_lines(
     layers: Sequence[tuple[str, Sequence[str]]], application: str, style: Style
 ) -> Iterator[str]:
-    """Wireshark's own dissection, as (protocol, its fields) from the outside in, after an empty line."""
+    """The lines of Wireshark's dissection, after an empty line. layers: (protocol, its fields) from the outside in."""
     style = style.at_most(READABLE_WIDTH)
     yield ""
     heading = say("Dissected by Wireshark (tshark)")
@@ -130,7 +129,7 @@ def _title(explanation: Explanation, style: Style) -> Iterator[str]:
                     place=grouped(explanation.neighbours.place + 1),
                     count=grouped(connection.segment_count),
                 ),
-                say("{time} after the first", time=duration(since)) if since else say("the first"),
+                say("{time} after the first one", time=duration(since)) if since else say("the first one"),
             ],
         ),
     ]
@@ -151,16 +150,16 @@ def _error(explanation: Explanation, style: Style) -> Iterator[str]:
     return _table(
         [
             (
-                say("says"),
+                say("error"),
                 [error_sentence(explanation.connection, error), say(KIND_MEANINGS[version, error.kind])],
             ),
-            (say("after"), [duration(later)]),
+            (say("time"), [say("{time} after the segment", time=duration(later))]),
             (
                 say("states"),
                 [
                     say(
-                        "unchanged: a capture does not show what an endpoint makes of it, and it may be forged "
-                        "(RFC 5927)"
+                        "unchanged: a capture does not show how an endpoint reacts to the error, and the error may "
+                        "be forged (RFC 5927)"
                     )
                 ],
             ),
@@ -200,7 +199,7 @@ def _around(explanation: Explanation, style: Style) -> Iterator[str]:
     rows: list[tuple[str, list[str]]] = []
     for side, earlier in ((me, around.previous_own), (peer, around.previous_other)):
         text = (
-            say("nothing")
+            say("no segment in this capture")
             if earlier is None
             else _mention(earlier, segment.time_ns - earlier.time_ns, "before")
         )
@@ -214,7 +213,7 @@ def _around(explanation: Explanation, style: Style) -> Iterator[str]:
         rows.append((say("answered by"), [say("no segment in this capture")]))
     else:
         rows.append(
-            (say("answered by"), [say("nothing: it takes no sequence number, so nobody acknowledges it")])
+            (say("answered by"), [say("nothing: it takes no sequence number, so it is not acknowledged")])
         )
     for error in explanation.connection.icmp_errors:
         if error.answers == segment.frame:
@@ -229,14 +228,14 @@ def _around(explanation: Explanation, style: Style) -> Iterator[str]:
 
 
 def _mention(segment: Segment, distance: int, direction: str) -> str:
-    """A segment of the neighbourhood in a few words. distance: nanoseconds."""
+    """A neighbour in a few words. distance: nanoseconds."""
     parts = [str(segment.flags) or say("no flags"), say("seq {seq}", seq=segment.seq)]
     if segment.ack is not None:
         parts.append(say("ack {ack}", ack=segment.ack))
     if segment.length:
         parts.append(say("len {length}", length=segment.length))
     labels = " + ".join(LABEL[name].shown for name in segment.labels)
-    sentence = "frame {frame}, {time} before: {labels} ({what})"
+    sentence = "frame {frame}, {time} earlier: {labels} ({what})"
     if direction == "after":
         sentence = "frame {frame}, {time} later: {labels} ({what})"
     return say(sentence, frame=segment.frame, time=duration(distance), labels=labels, what=", ".join(parts))
@@ -245,28 +244,28 @@ def _mention(segment: Segment, distance: int, direction: str) -> str:
 def _acknowledged(explanation: Explanation) -> str:
     segment, covered = explanation.segment, explanation.neighbours.acknowledged
     if not covered:
-        return say("nothing that was not acknowledged before (ack {ack})", ack=segment.ack)
+        return say("no new bytes (ack {ack} was acknowledged before)", ack=segment.ack)
     frames = ", ".join(str(earlier.frame) for earlier in covered[-FRAMES_LISTED:])
     hidden = len(covered) - FRAMES_LISTED
     if hidden > 0:
-        frames = say("{count} earlier ones, {frames}", count=grouped(hidden), frames=frames)
+        frames = say("{frames} and {count} earlier ones", count=grouped(hidden), frames=frames)
     newest = covered[-1]
     waited = duration(segment.time_ns - newest.time_ns)
     if len(covered) == 1:
-        return say("frame {frames}, sent {time} before", frames=frames, time=waited)
-    return say("frames {frames}, the last of them sent {time} before", frames=frames, time=waited)
+        return say("frame {frames}, sent {time} earlier", frames=frames, time=waited)
+    return say("frames {frames}; the last one was sent {time} earlier", frames=frames, time=waited)
 
 
 def _frame(explanation: Explanation, style: Style) -> Iterator[str]:
-    size = counted(explanation.original, "{count} octet on the wire", "{count} octets on the wire")
+    size = counted(explanation.original, "{count} byte on the wire", "{count} bytes on the wire")
     if explanation.captured < explanation.original:
-        kept = say("only the first {count} captured", count=grouped(explanation.captured))
+        kept = say("only the first {count} were captured", count=grouped(explanation.captured))
     else:
-        kept = say("all captured")
+        kept = say("all were captured")
     rows: list[tuple[str, Sequence[str]]] = [(say("size"), [size, kept])]
     if explanation.others:
         more = counted(explanation.others, "{count} more TCP segment", "{count} more TCP segments")
-        rows.append((say("holds"), [say("the segment explained here, its first"), more]))
+        rows.append((say("contains"), [say("this segment, the first one"), more]))
     rows += [(said(layer.name), [said(fact) for fact in layer.facts]) for layer in explanation.layers]
     return _table(rows, style)
 
@@ -274,30 +273,28 @@ def _frame(explanation: Explanation, style: Style) -> Iterator[str]:
 def _header_heading(explanation: Explanation) -> str:
     count = explanation.header_length
     if len(explanation.header) < count:
-        return say(
-            "TCP header: {count} octets, {kept} of them captured", count=count, kept=len(explanation.header)
-        )
-    return say("TCP header: {count} octets", count=count)
+        return say("TCP header: {count} bytes, {kept} captured", count=count, kept=len(explanation.header))
+    return say("TCP header: {count} bytes", count=count)
 
 
 def _header(explanation: Explanation, style: Style) -> Iterator[str]:
-    rows: list[_OctetRow] = []
+    rows: list[_ByteRow] = []
     for field in TCP_FIELDS:
         value = field.read(explanation.header)
-        octets = explanation.header[field.offset : field.offset + field.octets].hex(" ")
+        shown = explanation.header[field.offset : field.offset + field.size].hex(" ")
         meaning = [say("not captured")] if value is None else _meaning(field, value, explanation)
-        rows.append((str(field.offset), [octets], say(field.name), meaning))
+        rows.append((str(field.offset), [shown], say(field.name), meaning))
         if field.name == "flags" and value is not None:
             for place, flag in enumerate(FLAGS):
                 bit = "1" if value & flag.bit else "0"
                 pattern = "." * place + bit + "." * (len(FLAGS) - place - 1)
                 state = say(flag.meaning) if value & flag.bit else say("not set")
                 rows.append(("", [pattern], f"  {flag.name}", [state]))
-    return _octet_table(rows, style)
+    return _byte_table(rows, style)
 
 
 def _meaning(field: Field, value: int, explanation: Explanation) -> list[str]:
-    """What a field of the fixed header says, value first."""
+    """The meaning of a field of the fixed header, value first."""
     segment = explanation.segment
     match field.name:
         case "sequence number":
@@ -307,10 +304,16 @@ def _meaning(field: Field, value: int, explanation: Explanation) -> list[str]:
             return [say(sentence, value=value, relative=segment.seq)]
         case "acknowledgement number":
             if segment.ack is None:
-                return [say("{value}: without meaning, ACK is not set", value=value)]
-            return [say("{value}, relative {relative}: expected next", value=value, relative=segment.ack)]
+                return [say("{value}: has no meaning, because ACK is not set", value=value)]
+            return [
+                say(
+                    "{value}, relative {relative}: the number expected next",
+                    value=value,
+                    relative=segment.ack,
+                )
+            ]
         case "data offset":
-            return [say("{value}: 4 × {value} = {octets} octets of header", value=value, octets=4 * value)]
+            return [say("{value}: the header has 4 × {value} = {bytes} bytes", value=value, bytes=4 * value)]
         case "reserved":
             return [str(value) if not value else say("{value}: should be 0", value=value)]
         case "flags":
@@ -326,7 +329,11 @@ def _meaning(field: Field, value: int, explanation: Explanation) -> list[str]:
             if Flags.URG in segment.flags:
                 end = (segment.seq + value) & 0xFFFFFFFF
                 return [say("{value}: urgent data ends before sequence number {end}", value=value, end=end)]
-            return [str(value) if not value else say("{value}: without meaning, URG is not set", value=value)]
+            return [
+                str(value)
+                if not value
+                else say("{value}: has no meaning, because URG is not set", value=value)
+            ]
         case _:
             return [str(value)]
 
@@ -334,38 +341,37 @@ def _meaning(field: Field, value: int, explanation: Explanation) -> list[str]:
 def _window(value: int, explanation: Explanation) -> str:
     segment, handshake = explanation.segment, explanation.connection.handshake
     if Flags.SYN in segment.flags:
-        return say("{value}: room for so many octets; in a SYN the window is never scaled", value=value)
+        return say("{value} bytes; in a SYN the window is never scaled", value=value)
     if handshake.window_scaling is None:
-        return say("{value}: whether it is scaled was agreed in segments that were not captured", value=value)
+        return say("{value}: the handshake was not captured, so the window scale is not known", value=value)
     if not handshake.window_scaling:
-        return say("{value}: room for so many octets; no scale was agreed", value=value)
+        return say("{value} bytes; window scaling was not negotiated", value=value)
     own_options = handshake.client_options if segment.sender == "client" else handshake.server_options
     shift = own_options.window_scale if own_options is not None else None
     return say(
-        "{value} × {factor} = {octets} octets of room",
+        "{value} × {factor} = {bytes} bytes",
         value=value,
         factor=1 << (shift or 0),
-        octets=segment.window,
+        bytes=segment.window,
     )
 
 
 def _options_heading(explanation: Explanation) -> str:
     if explanation.header_length == 20:
         return ""
-    return say("Options: {count} octets", count=explanation.header_length - 20)
+    return say("Options: {count} bytes", count=explanation.header_length - 20)
 
 
 def _options(explanation: Explanation, style: Style) -> Iterator[str]:
-    rows: list[_OctetRow] = []
+    rows: list[_ByteRow] = []
     for option in explanation.options:
         lines = [
-            option.octets[at : at + OPTION_OCTETS].hex(" ")
-            for at in range(0, len(option.octets), OPTION_OCTETS)
+            option.raw[at : at + OPTION_BYTES].hex(" ") for at in range(0, len(option.raw), OPTION_BYTES)
         ]
         rows.append((str(option.offset), lines, said(option.name), _option_value(option)))
     if not rows:
         rows.append(("20", [""], "", [say("not captured")]))
-    return _octet_table(rows, style)
+    return _byte_table(rows, style)
 
 
 def _option_value(option: Option) -> list[str]:
@@ -379,33 +385,31 @@ def _payload_heading(explanation: Explanation) -> str:
         return say("No payload")
     shown = len(explanation.payload)
     if shown == length:
-        return counted(length, "Payload: {count} octet", "Payload: {count} octets")
+        return counted(length, "Payload: {count} byte", "Payload: {count} bytes")
     if not shown:
-        return counted(
-            length, "Payload: {count} octet, not captured", "Payload: {count} octets, none of them captured"
-        )
-    return say("Payload: {count} octets, the first {shown}", count=grouped(length), shown=shown)
+        return counted(length, "Payload: {count} byte, not captured", "Payload: {count} bytes, none captured")
+    return say("Payload: {count} bytes, the first {shown} shown", count=grouped(length), shown=shown)
 
 
 def _payload(explanation: Explanation, style: Style) -> Iterator[str]:
-    in_row = OCTETS_IN_ROW if style.width >= HEXDUMP_COLUMNS else OCTETS_IN_ROW // 2
+    in_row = BYTES_IN_ROW if style.width >= HEXDUMP_COLUMNS else BYTES_IN_ROW // 2
     for at in range(0, len(explanation.payload), in_row):
-        octets = explanation.payload[at : at + in_row]
-        # Octets stand for characters of ASCII only, so that nothing in them can act or reorder.
-        text = "".join(chr(octet) if 0x20 <= octet < 0x7F else "." for octet in octets)
+        part = explanation.payload[at : at + in_row]
+        # Only printable ASCII is shown as characters, so that no payload can control the terminal.
+        text = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in part)
         yield finish(
             [
                 ("  ", ""),
                 (f"{at:04x}", "faint"),
                 ("  ", ""),
-                (f"{octets.hex(' '):{3 * in_row}} {text}", "data"),
+                (f"{part.hex(' '):{3 * in_row}} {text}", "data"),
             ],
             style,
         )
 
 
 def _table(rows: Sequence[tuple[str, Sequence[str]]], style: Style, *, indent: int = 2) -> Iterator[str]:
-    """Two columns: names, and items that are wrapped between them if that will do."""
+    """Two columns: names and items. Lines break between items if possible."""
     width = max((columns(own(name, style)) for name, _ in rows), default=0)
     room = style.width - indent - width - 2
     for name, items in rows:
@@ -419,26 +423,26 @@ def _table(rows: Sequence[tuple[str, Sequence[str]]], style: Style, *, indent: i
             )
 
 
-def _octet_table(rows: Sequence[_OctetRow], style: Style) -> Iterator[str]:
-    """Four columns: offset, octets, name, meaning; the meaning gets lines of its own where it has no room."""
+def _byte_table(rows: Sequence[_ByteRow], style: Style) -> Iterator[str]:
+    """Four columns: offset, bytes, name, meaning. If there is no room, the meaning goes below."""
     offsets = max(len(offset) for offset, _, _, _ in rows)
-    octets_width = max(len(line) for _, octets, _, _ in rows for line in octets)
+    bytes_width = max(len(line) for _, raw, _, _ in rows for line in raw)
     names = max(columns(own(name, style)) for _, _, name, _ in rows)
-    start = 2 + offsets + 2 + octets_width + 2 + names + 2
+    start = 2 + offsets + 2 + bytes_width + 2 + names + 2
     below = style.width - start < LEAST_MEANING
     indent = 6 + offsets
-    for offset, octets, name, items in rows:
+    for offset, raw, name, items in rows:
         name = own(name, style)
         room = max(style.width - (indent if below else start), 8)
         lines = flow(list(items), room, style) if any(items) else []
         fits = len(lines) == 1 and columns(lines[0]) <= style.width - start
         beside = lines if fits or not below else []
-        for number, (line, meaning) in enumerate(zip_longest(octets, beside, fillvalue="")):
+        for number, (line, meaning) in enumerate(zip_longest(raw, beside, fillvalue="")):
             first = number == 0
             padded = name + " " * (names - columns(name)) if first else " " * names
             spans: list[Span] = [
                 (f"  {offset if first else '':>{offsets}}  ", "faint"),
-                (f"{line:{octets_width}}  ", "data"),
+                (f"{line:{bytes_width}}  ", "data"),
                 (f"{padded}  ", "state"),
                 (meaning, ""),
             ]

@@ -1,7 +1,7 @@
-"""The ladder that grows: each segment in lines of its own as soon as it has been seen.
+"""The growing ladder of a live capture: each segment gets its lines as soon as it is captured.
 
-The columns are fixed before the first segment, for what an ordinary connection needs, so that no line has to
-be written again. Connections that run side by side are told apart by their number at the left.
+The columns are fixed before the first segment, wide enough for an ordinary connection, so no line has to
+be written again. The number at the left shows to which connection a line belongs.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from analyzer.wire.flags import Flags
 __all__ = ["GrowingLadder"]
 
 CLOCK: Final = Clock("s", SECOND, 6)
-"""Nobody knows yet how long a connection will take; microseconds tell a handshake's segments apart."""
+"""The length of a connection is not known yet; microseconds separate the segments of a handshake."""
 
 NUMBER_COLUMNS: Final = 4
 """`#12 `: 100 connections stay aligned."""
 
-# What the columns are made for: a frame's number, a time, and the widest of ordinary segments.
+# The columns fit these: a frame number, a time, and the widest ordinary segment.
 _SAMPLE_FRAME: Final = 99_999
 _SAMPLE_TIME_NS: Final = 99 * SECOND
 _SAMPLE_STATE: Final = "SYN-RECEIVED"
@@ -45,7 +45,7 @@ class GrowingLadder:
     """The lines of a live capture, without their ends, at most `style.width` columns each."""
 
     def __init__(self, style: Style, *, why: bool = True) -> None:
-        """why: each change of state with its reason, below its segment."""
+        """why: whether to show the reason for each change of state, below its segment."""
         self._style = style.at_most(READABLE_WIDTH)
         self._inner = Style(max(self._style.width - NUMBER_COLUMNS, 1), style.colour, style.ascii)
         self._why = why
@@ -56,7 +56,7 @@ class GrowingLadder:
             self._plan = plan_for(_samples(), (_SAMPLE_STATE, _SAMPLE_STATE), CLOCK, self._inner)
 
     def connection_lines(self, connection: Connection, segment: Segment) -> Iterator[str]:
-        """The head of a connection: its two ends, and the states before its first segment."""
+        """The head of a connection: its two endpoints, and their states before its first segment."""
         self._starts[connection.id] = connection.first_time_ns
         left = lifeline("client", connection.client, segment.client_state[0], segment.client_state[1])
         right = lifeline("server", connection.server, segment.server_state[0], segment.server_state[1])
@@ -72,7 +72,7 @@ class GrowingLadder:
             yield self._finish(connection.id, line)
 
     def segment_lines(self, number: int, segment: Segment) -> Iterator[str]:
-        """The lines of a segment of connection `number`, and of its reason."""
+        """The lines of a segment of connection `number`, and of the reasons for its state changes."""
         row = arrow(segment, self._starts.get(number, segment.time_ns), "data")
         yield from self._row(number, row, row.frame)
         if self._why and row.why:
@@ -94,16 +94,16 @@ class GrowingLadder:
             yield self._finish(number, line)
 
     def skipped_lines(self, count: int) -> Iterator[str]:
-        """Instead of the lines of `count` segments, which came faster than they can be shown."""
+        """A line in place of `count` segments that came too fast to be shown."""
         sentence = counted(
             count,
-            "{count} segment came too fast to be shown; it is in the verdicts",
-            "{count} segments came too fast to be shown; they are in the verdicts",
+            "{count} segment omitted, because it came too fast to be shown; it counts in the verdicts",
+            "{count} segments omitted, because they came too fast to be shown; they count in the verdicts",
         )
         yield finish([(" " * NUMBER_COLUMNS, ""), (f"… {sentence}", "faint")], self._style)
 
     def _reason(self, row: Arrow) -> Iterator[list[Span]]:
-        """Each sentence, from the column of the times to the edge: there is more room than in the middle."""
+        """Each sentence, from the time column to the edge, where there is more room than in the middle."""
         plan = self._plan
         margin = len(str(row.frame)) + 1
         if plan is not None:
@@ -117,7 +117,7 @@ class GrowingLadder:
 
 
 def _samples() -> tuple[Arrow, Arrow]:
-    """The widest rows that the columns are made for."""
+    """The widest rows that the columns must fit."""
     row = Arrow(
         frame=_SAMPLE_FRAME,
         time_ns=_SAMPLE_TIME_NS,

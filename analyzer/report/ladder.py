@@ -1,9 +1,9 @@
 """The ladder: a connection's diagram in lines of text, one arrow between two lifelines for each segment.
 
-What a terminal has room for is decided once for a whole ladder, by what its rows need (`_LAYOUTS`): first the
-excerpts of the payload are shortened, then the states move from their lanes to a line of their own
-between the lifelines, then the labels follow them. Notes and sequence numbers that do not fit go there row by
-row. Below 60 columns there are no lifelines any more.
+The layout is chosen once for a whole ladder, from the width of the terminal and the needs of the rows (`_LAYOUTS`).
+With less room, first the excerpts of the payload are shortened, then the states move from their lanes to a line of
+their own between the lifelines, then the labels follow. Notes and sequence numbers that do not fit go there row by
+row. Below 60 columns there are no lifelines.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from analyzer.report.terminal import (
     fragments,
     own,
 )
-from analyzer.report.wording import Clock, clock_for, counted, grouped
-from analyzer.tcp.notes import NOTE, names_about
+from analyzer.report.wording import Clock, clock_for, counted, counted_note, grouped
+from analyzer.tcp.notes import names_about
 from analyzer.text import say
 from analyzer.wire.flags import Flags
 
@@ -47,11 +47,11 @@ __all__ = [
 ]
 
 COMPACT_BELOW: Final = 60
-"""Columns that two lifelines with something between them need."""
+"""The least columns for two lifelines with arrows between them."""
 
 LEAST_MIDDLE: Final = 28  # columns between the lifelines: two states side by side
-LEAST_EXCERPT: Final = 8  # columns: less of a payload says nothing
-SPARE: Final = 6  # columns of shaft beyond what the longest arrow needs, so that it looks like one
+LEAST_EXCERPT: Final = 8  # columns: a shorter piece of a payload is useless
+SPARE: Final = 6  # columns of shaft beyond the text of the longest arrow, so that it looks like an arrow
 
 WINDOW_NOTES: Final = names_about("window")
 
@@ -64,11 +64,11 @@ class _Layout(NamedTuple):
     lanes: bool
     """States stand beside the lifelines."""
     aligned: bool
-    """Labels begin in one column; otherwise they end at the edge, below a state that leaves them no room."""
+    """Labels begin in one column; if false, they end at the edge, below a state that leaves no room for them."""
     aside: bool
-    """Labels stand at the right; otherwise on the arrow, or below it."""
+    """Labels stand at the right; if false, on the arrow or below it."""
     excerpt: bool
-    """The beginning of each payload has to fit."""
+    """The beginning of each payload must fit."""
     lead: int
     """Dashes before the text of an arrow."""
 
@@ -135,7 +135,7 @@ def row_lines(row: Row, plan: Plan, style: Style) -> Iterator[list[Span]]:
 
 
 def plan_for(rows: Sequence[Row], before: tuple[str, str], clock: Clock, style: Style) -> Plan:
-    """The first layout in which every row fits, and the states before; the last one takes whatever comes."""
+    """The first layout in which every row and the states before it fit; the last layout takes any row."""
     arrows = [row for row in rows if isinstance(row, Arrow)]
     core = max((len(" ".join(numbers_of(row))) for row in arrows), default=0)
     said = max(
@@ -171,7 +171,7 @@ def plan_for(rows: Sequence[Row], before: tuple[str, str], clock: Clock, style: 
             core + layout.lead + 4 + (min(excerpts, LEAST_EXCERPT) + 1 if layout.excerpt and excerpts else 0)
         )
         wanted = max(core + layout.lead + 4 + (excerpts and excerpts + 1), said + 2) + SPARE
-        # `beside` is what should stand at the right of the lifelines, `needed` what has to.
+        # `beside`: the columns wanted at the right of the lifelines; `needed`: the columns required there.
         beside = needed = 0
         if layout.aside and not layout.lanes:
             beside = needed = labels
@@ -201,13 +201,13 @@ def _labels(row: Arrow, style: Style) -> str:
 
 
 def _notes(row: Arrow, style: Style) -> str:
-    # The label KEEP-ALIVE and the note keep-alive say the same.
+    # The label KEEP-ALIVE and the note keep-alive mean the same.
     said = {label.casefold() for label in label_words(row.labels)}
     return own(" · ".join(note for note in note_words(row.notes) if note.casefold() not in said), style)
 
 
 def numbers_of(row: Arrow) -> list[str]:
-    """What stands on the arrow before the payload."""
+    """The text on the arrow before the payload."""
     numbers = [str(row.flags) or say("no flags"), f"seq={row.seq}"]
     if row.ack is not None:
         numbers.append(f"ack={row.ack}")
@@ -223,7 +223,7 @@ def role_of(row: Arrow) -> str:
     if row.reset:
         return "reset"
     if row.retransmission:
-        return "repeated"
+        return "retransmission"
     if Flags.SYN in row.flags:
         return "syn"
     if Flags.FIN in row.flags:
@@ -232,7 +232,7 @@ def role_of(row: Arrow) -> str:
 
 
 def head_lines(client: Lifeline, server: Lifeline, plan: Plan, style: Style) -> Iterator[list[Span]]:
-    """The names and addresses of both endpoints, and the states they begin in."""
+    """The names and addresses of both endpoints, and their first states."""
     layout = plan.layout
     corner = (
         f"{'':{layout.indent}}{plan.frame_head:>{plan.frame}}{'':{layout.gap}}{plan.time_head:>{plan.time}}"
@@ -248,7 +248,7 @@ def head_lines(client: Lifeline, server: Lifeline, plan: Plan, style: Style) -> 
             text = f"{left:^{left_width}}{'':{gap}}{right:^{right_width}}"
             yield [(prefix.ljust(left_start), "faint"), (text, "title")]
     else:
-        # Two long addresses of IPv6 do not fit beside each other.
+        # Two long IPv6 addresses do not fit side by side.
         left, right = (f"{name}  {address}" for name, address in zip(names, addresses, strict=True))
         if len(corner) + 2 + len(left) <= style.width:
             yield [(f"{corner}  ", "faint"), (left, "title")]
@@ -280,7 +280,7 @@ def _line(
     right: Sequence[Span] = (),
     lifeline: str = "│",
 ) -> list[Span]:
-    """One line of the ladder. `middle` has to be as wide as the plan says."""
+    """One line of the ladder. `middle` must have the width of the plan."""
     layout = plan.layout
     gap = " " * layout.gap
     spans = [(f"{'':{layout.indent}}{frame:>{plan.frame}}{gap}{time:>{plan.time}}{gap}", "faint")]
@@ -339,7 +339,7 @@ def _arrow(row: Arrow, plan: Plan, style: Style) -> Iterator[list[Span]]:
 
 
 def shaft_of(row: Arrow, labels: str, middle: int, lead: int, style: Style) -> tuple[str, str, str]:
-    """The arrow, `middle` columns long, with what stands on it; the labels and the numbers for which it is too short.
+    """The arrow with its text, `middle` columns long; the labels that do not fit on it; the numbers that do not fit.
 
     lead: dashes before the text.
     """
@@ -367,7 +367,7 @@ def shaft_of(row: Arrow, labels: str, middle: int, lead: int, style: Style) -> t
 
 
 def _excerpt(text: str, room: int, style: Style) -> str:
-    """The excerpt of a payload in the room there is; nothing where it would say nothing."""
+    """The excerpt of a payload in this room; empty if it would be too short."""
     if columns(text) <= room:
         return f" {text}"
     if room < LEAST_EXCERPT:
@@ -387,9 +387,9 @@ def _excerpt(text: str, room: int, style: Style) -> str:
 def _between(
     plan: Plan, left: str, inside: Sequence[Span], right: str, *, to_right: bool, style: Style
 ) -> Iterator[list[Span]]:
-    """What did not fit beside the lifelines, between them: on one line, or the states below the rest.
+    """The parts that did not fit outside the lifelines, placed between them: on one line, or the states below.
 
-    The states stand at their own lifelines, the rest at the side of the sender.
+    The states stand at their own lifelines, the other parts at the side of the sender.
     """
     texts: list[Span] = []
     for text, role in inside:
@@ -451,7 +451,7 @@ def _fold(row: Fold, plan: Plan, style: Style) -> Iterator[list[Span]]:
 
 
 def _notice(row: Notice, plan: Plan, style: Style) -> Iterator[list[Span]]:
-    """What the network said, in the middle, on a line that reaches neither end."""
+    """An ICMP error in the middle, on a line that reaches neither lifeline."""
     frame, time = str(row.frame), plan.clock.show(row.time_ns)
     lines = flow(own(notice_text(row.error), style).split(" "), plan.middle - 8, style, separator=" ")
     for line in lines:
@@ -472,9 +472,9 @@ def _notice(row: Notice, plan: Plan, style: Style) -> Iterator[list[Span]]:
 
 
 def fold_forms(row: Fold, style: Style) -> Iterator[str]:
-    """What a folded run says, from the longest form to the shortest."""
+    """The text of a run of omitted segments, from the longest form to the shortest."""
     segments = row.segments_to_right + row.segments_to_left
-    folded = counted(segments, "{count} segment folded", "{count} segments folded")
+    omitted = counted(segments, "{count} segment omitted", "{count} segments omitted")
     frames = say("frames {first} to {last}", first=row.first_frame, last=row.last_frame)
     total = row.bytes_to_right + row.bytes_to_left
     ways = []
@@ -485,28 +485,28 @@ def fold_forms(row: Fold, style: Style) -> Iterator[str]:
     both = ", ".join(ways) or say("no data")
     amount = counted(total, "{count} byte", "{count} bytes") if total else say("no data")
     for form in (
-        f"{folded}, {frames}: {both}",
-        f"{folded}: {both}",
-        f"{folded}: {amount}",
-        folded,
+        f"{omitted}, {frames}: {both}",
+        f"{omitted}: {both}",
+        f"{omitted}: {amount}",
+        omitted,
         grouped(segments),
     ):
         yield own(form, style)
 
 
 def _noted(row: Fold, style: Style) -> str:
-    """The notes of a folded run, counted."""
-    return own(" · ".join(f"{grouped(count)} {say(NOTE[name].shown)}" for name, count in row.noted), style)
+    """The counted notes of a run of omitted segments."""
+    return own(" · ".join(counted_note(name, count) for name, count in row.noted), style)
 
 
 def compact_head(client: Lifeline, server: Lifeline, style: Style) -> Iterator[list[Span]]:
-    """Both endpoints, and the states they begin in, where there is no room for lifelines."""
+    """Both endpoints and their first states, if there is no room for lifelines."""
     yield [(own(f"→ {_endpoint(client)} {client.initial_state}", style), "title")]
     yield [(own(f"← {_endpoint(server)} {server.initial_state}", style), "title")]
 
 
 def compact_lines(row: Row, digits: int, clock: Clock, style: Style) -> Iterator[list[Span]]:
-    """A row without lifelines: two or more lines for each segment. digits: what a frame's number takes."""
+    """A row without lifelines: two or more lines for each segment. digits: of the longest frame number."""
     indent = digits + 1
     frame = "" if isinstance(row, Fold) else str(row.frame)
     time = f"{clock.show(_time(row))} {clock.unit}" if clock.size else clock.show(_time(row))

@@ -7,8 +7,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from analyzer.report.terminal import READABLE_WIDTH, Span, Style, columns, cut, finish, flow, own, tail
-from analyzer.report.wording import counted, duration, grouped
-from analyzer.tcp.notes import NOTE
+from analyzer.report.wording import counted, counted_note, duration, grouped
 from analyzer.tcp.outcomes import CLOSE, HANDSHAKE
 from analyzer.text import say
 from analyzer.trace.build import survey
@@ -21,7 +20,7 @@ ROWS: Final = 40
 """How many rows of the table are shown: one screen."""
 
 ENDPOINT: Final = 21
-"""Columns of the longest IPv4 address with the longest port: an address of IPv6 may be cut down to them."""
+"""Columns of the longest IPv4 address with the longest port; an IPv6 address may be shortened to them."""
 
 
 def _bytes(connection: Connection) -> int:
@@ -29,7 +28,7 @@ def _bytes(connection: Connection) -> int:
 
 
 class _Column(NamedTuple):
-    """One column: `least` is how narrow it may become, None where it may not; `to_right` aligns numbers."""
+    """One column: `least` is its minimum width, None if it must not shrink; `to_right` aligns numbers."""
 
     head: str
     cell: Callable[[Connection, Style], str]
@@ -49,7 +48,7 @@ def _outcome(connection: Connection, style: Style) -> str:
 
 def _noted(connection: Connection, style: Style) -> str:
     notes = sorted(connection.notes.items(), key=lambda entry: -entry[1])
-    return own(" · ".join(f"{grouped(count)} {say(NOTE[name].shown)}" for name, count in notes), style)
+    return own(" · ".join(counted_note(name, count) for name, count in notes), style)
 
 
 # In the order of the line.
@@ -62,7 +61,7 @@ _COLUMNS: Final = (
     _Column("duration", lambda connection, style: own(duration(connection.duration_ns), style), None, True),
     _Column("notes", _noted, 12, False),
 )
-# Left out in this order where the line is too short.
+# Omitted in this order if the line is too short.
 _DROPPED: Final = ("duration", "notes", "bytes", "client", "server")
 
 
@@ -73,9 +72,9 @@ def overview_lines(
     worst_first: bool = True,
     everything: bool = False,
 ) -> Iterator[str]:
-    """How the connections fared, and a table of `ROWS` of them, of all with `everything`.
+    """The outcomes of the connections, counted, and a table of `ROWS` of them, or of all with `everything`.
 
-    worst_first: whether they are sorted here; they come in their own order otherwise.
+    worst_first: whether to sort them here; if false, they keep their order.
     """
     style = style.at_most(READABLE_WIDTH)
     most = len(connections) if everything else ROWS
@@ -98,19 +97,21 @@ def overview_lines(
     yield ""
     yield from _table(rows, style)
     hidden = len(connections) - min(len(connections), most)
-    closer = say("--connection N shows one of them as a ladder, --json has them all")
+    closer = say("--connection N shows one connection as a ladder, --json writes all of them")
     yield ""
     if hidden:
         more = counted(
-            hidden, "{count} more connection: --all lists it", "{count} more connections: --all lists them"
+            hidden,
+            "{count} more connection (--all lists it)",
+            "{count} more connections (--all lists them)",
         )
-        closer = f"{more}, {closer}"
+        closer = f"{more}; {closer}"
     for line in flow([f"{closer}."], style.width, style):
         yield finish([(line, "")], style)
 
 
 def _tally(name: str, counts: Mapping[str, int], style: Style) -> Iterator[str]:
-    """How often each outcome came, the most frequent first."""
+    """The count of each outcome, the most frequent first."""
     ordered = sorted(counts.items(), key=lambda entry: -entry[1])
     items = [f"{grouped(count)} {say(shown)}" for shown, count in ordered]
     head = f"{name:<10}  "
@@ -123,7 +124,7 @@ def _table(shown: Iterable[tuple[Connection, int]], style: Style) -> Iterator[st
     """A row for each connection, in the colour of its rank."""
     chosen = list(_COLUMNS)
     heads = [column.head for column in chosen]
-    # Cells are kept instead of connections: a large capture judges each anew.
+    # Cells are kept instead of connections: in a large capture, each access makes the connection again.
     rows: list[tuple[tuple[str, ...], str]] = []
     for connection, rank in shown:
         rows.append((tuple(column.cell(connection, style) for column in chosen), _role(rank)))
@@ -149,12 +150,12 @@ def _table(shown: Iterable[tuple[Connection, int]], style: Style) -> Iterator[st
 
 
 def _shrink(widths: dict[str, int], chosen: Sequence[_Column], room: int) -> None:
-    """Take columns from whatever is widest beyond its least until the line fits."""
+    """Shrink the widest column that may still shrink, until the line fits."""
     while sum(widths[column.head] for column in chosen) > room:
         flexible = [column for column in chosen if column.least and widths[column.head] > column.least]
         if not flexible:
             return
-        # Notes first: they are a list, and its beginning says most.
+        # Notes first: the beginning of the list is the most important part.
         widest = max(flexible, key=lambda column: (column.head == "notes", widths[column.head]))
         widths[widest.head] -= 1
 
@@ -168,7 +169,7 @@ def _cells(
 ) -> list[Span]:
     spans: list[Span] = []
     for column in chosen:
-        # Of an endpoint the end says more: the port, and the host's part of the address.
+        # The end of an endpoint is the more useful part: the port, and the host part of the address.
         shorten = tail if column.least == ENDPOINT else cut
         text = shorten(row[column.head], widths[column.head], style)
         padding = " " * (widths[column.head] - columns(text))

@@ -1,6 +1,6 @@
-"""Which connections of a trace a report is about, and in which order.
+"""Which connections of a trace a report shows, and in which order.
 
-Everything keeps its number: those that are not chosen are only not looked at.
+Connections keep their numbers; those that are not chosen are skipped.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["Selection", "keys", "select"]
 
 @lru_cache(maxsize=1)
 def keys() -> Keys:
-    """Every key of the document."""
+    """All keys of the document."""
     from analyzer.filters.keys import Keys
     from analyzer.report.document import schema
 
@@ -33,10 +33,10 @@ def keys() -> Keys:
 
 
 class Selection(NamedTuple):
-    """Connections of a trace, each made when it is asked for.
+    """Chosen connections of a trace, each made when it is read.
 
-    of: among how many they were looked for. numbered: by their numbers, too. only, order: by which filter, in which
-    order; None where nobody asked for one.
+    of: how many connections they were chosen from. numbered: whether they were chosen by number. only, order: the
+    filter and the order; None if not given.
     """
 
     connections: Sequence[Connection]
@@ -49,10 +49,10 @@ class Selection(NamedTuple):
 def select(
     trace: Trace, numbers: Collection[int] = (), only: Filter | None = None, order: Order | None = None
 ) -> Selection:
-    """The connections with these numbers, in that order, all where there are none; of them those that the filter
-    means, in the order asked for.
+    """The connections with these numbers, in that order, or all if there are no numbers; of these, the ones that
+    match the filter, in the given order.
 
-    Raises UsageError for a number the trace does not have.
+    Raises UsageError for a number that the trace does not have.
     """
     connections = trace.connections
     if numbers:
@@ -68,7 +68,7 @@ def _chosen(
 ) -> Sequence[int]:
     from analyzer.report.document import Described
 
-    # What is kept of each connection is its place and what it is sorted by: there may be a million.
+    # Only the place and the sort key of each connection are kept: there may be a million.
     kept: list[int] = []
     values: list[object] = []
     for place in range(len(connections)):
@@ -81,7 +81,7 @@ def _chosen(
 
 
 def _places(trace: Trace, numbers: Iterable[int]) -> list[int]:
-    """Where the connections with these numbers stand among those of the trace."""
+    """The places of the connections with these numbers in the trace."""
     folded = trace.capture.folded
     count = len(trace) + (folded.connections if folded else 0)
     places = []
@@ -94,8 +94,8 @@ def _places(trace: Trace, numbers: Iterable[int]) -> list[int]:
             if place == len(trace) or trace.connections[place].id != number:
                 raise UsageError(
                     say(
-                        "connection {number} was folded to keep memory bounded: "
-                        "--stream writes it, --hold COUNT keeps more of them",
+                        "connection {number} is counted only, to keep memory bounded: "
+                        "use --stream to write it, or --hold COUNT to keep more connections",
                         number=number,
                     )
                 )
@@ -105,11 +105,14 @@ def _places(trace: Trace, numbers: Iterable[int]) -> list[int]:
 
 def _no_such(number: int, count: int) -> str:
     if count == 0:
-        return say("there is no connection {number}: the capture holds no TCP connection", number=number)
+        return say("connection {number} does not exist: the capture has no TCP connections", number=number)
     if count == 1:
-        return say("there is no connection {number}: the only one of this capture is number 0", number=number)
+        return say(
+            "connection {number} does not exist: the only connection of this capture is number 0",
+            number=number,
+        )
     return say(
-        "there is no connection {number}: those of this capture are numbered from 0 to {last}",
+        "connection {number} does not exist: the connections of this capture are numbered from 0 to {last}",
         number=number,
         last=count - 1,
     )

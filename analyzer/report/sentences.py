@@ -1,6 +1,6 @@
-"""Sentences about a connection, for people: the same ones in every report.
+"""Sentences about a connection, for people: every report uses the same ones.
 
-What a document has to be the same in every language takes them with `in_english` for `say`.
+A document that must be the same in every language passes `in_english` for `say`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = [
 
 
 def label_reason(label: LabelName, segment: Segment) -> str:
-    """The sentence why `segment` bears `label`."""
+    """The sentence that explains why `segment` has `label`."""
     me, peer = ("client", "server") if segment.sender == "client" else ("server", "client")
     # A SYN takes the sequence number before the first byte of the payload.
     first = segment.seq + (Flags.SYN in segment.flags)
@@ -41,7 +41,7 @@ def label_reason(label: LabelName, segment: Segment) -> str:
 
 
 def handshake_words(connection: Connection) -> tuple[str, str]:
-    """How its handshake is worded in a verdict, and what the name of the outcome leaves open."""
+    """The words for its handshake in a verdict, and the explanation of the outcome."""
     handshake = connection.handshake
     proof = handshake.ack_frame is not None or connection.server_data.data_segments > 0
     return HANDSHAKE[handshake.outcome].words(handshake.syn_ack_frame is not None, proof)
@@ -71,10 +71,13 @@ def reason_sentence(reason: Reason, say: Say = say) -> str:
 
 
 def verdict(connection: Connection, say: Say = say) -> str:
-    """One sentence: how it opened, what it carried, how it ended, and whether that is certain."""
+    """One sentence: how it opened, what it carried, how it ended, and whether that is certain.
+
+    It is written from the client's point of view: the client sent what is "sent".
+    """
     handshake = connection.handshake
     opened, _ = handshake_words(connection)
-    parts = [say(opened, port=connection.server.port)]
+    parts = [say(opened, resetter=say(handshake.reset_by or ""))]
     if handshake.outcome == "unanswered" and handshake.syn_retries:
         parts.append(say("sent {times} times", times=handshake.syn_retries + 1))
     close = connection.close
@@ -85,31 +88,31 @@ def verdict(connection: Connection, say: Say = say) -> str:
         if close.data_lost:
             parts.append(say("data was lost"))
     if connection.doubts:
-        parts.append(say("if the capture lost nothing of it"))
+        parts.append(say("unless the capture lost some of its frames"))
     sentence = ", ".join(parts)
     if close.outcome == "none" and connection.errors_heard:
-        # As known when it came: nothing follows a SYN that is in vain, so no segment has to be looked for.
+        # The error as known when it came: nothing follows an unanswered SYN, so there is no segment to look up.
         error = error_sentence(connection, connection.errors_heard[0], say)
         return say("{sentence}; {error}", sentence=sentence, error=error)
     return sentence
 
 
 def error_sentence(connection: Connection, error: IcmpError, say: Say = say) -> str:
-    """Who says what about which segment: "the router at 10.0.0.1 says: host unreachable, in answer to frame 7"."""
+    """Who reports what about which segment: "the router at 10.0.0.1 reports: host unreachable, about frame 7"."""
     peer = "server" if error.about == "client" else "client"
     addresses = {"client": connection.client.address, "server": connection.server.address}
     who = say("the router at {address}", address=error.sender)
     if error.sender in addresses.values():
-        # Where both have one address, the segment went to the other side.
+        # If both sides have the same address, the segment went to the other side.
         side = peer if addresses[peer] == error.sender else error.about
         who = say("the {side}", side=say(side))
-    about = say("in answer to frame {frame}", frame=error.answers)
+    about = say("about frame {frame}", frame=error.answers)
     if error.answers is None and error.seq is None:
         about = say("about a segment of the {side} that was not captured", side=say(error.about))
     elif error.answers is None:
         about = say("about sequence number {seq} of the {side}", seq=error.seq, side=say(error.about))
     return say(
-        "{who} says: {text}, {about}",
+        "{who} reports: {text}, {about}",
         who=who,
         text=said(error_text(error.error, error.number), say),
         about=about,
@@ -117,28 +120,32 @@ def error_sentence(connection: Connection, error: IcmpError, say: Say = say) -> 
 
 
 def losses(capture: Capture) -> str:
-    """The sentence about the frames that the capture lost; nothing where it is not known to have lost any.
+    """The sentence about the frames that the capture lost; empty if it is not known to have lost any.
 
-    The number is a bound: libpcap counts a lost frame of loopback twice.
+    The number is an upper bound: libpcap counts a lost loopback frame twice.
     """
     if not capture.lost_frames:
         return ""
     if capture.lost_frames == 1:
-        return say("up to 1 frame was lost by the capture: what seems missing below may have been there")
+        return say(
+            "the capture lost up to 1 frame: a segment that seems to be missing below may have been sent"
+        )
     return say(
-        "up to {count:,} frames were lost by the capture: what seems missing below may have been there",
+        "the capture lost up to {count:,} frames: segments that seem to be missing below may have been sent",
         count=capture.lost_frames,
     )
 
 
 def _data(connection: Connection, say: Say) -> str:
-    out, back = connection.client_data.bytes, connection.server_data.bytes
-    if not out and not back:
+    sent, received = connection.client_data.bytes, connection.server_data.bytes
+    if not sent and not received:
         return say("no data")
-    if not back:
-        return say("1 byte out") if out == 1 else say("{out:,} bytes out", out=out)
-    if not out:
-        return say("1 byte back") if back == 1 else say("{back:,} bytes back", back=back)
-    if out == 1:
-        return say("1 byte out and {back:,} back", back=back)
-    return say("{out:,} bytes out and {back:,} back", out=out, back=back)
+    if not received:
+        return say("1 byte sent") if sent == 1 else say("{sent:,} bytes sent", sent=sent)
+    if not sent:
+        if received == 1:
+            return say("1 byte received")
+        return say("{received:,} bytes received", received=received)
+    if sent == 1:
+        return say("1 byte sent and {received:,} received", received=received)
+    return say("{sent:,} bytes sent and {received:,} received", sent=sent, received=received)

@@ -1,6 +1,6 @@
-"""A sequence diagram laid out on sheets: which column begins where, how high each row is, what is drawn in it.
+"""A sequence diagram laid out on sheets: where each column begins, how high each row is, what is drawn in it.
 
-Text never overlaps: every piece is measured before it is placed, wrapped or cut where it does not fit.
+Text never overlaps: every piece is measured before it is placed, and wrapped or cut if it does not fit.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from analyzer.report.tones import (
     state_tone,
 )
 from analyzer.report.typeface import Typeface, typeface
-from analyzer.report.wording import clock_for, counted, duration, grouped
+from analyzer.report.wording import clock_for, counted, counted_note, duration, grouped
 from analyzer.tcp.notes import NOTE
 from analyzer.tcp.outcomes import CLOSES, HANDSHAKES
 from analyzer.text import say
@@ -121,7 +121,7 @@ class Rails:
         self.since[side] = y
 
     def fold(self, top: float, bottom: float) -> None:
-        """Break both lifelines: a zigzag says that time was left out."""
+        """Break both lifelines: a zigzag shows that segments are omitted."""
         for side, x in enumerate(self.places):
             self.draw_to(side, top)
             teeth = 5
@@ -136,7 +136,7 @@ class Rails:
 
 
 class Sheet:
-    """One diagram with everything measured: which column begins where, how high each row is."""
+    """One diagram with everything measured: where each column begins, how high each row is."""
 
     def __init__(self, diagram: Diagram) -> None:
         self.diagram = diagram
@@ -162,7 +162,7 @@ class Sheet:
         return Piece(face.cut(face.shown(text), width), face, colour)
 
     def pages(self, height: float | None) -> list[Figure]:
-        """The sheets: one as high as it has to be, or as many of the given height as are needed."""
+        """The sheets: one sheet with the height it needs, or as many sheets of the given height as needed."""
         legend = self._legend()
         if height is None:
             ink = Ink()
@@ -251,7 +251,7 @@ class Sheet:
         y += 5
         boxes = [max(piece.face.width(piece.text) for piece in head) + 18 for head in self.heads]
         right = min(A4_WIDTH - MARGIN - boxes[1], self.right - boxes[1] / 2)
-        # Two long IPv6 addresses only fit side by side when they give way to each other.
+        # Two long IPv6 addresses fit side by side only if both move away from the middle.
         left = min(max(MARGIN, self.left - boxes[0] / 2), right - 8 - boxes[0])
         for (role, address), x, box in zip(self.heads, (left, right), boxes, strict=True):
             ink.box(x, y, box, 31, Tone(PAPER, INK, INK), 4)
@@ -399,7 +399,7 @@ class Sheet:
         return piece, tone, self.chip_face.width(piece.text) + 9
 
     def _pieces(self, row: Arrow, room: float) -> Iterator[Piece]:
-        """What is written on an arrow, in the order of its importance."""
+        """The text on an arrow, the most important part first."""
         strong = RESET if row.reset else INK
         yield self.fitted(str(row.flags) or say("no flags"), self.strong, strong, room)
         yield self.fitted(f"seq={row.seq}", self.plain, INK, room)
@@ -444,7 +444,7 @@ class Sheet:
         return Block(inner + 8, row.phase, paint)
 
     def _notice(self, row: Notice) -> Block:
-        """A flag between the lifelines that touches neither: somebody on the way said it."""
+        """An ICMP error: a box between the lifelines that touches neither, because neither endpoint sent it."""
         most = self.right - self.left - 56
         lines = self.chip_face.wrapped(self.chip_face.shown(notice_text(row.error)), most)
         width = max(map(self.chip_face.width, lines)) + 14
@@ -481,15 +481,15 @@ class Sheet:
         return taken
 
     def _legend(self) -> Callable[[Ink, float], float]:
-        """A painter for what the lines and colours mean, as far as they occur; it returns where it ends."""
+        """A painter for the legend of the lines and colours that occur; it returns where it ends."""
         arrows = [row for row in self.diagram.rows if isinstance(row, Arrow)]
         entries: list[tuple[str, str, Tone]] = []
         if any(row.retransmission and not row.reset for row in arrows):
-            entries.append(("again", say("sent again"), BLANK))
+            entries.append(("again", say("retransmission"), BLANK))
         if any(row.reset for row in arrows):
             entries.append(("reset", say("reset"), BLANK))
         if any(isinstance(row, Fold) for row in self.diagram.rows):
-            entries.append(("fold", say("left out"), BLANK))
+            entries.append(("fold", say("omitted segments"), BLANK))
         states = set(self._states_before())
         for row in arrows:
             states |= {state for state in (row.left_state, row.right_state) if state}
@@ -497,7 +497,8 @@ class Sheet:
             if states & set(members):
                 entries.append(("state", say(group), tone))
         remark = say(
-            "States are those after each segment. A capture sees no arrival: what is seen counts as received."
+            "A state is the one after its segment. A capture does not see a segment arrive: "
+            "a captured segment counts as received."
         )
         remarks = self.small.wrapped(self.small.shown(remark), A4_WIDTH - 2 * MARGIN)
         symbol = 19.0
@@ -535,10 +536,10 @@ class Sheet:
 
 
 def fold_sentences(fold: Fold) -> tuple[list[str], list[str], list[str]]:
-    """What a folded run held: how much and how long, what each side sent, what was odd about it."""
+    """A run of omitted segments: how many and how long, what each side sent, and its notes."""
     segments = fold.segments_to_right + fold.segments_to_left
     run = [
-        counted(segments, "{count} segment left out", "{count} segments left out"),
+        counted(segments, "{count} segment omitted", "{count} segments omitted"),
         say("frames {first} to {last}", first=fold.first_frame, last=fold.last_frame),
         duration(fold.last_time_ns - fold.first_time_ns),
     ]
@@ -550,8 +551,5 @@ def fold_sentences(fold: Fold) -> tuple[list[str], list[str], list[str]]:
         if count:
             held = counted(amount, "{count} byte", "{count} bytes")
             ways.append(say("{arrow} {count} with {bytes}", arrow=arrow, count=grouped(count), bytes=held))
-    noted = [
-        say("{count} × {note}", count=grouped(count), note=say(NOTE[name].shown))
-        for name, count in fold.noted
-    ]
+    noted = [counted_note(name, count) for name, count in fold.noted]
     return run, ways, noted

@@ -71,7 +71,7 @@ COLOURS: Final[Mapping[str, str]] = {
     "syn": "32",
     "fin": "33",
     "reset": "1;31",
-    "repeated": "35",
+    "retransmission": "35",
     "data": "",
     "ack": "2",
     "good": "32",

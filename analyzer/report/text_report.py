@@ -1,7 +1,7 @@
-"""The text report: the capture in a line, each connection in its three phases, its segments as a ladder.
+"""The text report: one line about the capture, the three phases of each connection, its segments as a ladder.
 
-Lines come one at a time and without their ends, each as soon as it is known, so that a long report can be
-read while it is made and stopped at any line.
+Lines come one at a time, without line ends, each as soon as it is known. So a long report can be
+read while it is made, and stopped at any line.
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ from analyzer.report.sentences import error_sentence, handshake_words, losses, v
 from analyzer.report.terminal import READABLE_WIDTH, Style, columns, finish, flow, foreign, own, tail
 from analyzer.report.wording import (
     counted,
+    counted_note,
     delays,
     duration,
     grouped,
-    sum_of,
 )
-from analyzer.tcp.notes import NOTE
 from analyzer.tcp.outcomes import CLOSE, CLOSES, FAST_OPEN, HANDSHAKE, HANDSHAKES, ROLE
 from analyzer.text import said, say
 from analyzer.trace.values import (
@@ -40,11 +39,11 @@ from analyzer.trace.values import (
 __all__ = ["MANY", "capture_lines", "connection_lines", "report_lines"]
 
 MANY: Final = 20
-"""More connections than these make a table, unless some are selected."""
+"""With more connections than this, the report is a table, unless connections are chosen by number."""
 
-PORTS_SHOWN: Final = 3  # of the servers of connections that were folded
+PORTS_SHOWN: Final = 3  # server ports of connections that are counted only
 
-DETAILS_ROOM: Final = 32  # columns that the details of a phase need beside its outcome
+DETAILS_ROOM: Final = 32  # columns that the details of a phase need after its outcome
 
 ERRORS_SHOWN: Final = 3  # sentences about ICMP errors above the ladder
 
@@ -60,10 +59,10 @@ def report_lines(
 ) -> Iterator[str]:
     """The lines of the report on a trace, without their ends.
 
-    selection: the connections to show, None for all; more than `MANY` that nobody named by number become a table
-    fold:     long runs of ordinary segments in one line, and only the beginning of a long table
-    segments: whether the ladders are shown
-    summaries: by frame, what a payload says, to be shown instead of its beginning
+    selection: the connections to show, None for all; more than `MANY` become a table, unless chosen by number
+    fold:     show long runs of ordinary segments in one line, and only the beginning of a long table
+    segments: whether to show the ladders
+    summaries: by frame, a summary of the payload, to show instead of its beginning
     """
     shown = select(trace) if selection is None else selection
     folded = trace.capture.folded
@@ -83,7 +82,7 @@ def report_lines(
 
 
 def _selection_lines(selection: Selection, style: Style) -> Iterator[str]:
-    """How many of how many connections a filter means, and what they are sorted by."""
+    """How many connections match a filter, and the key that they are sorted by."""
     facts = []
     if selection.only is not None:
         text = in_short(selection.only.text)
@@ -101,7 +100,7 @@ def _selection_lines(selection: Selection, style: Style) -> Iterator[str]:
             )
     if selection.order is not None:
         name = selection.order.key.name
-        sentence = "sorted by {key}, the greatest first" if selection.order.descending else "sorted by {key}"
+        sentence = "sorted by {key}, largest first" if selection.order.descending else "sorted by {key}"
         facts.append(say(sentence, key=name))
     if facts:
         yield from _paragraph([own(fact, style) for fact in facts], style, indent=0)
@@ -110,7 +109,7 @@ def _selection_lines(selection: Selection, style: Style) -> Iterator[str]:
 def _ladder(
     connection: Connection, style: Style, fold: bool, summaries: Mapping[int, str] | None
 ) -> Iterator[str]:
-    # Not needed for a table, which is what a large capture is shown as.
+    # Not needed for a table, and a large capture is shown as a table.
     from analyzer.diagram.layout import lay_out
     from analyzer.diagram.rows import Fold
     from analyzer.report.ladder import ladder_lines
@@ -124,17 +123,17 @@ def _ladder(
     if hidden:
         sentence = counted(
             hidden,
-            "{count} segment folded: --all shows it",
-            "{count} segments folded: --all shows them",
+            "{count} segment omitted (--all shows it)",
+            "{count} segments omitted (--all shows them)",
         )
         yield ""
         yield from _paragraph([sentence], style)
 
 
 def capture_lines(capture: Capture, connections: int, style: Style) -> Iterator[str]:
-    """What was read, what was skipped and why, and what the capture lost.
+    """What was read, what was skipped and why, and how many frames the capture lost.
 
-    connections: how many were found
+    connections: their number
     """
     narrow = style.at_most(READABLE_WIDTH)
     frames = counted(capture.frames, "{count} frame", "{count} frames")
@@ -150,9 +149,11 @@ def capture_lines(capture: Capture, connections: int, style: Style) -> Iterator[
     if capture.first_time_ns is not None and capture.last_time_ns is not None:
         facts.append(duration(capture.last_time_ns - capture.first_time_ns))
     if capture.display_filter is not None:
-        facts.append(say("only frames that match {filter}", filter=foreign(capture.display_filter, style)))
+        facts.append(
+            say("only the frames that match {filter}", filter=foreign(capture.display_filter, style))
+        )
     if capture.notes_by != OURSELVES:
-        facts.append(say("notes as {program} gives them", program=capture.notes_by))
+        facts.append(say("notes by {program}", program=capture.notes_by))
     path = foreign(said(capture.path), style)
     facts = [own(fact, style) for fact in facts]
     line = own(" · ", style).join(facts)
@@ -184,7 +185,7 @@ def capture_lines(capture: Capture, connections: int, style: Style) -> Iterator[
 
 
 def _folded(folded: Folded) -> str:
-    """How many connections are told as counts only, and what became of them."""
+    """How many connections are counted only, and their outcomes."""
     outcomes: Counter[str] = Counter()
     for opening in HANDSHAKES:
         if not opening.opened:
@@ -197,9 +198,9 @@ def _folded(folded: Folded) -> str:
         for port, count in list(folded.server_ports.items())[:PORTS_SHOWN]
     ]
     return say(
-        "{connections} to keep memory bounded: {outcomes}; {ports}; --stream writes each",
+        "{connections}, to keep memory bounded: {outcomes}; {ports}; --stream writes each",
         connections=counted(
-            folded.connections, "{count} connection was folded", "{count} connections were folded"
+            folded.connections, "{count} connection is counted only", "{count} connections are counted only"
         ),
         outcomes=", ".join(
             f"{grouped(count)} {say(words)}" for words, count in outcomes.most_common() if count
@@ -209,17 +210,16 @@ def _folded(folded: Folded) -> str:
 
 
 class _Phase(NamedTuple):
-    """One phase of a connection in three columns."""
+    """One phase of a connection: its name, its outcome in one column, its details in another."""
 
     name: str
     outcome: str
-    frames: str
     details: Sequence[str]
     good: bool
 
 
 def connection_lines(connection: Connection, style: Style) -> Iterator[str]:
-    """The headline, the three phases, the notes counted."""
+    """The headline, the three phases, and the counted notes."""
     narrow = style.at_most(READABLE_WIDTH)
     number = f"#{connection.id}"
     pair = own(f"{connection.client} → {connection.server}", style)
@@ -235,7 +235,7 @@ def connection_lines(connection: Connection, style: Style) -> Iterator[str]:
         yield from _paragraph([sentence], style)
     phases = [_handshake(connection), _data(connection), _close(connection)]
     yield from _phases(phases, narrow)
-    counts = [f"{grouped(count)} {say(NOTE[name].shown)}" for name, count in connection.notes.items()]
+    counts = [own(counted_note(name, count), style) for name, count in connection.notes.items()]
     width = max(columns(say(phase.name)) for phase in phases)
     room = max(narrow.width - width - 6, 1)
     for name, items in ((say("notes"), counts), (say("ICMP"), _errors(connection))):
@@ -246,14 +246,14 @@ def connection_lines(connection: Connection, style: Style) -> Iterator[str]:
 
 
 def _errors(connection: Connection) -> list[str]:
-    """What the network said about the connection; the first few, and how many more there were."""
+    """The ICMP errors about the connection: the first few, and the number of the rest."""
     shown = [error_sentence(connection, error) for error in connection.icmp_errors[:ERRORS_SHOWN]]
     hidden = connection.icmp_error_count - len(shown)
     return [*shown, *([counted(hidden, "and {count} more", "and {count} more")] if hidden else [])]
 
 
 def _paragraph(items: Sequence[str], style: Style, *, indent: int = 4) -> Iterator[str]:
-    """Items that flow, behind a margin where there is room for one."""
+    """Items that flow, after a margin if there is room for one."""
     narrow = style.at_most(READABLE_WIDTH)
     margin = " " * (indent if narrow.width >= 40 else 0)
     for line in flow(items, max(narrow.width - len(margin), 1), narrow):
@@ -261,28 +261,25 @@ def _paragraph(items: Sequence[str], style: Style, *, indent: int = 4) -> Iterat
 
 
 def _phases(phases: Sequence[_Phase], style: Style) -> Iterator[str]:
-    """The phases in columns, or each as a paragraph where the columns leave the details too little room."""
+    """The phases in columns, or each as a paragraph if the columns leave too little room for the details."""
     names = [say(phase.name) for phase in phases]
     name_width = max(map(columns, names))
     outcome_width = max(columns(own(phase.outcome, style)) for phase in phases)
-    frames_width = max(columns(own(phase.frames, style)) for phase in phases)
-    start = 4 + name_width + 2 + outcome_width + 3 + (frames_width and frames_width + 3)
+    start = 4 + name_width + 2 + outcome_width + 3
     wide = style.width - start >= DETAILS_ROOM
     for phase, name in zip(phases, names, strict=True):
-        outcome, frames = own(phase.outcome, style), own(phase.frames, style)
+        outcome = own(phase.outcome, style)
         role = "good" if phase.good else "bad"
         head = f"    {name}{'':{name_width - columns(name) + 2}}"
         if wide:
             spans = [(head, "faint"), (outcome + " " * (outcome_width - columns(outcome) + 3), role)]
-            if frames_width:
-                spans.append((frames + " " * (frames_width - columns(frames) + 3), ""))
             hanging = start
             lines = flow(phase.details, style.width - start, style)
         else:
             spans = [(head, "faint"), (outcome, role)]
             hanging = len(head) if style.width >= 40 else 4
             lines = flow(
-                ["", *([frames] if frames else []), *phase.details],
+                ["", *phase.details],
                 max(style.width - hanging, 1),
                 style,
                 first=style.width - len(head) - columns(outcome),
@@ -296,22 +293,31 @@ def _handshake(connection: Connection) -> _Phase:
     handshake = connection.handshake
     row = HANDSHAKE[handshake.outcome]
     _, detail = handshake_words(connection)
-    details = _explained(detail)
+    details = [
+        *_frames((handshake.syn_frame, handshake.syn_ack_frame, handshake.ack_frame)),
+        *_explained(detail),
+    ]
+    if handshake.outcome == "aborted" and handshake.reset_by:
+        details.append(say("the {side} sent the RST", side=say(handshake.reset_by)))
     if handshake.syn_rtt_ns is not None and handshake.ack_rtt_ns is not None:
-        details.append(say("round trip {times}", times=sum_of(handshake.syn_rtt_ns, handshake.ack_rtt_ns)))
+        details.append(
+            say(
+                "RTT {to_server} to the server, {to_client} to the client",
+                to_server=duration(handshake.syn_rtt_ns),
+                to_client=duration(handshake.ack_rtt_ns),
+            )
+        )
     elif handshake.syn_rtt_ns is not None:
         details.append(say("SYN-ACK after {time}", time=duration(handshake.syn_rtt_ns)))
     elif handshake.ack_rtt_ns is not None:
         details.append(say("ACK {time} after the SYN-ACK", time=duration(handshake.ack_rtt_ns)))
-    details += _repeated("SYN", handshake.syn_retries, handshake.syn_retry_delays_ns)
-    details += _repeated("SYN-ACK", handshake.syn_ack_retries, handshake.syn_ack_retry_delays_ns)
+    details += _retransmitted("SYN", handshake.syn_retries, handshake.syn_retry_delays_ns)
+    details += _retransmitted("SYN-ACK", handshake.syn_ack_retries, handshake.syn_ack_retry_delays_ns)
     details += _agreed(handshake)
     details += _explained(ROLE[connection.roles].detail)
-    frames = (handshake.syn_frame, handshake.syn_ack_frame, handshake.ack_frame)
     return _Phase(
         "handshake",
         say(row.shown),
-        _frames(frames),
         details,
         row.good,
     )
@@ -321,24 +327,26 @@ def _explained(sentence: str) -> list[str]:
     return [say(sentence)] if sentence else []
 
 
-def _frames(frames: Iterable[int | None]) -> str:
-    """The frames of a phase. One may do two things: in a simultaneous open a SYN-ACK also completes it."""
+def _frames(frames: Iterable[int | None]) -> list[str]:
+    """The frames of a phase, each once: in a simultaneous open, one SYN-ACK also completes the handshake."""
     captured = [str(frame) for frame in dict.fromkeys(frames) if frame is not None]
     if not captured:
-        return ""
-    return say("frame {frames}" if len(captured) == 1 else "frames {frames}", frames=" ".join(captured))
+        return []
+    return [say("frame {frames}" if len(captured) == 1 else "frames {frames}", frames=" ".join(captured))]
 
 
-def _repeated(segment: str, times: int, after: Sequence[int]) -> list[str]:
+def _retransmitted(segment: str, times: int, after: Sequence[int]) -> list[str]:
     if not times:
         return []
-    sentence = "{segment} repeated once" if times == 1 else "{segment} repeated {count} times"
-    repeated = say(sentence, segment=segment, count=grouped(times))
-    return [say("{repeated}, after {delays}", repeated=repeated, delays=delays(after)) if after else repeated]
+    sentence = "{segment} retransmitted once" if times == 1 else "{segment} retransmitted {count} times"
+    sent_again = say(sentence, segment=segment, count=grouped(times))
+    if not after:
+        return [sent_again]
+    return [say("{retransmitted}, after {delays}", retransmitted=sent_again, delays=delays(after))]
 
 
 def _agreed(handshake: Handshake) -> list[str]:
-    """What both sides agreed on, or what the one whose SYN was captured announced."""
+    """The options that both sides agreed on, or the offer of one side if the other's SYN was not captured."""
     client, server = handshake.client_options, handshake.server_options
     if client is None or server is None:
         return (
@@ -396,35 +404,47 @@ def _announced(options: EndpointOptions | None, side: str) -> list[str]:
 
 def _data(connection: Connection) -> _Phase:
     client, server = connection.client_data, connection.server_data
-    segments = say("{out} + {back} segments", out=grouped(client.segments), back=grouped(server.segments))
     details = [*_trouble(client, "client"), *_trouble(server, "server")]
     outcome = say("none")
     if client.bytes or server.bytes:
-        outcome = say("{out} out, {back} back", out=grouped(client.bytes), back=grouped(server.bytes))
-        carrying = say(
-            "{out} + {back} with data", out=grouped(client.data_segments), back=grouped(server.data_segments)
+        outcome = counted(
+            client.bytes,
+            "{count} byte sent, {received} received",
+            "{count} bytes sent, {received} received",
+            received=grouped(server.bytes),
         )
-        details = [carrying, *(details or [say("nothing repeated")])]
+        details = details or [say("no retransmissions")]
+    segments = counted(
+        client.segments + server.segments,
+        "{count} segment ({to_server} →, {to_client} ←)",
+        "{count} segments ({to_server} →, {to_client} ←)",
+        to_server=grouped(client.segments),
+        to_client=grouped(server.segments),
+    )
+    if client.bytes or server.bytes:
+        carrying = grouped(client.data_segments + server.data_segments)
+        segments = say("{segments}, {count} with data", segments=segments, count=carrying)
     clean = not (client.unacknowledged_bytes or server.unacknowledged_bytes)
-    return _Phase("data", outcome, segments, details, clean)
+    return _Phase("data", outcome, [segments, *details], clean)
 
 
 def _trouble(sent: Direction, side: str) -> list[str]:
-    """What one side sent again, out of order, or without ever seeing it acknowledged."""
+    """What one side retransmitted, sent out of order, or sent without an acknowledgement."""
     found = []
     if sent.retransmitted_segments:
-        repeated = counted(sent.retransmitted_segments, "{count} segment", "{count} segments")
+        segments = counted(sent.retransmitted_segments, "{count} segment", "{count} segments")
         amount = counted(sent.retransmitted_bytes, "{count} byte", "{count} bytes")
-        sentence = "the {side} repeated {segments}"
+        sentence = "the {side} retransmitted {segments}"
         if sent.retransmitted_bytes:
-            sentence = "the {side} repeated {segments} with {bytes}"
-        found.append(say(sentence, side=say(side), segments=repeated, bytes=amount))
+            sentence = "the {side} retransmitted {segments} with {bytes}"
+        found.append(say(sentence, side=say(side), segments=segments, bytes=amount))
     if sent.out_of_order_segments:
         found.append(
-            say(
-                "{count} of the {side} out of order",
+            counted(
+                sent.out_of_order_segments,
+                "{count} segment of the {side} out of order",
+                "{count} segments of the {side} out of order",
                 side=say(side),
-                count=grouped(sent.out_of_order_segments),
             )
         )
     if sent.unacknowledged_bytes:
@@ -436,12 +456,14 @@ def _trouble(sent: Direction, side: str) -> list[str]:
 def _close(connection: Connection) -> _Phase:
     close = connection.close
     row = CLOSE[close.outcome]
-    details = []
+    details = _frames(close.frames)
     if close.outcome == "reset" and close.active in {"client", "server"}:
         details.append(say("by the {side}", side=say(str(close.active))))
     elif close.active is not None:
         details.append(
-            say("both at once") if close.active == "both" else say("{side} first", side=say(close.active))
+            say("both sides closed at once")
+            if close.active == "both"
+            else say("{side} closed first", side=say(close.active))
         )
     other = {"client": "server", "server": "client"}.get(close.active or "", "other side")
     if row.detail:
@@ -452,7 +474,6 @@ def _close(connection: Connection) -> _Phase:
     return _Phase(
         "close",
         say(row.shown),
-        _frames(close.frames),
         details,
         row.good and not close.data_lost,
     )
@@ -462,5 +483,5 @@ def _left(close: Close) -> list[str]:
     if not close.time_wait:
         return []
     if len(close.time_wait) > 1:
-        return [say("both in TIME-WAIT")]
-    return [say("{side} in TIME-WAIT", side=say(close.time_wait[0]))]
+        return [say("both sides left in TIME-WAIT")]
+    return [say("{side} left in TIME-WAIT", side=say(close.time_wait[0]))]

@@ -1,20 +1,21 @@
-"""Numbers and names as a reader of the text reports sees them."""
+"""Numbers and times as the text reports show them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from analyzer.tcp.notes import NOTE, NoteName
 from analyzer.text import say
 
 __all__ = [
     "Clock",
     "clock_for",
     "counted",
+    "counted_note",
     "delays",
     "duration",
     "grouped",
-    "sum_of",
 ]
 
 MICROSECOND: Final = 1_000
@@ -23,6 +24,7 @@ SECOND: Final = 1_000_000_000
 MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
+YEAR: Final = 365 * DAY + 6 * HOUR
 
 DELAYS_SHOWN: Final = 6
 
@@ -33,12 +35,17 @@ def grouped(number: int) -> str:
 
 
 def counted(count: int, one: str, many: str, **values: object) -> str:
-    """`one` or `many`, two sentences with the placeholder `{count}`, filled: "1 frame", "12 frames"."""
+    """`one` or `many`, two sentences with the placeholder `{count}`, filled in: "1 frame", "12 frames"."""
     return say(one if count == 1 else many, count=grouped(count), **values)
 
 
+def counted_note(name: NoteName, count: int) -> str:
+    """A note with its count: "3 × retransmission"."""
+    return say("{count} × {note}", count=grouped(count), note=say(NOTE[name].shown))
+
+
 def duration(nanoseconds: int) -> str:
-    """A time span for prose: 15 µs, 1.23 ms, 20 s, 3 min 20 s, 2 h 5 min."""
+    """A time span for prose: 15 µs, 1.23 ms, 20 s, 3 min 20 s, 2 h 5 min, 15.9 years."""
     if nanoseconds < 0:
         return f"-{duration(-nanoseconds)}"
     if nanoseconds < MINUTE:
@@ -46,25 +53,16 @@ def duration(nanoseconds: int) -> str:
     for big, unit, small, smaller, limit in (
         (MINUTE, "min", SECOND, "s", HOUR),
         (HOUR, "h", MINUTE, "min", DAY),
-        (DAY, "d", HOUR, "h", None),
+        (DAY, "d", HOUR, "h", YEAR),
     ):
-        if limit is None or nanoseconds < limit:
+        if nanoseconds < limit:
             rest = nanoseconds % big // small
-            return f"{grouped(nanoseconds // big)} {unit}" + (f" {rest} {smaller}" if rest else "")
-    raise AssertionError
-
-
-def sum_of(first: int, second: int) -> str:
-    """Two time spans that follow each other: 15 + 16 µs, or 15 µs + 1.2 ms."""
-    if 0 <= first < MINUTE and 0 <= second < MINUTE:
-        (one, unit), (other, other_unit) = _number_and_unit(first), _number_and_unit(second)
-        if unit == other_unit:
-            return f"{one} + {other} {unit}"
-    return f"{duration(first)} + {duration(second)}"
+            return f"{nanoseconds // big} {unit}" + (f" {rest} {smaller}" if rest else "")
+    return say("{count} years", count=f"{nanoseconds / YEAR:,.1f}")
 
 
 def delays(nanoseconds: Iterable[int]) -> str:
-    """Time spans in a row: 1 s, 3 s, 7 s; the first six of them."""
+    """A list of time spans: 1 s, 3 s, 7 s; the first six of them."""
     spans = [duration(delay) for delay in nanoseconds]
     return ", ".join([*spans[:DELAYS_SHOWN], *(["…"] if len(spans) > DELAYS_SHOWN else [])])
 
@@ -85,16 +83,16 @@ def _three_digits(number: float) -> str:
 
 
 class Clock(NamedTuple):
-    """How the times of one connection are written, all in one unit and with equally many decimals."""
+    """How the times of one connection are written: in one unit, with the same number of decimals."""
 
     unit: str
-    """What heads the column; `m:s` and `h:m:s` for times with colons."""
+    """The head of the column; `m:s` and `h:m:s` for times with colons."""
     size: int
     """Nanoseconds in one unit; 0 for times with colons."""
     decimals: int
 
     def show(self, nanoseconds: int) -> str:
-        """A time in this unit, cut after its decimals, never rounded up into the future."""
+        """A time in this unit, cut after its decimals and never rounded up."""
         if nanoseconds < 0:
             return f"-{self.show(-nanoseconds)}"
         if self.size:
@@ -114,7 +112,7 @@ class Clock(NamedTuple):
 def clock_for(times: Iterable[int]) -> Clock:
     """The clock for these times, in nanoseconds since the first.
 
-    It tells microseconds apart where the whole takes less than 100 seconds.
+    It shows microseconds if the whole takes less than 100 seconds.
     """
     longest = 0
     fraction = False
@@ -122,7 +120,7 @@ def clock_for(times: Iterable[int]) -> Clock:
         longest = max(longest, abs(time))
         fraction = fraction or time % MICROSECOND != 0
     if longest < MILLISECOND:
-        # Beyond 100 µs the nanoseconds of a clock that has them are noise.
+        # Beyond 100 µs, nanoseconds are noise.
         return Clock("µs", MICROSECOND, 3 if fraction and longest < 100 * MICROSECOND else 0)
     if longest < SECOND:
         return Clock("ms", MILLISECOND, 3)

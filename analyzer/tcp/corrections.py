@@ -1,12 +1,12 @@
-"""Where we say something else than Wireshark on purpose: every rule with its reason and its condition.
+"""Deliberate differences from Wireshark: every rule with its reason and its condition.
 
-`wireshark.py` computes Wireshark's fifteen notes to the letter. What is reported begins with them. Each function below
-the table asks whether a segment meets the condition of a rule, and `correct` applies the rule: it takes notes away and
-gives others. A note that differs without a rule of this table is a fault.
+`wireshark.py` computes Wireshark's fifteen notes exactly. They are the starting point. Each function below the table
+checks whether a segment meets the condition of a rule, and `correct` applies the rule: it removes notes and adds
+others. A note that differs from Wireshark's without a rule of this table is a bug.
 
-The machine calls the functions where the conditions can be known: `correct_findings` at once, the others where the
-meaning of the segment has been found. Those that return a truth value say whether the rule holds, because the segment
-then has a label too.
+The machine calls each function when its condition can be known: `correct_findings` at once, the rest when the
+meaning of the segment is known. A function that returns a truth value returns whether the rule holds, because the
+segment then has a label too.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ PRESUPPOSES: Final = (
     | notes.ZERO_WINDOW_PROBE
     | notes.ZERO_WINDOW_PROBE_ACK
 )
-"""Notes that speak of an earlier segment of the same side."""
+"""Notes that refer to an earlier segment of the same side."""
 
 RETRANSMITTED: Final = notes.RETRANSMISSION | notes.FAST_RETRANSMISSION | notes.OUT_OF_ORDER
 
@@ -80,8 +80,8 @@ RETRANSMITTED: Final = notes.RETRANSMISSION | notes.FAST_RETRANSMISSION | notes.
 class Correction(NamedTuple):
     """One deliberate difference.
 
-    name: as in `tcpanalyze verify`. wireshark, ours: what each says. why: the reason, one sentence. source: where the
-    reason stands. removes, adds: the notes it may take away and give.
+    name: as in `tcpanalyze verify`. wireshark, ours: the note that each gives. why: the reason, one sentence. source:
+    the document that supports it. removes, adds: the notes that it may remove and add.
     """
 
     name: str
@@ -98,8 +98,8 @@ CORRECTIONS: Final = (
         "forgotten-byte",
         "lost_segment",
         "no gap",
-        "Wireshark does not count the byte of a window probe as sent, so that what follows an "
-        "accepted one looks like a gap",
+        "Wireshark does not count the byte of a zero-window probe as sent, so the data after an "
+        "accepted probe looks like a gap",
         "RFC 9293 3.8.6.1",
         notes.LOST_SEGMENT,
         0,
@@ -108,8 +108,8 @@ CORRECTIONS: Final = (
         "nothing-missing",
         "ack_lost_segment",
         "no gap",
-        "every byte up to this acknowledgement was captured; Wireshark follows the end of what is contiguous only "
-        "by segments that begin exactly there",
+        "every byte up to this acknowledgement was captured; Wireshark extends the contiguous part only by segments "
+        "that begin exactly at its end",
         "RFC 9293 3.4",
         notes.ACK_LOST_SEGMENT,
         0,
@@ -118,7 +118,7 @@ CORRECTIONS: Final = (
         "captured-twice",
         "a retransmission or duplicate",
         "captured_twice",
-        "the same packet passed the capture twice, on two interfaces or a mirrored port, and was sent once",
+        "the packet was sent once and captured twice, on two interfaces or a mirrored port",
         "RFC 6864 4",
         notes.WIRESHARK_NOTES,
         notes.CAPTURED_TWICE,
@@ -127,7 +127,7 @@ CORRECTIONS: Final = (
         "simultaneous-open",
         "retransmission or out_of_order",
         "simultaneous_open",
-        "in a simultaneous open the SYN-ACK bears the number of the SYN by design",
+        "in a simultaneous open the SYN-ACK has the sequence number of the SYN by design",
         "RFC 9293 3.5, figure 7",
         notes.RETRANSMISSIONS | notes.OUT_OF_ORDER,
         notes.SIMULTANEOUS_OPEN,
@@ -136,7 +136,7 @@ CORRECTIONS: Final = (
         "first-syn-ack",
         "lost_segment or reused_ports",
         "neither",
-        "what came before the first SYN-ACK, such as a reset that was not believed, is no part of its numbering",
+        "what came before the first SYN-ACK, e.g. a RST that was ignored, does not belong to its sequence numbers",
         "RFC 9293 3.10.7.3",
         notes.LOST_SEGMENT | notes.REUSED_PORTS,
         0,
@@ -145,7 +145,7 @@ CORRECTIONS: Final = (
         "syn-ack-acknowledged",
         "ack_lost_segment",
         "no gap",
-        "the acknowledgement is that of the SYN-ACK that was captured",
+        "it acknowledges a SYN-ACK that was captured",
         "RFC 9293 3.5",
         notes.ACK_LOST_SEGMENT,
         0,
@@ -154,7 +154,7 @@ CORRECTIONS: Final = (
         "handshake-ack-again",
         "duplicate_ack",
         "handshake_ack_again",
-        "it answers a SYN-ACK that was sent again, so nothing is missing",
+        "it answers a retransmitted SYN-ACK, so nothing is missing",
         "RFC 9293 3.10.7.4",
         notes.DUPLICATE_ACK,
         notes.HANDSHAKE_ACK_AGAIN,
@@ -163,7 +163,7 @@ CORRECTIONS: Final = (
         "close-ack-again",
         "duplicate_ack",
         "close_ack_again",
-        "it answers a FIN that was sent again, so nothing is missing",
+        "it answers a retransmitted FIN, so nothing is missing",
         "RFC 9293 3.10.7.4",
         notes.DUPLICATE_ACK,
         notes.CLOSE_ACK_AGAIN,
@@ -172,7 +172,7 @@ CORRECTIONS: Final = (
         "challenge-ack",
         "duplicate_ack",
         "challenge_ack",
-        "it answers a SYN or RST that was not believed, so nothing is missing",
+        "it answers a SYN or RST that was not accepted, so nothing is missing",
         "RFC 5961 3 and 4",
         notes.DUPLICATE_ACK,
         notes.CHALLENGE_ACK,
@@ -181,16 +181,16 @@ CORRECTIONS: Final = (
         "linux-probe",
         "keep_alive",
         "zero_window_probe",
-        "the receiver's window is closed: Linux probes it with an byte below SND.NXT, or with none",
+        "the receiver's window is zero: Linux probes it with one byte below SND.NXT, or with none",
         "RFC 9293 3.8.6.1",
         notes.KEEP_ALIVE,
         notes.ZERO_WINDOW_PROBE,
     ),
     Correction(
         "probe-refused",
-        "duplicate_ack, or nothing beside zero_window",
+        "duplicate_ack, or only zero_window",
         "zero_window_probe_ack",
-        "it answers a window probe, and the window is still closed",
+        "it answers a zero-window probe, and the window is still zero",
         "RFC 9293 3.8.6.1",
         notes.DUPLICATE_ACK,
         notes.ZERO_WINDOW_PROBE_ACK,
@@ -199,7 +199,7 @@ CORRECTIONS: Final = (
         "outstanding-byte",
         "keep_alive",
         "retransmission",
-        "its byte had not been acknowledged, and a keep-alive is sent only where nothing is outstanding",
+        "its byte was not acknowledged before, and a keep-alive is sent only when no data is outstanding",
         "RFC 9293 3.8.4",
         notes.KEEP_ALIVE,
         notes.RETRANSMISSION,
@@ -208,7 +208,7 @@ CORRECTIONS: Final = (
         "selective-duplicate",
         "window_update",
         "duplicate_ack",
-        "its SACK option reports bytes not reported before: a duplicate acknowledgement, whatever the window",
+        "its SACK option reports bytes not reported before, so it is a duplicate ACK, even if the window changed",
         "RFC 6675 2",
         notes.WINDOW_UPDATE,
         notes.DUPLICATE_ACK,
@@ -217,7 +217,7 @@ CORRECTIONS: Final = (
         "asked-selectively",
         "retransmission or out_of_order",
         "fast_retransmission",
-        "duplicate acknowledgements asked for it, some of which Wireshark took for window updates",
+        "duplicate ACKs asked for it, and Wireshark took some of them for window updates",
         "RFC 6675 5",
         notes.RETRANSMISSION | notes.OUT_OF_ORDER,
         notes.FAST_RETRANSMISSION,
@@ -226,8 +226,8 @@ CORRECTIONS: Final = (
         "not-asked",
         "fast_retransmission",
         "retransmission",
-        "no duplicate acknowledgement asked for it: after an ack_lost_segment Wireshark takes its counter of "
-        "duplicates for a large one",
+        "no duplicate ACK asked for it: after an ack_lost_segment, Wireshark reads its counter of duplicates as a "
+        "large number",
         "RFC 5681 3.2",
         notes.FAST_RETRANSMISSION,
         notes.RETRANSMISSION,
@@ -236,7 +236,7 @@ CORRECTIONS: Final = (
         "sent-earlier",
         "fast_retransmission or retransmission",
         "out_of_order",
-        "its bytes were never seen before, and its timestamp shows that it was sent before the "
+        "its bytes were not captured before, and its timestamp shows that it was sent before the "
         "segment that overtook it",
         "RFC 7323 3",
         RETRANSMITTED,
@@ -245,9 +245,9 @@ CORRECTIONS: Final = (
     Correction(
         "options-broken",
         "nothing",
-        "what was found",
-        "where the capture cut the options, or one of SACK or MPTCP is too short, tshark stops before it shows "
-        "what it found",
+        "the notes",
+        "if the capture truncated the options, or a SACK or MPTCP option is too short, tshark stops before it shows "
+        "its notes",
         "RFC 9293 3.1",
         0,
         notes.WIRESHARK_NOTES,
@@ -256,7 +256,7 @@ CORRECTIONS: Final = (
         "second-reading",
         "reused_ports",
         "nothing",
-        "a later SYN-ACK had another number, and Wireshark applies it to the first when it reads the capture again",
+        "a later SYN-ACK had another number, and Wireshark applies it to the first one when it reads the capture again",
         "RFC 9293 3.4.1",
         notes.REUSED_PORTS,
         0,
@@ -265,16 +265,16 @@ CORRECTIONS: Final = (
         "number-zero",
         "nothing",
         "retransmission",
-        "the next sequence number was 0, which Wireshark takes for none at all",
+        "the next sequence number was 0, which Wireshark treats as unknown",
         "RFC 9293 3.4",
         0,
         notes.RETRANSMISSION,
     ),
     Correction(
         "first-segment",
-        "keep_alive, window_update or another note that compares",
+        "keep_alive, window_update or another note about an earlier segment",
         "nothing",
-        "it is the first segment of its side, and Wireshark compares its numbers with the 0 of nothing seen yet",
+        "it is the first segment of its side, and Wireshark compares its numbers with an initial 0",
         "RFC 9293 3.4",
         PRESUPPOSES,
         0,
@@ -283,20 +283,20 @@ CORRECTIONS: Final = (
         "bad-header",
         "a retransmission or out_of_order",
         "neither",
-        "what came before with these numbers had a header that no TCP reads on; Wireshark counts it as sent",
+        "an earlier segment with these numbers had a bad header, so a TCP discards it; Wireshark counts it as sent",
         "RFC 9293 3.1",
         notes.RETRANSMISSIONS | notes.OUT_OF_ORDER,
         0,
     ),
 )
-"""By number of the rule."""
+"""In the order of the rules' numbers."""
 
 _REMOVES: Final = [correction.removes for correction in CORRECTIONS]
 _ADDS: Final = [correction.adds for correction in CORRECTIONS]
 
 
 def correct(step: Step, rule: i64) -> None:
-    """Apply a rule to the notes of a segment, and remember it where one of Wireshark's notes changes by it."""
+    """Apply a rule to the notes of a segment, and remember the rule if it changes one of Wireshark's notes."""
     before = step.notes
     step.notes = (before & ~_REMOVES[rule]) | _ADDS[rule]
     if (before ^ step.notes) & notes.WIRESHARK_NOTES:
@@ -313,15 +313,15 @@ def correct_findings(
     time_ns: i64,
     step: Step,
 ) -> None:
-    """The rules on numbers alone, before the segment is counted or understood.
+    """The rules that need only numbers, before the segment is counted and its meaning is known.
 
     parsed: whether `options` holds those of this segment. misled: of `WiresharkView`.
     """
     if parsed and options.broken and step.notes != step.wireshark_notes:
-        # The one rule without `correct`: the notes are all there, and Wireshark shows none of them.
+        # The only rule without `correct`: the notes are all there, and Wireshark shows none of them.
         step.corrections |= 1 << OPTIONS_BROKEN
     if header.sampled:
-        # One frame of many: the view has found nothing in it.
+        # A sampled frame: the view has found no notes.
         return
     if step.notes != 0:
         _correct_gaps(sender, receiver, header, misled, step)
@@ -334,10 +334,10 @@ def correct_findings(
 def _correct_gaps(sender: Endpoint, receiver: Endpoint, header: Header, misled: bool, step: Step) -> None:
     """Nothing is missing, or nothing came before."""
     if misled and sender.snd_nxt >= 0 and not is_before(header.seq, sender.snd_nxt):
-        # It begins where everything that a TCP could read ends, so it repeats nothing (RFC 9293 3.1, data offset).
+        # It begins where the accepted data ends, so it is not a retransmission (RFC 9293 3.1, data offset).
         correct(step, BAD_HEADER)
     if step.notes & notes.LOST_SEGMENT and sender.snd_nxt >= 0:
-        # SND.NXT counts the byte of a probe that was accepted (RFC 9293 3.8.6.1).
+        # SND.NXT includes the byte of an accepted probe (RFC 9293 3.8.6.1).
         if not is_after(header.seq, sender.snd_nxt):
             correct(step, FORGOTTEN_BYTE)
     if (
@@ -345,8 +345,8 @@ def _correct_gaps(sender: Endpoint, receiver: Endpoint, header: Header, misled: 
         and receiver.lowest >= 0
         and receiver.disorder_seen().holes is None
     ):
-        # Without a hole all is there between the lowest and the highest byte. What is below the lowest is known
-        # only from the SYN, whose number is the one before the first byte (RFC 9293 3.4).
+        # Without a hole, every byte from the lowest to the highest was captured. Only the SYN shows whether there
+        # are bytes below the lowest: its number is the one before the first byte (RFC 9293 3.4).
         from_the_start = (
             receiver.isn < 0 or receiver.beginning_forgotten or receiver.lowest == advance(receiver.isn, 1)
         )
@@ -357,7 +357,7 @@ def _correct_gaps(sender: Endpoint, receiver: Endpoint, header: Header, misled: 
 def _correct_by_sack(sender: Endpoint, header: Header, options: Options, step: Step) -> None:
     """RFC 6675 2: a SACK of bytes not reported before makes a duplicate, even of an ACK that moves the window."""
     disorder = sender.in_disorder()
-    # The first block holds what arrived last (RFC 2018 4). One that lies below the acknowledgement is no news but
+    # The first block holds what arrived last (RFC 2018 4). A block below the acknowledgement is not new: it
     # reports what arrived twice (RFC 2883 4).
     news = options.sack_left != disorder.last_sack_left or options.sack_right != disorder.last_sack_right
     if step.notes & notes.WINDOW_UPDATE and news and is_after(options.sack_left, header.ack):
@@ -369,12 +369,12 @@ def _correct_by_sack(sender: Endpoint, header: Header, options: Options, step: S
 def _correct_repetitions(
     sender: Endpoint, receiver: Endpoint, header: Header, time_ns: i64, step: Step
 ) -> None:
-    """Who asked for what: duplicates, and the retransmissions that follow them."""
+    """Duplicate ACKs, and the retransmissions that they ask for."""
     if sender.segments == 0 and step.notes & PRESUPPOSES:
         correct(step, FIRST_SEGMENT)
     if sender.snd_nxt == 0 and segment_end(header) != header.seq:
-        # RFC 9293 3.4: 0 is a number like any other. What occupies numbers before it has been sent before, unless
-        # Wireshark has said so in another way.
+        # RFC 9293 3.4: 0 is a number like any other. A segment with numbers before it was sent before, unless
+        # Wireshark has already noted that with another name.
         named = step.notes & (notes.RETRANSMISSIONS | notes.OUT_OF_ORDER | notes.KEEP_ALIVE)
         if not named and is_before(header.seq, sender.snd_nxt):
             correct(step, NUMBER_ZERO)
@@ -390,17 +390,16 @@ def _correct_repetitions(
         if receiver.duplicates < 2:
             correct(step, NOT_ASKED)
     elif found & notes.KEEP_ALIVE and header.payload_length == 1 and receiver.wireshark_window > 0:
-        # RFC 9293 3.8.4, MUST-26: no keep-alive while anything is outstanding. In front of a closed window it may
-        # still be a probe.
+        # RFC 9293 3.8.4, MUST-26: no keep-alive while data is outstanding. If the window is zero, it may still be
+        # a probe.
         if receiver.highest_ack >= 0 and not is_after(receiver.highest_ack, header.seq):
             correct(step, OUTSTANDING_BYTE)
 
 
 def correct_captured_twice(sender: Endpoint, step: Step) -> None:
-    """The frame of the segment before, which has the label and the notes already.
+    """A second capture of the segment before, which already has the labels and the notes.
 
-    The machine's own notes go as well as Wireshark's, or they would count twice. That the capture cut a frame is
-    said of each frame.
+    The machine's own notes are removed too, or they would count twice. Only `snapped` is kept: it is about the frame.
     """
     step.labels = i64(sender.last_labels)
     snapped = step.notes & notes.SNAPPED
@@ -409,7 +408,7 @@ def correct_captured_twice(sender: Endpoint, step: Step) -> None:
 
 
 def correct_syn_ack(sender: Endpoint, header: Header, step: Step) -> None:
-    """A SYN-ACK that is not one sent again."""
+    """A SYN-ACK that is not a retransmission."""
     if sender.syn_frame != 0 and header.seq == sender.isn:
         # RFC 9293 3.5, figure 7: it has the number of its sender's own SYN.
         correct(step, SIMULTANEOUS_OPEN)
@@ -426,7 +425,7 @@ def correct_ack_of_syn_ack(receiver: Endpoint, header: Header, step: Step) -> No
 
 
 def correct_handshake_ack_again(sender: Endpoint, header: Header, step: Step) -> bool:
-    """RFC 9293 3.10.7.4, first: what was received before is not acceptable, and is answered with an ACK."""
+    """RFC 9293 3.10.7.4, first: a segment received before is not acceptable, and is answered with an ACK."""
     if not sender.answers_repeated_syn_ack or not _says_nothing_new(sender, header):
         return False
     correct(step, HANDSHAKE_ACK_AGAIN)
@@ -436,7 +435,7 @@ def correct_handshake_ack_again(sender: Endpoint, header: Header, step: Step) ->
 def correct_close_ack_again(sender: Endpoint, header: Header, ended: bool, step: Step) -> bool:
     """RFC 9293 3.10.7.4: a FIN received before is answered with an ACK, in TIME-WAIT too.
 
-    ended: nothing can come that is new, so the numbers are not asked.
+    ended: nothing new can come, so the numbers are not checked.
     """
     if not sender.answers_repeated_fin or not (ended or _says_nothing_new(sender, header)):
         return False
@@ -445,7 +444,7 @@ def correct_close_ack_again(sender: Endpoint, header: Header, ended: bool, step:
 
 
 def correct_challenge_ack(sender: Endpoint, header: Header, holds_older: bool, step: Step) -> None:
-    """The next segment of an endpoint after a SYN or RST that it does not believe, if that does nothing else.
+    """The next segment of an endpoint after a SYN or RST that it does not accept, if it is only an ACK.
 
     holds_older: the endpoint acknowledges what its peer never sent in this connection (RFC 9293 3.5.1, figure 9).
     """
@@ -463,7 +462,7 @@ def correct_linux_probe(receiver: Endpoint, step: Step) -> bool:
 
 
 def correct_probe_refused(sender: Endpoint, receiver: Endpoint, header: Header, step: Step) -> bool:
-    """RFC 9293 3.8.6.1: whoever gets a probe into a closed window answers with the window as it is."""
+    """RFC 9293 3.8.6.1: an endpoint answers a probe of its zero window with its current window."""
     answers = i64(receiver.last_labels) & labels.PROBE != 0 and header.seq == sender.snd_nxt
     if not answers or header.window != 0:
         return False
@@ -472,10 +471,10 @@ def correct_probe_refused(sender: Endpoint, receiver: Endpoint, header: Header, 
 
 
 def correct_sent_earlier(sender: Endpoint, timestamp: i64, step: Step) -> None:
-    """Bytes that were never seen before, below the highest: late, where the sender's clock says so.
+    """Bytes below the highest that were not captured before: out of order, if the sender's clock shows that.
 
-    timestamp: of the segment, -1 without one. A segment that is sent again has the time at which that happens, and the
-    clock never goes back (RFC 7323 3.2 and 5.2).
+    timestamp: of the segment, -1 without one. A retransmission has the time of its own sending, and the clock never
+    goes back (RFC 7323 3.2 and 5.2).
     """
     if (
         step.notes & (notes.FAST_RETRANSMISSION | notes.RETRANSMISSION)
@@ -487,7 +486,7 @@ def correct_sent_earlier(sender: Endpoint, timestamp: i64, step: Step) -> None:
 
 
 def _is_pure(header: Header) -> bool:
-    """Whether a segment that acknowledges does nothing else."""
+    """Whether a segment only acknowledges."""
     return header.payload_length == 0 and not header.flags & flag.FIN
 
 
@@ -501,7 +500,7 @@ def correction_names(mask: int) -> list[str]:
 
 
 def explains(corrections: int, ours: int, wireshark: int) -> bool:
-    """Whether these rules account for every one of the fifteen notes in which two masks differ."""
+    """Whether these rules explain each of the fifteen notes in which two masks differ."""
     removed = wireshark & ~ours & notes.WIRESHARK_NOTES
     added = ours & ~wireshark & notes.WIRESHARK_NOTES
     for rule, correction in enumerate(CORRECTIONS):

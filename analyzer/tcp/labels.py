@@ -42,8 +42,8 @@ STRAY: Final = 4096
 
 
 class Label(NamedTuple):
-    """One label: its bit in a segment's label mask, its name, how it is shown, what it means, and why a segment bears
-    it: there `{me}` sent the segment, `{peer}` is the other side, and numbers are relative."""
+    """One label: its bit in a segment's label mask, its name, how it is shown, what it means, and why a segment has
+    it: in that sentence `{me}` sent the segment, `{peer}` is the other side, and numbers are relative."""
 
     bit: int
     name: LabelName
@@ -57,15 +57,15 @@ LABELS: Final = (
         HANDSHAKE_1,
         "handshake-1",
         "SYN 1/3",
-        "a SYN without ACK that opens a connection, or repeats the opening",
-        "SYN is set and ACK is not: the {me} asks for a connection and names its first sequence number",
+        "a SYN without ACK that opens a connection, or a retransmission of it",
+        "SYN is set and ACK is not: the {me} asks for a connection and announces its initial sequence number",
     ),
     Label(
         HANDSHAKE_2,
         "handshake-2",
         "SYN-ACK 2/3",
-        "SYN and ACK that acknowledge the peer's SYN",
-        "SYN and ACK are set: ack {ack} covers the {peer}'s SYN, and the {me} names its own first sequence number",
+        "SYN and ACK in one segment, which acknowledges the peer's SYN",
+        "SYN and ACK are set: ack {ack} covers the {peer}'s SYN, and the {me} announces its own initial number",
     ),
     Label(
         HANDSHAKE_3,
@@ -78,8 +78,8 @@ LABELS: Final = (
         DATA,
         "data",
         "DATA",
-        "payload bytes are present",
-        "there is payload: {length}, the sequence numbers {seq} to {last}",
+        "the segment carries payload",
+        "the segment carries payload: {length}, sequence numbers {seq} to {last}",
     ),
     Label(
         CLOSE_1,
@@ -121,28 +121,28 @@ LABELS: Final = (
         "keep-alive",
         "KEEP-ALIVE",
         "a keep-alive probe, or the answer to one",
-        "no new byte: the {me} asks whether the {peer} is still there, or answers such a question",
+        "there is no new byte: the {me} asks whether the {peer} is still there, or answers that question",
     ),
     Label(
         PROBE,
         "probe",
         "PROBE",
         "a zero-window probe, or the answer to one",
-        "the receiver's window is closed: the {me} asks whether it has opened, or answers that question",
+        "the receiver's window is zero: the {me} asks whether it has opened, or answers such a probe",
     ),
     Label(
         ACK,
         "ack",
         "ACK",
-        "an acknowledgement and nothing else",
-        "ACK is set and there is neither payload nor SYN, FIN or RST: it only acknowledges",
+        "only an acknowledgement",
+        "only ACK is set, and there is no payload: the segment only acknowledges",
     ),
     Label(
         STRAY,
         "stray",
         "?",
         "belongs to the two endpoints but fits no phase",
-        "it belongs to the two endpoints but fits no phase: after the end, before any opening, or without ACK",
+        "it belongs to the two endpoints but fits no phase: it comes after the end, before any opening, or has no ACK",
     ),
 )
 

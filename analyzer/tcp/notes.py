@@ -1,7 +1,7 @@
 """Notes: what is odd or notable about a segment.
 
-The first fifteen bear the names of Wireshark's `tcp.analysis.*` fields; `wireshark.py` decides them by
-the definitions of Wireshark 4.0.17. The others are ours and say what Wireshark cannot.
+The first fifteen have the names of Wireshark's `tcp.analysis.*` fields; `wireshark.py` decides them by
+the definitions of Wireshark 4.0.17. The rest are ours, for what Wireshark has no note for.
 """
 
 from __future__ import annotations
@@ -107,12 +107,12 @@ class Note(NamedTuple):
     """One note.
 
     bit:       in a segment's note mask
-    shown:     how text and pictures name it
-    kind:      trouble, or calm: about the capture or about TCP as it should be, nothing that has to be seen each time
+    shown:     how text and pictures name it; Wireshark's words, and ours in the same style
+    kind:      trouble, or calm: about the capture or about normal TCP, so that it may be shown faintly or omitted
     topic:     what it is about
-    wireshark: the rule of the field of that name in Wireshark, in one sentence; empty where the note is ours
-    doubt:     what a capture that lost frames leaves in doubt about it; empty where what was seen is certain
-    answer:    the note of the answer, where the note marks a question that asks for no sequence number
+    wireshark: the rule of Wireshark's field of that name, in one sentence; empty if the note is ours
+    doubt:     what is uncertain about it if the capture lost frames; empty if nothing is
+    answer:    the note of the reply, if the note marks a probe that takes no sequence number
     """
 
     bit: int
@@ -130,17 +130,17 @@ NOTES: Final = (
     Note(
         RETRANSMISSION,
         "retransmission",
-        "repeated",
+        "retransmission",
         "bytes below the highest sent so far, sent again",
         "trouble",
         "retransmission",
-        wireshark="it begins below the highest number sent, and none of the three particular names fits",
+        wireshark="it begins below the highest number sent, and none of the next three notes fits",
     ),
     Note(
         FAST_RETRANSMISSION,
         "fast_retransmission",
-        "repeated, fast",
-        "sent again within 20 ms after two or more duplicate acknowledgements asked for it",
+        "fast retransmission",
+        "sent again within 20 ms after two or more duplicate ACKs asked for it",
         "trouble",
         "retransmission",
         wireshark="it begins where two or more duplicate ACKs point, within 20 ms of the last of them",
@@ -148,8 +148,8 @@ NOTES: Final = (
     Note(
         SPURIOUS_RETRANSMISSION,
         "spurious_retransmission",
-        "repeated, needlessly",
-        "bytes sent again although they had been acknowledged",
+        "spurious retransmission",
+        "bytes sent again although they were already acknowledged",
         "trouble",
         "retransmission",
         wireshark="all of its payload lies below the last acknowledgement number",
@@ -168,7 +168,7 @@ NOTES: Final = (
         DUPLICATE_ACK,
         "duplicate_ack",
         "duplicate ACK",
-        "the same acknowledgement again, nothing else changed",
+        "the same acknowledgement again, with nothing else changed",
         "trouble",
         "order",
         wireshark="no payload, and sequence number, acknowledgement number and window all as before",
@@ -176,7 +176,7 @@ NOTES: Final = (
     Note(
         LOST_SEGMENT,
         "lost_segment",
-        "gap before",
+        "previous segment not captured",
         "bytes before this segment were not captured",
         "trouble",
         "capture",
@@ -186,18 +186,18 @@ NOTES: Final = (
     Note(
         ACK_LOST_SEGMENT,
         "ack_lost_segment",
-        "ACK of uncaptured",
+        "ACKs unseen segment",
         "acknowledges bytes that were not captured",
         "trouble",
         "capture",
-        wireshark="it acknowledges more than what was captured without a gap",
-        doubt="bytes that were not captured are acknowledged",
+        wireshark="it acknowledges bytes beyond those captured without a gap",
+        doubt="bytes that were not captured were acknowledged",
     ),
     Note(
         ZERO_WINDOW,
         "zero_window",
         "zero window",
-        "the sender of this segment has no room to receive",
+        "the sender of this segment cannot receive more data",
         "trouble",
         "window",
         wireshark="the window field is 0, without SYN, FIN or RST",
@@ -205,8 +205,8 @@ NOTES: Final = (
     Note(
         ZERO_WINDOW_PROBE,
         "zero_window_probe",
-        "window probe",
-        "asks whether a closed window has opened, with one byte or none",
+        "zero-window probe",
+        "asks whether a zero window has opened, with one byte or none",
         "trouble",
         "window",
         wireshark="one byte at the next sequence number while the other side's window is 0",
@@ -215,8 +215,8 @@ NOTES: Final = (
     Note(
         ZERO_WINDOW_PROBE_ACK,
         "zero_window_probe_ack",
-        "probe answer",
-        "the answer: the window is still closed",
+        "zero-window probe ACK",
+        "answers a zero-window probe: the window is still zero",
         "trouble",
         "window",
         wireshark="it repeats the last ACK with a window of 0 right after a zero_window_probe",
@@ -252,8 +252,8 @@ NOTES: Final = (
     Note(
         KEEP_ALIVE_ACK,
         "keep_alive_ack",
-        "keep-alive answer",
-        "the answer to a keep-alive",
+        "keep-alive ACK",
+        "answers a keep-alive",
         "trouble",
         "keep-alive",
         wireshark="it repeats the last ACK right after a keep_alive",
@@ -261,24 +261,24 @@ NOTES: Final = (
     Note(
         REUSED_PORTS,
         "reused_ports",
-        "ports reused",
+        "port numbers reused",
         "a new connection between the same addresses and ports",
         "trouble",
         "handshake",
-        wireshark="a SYN or SYN-ACK with another sequence number than the one known for these ports",
+        wireshark="a SYN or SYN-ACK whose sequence number differs from the known one of these ports",
     ),
     Note(
         SYN_RETRANSMISSION,
         "syn_retransmission",
-        "SYN again",
-        "the same SYN, sent again",
+        "SYN retransmission",
+        "the same SYN, sent again after a timeout",
         "trouble",
         "retransmission",
     ),
     Note(
         SYN_ACK_RETRANSMISSION,
         "syn_ack_retransmission",
-        "SYN-ACK again",
+        "SYN-ACK retransmission",
         "the same SYN-ACK, sent again",
         "trouble",
         "retransmission",
@@ -286,7 +286,7 @@ NOTES: Final = (
     Note(
         FIN_RETRANSMISSION,
         "fin_retransmission",
-        "FIN again",
+        "FIN retransmission",
         "the same FIN, sent again",
         "trouble",
         "retransmission",
@@ -294,16 +294,16 @@ NOTES: Final = (
     Note(
         HANDSHAKE_ACK_AGAIN,
         "handshake_ack_again",
-        "ACK 3/3 again",
-        "answers a SYN-ACK that was sent again",
+        "ACK 3/3 resent",
+        "answers a retransmitted SYN-ACK",
         "trouble",
         "handshake",
     ),
     Note(
         CLOSE_ACK_AGAIN,
         "close_ack_again",
-        "ACK again",
-        "answers a FIN that was sent again",
+        "ACK of FIN resent",
+        "answers a retransmitted FIN",
         "trouble",
         "close",
     ),
@@ -311,7 +311,7 @@ NOTES: Final = (
         SIMULTANEOUS_OPEN,
         "simultaneous_open",
         "simultaneous open",
-        "both sides sent a SYN before the other's came",
+        "both sides sent a SYN before they received the other one",
         "trouble",
         "handshake",
     ),
@@ -335,7 +335,7 @@ NOTES: Final = (
         BAD_SYN_ACK,
         "bad_syn_ack",
         "bad SYN-ACK",
-        "a SYN-ACK that does not fit the SYN it should answer",
+        "a SYN-ACK that does not fit the SYN that it answers",
         "trouble",
         "handshake",
     ),
@@ -359,15 +359,15 @@ NOTES: Final = (
         CHALLENGE_ACK,
         "challenge_ack",
         "challenge ACK",
-        "answers a segment that would end a connection if believed",
+        "answers a SYN or RST that the receiver does not accept",
         "trouble",
         "reset",
     ),
     Note(
         UNACCEPTABLE_RESET,
         "unacceptable_reset",
-        "RST not believed",
-        "a RST the receiver must not act on",
+        "RST ignored",
+        "a RST that the receiver must not act on",
         "trouble",
         "reset",
     ),
@@ -375,7 +375,7 @@ NOTES: Final = (
         HALF_CLOSE,
         "half_close",
         "half-close",
-        "data goes on although the other side has closed its half",
+        "a side still sends data after the other side has closed its half",
         "calm",
         "close",
     ),
@@ -383,7 +383,7 @@ NOTES: Final = (
         OFFLOAD,
         "offload",
         "offload",
-        "longer than the agreed MSS: joined by the network card or the kernel",
+        "longer than the agreed MSS: the network card or the kernel joined several segments",
         "calm",
         "capture",
     ),
@@ -391,15 +391,15 @@ NOTES: Final = (
         CAPTURED_TWICE,
         "captured_twice",
         "captured twice",
-        "the same frame again: seen twice, sent once",
+        "the same frame again: captured twice, sent once",
         "calm",
         "capture",
     ),
     Note(
         SNAPPED,
         "snapped",
-        "cut",
-        "the capture kept only the beginning of the frame",
+        "truncated",
+        "the capture holds only the beginning of the frame",
         "calm",
         "capture",
     ),
@@ -407,7 +407,7 @@ NOTES: Final = (
         BAD_OPTIONS,
         "bad_options",
         "bad options",
-        "the TCP options do not parse",
+        "the TCP options cannot be parsed",
         "trouble",
         "header",
     ),
@@ -423,7 +423,7 @@ NOTES: Final = (
         BAD_HEADER,
         "bad_header",
         "bad header",
-        "the data offset is below 5 or runs past the packet: no TCP reads on",
+        "the data offset is below 5 or points past the end of the packet: a TCP discards it",
         "trouble",
         "header",
     ),

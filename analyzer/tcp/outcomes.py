@@ -1,7 +1,7 @@
-"""What a verdict can say of a connection, one row a name: how it opened, how it closed, who is the client.
+"""The outcomes of a connection, one row for each: how it opened, how it closed, and how the client was found.
 
-A sentence of a row holds for every way to its name in `verdict.py`. Where one sentence cannot, `unseen` has another
-one for the connections in which something was not seen.
+A row's sentence is true for every way to that outcome in `verdict.py`. If one sentence cannot be, `unseen` has another
+one, for connections in which a segment was not captured.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ CloseOutcome = Literal[
 ]
 RolesRule = Literal["syn", "syn-ack", "port", "first-segment"]
 FastOpen = Literal["requested", "accepted", "ignored"]
-Rank = Literal["data lost", "reset", "not opened", "repeated", "window closed", "the others"]
+Rank = Literal["data lost", "reset", "not opened", "retransmissions", "zero window", "the rest"]
 
 Name = TypeVar("Name", bound=str)
 
 
 class Unseen(NamedTuple):
-    """What a row says instead where something was not seen.
+    """The sentences to use instead if a segment was not captured.
 
     what: the SYN-ACK of the server; or what proves the connection open: the ACK that completes the opening, or data
           of the server
@@ -73,17 +73,17 @@ class Unseen(NamedTuple):
 class Outcome(NamedTuple, Generic[Name]):
     """One outcome of a handshake or of a close.
 
-    meaning:  what the name stands for, in the documentation
-    shown:    in a column of a table
-    verdict:  in the sentence about a connection, where `{port}`, `{active}` and `{resetter}` are known; empty where
-              nothing is to be said
-    detail:   what the name leaves open, beside it; `{other}` is the side that did not close first
+    meaning:  the definition, for the documentation
+    shown:    the words in a table column
+    verdict:  the words in the sentence about a connection; `{active}` is the side that closed first, `{resetter}` the
+              side that sent the RST; empty if there is nothing to report
+    detail:   an explanation beside the name; `{other}` is the side that did not close first
     good:     nothing went wrong
-    doubtful: it says that a segment was not there, which a capture that lost frames cannot know
+    doubtful: the outcome depends on a missing segment, which is uncertain if the capture lost frames
     opened:   false for a handshake after which there is no connection to close
-    rank:     of connections that close so among the worst; None where other things decide
-    folded:   of connections that are counted only, whether they were closed, not how
-    unseen:   what to say where one sentence does not hold for all
+    rank:     the rank of such connections in a table, worst first; None if other facts decide
+    folded:   the words for connections that are counted only
+    unseen:   the sentences to use if a segment was not captured
     """
 
     name: Name
@@ -99,7 +99,7 @@ class Outcome(NamedTuple, Generic[Name]):
     unseen: Unseen | None = None
 
     def words(self, syn_ack: bool, proof: bool) -> tuple[str, str]:
-        """The words of the verdict and the detail. syn_ack, proof: whether what `Unseen` names was seen."""
+        """The words of the verdict and the detail. syn_ack, proof: whether what `Unseen` names was captured."""
         unseen = self.unseen
         if unseen is None or (syn_ack if unseen.what == "syn-ack" else proof):
             return self.verdict, self.detail
@@ -124,16 +124,16 @@ HANDSHAKES: Final[tuple[Outcome[HandshakeOutcome], ...]] = (
         "refused",
         meaning="a RST answers the SYN",
         shown="refused",
-        verdict="refused: nobody listens on port {port}",
+        verdict="connection refused (RST to the SYN)",
         detail="a RST answers the SYN",
         good=False,
         opened=False,
     ),
     Outcome(
         "unanswered",
-        meaning="SYNs and no answer to them",
+        meaning="a SYN without an answer",
         shown="unanswered",
-        verdict="no answer to its SYN",
+        verdict="no answer to the SYN",
         detail="nothing answers the SYN",
         good=False,
         doubtful=True,
@@ -141,14 +141,14 @@ HANDSHAKES: Final[tuple[Outcome[HandshakeOutcome], ...]] = (
     ),
     Outcome(
         "half-open",
-        meaning="SYN and SYN-ACK, or two SYNs that crossed, not all of them acknowledged before the capture ends",
+        meaning="SYN and SYN-ACK, or two SYNs that crossed, and the capture ends before all of them are acknowledged",
         shown="half-open",
         verdict="half open: the SYN-ACK was never acknowledged",
         detail="the SYN-ACK was never acknowledged",
         good=False,
         doubtful=True,
         opened=False,
-        # Only crossing SYNs leave an opening half done without a SYN-ACK of the server.
+        # Without a SYN-ACK of the server, only crossing SYNs are half open.
         unseen=Unseen(
             "syn-ack",
             verdict="half open: two SYNs crossed, and not both were acknowledged",
@@ -157,21 +157,21 @@ HANDSHAKES: Final[tuple[Outcome[HandshakeOutcome], ...]] = (
     ),
     Outcome(
         "aborted",
-        meaning="a RST came after the opening began and before it was complete, other than a refusal",
+        meaning="a RST ended the handshake before it was complete, and it is not a refusal",
         shown="aborted",
-        verdict="given up before it was open",
-        detail="a RST came before the opening was complete",
+        verdict="aborted during the handshake by the {resetter}",
+        detail="a RST came before the handshake was complete",
         good=False,
         opened=False,
     ),
     Outcome(
         "partial",
-        meaning="at least one of its segments was captured, not all, and no other outcome fits",
+        meaning="some of its segments were captured, not all, and no other outcome fits",
         shown="partial",
         verdict="opened, but not all of the handshake was captured",
         detail="only some of its segments were captured",
         doubtful=True,
-        # A lone SYN-ACK may answer somebody who forged the address, an ACK may belong to an older connection.
+        # A lone SYN-ACK may answer a SYN with a forged address, and an ACK may belong to an older connection.
         unseen=Unseen(
             "proof",
             verdict="not all of the handshake was captured",
@@ -180,10 +180,10 @@ HANDSHAKES: Final[tuple[Outcome[HandshakeOutcome], ...]] = (
     ),
     Outcome(
         "not-captured",
-        meaning="the capture begins later",
+        meaning="the capture begins after the handshake",
         shown="not captured",
         verdict="already open when the capture began",
-        detail="the capture begins later",
+        detail="the capture begins after the handshake",
         doubtful=True,
     ),
 )
@@ -201,7 +201,7 @@ CLOSES: Final[tuple[Outcome[CloseOutcome], ...]] = (
         meaning="FIN, FIN, ACK: the second FIN also acknowledges the first",
         shown="three segments",
         verdict="closed by the {active}",
-        detail="the {other}'s ACK and FIN travel together",
+        detail="one segment of the {other} is both ACK and FIN",
         folded="closed",
     ),
     Outcome(
@@ -214,10 +214,10 @@ CLOSES: Final[tuple[Outcome[CloseOutcome], ...]] = (
     ),
     Outcome(
         "half-closed",
-        meaning="one FIN was acknowledged, the other never came",
+        meaning="one FIN was acknowledged, and the other side never sent one",
         shown="half-closed",
         verdict="half closed: only the {active} has closed",
-        detail="the {other}'s FIN never came",
+        detail="the {other} never sent a FIN",
         doubtful=True,
         folded="half-closed",
     ),
@@ -225,7 +225,7 @@ CLOSES: Final[tuple[Outcome[CloseOutcome], ...]] = (
         "unacknowledged",
         meaning="a FIN was never acknowledged",
         shown="unacknowledged",
-        verdict="closing: a FIN was never acknowledged",
+        verdict="not fully closed: a FIN was never acknowledged",
         detail="a FIN was never acknowledged",
         good=False,
         doubtful=True,
@@ -244,18 +244,18 @@ CLOSES: Final[tuple[Outcome[CloseOutcome], ...]] = (
         "reset-after-fin",
         meaning="a FIN was seen, then a RST ended the connection",
         shown="reset after FIN",
-        verdict="reset while closing",
-        detail="a RST ended it",
+        verdict="reset during the close",
+        detail="a RST ended the connection",
         good=False,
         folded="reset",
     ),
     Outcome(
         "open",
-        # There may be a RST that the receiver must not act on, so not "neither FIN nor RST".
-        meaning="nothing closed or reset it before the capture ends",
+        # "neither FIN nor RST" would be wrong: there may be a RST that the receiver must not act on.
+        meaning="neither side closed or reset it before the capture ends",
         shown="still open",
         verdict="still open",
-        detail="nothing closed or reset it before the capture ends",
+        detail="neither side closed or reset it before the capture ends",
         doubtful=True,
         folded="still open",
     ),
@@ -279,8 +279,8 @@ NEVER_OPEN: Final[frozenset[str]] = frozenset(row.name for row in HANDSHAKES if 
 class Role(NamedTuple):
     """One rule that decides who is the client.
 
-    meaning: in the documentation
-    detail:  beside the outcome of the handshake; empty where there is no doubt
+    meaning: the definition, for the documentation
+    detail:  an explanation beside the outcome of the handshake; empty if there is no doubt
     """
 
     name: RolesRule
@@ -292,18 +292,18 @@ ROLES: Final = (
     Role("syn", "the client sent the first SYN"),
     Role(
         "syn-ack",
-        "the SYN was not captured; the client is the one that the SYN-ACK answers",
-        "client and server known from the SYN-ACK",
+        "the SYN was not captured; the client is the side that the SYN-ACK answers",
+        "the SYN-ACK shows who is the client",
     ),
     Role(
         "port",
-        "no handshake was captured; the server is the one with the port of a service",
+        "no handshake was captured; the server is the side with the port of a service",
         "client and server guessed from the ports",
     ),
     Role(
         "first-segment",
-        "nothing else decides; the client is the one that was seen first",
-        "whoever sent the first segment is taken for the client",
+        "no other rule decides; the client is the side that sent the first captured segment",
+        "assumed: the sender of the first segment is the client",
     ),
 )
 
@@ -311,7 +311,7 @@ ROLE: Final[Mapping[RolesRule, Role]] = {row.name: row for row in ROLES}
 
 
 class FastOpenRow(NamedTuple):
-    """What became of a request for Fast Open (RFC 7413), and how a report says so."""
+    """The result of a request for Fast Open (RFC 7413), and the words for it in a report."""
 
     name: FastOpen
     shown: str
@@ -319,8 +319,8 @@ class FastOpenRow(NamedTuple):
 
 FAST_OPENS: Final = (
     FastOpenRow("requested", "Fast Open requested"),
-    FastOpenRow("accepted", "Fast Open, its data accepted"),
-    FastOpenRow("ignored", "Fast Open, its data ignored"),
+    FastOpenRow("accepted", "Fast Open, data in the SYN accepted"),
+    FastOpenRow("ignored", "Fast Open, data in the SYN ignored"),
 )
 
 FAST_OPEN: Final[Mapping[FastOpen, FastOpenRow]] = {row.name: row for row in FAST_OPENS}

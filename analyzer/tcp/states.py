@@ -1,21 +1,21 @@
 """The states of an endpoint and the one table that moves them (RFC 9293 3.3.2 and 3.10).
 
 Two rules about this file. Everything that can move a state is a row of `TRANSITIONS`; nothing else in
-the package decides one. And it knows neither client nor server: a segment is a SEND for the endpoint that
-sent it and a RECEIVE for the other.
+the package moves one. And it knows neither client nor server: a segment is a SEND for the endpoint that
+sent it and a RECEIVE for the other endpoint.
 
-A capture is not an endpoint. It sees segments pass, never a call of the application and never an arrival, so
-the table differs from the RFC's figure 5 in three ways:
+A capture is not an endpoint. It sees segments pass. It never sees a call of the application, and it never sees a
+segment arrive. So the table differs from the RFC's figure 5 in three ways:
 
 - What the application does is read from what it sends: a SYN shows an active OPEN, a FIN shows a CLOSE.
 - A segment counts as received when it is seen, as in the RFC's own figures 6 to 14. What the receiver
-  sends later may prove that the arrival came later still: a FIN that does not acknowledge the peer's
-  FIN crossed it (`SEND_FIN_CROSSING`), a SYN-SENT endpoint that sends an acknowledgement got a
+  sends later may prove that it arrived later: a FIN that does not acknowledge the peer's
+  FIN crossed it (`SEND_FIN_CROSSING`), and a SYN-SENT endpoint that sends an acknowledgement received a
   SYN-ACK that was not captured.
-- `UNKNOWN` stands for an endpoint of which nothing has been proved yet, where the capture begins late.
+- `UNKNOWN` is the state of an endpoint about which nothing is proved yet, if the capture begins late.
 
-A pair of state and input that has no row changes nothing. The end of TIME-WAIT is a timer and has no row: it
-is not on the wire.
+A pair of state and input that has no row changes nothing. TIME-WAIT ends with the 2MSL timeout. That is not on the
+wire, so it has no row.
 """
 
 from __future__ import annotations
@@ -107,15 +107,13 @@ def _row(state: int, input: int, target: int, why: str, section: str) -> Transit
     return Transition(state, input, target, why, section)
 
 
-_RESET_SENT: Final = "the {me} gives the connection up and tells so with RST"
-_RESET_RECEIVED: Final = (
-    "the {peer}'s RST is acceptable (seq {seq}), so the {me} drops the connection at once"
-)
+_RESET_SENT: Final = "the {me} aborts the connection with a RST"
+_RESET_RECEIVED: Final = "the {peer}'s RST is acceptable (seq {seq}), so the {me} ends the connection at once"
 _FIN_SENT: Final = "the {me} closes: its FIN has sequence number {fin}"
 _FIN_RECEIVED: Final = "the {peer}'s FIN (sequence number {fin}) arrives: the {peer} will send no more"
 
 TRANSITIONS: Final = (
-    # Opening: the side that speaks first.
+    # Opening: the side that sends the first SYN.
     _row(CLOSED, SEND_SYN, SYN_SENT, "the {me} opens the connection with a SYN", "3.10.1"),
     _row(LISTEN, SEND_SYN, SYN_SENT, "the {me} opens the connection itself with a SYN", "3.10.1"),
     _row(UNKNOWN, SEND_SYN, SYN_SENT, "the {me} opens the connection with a SYN", "3.10.1"),
@@ -137,25 +135,31 @@ TRANSITIONS: Final = (
         SYN_SENT,
         SEND_ACK,
         ESTABLISHED,
-        "the {me} acknowledges a SYN-ACK that the capture does not hold (ack {ack})",
+        "the {me} acknowledges a SYN-ACK that was not captured (ack {ack})",
         "3.10.7.3",
     ),
     # Opening: the side that answers.
     _row(LISTEN, RECEIVE_SYN, SYN_RECEIVED, "the {peer}'s SYN arrives at the listening {me}", "3.10.7.2"),
-    _row(LISTEN, SEND_SYN_ACK, SYN_RECEIVED, "the {me} answers a SYN with SYN-ACK", "3.10.7.2"),
-    _row(CLOSED, SEND_SYN_ACK, SYN_RECEIVED, "the {me} answers a SYN with SYN-ACK after all", "3.10.7.2"),
+    _row(LISTEN, SEND_SYN_ACK, SYN_RECEIVED, "the {me} answers a SYN with a SYN-ACK", "3.10.7.2"),
+    _row(
+        CLOSED,
+        SEND_SYN_ACK,
+        SYN_RECEIVED,
+        "the {me} answers a SYN with a SYN-ACK, although it was CLOSED",
+        "3.10.7.2",
+    ),
     _row(
         UNKNOWN,
         SEND_SYN_ACK,
         SYN_RECEIVED,
-        "the {me} answers a SYN that the capture does not hold",
+        "the {me} answers a SYN that was not captured",
         "3.10.7.2",
     ),
     _row(
         UNKNOWN,
         RECEIVE_SYN_ACK,
         ESTABLISHED,
-        "the {peer}'s SYN-ACK answers a SYN that the capture does not hold",
+        "the {peer}'s SYN-ACK answers a SYN that was not captured",
         "3.10.7.3",
     ),
     _row(
@@ -176,7 +180,7 @@ TRANSITIONS: Final = (
         SYN_RECEIVED,
         SEND_DATA,
         ESTABLISHED,
-        "the {me} sends data, so the ACK of its SYN must have arrived, although the capture does not hold it",
+        "the {me} sends data, so the ACK of its SYN must have arrived, although it was not captured",
         "3.10.7.4",
     ),
     # Where the capture begins late.
@@ -184,7 +188,7 @@ TRANSITIONS: Final = (
         UNKNOWN,
         SEND_DATA,
         ESTABLISHED,
-        "the {me} takes part in the exchange of data: it was opened before the capture began",
+        "the {me} exchanges data, so the connection was opened before the capture began",
         "3.3.2",
     ),
     # Closing: the side that closes first.
@@ -204,7 +208,7 @@ TRANSITIONS: Final = (
         RECEIVE_FIN,
         TIME_WAIT,
         "the {peer}'s FIN (sequence number {fin}) arrives: both halves are closed, and the {me} waits "
-        "for twice the maximum segment lifetime",
+        "2MSL (twice the maximum segment lifetime)",
         "3.10.7.4",
     ),
     _row(
@@ -220,7 +224,7 @@ TRANSITIONS: Final = (
         RECEIVE_ACK_OF_FIN,
         TIME_WAIT,
         "the {peer}'s ACK covers the {me}'s FIN (ack {ack} = FIN's sequence number {before_ack} + 1), "
-        "and the {me} waits for twice the maximum segment lifetime",
+        "and the {me} waits 2MSL (twice the maximum segment lifetime)",
         "3.10.7.4",
     ),
     # Closing: the side that closes second.
@@ -231,7 +235,7 @@ TRANSITIONS: Final = (
         CLOSE_WAIT,
         SEND_FIN,
         LAST_ACK,
-        "the {me} closes its half too: its FIN has sequence number {fin}",
+        "the {me} also closes its half: its FIN has sequence number {fin}",
         "3.10.4",
     ),
     _row(
@@ -247,10 +251,10 @@ TRANSITIONS: Final = (
         RECEIVE_ACK_OF_FIN,
         CLOSED,
         "the {peer}'s ACK covers the {me}'s FIN (ack {ack} = FIN's sequence number {before_ack} + 1), "
-        "so nothing is left to do",
+        "so the {me} is finished with the connection",
         "3.10.7.4",
     ),
-    # Reset, by the side that sends it: the ABORT call, or a segment for which there is no connection.
+    # Reset, by the side that sends it: the ABORT call, or a segment that belongs to no connection.
     _row(UNKNOWN, SEND_RST, CLOSED, _RESET_SENT, "3.10.5"),
     _row(LISTEN, SEND_RST, CLOSED, _RESET_SENT, "3.10.5"),
     _row(SYN_SENT, SEND_RST, CLOSED, _RESET_SENT, "3.10.5"),
@@ -266,28 +270,28 @@ TRANSITIONS: Final = (
         SYN_RECEIVED,
         SEND_RST_REFUSING,
         CLOSED,
-        "the {me} refuses the SYN with RST: nobody listens on that port, so it never left CLOSED",
+        "the {me} refuses the SYN with a RST, as an endpoint in CLOSED does",
         "3.10.7.1",
     ),
     _row(
         LISTEN,
         SEND_RST_REFUSING,
         CLOSED,
-        "the {me} refuses the SYN with RST: nobody listens on that port, so it never left CLOSED",
+        "the {me} refuses the SYN with a RST, as an endpoint in CLOSED does",
         "3.10.7.1",
     ),
     _row(
         SYN_SENT,
         SEND_RST_REFUSING,
         CLOSED,
-        "the {me} refuses the other's SYN with RST",
+        "the {me} refuses the {peer}'s SYN with a RST",
         "3.10.5",
     ),
     _row(
         UNKNOWN,
         SEND_RST_REFUSING,
         CLOSED,
-        "the {me} refuses the SYN with RST: nobody listens on that port",
+        "the {me} refuses the SYN with a RST",
         "3.10.7.1",
     ),
     # Reset, by the side that receives it.
@@ -304,7 +308,7 @@ TRANSITIONS: Final = (
         SYN_RECEIVED,
         RECEIVE_RST_AFTER_LISTEN,
         LISTEN,
-        "the {peer}'s RST takes the opening back before it was complete: the {me} returns to LISTEN",
+        "the {peer}'s RST ends the handshake before it is complete: the {me} returns to LISTEN",
         "3.10.7.4",
     ),
     _row(ESTABLISHED, RECEIVE_RST, CLOSED, _RESET_RECEIVED, "3.10.7.4"),
@@ -317,11 +321,11 @@ TRANSITIONS: Final = (
 )
 
 INPUT_BITS: Final = 4
-"""Every input is below 16."""
+"""Each input is below 16."""
 
 
 def _index() -> bytes:
-    """Position in `TRANSITIONS` + 1 for a state and, in the lowest bits, an input; 0 where there is no row."""
+    """Position in `TRANSITIONS` + 1 for a state and, in the lowest bits, an input; 0 if there is no row."""
     positions = bytearray(len(STATES) << INPUT_BITS)
     for position, transition in enumerate(TRANSITIONS):
         place = transition.state << INPUT_BITS | transition.input
@@ -340,5 +344,5 @@ TARGETS: Final[bytes] = bytes([0, *(transition.target for transition in TRANSITI
 
 
 def state_name(state: int) -> State:
-    """The name as the RFC prints it."""
+    """The name of a state, as in the RFC."""
     return STATES[state]

@@ -2,7 +2,7 @@
 
 `WiresharkView.wireshark_analyse` runs once for each segment, in the order of the file, before anything else is
 updated, and keeps what it needs in the `wireshark_...` fields of the connection and of its two endpoints. The steps
-stand in Wireshark's order: a step may hide those after it. What Wireshark is known to get wrong is put right by
+are in Wireshark's order: a step may hide those after it. Known errors of Wireshark are corrected in
 `corrections.py`, not here.
 """
 
@@ -25,25 +25,25 @@ __all__ = ["WiresharkView"]
 NOT_PLAIN: Final = flag.SYN | flag.FIN | flag.RST
 
 FAST_LIMIT_NS: Final = 20_000_000
-"""A retransmission this soon after the duplicate acknowledgements that asked for it is a fast one."""
+"""A retransmission this soon after the duplicate ACKs that asked for it is a fast one."""
 
 REORDERING_NS: Final = 3_000_000
-"""How late a segment may come and still be out of order, where the initial round-trip time is unknown."""
+"""How late a segment may come and still be out of order, if the initial RTT is unknown."""
 
 UNACKED_KEPT: Final = 10_000
-"""Wireshark remembers so many unacknowledged segments; beyond it a SYN or FIN no longer counts as an byte."""
+"""Wireshark remembers this many unacknowledged segments; beyond it, a SYN or FIN no longer counts as one byte."""
 
 HEAP: Final = 1_000
-"""They are counted in heaps of so many, each forgotten when all of it is acknowledged: enough to know of a
-capture of one direction, and a few numbers instead of a list."""
+"""They are counted in heaps of this size, and a heap is forgotten when all of it is acknowledged. For a capture of
+one direction that is exact enough, and it takes a few numbers instead of a list."""
 
 
 @mypyc_attr(acyclic=True)
 class WiresharkView:
-    """What Wireshark keeps of a connection; what it keeps of each endpoint are the `wireshark_...` fields there.
+    """Wireshark's state for a connection. Its state for each endpoint is in the `wireshark_...` fields of `Endpoint`.
 
-    wireshark_initial_rtt: nanoseconds, 0 while unknown; negative where time ran backwards. wireshark_misled: whether
-    it has counted a segment whose header no TCP reads on. The prefix is there because `Machine` inherits the fields.
+    wireshark_initial_rtt: nanoseconds, 0 while unknown; negative if time ran backwards. wireshark_misled: whether
+    it has counted a segment with a bad header, which a TCP discards. `Machine` inherits the fields, hence the prefix.
     """
 
     __slots__ = ("wireshark_initial_rtt", "wireshark_misled", "wireshark_multipath", "wireshark_syn_time")
@@ -65,21 +65,21 @@ class WiresharkView:
         time_ns: i64,
         step: Step,
     ) -> i64:
-        """Take one segment; what Wireshark shows goes into `step`, the mask of what it found is returned.
+        """Take one segment: put the notes that Wireshark shows into `step`, and return the mask of those it found.
 
-        sender, receiver: the endpoints as they were before it, but for the base of their numbers.
-        parsed: whether `options` holds those of this segment; where not, they are the usual timestamps or none.
-        step: has the note `reused_ports` where this segment earned it.
+        sender, receiver: the endpoints as they were before it, except for the base of their numbers.
+        parsed: whether `options` holds those of this segment; if not, it has the usual timestamps or no options.
+        step: has the note `reused_ports` if this segment reuses the ports.
         """
         flags = header.flags
         if header.sampled:
-            # One of many: what is not there was not lost, and what is there again was not sent again.
+            # A sampled frame: a gap does not show a loss, and a repetition does not show a retransmission.
             step.wireshark_notes = step.notes & notes.REUSED_PORTS
             step.wireshark_window = header.window
             return step.wireshark_notes
         if flags & flag.SYN and not flags & flag.ACK:
             if header.seq == sender.base and sender.wireshark_contiguous != 0:
-                # A SYN sent again takes back what a reset with another number moved.
+                # A retransmitted SYN undoes what a RST with another number moved.
                 sender.wireshark_next = sender.wireshark_contiguous
         elif flags & flag.SYN and sender.wireshark_syn_ack_frame == 0:
             sender.wireshark_syn_ack = header.seq
@@ -91,14 +91,14 @@ class WiresharkView:
             self.wireshark_multipath |= i16(options.multipath)
         self._take_window(sender, receiver, header, options, parsed, step)
         self._take_flags(sender, header, time_ns)
-        # What it found is shown after the options. Where those cannot be read, it never comes to that.
+        # Wireshark adds its analysis after it has dissected the options. If they do not parse, it adds none.
         step.wireshark_notes = found
         if parsed and options.broken:
             step.wireshark_notes = 0
         return found
 
     def _take_flags(self, sender: Endpoint, header: Header, time_ns: i64) -> None:
-        """Whether this side has acknowledged anything yet, and how long the opening took."""
+        """Whether this side has acknowledged anything yet, and how long the handshake took."""
         flags = header.flags
         if flags & flag.SYN:
             sender.wireshark_first_ack = True
@@ -112,10 +112,10 @@ class WiresharkView:
     def wireshark_analyse_unshown(
         self, sender: Endpoint, receiver: Endpoint, header: Header, time_ns: i64
     ) -> None:
-        """Take a segment whose data offset is impossible: Wireshark shows nothing of it, and remembers it all the same.
+        """Take a segment with an impossible data offset: Wireshark shows no notes for it, but still remembers it.
 
-        Where its header is said to be shorter than any, its payload is what lies behind that length, and the rest
-        is not looked at; of one longer than its packet the sequence numbers are not.
+        If the header length is too short, Wireshark takes everything after it as payload. If the header is longer
+        than its packet, Wireshark ignores the sequence numbers.
         """
         if header.header_length < 20:
             header.payload_length = header.payload_offset - header.tcp_offset - header.header_length
@@ -128,12 +128,12 @@ class WiresharkView:
     def _take_window(
         self, sender: Endpoint, receiver: Endpoint, header: Header, options: Options, parsed: bool, step: Step
     ) -> None:
-        """The window as shown, with the scale known before this segment; then the scale that it announces."""
+        """The window to show, with the scale known before this segment; then the scale that the segment announces."""
         step.wireshark_window = header.window
         if not header.flags & flag.SYN and sender.wireshark_scale > 0:
             step.wireshark_window = header.window << i64(sender.wireshark_scale)
         if parsed and options.window_scale >= 0:
-            # In any segment, although RFC 7323 2.2 has the option in SYNs only.
+            # In any segment, although RFC 7323 2.2 allows the option only in SYNs.
             sender.wireshark_scale = i16(options.window_scale)
         if header.flags & flag.SYN and not (parsed and options.broken):
             if sender.wireshark_scale == SCALE_UNKNOWN:
@@ -147,7 +147,7 @@ class WiresharkView:
         found = _before_retransmission(sender, receiver, header)
         if found & notes.DUPLICATE_ACK:
             if sender.wireshark_multipath != self.wireshark_multipath:
-                # MPTCP's operations may need an ACK again (RFC 8684 4): passed over, once for each of their kinds.
+                # MPTCP's operations may need the same ACK again (RFC 8684 4): ignored once for each kind.
                 found &= ~notes.DUPLICATE_ACK
             else:
                 sender.wireshark_duplicates += 1
@@ -178,7 +178,7 @@ class WiresharkView:
 
 
 def _after(left: i64, right: i64) -> bool:
-    """Whether `left` comes after `right`. Of two numbers 2**31 apart Wireshark has each after and before the other."""
+    """Whether `left` comes after `right`. Two numbers 2**31 apart are each before and after the other for Wireshark."""
     return is_before(right, left)
 
 
@@ -239,7 +239,7 @@ def _retransmission(
         return 0
     if length > 1 and seq == advance(expected, -1):
         return 0
-    # The counter is unsigned there, so that -1 ("said once") is many.
+    # Wireshark's counter is unsigned, so -1 ("already noted") is a large number.
     many = receiver.wireshark_duplicates >= 2 or receiver.wireshark_duplicates < 0
     if (
         many
@@ -256,7 +256,7 @@ def _retransmission(
 
 
 def _sooner(passed_ns: i64, limit_ns: i64) -> bool:
-    """Times are unsigned there: one that ran backwards is longer than any other."""
+    """Wireshark's times are unsigned: one that ran backwards is longer than any other."""
     if (passed_ns < 0) == (limit_ns < 0):
         return passed_ns < limit_ns
     return limit_ns < 0
@@ -283,7 +283,7 @@ def _update(sender: Endpoint, header: Header, time_ns: i64, found: i64) -> None:
 
 
 def _remember_unacknowledged(sender: Endpoint, end: i64) -> None:
-    """Count what Wireshark keeps in a list of unacknowledged segments, in heaps of `HEAP` with one end each."""
+    """Count a segment of Wireshark's list of unacknowledged segments, in heaps of `HEAP` with one end each."""
     sender.wireshark_unacked += 1
     if sender.wireshark_heap_end == 0 or _after(end, sender.wireshark_heap_end):
         sender.wireshark_heap_end = end
@@ -296,7 +296,7 @@ def _remember_unacknowledged(sender: Endpoint, end: i64) -> None:
 
 
 def _forget_acknowledged(receiver: Endpoint, ack: i64) -> None:
-    """Step 14: what is acknowledged leaves the list."""
+    """Step 14: acknowledged segments leave the list."""
     if not is_after(receiver.wireshark_next, ack):
         receiver.wireshark_unacked = 0
         receiver.wireshark_heap_end = 0

@@ -1,4 +1,4 @@
-"""From the machine's numbers to the values of `values.py`."""
+"""Makes the values of `values.py` from the numbers of the machine."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from analyzer.trace.values import (
     EndpointOptions,
     Handshake,
     IcmpError,
+    Side,
     Source,
 )
 from analyzer.wire import header as flag
@@ -31,10 +32,10 @@ __all__ = ["Judged", "build_connection", "glance", "last_error", "picked", "surv
 
 
 class Judged(Sequence[Connection]):
-    """The connections of a capture that has been read, each judged when it is asked for.
+    """The connections of a capture, each made on access.
 
-    Of a capture with a million connections most are never looked at. The same one comes as the same object for as
-    long as somebody holds it.
+    Most connections of a large capture are never used. As long as a connection is in use, each access returns the
+    same object.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class Judged(Sequence[Connection]):
         lost_frames: int | None,
         wireshark: bool = False,
     ) -> None:
-        """lost_frames, wireshark: of `build_connection`."""
+        """Make no connection yet. The arguments are those of `build_connection`."""
         self._machines = machines
         self._source = source
         self._lost_frames = lost_frames
@@ -72,22 +73,30 @@ class Judged(Sequence[Connection]):
         return connection
 
     def glance(self, place: int) -> Connection:
-        """Of the function of that name."""
+        """See the function `glance`."""
         glance = _Glance(self._machines[place], self._wireshark, lambda: self[place])
         return cast(Connection, glance)
 
     def picked(self, places: Sequence[int]) -> Judged:
-        """Of the function of that name."""
+        """See the function `picked`."""
         machines = [self._machines[place] for place in places]
         return Judged(machines, self._source, self._lost_frames, self._wireshark)
 
     def look_at_all(self, found: Survey) -> None:
-        """Add each to a survey, without judging it."""
+        """Add every connection to a survey, without making it."""
         found.look_at_all(self._machines, self._wireshark)
 
 
 def survey(connections: Sequence[Connection], most: int) -> Survey:
-    """How connections fared, and the worst `most` of them: the short way where there is one."""
+    """Count the outcomes of connections, and rank the worst ones.
+
+    Args:
+        connections: The connections. Those of a stored capture are not made for this.
+        most: How many of the worst to keep.
+
+    Returns:
+        The counts and the ranking.
+    """
     found = Survey(most)
     if isinstance(connections, Judged):
         connections.look_at_all(found)
@@ -156,16 +165,22 @@ _MEMBERS: Final[Mapping[str, _Make]] = {
     "segment_count": lambda machine, client, wireshark: int(machine.first.segments + machine.second.segments),
     "icmp_error_count": lambda machine, client, wireshark: int(machine.error_count),
 }
-"""Member of a connection -> what makes it: a machine, which endpoint is the client, whether notes are Wireshark's."""
+"""Member of a connection -> the function that makes it, from the machine, the client (0 or 1) and `wireshark`."""
 
 
 def build_connection(
     machine: Machine, source: Source, lost_frames: int | None = None, wireshark: bool = False
 ) -> Connection:
-    """The verdict on a connection, from the machine that has seen all of it.
+    """Make a connection from the machine that has seen all its segments.
 
-    lost_frames: how many frames the capture lost, which may lower the verdict's confidence; None if unknown.
-    wireshark: count the notes that Wireshark gives.
+    Args:
+        machine: The machine.
+        source: Gives the segments.
+        lost_frames: How many frames the capture lost, which may lower the confidence; None if unknown.
+        wireshark: Count the notes that Wireshark gives.
+
+    Returns:
+        The connection.
     """
     client, rule = verdict.roles(machine)
     made = {name: make(machine, client, wireshark) for name, make in _MEMBERS.items()}
@@ -180,7 +195,7 @@ def build_connection(
 
 
 class _Glance:
-    """What passes for a connection and makes a member when it is asked for: a whole one takes ten times as long."""
+    """Replaces a connection and makes a member on access. A whole connection takes ten times as long."""
 
     def __init__(self, machine: Machine, wireshark: bool, whole: Callable[[], Connection]) -> None:
         self._machine = machine
@@ -195,19 +210,23 @@ class _Glance:
 
 
 def picked(connections: Sequence[Connection], places: Sequence[int]) -> Sequence[Connection]:
-    """Those at these places, in that order; `survey` counts them the short way where it does so with all."""
+    """The connections at these places, in that order. Those of a stored capture are not made for this."""
     if isinstance(connections, Judged):
         return connections.picked(places)
     return [connections[place] for place in places]
 
 
 def glance(connections: Sequence[Connection], place: int) -> Connection:
-    """One of the connections for somebody who asks for few of its members; judged as far as these need it."""
+    """One of the connections, for a caller that needs few members. Only these members are made."""
     return connections.glance(place) if isinstance(connections, Judged) else connections[place]
 
 
 def last_error(machine: Machine) -> IcmpError:
-    """The ICMP error that the connection has just heard of. Raises IndexError beyond those kept."""
+    """The last ICMP error of a connection.
+
+    Raises:
+        IndexError: The error is not one of those that are kept.
+    """
     client, _ = verdict.roles(machine)
     return _error(machine, (machine.errors or [])[int(machine.error_count) - 1], client)
 
@@ -231,7 +250,7 @@ def _handshake(machine: Machine, client: Endpoint, server: Endpoint) -> Handshak
     syn_ack_frame = int(server.syn_ack_frame) or None
     ack_frame = int(machine.handshake_ack_frame) or None
     syn_rtt = ack_rtt = None
-    # Karn's algorithm: an answer to a repeated segment belongs to no particular one of them (RFC 6298 3).
+    # Karn's algorithm: after a retransmission it is unknown which copy was answered (RFC 6298 3).
     if syn_frame and syn_ack_frame and not client.syn_repeats:
         syn_rtt = int(server.syn_ack_time - client.syn_time)
     if syn_ack_frame and ack_frame and ack_frame != syn_ack_frame and not server.syn_ack_repeats:
@@ -247,8 +266,13 @@ def _handshake(machine: Machine, client: Endpoint, server: Endpoint) -> Handshak
             if options.maximum_segment_size is not None
         ]
         effective_mss = min(announced) if announced else None
+    outcome = verdict.handshake_outcome(machine)
+    reset_by: Side | None = None
+    if outcome in ("refused", "aborted"):
+        resetter = machine.first if machine.resetter == 0 else machine.second
+        reset_by = "client" if resetter is client else "server"
     return Handshake(
-        outcome=verdict.handshake_outcome(machine),
+        outcome=outcome,
         syn_frame=syn_frame,
         syn_ack_frame=syn_ack_frame,
         ack_frame=ack_frame,
@@ -266,6 +290,7 @@ def _handshake(machine: Machine, client: Endpoint, server: Endpoint) -> Handshak
         window_scaling=bool(client.window_scale >= 0 and server.window_scale >= 0) if both else None,
         ecn=verdict.ecn_agreed(machine),
         fast_open=verdict.fast_open(machine),
+        reset_by=reset_by,
     )
 
 

@@ -1,8 +1,8 @@
-"""The segments that are kept, as columns of numbers: some 80 bytes each, whatever the build.
+"""Keeps segments as columns of numbers: about 80 bytes each, in both builds.
 
-Segments lie in the order of the capture, in blocks of `SEGMENTS_IN_A_BLOCK`. What repeats itself from segment to
-segment (flags, labels, notes, states, reasons) is kept once for each combination, as a `Kind`, and the column holds
-its number. Each segment has the place of the next one of its connection.
+Segments are in the order of the capture, in blocks of `SEGMENTS_IN_A_BLOCK`. Many segments share the same flags,
+labels, notes, states and reasons. Each such combination is kept once, as a `Kind`, and a column has its number. Another
+column has the place of the next segment of the same connection.
 """
 
 from __future__ import annotations
@@ -19,21 +19,29 @@ from analyzer.wire.header import Header
 __all__ = ["PAYLOAD_KEPT", "SEGMENTS_IN_A_BLOCK", "Columns", "Kind"]
 
 PAYLOAD_KEPT: Final = 33
-"""Bytes of a payload that stay with its segment: eleven Chinese characters."""
+"""The bytes of a payload that are kept: eleven Chinese characters."""
 
 BLOCK_BITS: Final = 9
 SEGMENTS_IN_A_BLOCK: Final = 1 << BLOCK_BITS
-"""The payloads of a block are then shorter than 2**15 bytes, so that where one begins needs two bytes."""
+"""With this size the payloads of a block are shorter than 2**15 bytes, so that an offset fits into two bytes."""
 
 PLACE_IN_BLOCK: Final = SEGMENTS_IN_A_BLOCK - 1
 
 
 class Kind:
-    """What many segments have in common, as the machine has it: masks and codes.
+    """What many segments have in common, as masks and codes of the machine.
 
-    direction: 0 where the first endpoint of the connection sent it, 1 for the second. flags: of the header.
-    labels, notes: masks of `tcp.labels` and `tcp.notes`. before, after: states by endpoint.
-    path: the rows of `states.TRANSITIONS` that the endpoint took, as `Step` has them.
+    Attributes:
+        direction: 0 if the first endpoint of the connection is the sender, 1 for the second.
+        flags: The flags of the header.
+        labels: A mask of `tcp.labels`.
+        notes: A mask of `tcp.notes`.
+        first_before: The state of the first endpoint before the segment.
+        first_after: The state of the first endpoint after the segment.
+        second_before: The state of the second endpoint before the segment.
+        second_after: The state of the second endpoint after the segment.
+        first_path: The rows of `states.TRANSITIONS` that the first endpoint took, as in `Step`.
+        second_path: The rows that the second endpoint took.
     """
 
     def __init__(self, direction: i64, flags: i64, labels: i64, notes: i64, step: Step) -> None:
@@ -55,22 +63,22 @@ class Kind:
 
     @property
     def after(self) -> tuple[int, int]:
-        """Their states after it."""
+        """The states of the first and the second endpoint after the segment."""
         return self.first_after, self.second_after
 
     @property
     def paths(self) -> tuple[int, int]:
-        """The rows of `states.TRANSITIONS` they took."""
+        """The rows of `states.TRANSITIONS` that the first and the second endpoint took."""
         return self.first_path, self.second_path
 
 
 class Block:
-    """The columns of consecutive segments. payload: the beginnings of their payloads, one after the other."""
+    """The columns of consecutive segments. `payload` has the beginnings of their payloads, joined."""
 
     def __init__(self) -> None:
         self.frame: vec[i64] = vec[i64]([0] * SEGMENTS_IN_A_BLOCK)
         self.time_ns: vec[i64] = vec[i64]([0] * SEGMENTS_IN_A_BLOCK)
-        # These four have 32 bits without a sign.
+        # These four are unsigned numbers of 32 bits.
         self.seq: vec[i32] = vec[i32]([0] * SEGMENTS_IN_A_BLOCK)
         self.ack: vec[i32] = vec[i32]([0] * SEGMENTS_IN_A_BLOCK)
         self.length: vec[i32] = vec[i32]([0] * SEGMENTS_IN_A_BLOCK)
@@ -82,13 +90,14 @@ class Block:
 
 
 class Columns:
-    """Segments of connections, each added with `keep`; a connection is named by a number from 0.
+    """The kept segments of all connections. A connection has a number, from 0.
 
-    count: how many there are.
+    Attributes:
+        count: How many segments are kept.
     """
 
     def __init__(self, wireshark: bool = False) -> None:
-        """wireshark: keep the notes and the window that Wireshark shows."""
+        """Keep nothing yet. wireshark: keep the notes and the window that Wireshark shows."""
         self._wireshark: bool = wireshark
         self.count: i64 = 0
         self._blocks: list[Block] = []
@@ -96,12 +105,12 @@ class Columns:
         self._payload: bytearray = bytearray()
         self._kinds: list[Kind] = []
         self._codes: dict[tuple[int, int, int, int], int] = {}
-        # By number of the connection: the places of its first segment and of its last one so far.
+        # Number of a connection -> the places of its first segment and of its last one so far.
         self._first: vec[i32] = vec[i32]()
         self._last: vec[i32] = vec[i32]()
 
     def keep(self, number: i64, header: Header, step: Step, frame: i64, time_ns: i64) -> None:
-        """Keep the segment just observed as one of connection `number`. frame: from 1. time_ns: since the epoch."""
+        """Keep the current segment for connection `number`. frame: from 1. time_ns: since the epoch."""
         place = self.count
         at = place & PLACE_IN_BLOCK
         if at == 0:
@@ -148,7 +157,7 @@ class Columns:
         return self._blocks[place >> BLOCK_BITS]
 
     def _code(self, step: Step, flags: i64, notes: i64) -> i64:
-        """The number of the segment's kind, which is made where it is the first of it."""
+        """The number of the kind of a segment. A new kind is added."""
         states = (
             step.first_before | step.first_after << 8 | step.second_before << 16 | step.second_after << 24
         )
@@ -163,11 +172,11 @@ class Columns:
         return code
 
     def has(self, number: i64) -> bool:
-        """Whether there are segments of this connection."""
+        """Whether the connection has kept segments."""
         return number < len(self._first) and self._first[number] >= 0
 
     def places(self, number: i64) -> vec[i32]:
-        """Where the segments of a connection lie, in the order of the capture."""
+        """The places of the segments of a connection, in the order of the capture."""
         found: vec[i32] = vec[i32]()
         if not self.has(number):
             return found
@@ -182,35 +191,35 @@ class Columns:
         return self._block_of(place).frame[place & PLACE_IN_BLOCK]
 
     def time_ns(self, place: i64) -> int:
-        """When it was captured, since the epoch."""
+        """The time of a segment, in nanoseconds since the epoch."""
         return self._block_of(place).time_ns[place & PLACE_IN_BLOCK]
 
     def seq(self, place: i64) -> int:
-        """Its sequence number, relative to the base of its endpoint."""
+        """The sequence number of a segment, relative to the base of its endpoint."""
         return i64(self._block_of(place).seq[place & PLACE_IN_BLOCK]) & 0xFFFFFFFF
 
     def ack(self, place: i64) -> int:
-        """Its acknowledgement number, likewise; 0 where the flag is not set."""
+        """The relative acknowledgement number of a segment; 0 without the flag ACK."""
         return i64(self._block_of(place).ack[place & PLACE_IN_BLOCK]) & 0xFFFFFFFF
 
     def length(self, place: i64) -> int:
-        """The bytes of its payload."""
+        """The payload bytes of a segment."""
         return i64(self._block_of(place).length[place & PLACE_IN_BLOCK]) & 0xFFFFFFFF
 
     def window(self, place: i64) -> int:
-        """The bytes of its window, scaled where the scale is known."""
+        """The window of a segment in bytes, scaled if the scale is known."""
         return i64(self._block_of(place).window[place & PLACE_IN_BLOCK]) & 0xFFFFFFFF
 
     def kind(self, place: i64) -> Kind:
-        """Its flags, labels, notes, states and reasons."""
+        """The flags, labels, notes, states and reasons of a segment."""
         return self._kinds[self.code(place)]
 
     def code(self, place: i64) -> i64:
-        """The number of its kind."""
+        """The number of the kind of a segment."""
         return i64(self._block_of(place).kind[place & PLACE_IN_BLOCK])
 
     def payload(self, place: i64) -> bytes:
-        """The first bytes of its payload as captured, at most `PAYLOAD_KEPT`."""
+        """The first bytes of the payload of a segment as captured, at most `PAYLOAD_KEPT`."""
         block = self._block_of(place)
         at = place & PLACE_IN_BLOCK
         start = i64(block.payload_start[at])
@@ -223,10 +232,10 @@ class Columns:
         return block.payload[start:end]
 
     def numbers(self) -> Iterator[int]:
-        """The connections of which there are segments."""
+        """The numbers of the connections with kept segments."""
         return iter([number for number in range(len(self._first)) if self._first[number] >= 0])
 
 
 def _signed(number: i64) -> i64:
-    """The 32 bits of a number as one with a sign, which is what a column of them holds."""
+    """The 32 bits of a number as a signed number, which a column of `i32` can hold."""
     return ((number & 0xFFFFFFFF) ^ 0x80000000) - 0x80000000

@@ -1,7 +1,7 @@
-"""How far a verdict can be believed where the capture itself has lost frames.
+"""How certain a verdict is when the capture itself has lost frames.
 
-A capture that lost frames shows gaps that were none on the wire. Which frames it lost nobody knows, so each
-value of a connection that says "this was not there" is in doubt, and what was seen stays certain.
+A capture that lost frames shows gaps that did not exist on the wire. It is unknown which frames it lost. So each value
+that depends on a missing segment is in doubt. What was captured stays certain.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from analyzer.trace.values import Close, Direction, Handshake
 __all__ = ["DOUBTS", "doubts"]
 
 DOUBTS: Final[Mapping[str, str]] = {
-    "handshake.outcome": "a segment of the handshake seems missing",
-    "data.unacknowledged_bytes": "data seems never acknowledged",
-    "close.outcome": "a segment of the close seems missing",
-    "close.data_lost": "data seems lost",
+    "handshake.outcome": "a segment of the handshake seems to be missing",
+    "data.unacknowledged_bytes": "data seems not to be acknowledged",
+    "close.outcome": "a segment of the close seems to be missing",
+    "close.data_lost": "data seems to be lost",
     **{f"notes.{note.name}": note.doubt for note in NOTES if note.doubt},
 }
-"""What can be in doubt, by its place in the JSON document -> why."""
+"""Place in the JSON document -> why its value can be in doubt."""
 
 
 def doubts(
@@ -32,7 +32,7 @@ def doubts(
     close: Close,
     notes: Collection[NoteName],
 ) -> tuple[str, ...]:
-    """What is in doubt of a connection, in the order of `DOUBTS`; nothing where no frame is known as lost."""
+    """The doubtful values of a connection, in the order of `DOUBTS`; none if no frame is known to be lost."""
     if not lost_frames:
         return ()
     doubted = {f"notes.{name}" for name in notes if NOTE[name].doubt}

@@ -1,4 +1,4 @@
-"""Connections that were let go of to keep memory bounded: what is still told of them."""
+"""Counts the connections that leave memory, because a capture has too many."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from analyzer.trace.values import Folded
 __all__ = ["PORTS_TOLD", "Folding"]
 
 PORTS_TOLD = 10
-"""Of how many server ports is said how many connections they had."""
+"""The most server ports that are listed with their connections."""
 
 
 class Folding:
-    """Counts what leaves. It does not grow with it: there are few outcomes, and 65,536 ports."""
+    """The counts. Their size is limited: there are few outcomes, and 65,536 ports."""
 
     def __init__(self) -> None:
         self._connections = 0
@@ -42,7 +42,7 @@ class Folding:
             ] += 1
 
     def folded(self) -> Folded | None:
-        """What was counted; None where nothing left."""
+        """The counts; None if no connection left memory."""
         if not self._connections:
             return None
         return Folded(

@@ -1,6 +1,6 @@
-"""The little that is wanted of every connection, however many there are: how they fared, and which fared worst.
+"""A summary of each connection, cheap enough for a million: its outcomes, and a ranking of the worst.
 
-A capture may hold a million connections of which a report shows forty. An outline is made from the machine's
+A capture may hold a million connections, and a report shows forty of them. An outline is made from the machine's
 numbers, without the values of `values.py`.
 """
 
@@ -19,20 +19,20 @@ __all__ = ["RANKS", "Outline", "Ranking", "Survey", "outline_of"]
 Name = TypeVar("Name")
 
 Ranking = tuple[int, float, int, int]
-"""What connections are sorted by, the worst first; the last is the place among those surveyed."""
+"""The sort key of a connection, the worst first; its last number is the place among those surveyed."""
 
 
 RANKS: Final[tuple[Rank, ...]] = get_args(Rank)
-"""Worst first; `Outline.rank` says which connections are on which."""
+"""Worst first; `Outline.rank` decides the rank of a connection."""
 _RANK_OF_CLOSE: Final[dict[str, int]] = {row.name: RANKS.index(row.rank) for row in CLOSES if row.rank}
 
 
 @mypyc_attr(acyclic=True)
 class Outline:
-    """One connection in short.
+    """A summary of one connection.
 
-    handshake, close: the outcomes. segments: all of both sides; repeated: those sent again, the SYNs of a handshake
-    included. bytes: of payload, both sides, each counted once. window_closed: whether a zero window was seen.
+    handshake, close: the outcomes. segments: of both sides; retransmitted: those sent again, including SYNs.
+    bytes: payload of both sides, each byte counted once. window_closed: whether there was a zero window.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Outline:
         data_lost: bool,
         window_closed: bool,
         segments: i64,
-        repeated: i64,
+        retransmitted: i64,
         carried: i64,
     ) -> None:
         self.handshake: HandshakeOutcome = handshake
@@ -50,7 +50,7 @@ class Outline:
         self.data_lost: bool = data_lost
         self.window_closed: bool = window_closed
         self.segments: i64 = segments
-        self.repeated: i64 = repeated
+        self.retransmitted: i64 = retransmitted
         self.bytes: i64 = carried
 
     def rank(self) -> i64:
@@ -60,21 +60,21 @@ class Outline:
         decided = _RANK_OF_CLOSE.get(self.close)
         if decided is not None:
             return decided
-        if self.repeated > 0:
+        if self.retransmitted > 0:
             return 3
         return 4 if self.window_closed else 5
 
     def ranking(self, place: int) -> Ranking:
-        """Within a rank the share of repeated segments decides, then the bytes carried, then the order."""
-        share = float(self.repeated) / float(self.segments) if self.segments else 0.0
+        """Within a rank, the share of retransmitted segments decides, then the bytes, then the order."""
+        share = float(self.retransmitted) / float(self.segments) if self.segments else 0.0
         return int(self.rank()), -share, -self.bytes, place
 
 
 def outline_of(machine: Machine, wireshark: bool = False) -> Outline:
-    """The outline of a connection that has been seen whole; wireshark: by the notes that Wireshark gives."""
+    """The outline of a complete connection; wireshark: whether to use Wireshark's notes."""
     first, second = machine.first, machine.second
-    repeated = i64(first.disorder_seen().retransmitted_segments)
-    repeated += i64(second.disorder_seen().retransmitted_segments)
+    retransmitted = i64(first.disorder_seen().retransmitted_segments)
+    retransmitted += i64(second.disorder_seen().retransmitted_segments)
     opener, answerer = (first, second) if verdict.roles(machine)[0] == 0 else (second, first)
     opening = i64(opener.syn_repeats) + i64(answerer.syn_ack_repeats)
     window_closed = False
@@ -90,14 +90,14 @@ def outline_of(machine: Machine, wireshark: bool = False) -> Outline:
         verdict.data_lost(machine),
         window_closed,
         i64(first.segments) + i64(second.segments),
-        repeated if repeated > opening else opening,
+        retransmitted if retransmitted > opening else opening,
         first.bytes + second.bytes,
     )
 
 
 @mypyc_attr(acyclic=True)
 class _Fate:
-    """How often connections had these two outcomes."""
+    """How many connections had these two outcomes."""
 
     def __init__(self, handshake: HandshakeOutcome, close: CloseOutcome) -> None:
         self.handshake: HandshakeOutcome = handshake
@@ -106,16 +106,16 @@ class _Fate:
 
 
 class Survey:
-    """How many connections fared how, and the rankings of the worst `most`, the worst first.
+    """How many connections had which outcomes, and the rankings of the worst `most`, the worst first.
 
-    worst: of all that were looked at before the last `end`.
+    worst: of all connections before the last `end`.
     """
 
     def __init__(self, most: int) -> None:
         self.worst: list[Ranking] = []
         self._most: int = most
         self._looked_at: i64 = 0
-        self._last: i64 = len(RANKS)  # the rank beyond which nothing is among the worst
+        self._last: i64 = len(RANKS)  # no connection beyond this rank is among the worst
         self._fates: list[_Fate] = []
 
     def look_at(self, outline: Outline) -> None:
@@ -129,21 +129,21 @@ class Survey:
         self._looked_at += 1
 
     def look_at_all(self, machines: list[Machine], wireshark: bool = False) -> None:
-        """The same for each connection that has been seen whole. wireshark: of `outline_of`."""
+        """The same for each complete connection. wireshark: of `outline_of`."""
         for machine in machines:
             self.look_at(outline_of(machine, wireshark))
 
     def end(self) -> None:
-        """Keep no more than the worst."""
+        """Keep only the worst."""
         self.worst.sort()
         del self.worst[self._most :]
 
     def handshakes(self) -> dict[HandshakeOutcome, int]:
-        """How many connections opened how, by outcome."""
+        """Outcome of the handshake -> number of connections."""
         return _totals([(fate.handshake, int(fate.count)) for fate in self._fates])
 
     def closes(self) -> dict[CloseOutcome, int]:
-        """How many connections closed how, by outcome."""
+        """Outcome of the close -> number of connections."""
         return _totals([(fate.close, int(fate.count)) for fate in self._fates])
 
     def _fate(self, handshake: HandshakeOutcome, close: CloseOutcome) -> _Fate:

@@ -1,4 +1,4 @@
-"""The segments of a connection as a sequence: each is made from the columns when it is looked at."""
+"""The segments of a connection as a sequence. Each one is made from the columns on access."""
 
 from __future__ import annotations
 
@@ -16,14 +16,21 @@ from analyzer.wire.flags import Flags
 __all__ = ["Segments", "side"]
 
 MADE_KEPT: Final = 1_000
-"""A short connection is walked several times for one diagram: its segments stay once they are made."""
+"""The segments of a connection with at most this many are kept, because a diagram reads them several times."""
 
 
 class Segments(Sequence[Segment]):
-    """The segments of one connection in the order of the capture, told from the client's and the server's side."""
+    """The segments of one connection in the order of the capture, with client and server as sides."""
 
     def __init__(self, machine: Machine, columns: Columns, number: int, wireshark: bool = False) -> None:
-        """number: of the connection in `columns`. wireshark: the columns have Wireshark's notes."""
+        """Make no segment yet.
+
+        Args:
+            machine: The machine of the connection.
+            columns: The kept segments.
+            number: The number of the connection in `columns`.
+            wireshark: Whether the columns have Wireshark's notes.
+        """
         self._columns = columns
         self._places = columns.places(number)
         self._client, _ = verdict.roles(machine)
@@ -107,7 +114,7 @@ class _Common:
         self.server_state = states.STATES[kind.before[server]], states.STATES[kind.after[server]]
 
     def why(self, seq: int, ack: int, length: int) -> tuple[Reason, ...]:
-        """A reason for each change of state, the sender's first."""
+        """The reason for each change of state, the sender's first."""
         reasons = []
         # The sequence number of a FIN in this segment is that of its last byte.
         fin = seq + length
@@ -122,10 +129,10 @@ class _Common:
 
 
 def _with_reused_ports(names: Sequence[NoteName]) -> tuple[NoteName, ...]:
-    """The notes with the one that Wireshark adds once it has seen the whole capture, in the order of the table."""
+    """The notes and the one that Wireshark adds after it has read the whole capture, in the order of the table."""
     return tuple(note.name for note in NOTES if note.name in names or note.bit == REUSED_PORTS)
 
 
 def side(endpoint: int, client: int) -> Side:
-    """The side of an endpoint, which is 0 or 1 as `client` is."""
+    """The side of an endpoint. Both arguments are 0 or 1: the first or the second endpoint."""
     return "client" if endpoint == client else "server"

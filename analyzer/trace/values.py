@@ -1,10 +1,10 @@
-"""The result of an analysis: a trace, its connections, their segments. Plain values, no rules.
+"""The result of an analysis as plain values: a trace, its connections, their segments. It has no rules.
 
-Numbers: times are integer nanoseconds since the epoch, durations integer nanoseconds, lengths bytes,
-`seq` and `ack` relative to the first sequence number of their endpoint. Sides are the strings
-"client" and "server"; states, labels, notes and outcomes are the names of the documentation.
+Times are integer nanoseconds since the epoch, durations integer nanoseconds, lengths bytes. `seq` and `ack` are
+relative to the first sequence number of their endpoint. Sides are the strings "client" and "server". States, labels,
+notes and outcomes have the names of the documentation.
 
-No value holds a sentence of its own: a `Presenter` makes it when it is asked for (`present_with`).
+The values contain no sentences. A `Presenter` makes them when they are needed (`present_with`).
 """
 
 from __future__ import annotations
@@ -52,7 +52,12 @@ Confidence = Literal["full", "lowered"]
 
 @dataclass(frozen=True, slots=True)
 class EndpointAddress:
-    """One end of a connection: an IP address as text and a TCP port."""
+    """One endpoint of a connection.
+
+    Attributes:
+        address: The IP address as text.
+        port: The TCP port.
+    """
 
     address: str
     port: int
@@ -63,7 +68,16 @@ class EndpointAddress:
 
 @dataclass(frozen=True, slots=True)
 class EndpointOptions:
-    """What one endpoint announced in its SYN or SYN-ACK; None where the option was absent."""
+    """The options in the SYN or SYN-ACK of one endpoint.
+
+    Attributes:
+        maximum_segment_size: The MSS in bytes; None without the option.
+        window_scale: The shift of the window scale; None without the option.
+        sack_permitted: Whether selective acknowledgements are permitted.
+        timestamps: Whether it has the timestamps option.
+        ecn: Whether the flags request ECN.
+        fast_open_cookie: The length of the Fast Open cookie in bytes; 0 for a request; None without the option.
+    """
 
     maximum_segment_size: int | None
     window_scale: int | None
@@ -71,18 +85,33 @@ class EndpointOptions:
     timestamps: bool
     ecn: bool
     fast_open_cookie: int | None
-    """Length of the Fast Open cookie in bytes; 0 is a request for one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """How the connection was opened.
+    """The opening of a connection.
 
-    `frames` are those of the first SYN, the first SYN-ACK and the completing ACK, None where not
-    captured. `syn_rtt_ns` is SYN to SYN-ACK, `ack_rtt_ns` is SYN-ACK to ACK, both as seen where the
-    capture was made; None where a repetition makes it ambiguous (RFC 6298 3, Karn's algorithm).
-    `syn_retry_delays_ns` is how long after the first SYN each repetition came. The options of an endpoint
-    are None where its SYN was not captured; `effective` holds what both together agreed on.
+    Attributes:
+        outcome: How it ended.
+        syn_frame: The frame of the first SYN; None if it was not captured.
+        syn_ack_frame: The frame of the first SYN-ACK; None if it was not captured.
+        ack_frame: The frame of the ACK that completes the handshake; None if it was not captured.
+        syn_rtt_ns: Nanoseconds from SYN to SYN-ACK at the place of the capture; None if a retransmission makes it
+            ambiguous (RFC 6298 3, Karn's algorithm).
+        ack_rtt_ns: Nanoseconds from SYN-ACK to ACK; None in the same cases.
+        syn_retries: How many times the SYN was retransmitted.
+        syn_ack_retries: How many times the SYN-ACK was retransmitted.
+        syn_retry_delays_ns: Nanoseconds from the first SYN to each retransmission.
+        syn_ack_retry_delays_ns: Nanoseconds from the first SYN-ACK to each retransmission.
+        client_options: The options of the client; None if its SYN was not captured.
+        server_options: The options of the server; None if its SYN-ACK was not captured.
+        effective_mss: The smaller one of the two MSS, in bytes; None if unknown.
+        sack: Whether both permit selective acknowledgements; None if unknown.
+        timestamps: Whether both use timestamps; None if unknown.
+        window_scaling: Whether both scale their windows; None if unknown.
+        ecn: Whether ECN was negotiated; None if unknown.
+        fast_open: Whether Fast Open worked: the data in the SYN was acknowledged. None if it was not tried.
+        reset_by: The side whose RST refused or aborted the handshake; None for every other outcome.
     """
 
     outcome: HandshakeOutcome
@@ -103,15 +132,21 @@ class Handshake:
     window_scaling: bool | None
     ecn: bool | None
     fast_open: FastOpen | None
-    """None where it was not tried; accepted: data in the SYN was acknowledged."""
+    reset_by: Side | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Direction:
     """What one endpoint sent.
 
-    `bytes` counts each payload byte once; `retransmitted_bytes` is what was sent more than once, beside it.
-    `unacknowledged_bytes` had not been acknowledged when the capture or the connection ended.
+    Attributes:
+        segments: All its segments.
+        data_segments: Its segments with a payload.
+        bytes: Payload bytes, each byte counted once.
+        retransmitted_segments: Segments that are retransmissions.
+        retransmitted_bytes: Payload bytes that were sent again.
+        out_of_order_segments: Segments that arrived out of order.
+        unacknowledged_bytes: Payload bytes without an acknowledgement at the end of the capture or the connection.
     """
 
     segments: int
@@ -125,23 +160,32 @@ class Direction:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """How the connection was closed. `frames` are those of the labels close-1 to close-4 and of the first
-    acceptable RST, in the order of the wire; `active` is who closed first."""
+    """The close of a connection.
+
+    Attributes:
+        outcome: How it ended.
+        active: The side that closed first; None if no side closed.
+        frames: The frames with the labels close-1 to close-4, and the first acceptable RST, in the order of the wire.
+        time_wait: The sides that are in TIME-WAIT at the end.
+        data_lost: Whether bytes were unacknowledged when a RST ended the connection, or data was sent after its end.
+    """
 
     outcome: CloseOutcome
     active: Literal["client", "server", "both"] | None
     frames: tuple[int, ...]
     time_wait: tuple[Side, ...]
-    """Who is left in TIME-WAIT."""
     data_lost: bool
-    """Bytes were unacknowledged when a reset ended the connection, or data was sent after it had ended."""
 
 
 class Reason(NamedTuple):
-    """Why an endpoint changed its state: the row of `tcp.states.TRANSITIONS` that it took, and what fills its sentence.
+    """Why an endpoint changed its state. `str()` gives the reason as a sentence.
 
-    `me` is the side that moved. `seq`, `ack` and `fin` (the number of a FIN in it) are those of the segment, relative.
-    As text it is the sentence.
+    Attributes:
+        transition: The row of `tcp.states.TRANSITIONS`.
+        me: The side that changed its state.
+        seq: The relative sequence number of the segment.
+        ack: Its relative acknowledgement number.
+        fin: The relative sequence number of a FIN in the segment.
     """
 
     transition: Transition
@@ -157,7 +201,7 @@ class Reason(NamedTuple):
 
     @property
     def states(self) -> tuple[str, str]:
-        """Before and after, by name."""
+        """The names of the states before and after."""
         return STATES[self.transition.state], STATES[self.transition.target]
 
     def __str__(self) -> str:
@@ -171,29 +215,41 @@ class Reason(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One TCP segment of a connection, labelled."""
+    """One TCP segment of a connection, with its labels.
+
+    Attributes:
+        frame: The number of its frame, from 1.
+        time_ns: When it was captured, in nanoseconds since the epoch.
+        sender: The side that sent it.
+        flags: The flags. `str()` gives their names in the order SYN, FIN, RST, PSH, ACK, URG, ECE, CWR, AE, e.g.
+            "SYN,ACK" or "FIN,ACK".
+        seq: The relative sequence number.
+        ack: The relative acknowledgement number; None without the flag ACK.
+        length: Payload bytes, from the IP header.
+        window: The window in bytes, scaled if the scale is known.
+        labels: What the segment does.
+        notes: What is notable about it.
+        client_state: The states of the client before and after the segment.
+        server_state: The states of the server before and after the segment.
+        why: The reason for each change of state, the sender's first; empty if no state changed.
+        payload: The first bytes of the payload as captured, at most 33. They are hostile: escape them before you
+            show them.
+    """
 
     frame: int
     time_ns: int
     sender: Side
     flags: Flags
-    """As text their names in the order SYN, FIN, RST, PSH, ACK, URG, ECE, CWR, AE ("SYN,ACK", "FIN,ACK")."""
     seq: int
     ack: int | None
-    """None where the ACK flag is not set."""
     length: int
-    """Payload bytes, from the IP header."""
     window: int
-    """Bytes, scaled where the scale is known."""
     labels: tuple[LabelName, ...]
     notes: tuple[NoteName, ...]
     client_state: tuple[State, State]
-    """Before and after this segment."""
     server_state: tuple[State, State]
     why: tuple[Reason, ...]
-    """The reason for each change of state, the sender's first; empty where no state changed."""
     payload: bytes = field(repr=False, default=b"")
-    """The first bytes of the payload as captured, at most 33. Hostile: escape before showing."""
 
     def __repr__(self) -> str:
         arrow = "→" if self.sender == "client" else "←"
@@ -205,10 +261,17 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """The connections that left memory before the end of a capture that has too many, as counts.
+    """Counts of the connections that left memory, because the capture has too many.
 
-    handshakes, closes: by outcome, the most frequent first. server_ports: those with the most connections.
-    A segment that came later for one of them began a new connection.
+    A later segment of such a connection began a new connection.
+
+    Attributes:
+        connections: How many connections left memory.
+        segments: Their segments.
+        bytes: Their payload bytes, each byte counted once.
+        handshakes: Outcome of the handshake -> count, the most frequent outcome first.
+        closes: Outcome of the close -> count, the most frequent outcome first.
+        server_ports: Server port -> count, for the ports with the most connections.
     """
 
     connections: int
@@ -221,11 +284,18 @@ class Folded:
 
 @dataclass(frozen=True, slots=True)
 class IcmpError:
-    """An ICMP error about a segment of the connection. It is no segment, and changes no state.
+    """An ICMP error about a segment of the connection. It is not a segment and does not change a state.
 
-    `sender` is the address that the error comes from, `error` its row of `wire.icmp.ERROR_KINDS` and `number` what
-    that one's `detail` names, as the MTU of the next link; 0 where it names nothing. `about` is the side that sent the
-    segment, `seq` that segment's relative number, None where the capture shows nothing that it could be relative to.
+    Attributes:
+        frame: The number of its frame, from 1.
+        time_ns: When it was captured, in nanoseconds since the epoch.
+        sender: The address that sent the error.
+        error: The row of `wire.icmp.ERROR_KINDS`.
+        number: A number in the error, as `error.detail` describes it, e.g. the MTU of the next link; 0 without one.
+        about: The side that sent the segment.
+        seq: The relative sequence number of the segment; None if its base is unknown.
+        answers: The frame of the segment: the last one before the error with that sequence number. None if it was
+            not captured. If the segments of a large capture were not read, also None unless it was the last one sent.
     """
 
     frame: int
@@ -236,23 +306,40 @@ class IcmpError:
     about: Side
     seq: int | None
     answers: int | None
-    """The frame of the segment: the latest one before it with that number. None where it was not captured;
-    where the segments of a large capture have not been read, also where it was not the last one sent."""
 
     @property
     def kind(self) -> str:
-        """Its name ("port-unreachable")."""
+        """The name of the error, e.g. "port-unreachable"."""
         return self.error.name
 
     @property
     def mtu(self) -> int | None:
-        """What the next link takes, in bytes, where the error says so."""
+        """The MTU of the next link in bytes; None if the error does not have it."""
         return self.number or None if self.error.detail == MTU else None
 
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """What was read, and what was not."""
+    """What was read, and what was not.
+
+    Attributes:
+        path: The path of the capture.
+        format: The file format.
+        link_types: The numbers of its link types.
+        link_type_names: The names of its link types.
+        frames: How many frames were analysed.
+        tcp_segments: How many TCP segments they have.
+        skipped: Reason -> how many frames were not analysed for that reason.
+        first_time_ns: The time of the first frame, in nanoseconds since the epoch; None without frames.
+        last_time_ns: The time of the last frame.
+        truncated: Whether the capture is cut off.
+        warnings: Warnings for the user.
+        lost_frames: How many frames the capture lost, at most; None if unknown, as in every pcap file.
+        display_filter: The filter with which tshark chose the frames; None if all frames were analysed.
+        icmp_errors_elsewhere: Kind -> count, for ICMP errors about TCP connections that the capture does not have.
+        notes_by: Whose notes the segments have: `OURSELVES`, or `WIRESHARK` with exactly its definitions.
+        folded: Counts of the connections that left memory; None if none did.
+    """
 
     path: str
     format: str
@@ -266,52 +353,73 @@ class Capture:
     truncated: bool
     warnings: tuple[str, ...]
     lost_frames: int | None = None
-    """How many frames the capture lost, at most; None where nothing says so, as in every pcap file."""
     display_filter: str | None = None
-    """The filter by which tshark chose the frames; None where all were analysed. `frames` are the chosen ones."""
     icmp_errors_elsewhere: Mapping[str, int] = field(default_factory=dict)
-    """ICMP errors about TCP connections that the capture does not show: `kind` -> count."""
     notes_by: str = OURSELVES
-    """Whose notes the segments bear: `OURSELVES`, or `WIRESHARK` with its definitions to the letter."""
     folded: Folded | None = None
-    """The connections that are told as counts only; None where there are none."""
 
 
 class Source(Protocol):
-    """Where a connection gets what is not kept with it."""
+    """Gives a connection the segments that are not kept with it."""
 
     def segments(self, number: int) -> Sequence[Segment]:
-        """The labelled segments of a connection."""
+        """The segments of a connection, with their labels."""
 
     def at_hand(self, number: int) -> bool:
-        """Whether the segments of a connection can be had without reading a file."""
+        """Whether the segments of a connection are available without reading a file."""
 
 
 class Presenter(Protocol):
-    """Makes words and pictures of values."""
+    """Turns values into sentences and pictures."""
 
     def verdict(self, connection: Connection, /) -> str:
-        """What became of the connection, in one sentence."""
+        """How the connection opened and ended, in one sentence."""
 
     def picture(self, connection: Connection, /) -> str:
-        """The connection's diagram as an SVG document."""
+        """The diagram of the connection as an SVG document."""
 
     def reason(self, reason: Reason, /) -> str:
         """Why an endpoint changed its state, in one sentence."""
 
 
 _presenters: Final[list[Presenter]] = []
-"""The one that speaks; none before the first `present_with`."""
+"""The presenter; empty before the first `present_with`."""
 
 
 def present_with(presenter: Presenter | None) -> None:
-    """Let `presenter` speak for values from now on; without one they show their keys."""
+    """Set the presenter of all values. With None, values show their names instead of sentences."""
     _presenters[:] = [] if presenter is None else [presenter]
 
 
 @dataclass(eq=False, slots=True, weakref_slot=True)
 class Connection:
-    """Both directions of one incarnation of a connection."""
+    """One TCP connection: both directions of one incarnation.
+
+    Attributes:
+        id: Its number, from 0.
+        client: The address and port of the client.
+        server: The address and port of the server.
+        roles: The rule that decided which endpoint is the client.
+        first_frame: The frame of the first segment, from 1.
+        last_frame: The frame of the last segment.
+        first_time_ns: The time of the first segment, in nanoseconds since the epoch.
+        last_time_ns: The time of the last segment.
+        handshake: The opening of the connection.
+        client_data: What the client sent.
+        server_data: What the server sent.
+        close: The close of the connection.
+        client_state: The state of the client at the end.
+        server_state: The state of the server at the end.
+        completeness: Wireshark's `tcp.completeness`.
+        conn_state: Zeek's `conn_state`.
+        history: Zeek's `history`.
+        notes: Name of a note -> how many segments have it.
+        segment_count: How many segments there are.
+        source: Gives the segments.
+        doubts: What might differ if the capture had lost no frames: names of `trace.confidence.DOUBTS`.
+        errors_heard: The ICMP errors as they were known when they arrived. Use `icmp_errors` instead.
+        icmp_error_count: How many ICMP errors were about this connection. Only the first 16 are kept.
+    """
 
     id: int
     client: EndpointAddress
@@ -334,15 +442,12 @@ class Connection:
     segment_count: int
     source: Source = field(repr=False)
     doubts: tuple[str, ...] = ()
-    """What might be otherwise if the capture had lost no frame: names of `trace.confidence.DOUBTS`."""
     errors_heard: tuple[IcmpError, ...] = field(default=(), repr=False)
-    """`icmp_errors` as known when they came."""
     icmp_error_count: int = 0
-    """How many ICMP errors were about this connection; the first 16 are kept."""
 
     @property
     def icmp_errors(self) -> tuple[IcmpError, ...]:
-        """The ICMP errors about segments of this connection, in the order of the capture."""
+        """The ICMP errors about segments of this connection, in the order of the capture; at most 16."""
         errors = self.errors_heard
         if any(error.answers is None for error in errors) and self.source.at_hand(self.id):
             segments = self.segments
@@ -351,32 +456,34 @@ class Connection:
 
     @property
     def confidence(self) -> Confidence:
-        """ "lowered" where frames that the capture lost may explain what seems missing, else "full"."""
+        """Either "full", or "lowered" if frames that the capture lost may explain what seems to be missing."""
         return "lowered" if self.doubts else "full"
 
     @property
     def segments(self) -> Sequence[Segment]:
         """Every segment in the order of the capture.
 
-        Those of a large capture are read from the file again when first asked for; raises
-        `InputError` where the file can no longer be read.
+        The segments of a large capture are read from the file again at the first access.
+
+        Raises:
+            InputError: The file cannot be read any more.
         """
         return self.source.segments(self.id)
 
     @property
     def duration_ns(self) -> int:
-        """From the first segment to the last."""
+        """Nanoseconds from the first segment to the last."""
         return self.last_time_ns - self.first_time_ns
 
     @property
     def verdict(self) -> str:
-        """One sentence: how it opened, what it carried, how it ended."""
+        """How the connection opened, what it carried and how it ended, in one sentence."""
         if _presenters:
             return _presenters[0].verdict(self)
         return f"{self.handshake.outcome}, {self.close.outcome}"
 
     def _repr_svg_(self) -> str | None:
-        """What Jupyter shows: the sequence diagram."""
+        """The sequence diagram that Jupyter shows."""
         return _presenters[0].picture(self) if _presenters else None
 
     def __repr__(self) -> str:
@@ -384,7 +491,7 @@ class Connection:
 
 
 def _with_answer(error: IcmpError, segments: Sequence[Segment]) -> IcmpError:
-    """The error with the frame of the latest segment before it that has the quoted sequence number."""
+    """The error with `answers` set: the frame of the last segment before it with the quoted sequence number."""
     if error.answers is not None:
         return error
     for segment in reversed(segments):
@@ -394,11 +501,15 @@ def _with_answer(error: IcmpError, segments: Sequence[Segment]) -> IcmpError:
 
 
 class Trace:
-    """The analysis of one capture: `capture` tells what was read, `connections` what was found.
+    """The analysis of one capture.
 
-    Iterating gives the connections, indexing one by its number. Those of a stored capture are made when they are
-    asked for, so that a million of them need little memory. Where the capture has had too many at once,
-    `capture.folded` counts those that are not among them.
+    Iterate over a trace to get its connections. `trace[3]` is the connection with the number 3. The connections of a
+    stored capture are made on access, so that a million of them need little memory. If the capture has too many
+    connections at a time, some are only counted in `capture.folded`.
+
+    Attributes:
+        capture: What was read.
+        connections: The connections in the order of their numbers.
     """
 
     def __init__(self, capture: Capture, connections: Sequence[Connection]) -> None:

@@ -1,1 +1,1 @@
-"""Our analysis of a capture beside that of the installed tshark, frame by frame."""
+"""Compares our analysis of a capture with that of the installed tshark, frame by frame."""

@@ -1,7 +1,7 @@
-"""The wiring of `verify`: our pass over a capture beside the installed tshark's, frame by frame.
+"""Compares our analysis of a capture with that of the installed tshark, frame by frame.
 
-Both go through the file in its order, so whatever its size only one frame of each is looked at a time; of a
-connection its last `tcp.completeness` is kept.
+Both read the file in its order. So only one frame of each is in memory, for a file of any size. Of each connection, the
+last `tcp.completeness` is kept.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 VERSION: Final = "4.0.17"
-"""The version whose definitions our analysis follows."""
+"""The version of Wireshark whose definitions our analysis follows."""
 
 WIRESHARK_NAMES: Final = tuple(note.name for note in NOTES if note.bit & WIRESHARK_NOTES)
 
@@ -48,14 +48,14 @@ DIVIDED: Final = "divided"
 WITHOUT_LENGTH: Final = "without-length"
 
 BEYOND_NOTES: Final[Mapping[str, str]] = {
-    ANNOUNCED: "a dissector of Wireshark knew of the connection before its SYN, which then does not count",
-    PASSED_OVER: "Wireshark counts a connection of which the capture has no segment, only a word: an ICMP error that "
-    "quotes it, or a proxy's dissector that announces it",
-    DIVIDED: "Wireshark begins another connection where no SYN does, because of an ICMP error that quotes an earlier "
-    "or forged SYN, or because a dissector asks for one",
-    WITHOUT_LENGTH: "segmentation offload leaves a length of 0, and Wireshark reads on in plain IPv4 alone",
+    ANNOUNCED: "a dissector of Wireshark created the connection before its SYN, which Wireshark then does not count",
+    PASSED_OVER: "Wireshark counts a connection of which the capture has no segment: an ICMP error quotes it, or the "
+    "dissector of a proxy announces it",
+    DIVIDED: "Wireshark begins a new connection without a SYN, because an ICMP error quotes an earlier or forged SYN, "
+    "or because a dissector requests it",
+    WITHOUT_LENGTH: "segmentation offload leaves a length of 0, which Wireshark accepts only in plain IPv4",
 }
-"""The rules that account for what is not about notes, or not about them alone, and their reasons."""
+"""Rule -> its reason, for the rules that explain more than different notes."""
 
 _ERRORS: Final = frozenset({PROTOCOL + ICMP, PROTOCOL + ICMPV6})
 
@@ -63,11 +63,15 @@ _PARTICULAR: Final = frozenset({"fast_retransmission", "spurious_retransmission"
 
 
 class Disagreement(NamedTuple):
-    """One thing that both do not say alike.
+    """One difference between our analysis and tshark's.
 
-    frame: from 1. connection: our number, -1 where we see none. about: "notes", "connection" or "completeness".
-    ours, wireshark: what each says; for notes their names. rules: the names of the deliberate differences that
-    account for it; nothing where it is unexplained.
+    Attributes:
+        frame: The number of the frame, from 1.
+        connection: Our number of the connection; -1 if we do not see one.
+        about: "notes", "connection" or "completeness".
+        ours: Our result; for notes, their names.
+        wireshark: tshark's result; for notes, their names.
+        rules: The names of the deliberate differences that explain it; empty if nothing explains it.
     """
 
     frame: int
@@ -79,12 +83,19 @@ class Disagreement(NamedTuple):
 
 
 def verify(path: str | os.PathLike[str], *, wireshark: bool = False) -> Verification:
-    """Compare our analysis of the capture at `path` with the installed tshark's: iterate over what it returns.
+    """Compare our analysis of a capture with that of the installed tshark.
 
-    wireshark: compare Wireshark's notes as we compute them, where no difference is deliberate.
+    Args:
+        path: A stored capture.
+        wireshark: Compare the notes that we give with `--wireshark`. Then no difference is deliberate.
 
-    Raises `UsageError` for standard input and what `open_capture` raises; while iterated `DissectionError` where tshark
-    is not there or reads nothing.
+    Returns:
+        The comparison. Iterate over it to get the disagreements.
+
+    Raises:
+        UsageError: The path is standard input.
+        DissectionError: tshark is not installed or cannot read the capture; partly raised by the iteration.
+        AnalyzerError: The capture cannot be read, as for `open_capture`; raised by the iteration.
     """
     return Verification(stored_file(path), wireshark)
 
@@ -92,8 +103,12 @@ def verify(path: str | os.PathLike[str], *, wireshark: bool = False) -> Verifica
 class _Seen(NamedTuple):
     """A frame with TCP as we see it.
 
-    notes: their mask. corrections: that of the rules of `corrections.py`. opens: it is a SYN. without_length: its
-    packet does not say how long it is.
+    Attributes:
+        connection: The number of the connection.
+        notes: A mask of notes.
+        corrections: A mask of the rules in `corrections.py`.
+        opens: Whether it is a SYN.
+        without_length: Whether the length in its IP header is 0.
     """
 
     connection: int
@@ -104,28 +119,30 @@ class _Seen(NamedTuple):
 
 
 class _Frame:
-    """Looks on while the frames are read one by one.
+    """An observer that keeps the frame that was read last.
 
-    machines: by number, complete at the end. left: a connection has left the table, which held too many.
+    Attributes:
+        machines: The machines of the connections by number, complete at the end.
+        left: Whether a connection has left the table because there were too many.
     """
 
     def __init__(self, strict: bool) -> None:
-        """strict: the notes that Wireshark gives."""
+        """Keep nothing yet. strict: compare the notes that Wireshark gives."""
         self._seen: _Seen | None = None
         self.machines: list[Machine] = []
         self.left = False
         self._strict = strict
 
     def taken(self) -> _Seen | None:
-        """The frame read last, None without a segment.
+        """Take the frame that was read last; None if it has no segment.
 
-        Of several segments it has the connection of the last and the notes of all, as tshark does.
+        If it has several segments, it has the connection of the last one and the notes of all, like tshark.
         """
         seen, self._seen = self._seen, None
         return seen
 
     def segment(self, header: Header, step: Step, connection: Machine, frame: int, time_ns: int) -> None:
-        """A segment has come."""
+        """Keep the segment as part of the current frame."""
         notes = int(step.wireshark_notes if self._strict else step.notes) & WIRESHARK_NOTES
         rules = int(step.corrections)
         if self._seen is not None:
@@ -141,16 +158,23 @@ class _Frame:
         )
 
     def ended(self, connection: Machine, left: bool) -> None:
-        """A connection has ended."""
+        """Keep the machine of a connection that has ended."""
         self.machines.append(connection)
         self.left = self.left or left
 
 
 class Verification:
-    """The disagreements in the order of the file, those about whole connections last; then the counts are complete.
+    """The disagreements in the order of the file. Those about whole connections come last.
 
-    version: of the installed tshark. frames: with a TCP segment to either. agreeing: of these, the same to both.
-    differences: name of a deliberate difference -> how many disagreements it accounts for. warnings: of our reader.
+    The counts are complete after the iteration.
+
+    Attributes:
+        version: The version of the installed tshark.
+        frames: How many frames have a TCP segment for us or for tshark.
+        agreeing: How many of these frames have the same result in both.
+        unexplained: How many disagreements nothing explains.
+        differences: Name of a deliberate difference -> how many disagreements it explains.
+        warnings: The warnings of our reader.
     """
 
     def __init__(self, path: str, wireshark: bool) -> None:
@@ -163,13 +187,13 @@ class Verification:
         self._path = path
         self._strict = wireshark
         self._frame = _Frame(wireshark)
-        # SYN-ACKs that only what comes later may explain.
+        # Disagreements that later frames may explain.
         self._waiting: list[Disagreement] = []
-        # Of our connections: frame and `tcp.completeness` of the last segment, and what accounts for all that differs.
+        # Our number of a connection -> frame and `tcp.completeness` of its last segment; the rule for its differences.
         self._last: dict[int, tuple[int, int]] = {}
         self._apart: dict[int, str] = {}
-        # tshark's number of a connection -> ours, and back to the latest; by how much it is ahead; its numbers
-        # in frames that we do not read.
+        # tshark's number of a connection -> ours; our number -> tshark's latest; how far tshark's numbers are ahead;
+        # tshark's numbers in frames that we do not read.
         self._streams: dict[int, int] = {}
         self._latest: dict[int, int] = {}
         self._ahead = 0
@@ -177,12 +201,12 @@ class Verification:
 
     def __iter__(self) -> Iterator[Disagreement]:
         with ORDINARY.open(self._path) as records:
-            told = analysed_frames(self._path, WIRESHARK_NAMES)
+            theirs = analysed_frames(self._path, WIRESHARK_NAMES)
             try:
-                for found in self._frames(records, told):
+                for found in self._frames(records, theirs):
                     yield self._count(found)
             finally:
-                told.close()
+                theirs.close()
             self.warnings = tuple(records.warnings)
         for found in (*self._hindsight(), *self._completeness()):
             yield self._count(found)
@@ -193,9 +217,9 @@ class Verification:
             self.unexplained += 1
         return found
 
-    def _frames(self, records: Records, told: Iterator[AnalysedFrame]) -> Iterator[Disagreement]:
+    def _frames(self, records: Records, analysed: Iterator[AnalysedFrame]) -> Iterator[Disagreement]:
         run = segments(records, ORDINARY, self._frame)
-        theirs = next(told, None)
+        theirs = next(analysed, None)
         frame = 0
         more = True
         while more:
@@ -207,10 +231,10 @@ class Verification:
             seen = self._frame.taken()
             frame = int(records.frame)
             while theirs is not None and theirs.frame < frame:
-                theirs = next(told, None)
+                theirs = next(analysed, None)
             same = theirs if theirs is not None and theirs.frame == frame else None
             skipped = int(run.code())
-            # Of a segment in an ICMP error tshark knows the stream, but analyses nothing.
+            # tshark gives a segment in an ICMP error a stream, but does not analyse it.
             if seen is None and (same is None or skipped in _ERRORS):
                 continue
             self.frames += 1
@@ -234,14 +258,14 @@ class Verification:
                     else:
                         yield found
 
-    def _numbered_otherwise(self, seen: _Seen, stream: int) -> tuple[str, ...] | None:
-        """Whether tshark's number stands for another connection than ours: None if not, else the rules for it.
+    def _numbered_differently(self, seen: _Seen, stream: int) -> tuple[str, ...] | None:
+        """The rules that explain a different connection number of tshark; None if the number is the same.
 
-        Both number in the order of the first segments, and only tshark leaves numbers out.
+        Both count connections in the order of their first segments. Only tshark leaves numbers out.
         """
         number = seen.connection
         if stream in self._streams:
-            # Once divided, a connection does not come back to its first number.
+            # A connection that tshark divided does not return to its first number.
             return None if self._streams[stream] == number and self._latest[number] == stream else ()
         latest = self._latest.setdefault(number, stream)
         if number in self._last:
@@ -264,7 +288,7 @@ class Verification:
     def _compare(self, frame: int, seen: _Seen, theirs: AnalysedFrame) -> list[Disagreement]:
         number, right = seen.connection, seen.notes
         found = []
-        numbered = self._numbered_otherwise(seen, theirs.stream)
+        numbered = self._numbered_differently(seen, theirs.stream)
         self._last[number] = (frame, theirs.completeness)
         if numbered is not None:
             numbers = (str(number),), (str(theirs.stream),)
@@ -272,7 +296,7 @@ class Verification:
             if not numbered:
                 return found
         names = set(theirs.notes)
-        # The general name is shown beside the particular one.
+        # tshark shows the general name in addition to the particular one.
         if names & _PARTICULAR:
             names.discard("retransmission")
         mask = sum(note.bit for note in NOTES if note.name in names)

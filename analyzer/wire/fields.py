@@ -1,6 +1,6 @@
-"""The TCP header as a table: the place, the name and the meaning of each field and flag.
+"""The TCP header as a table: the place, the name and the meaning of each field.
 
-It is for showing a header to a person. The packet path does not read it: `header.py` decodes by itself.
+The reports use it to show a header. `header.py` decodes packets without it.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ class Field(NamedTuple):
     """One field of the header.
 
     Attributes:
-        name: Its name.
-        offset: Its first octet, from 0.
-        bit: Its first bit within that octet, from the left, from 0.
+        name: The name of RFC 9293.
+        offset: The byte where it begins, from 0.
+        bit: The bit where it begins in that byte, from the left.
         width: Its width in bits.
         section: The section of RFC 9293 that defines it.
-        meaning: What it means.
+        meaning: What it is.
     """
 
     name: str
@@ -32,16 +32,23 @@ class Field(NamedTuple):
     meaning: str
 
     @property
-    def octets(self) -> int:
-        """The number of octets that hold a part of the field."""
+    def size(self) -> int:
+        """How many bytes the field touches."""
         return (self.bit + self.width + 7) // 8
 
     def read(self, segment: bytes) -> int | None:
-        """Return the value of the field in a segment that begins with its header; None if it was not captured."""
-        touched = segment[self.offset : self.offset + self.octets]
-        if len(touched) < self.octets:
+        """Read the field.
+
+        Args:
+            segment: The segment, beginning with its header.
+
+        Returns:
+            The value; None if not all of it was captured.
+        """
+        touched = segment[self.offset : self.offset + self.size]
+        if len(touched) < self.size:
             return None
-        rest = 8 * self.octets - self.bit - self.width
+        rest = 8 * self.size - self.bit - self.width
         return (int.from_bytes(touched, "big") >> rest) & ((1 << self.width) - 1)
 
 
@@ -65,12 +72,12 @@ class Flag(NamedTuple):
 TCP_FIELDS: Final = (
     Field("source port", 0, 0, 16, "3.1", "the sender's port"),
     Field("destination port", 2, 0, 16, "3.1", "the receiver's port"),
-    Field("sequence number", 4, 0, 32, "3.4", "the number of the first octet of this segment"),
-    Field("acknowledgement number", 8, 0, 32, "3.4", "the next number the sender expects"),
-    Field("data offset", 12, 0, 4, "3.1", "the length of the header in words of 4 octets"),
-    Field("reserved", 12, 4, 3, "3.1", "must be 0"),
+    Field("sequence number", 4, 0, 32, "3.4", "the number of the first byte of this segment"),
+    Field("acknowledgement number", 8, 0, 32, "3.4", "the next sequence number that the sender expects"),
+    Field("data offset", 12, 0, 4, "3.1", "the length of the header in words of 4 bytes"),
+    Field("reserved", 12, 4, 3, "3.1", "has to be 0"),
     Field("flags", 12, 7, 9, "3.1", "the control bits"),
-    Field("window", 14, 0, 16, "3.8.6", "how many octets the sender can receive"),
+    Field("window", 14, 0, 16, "3.8.6", "how many bytes the sender can receive"),
     Field("checksum", 16, 0, 16, "3.1", "a sum over the pseudo header, the header and the payload"),
     Field("urgent pointer", 18, 0, 16, "3.8.5", "where urgent data ends, if URG is set"),
 )
@@ -81,12 +88,12 @@ FLAGS: Final = (
     Flag(Flags.CWR, "congestion window reduced: the sender has slowed down (RFC 3168)"),
     Flag(
         Flags.ECE,
-        "ECN echo: a received packet was marked for congestion; in a SYN: ECN is requested (RFC 3168)",
+        "ECN echo: a packet arrived with a congestion mark; in a SYN: the sender supports ECN (RFC 3168)",
     ),
     Flag(Flags.URG, "the urgent pointer is valid"),
     Flag(Flags.ACK, "the acknowledgement number is valid"),
-    Flag(Flags.PSH, "hand the data to the application without waiting for more"),
-    Flag(Flags.RST, "the connection ends at once, or is refused"),
+    Flag(Flags.PSH, "deliver the data to the application without waiting for more"),
+    Flag(Flags.RST, "the connection is refused or aborted"),
     Flag(Flags.SYN, "synchronize: the sequence number is the initial one"),
     Flag(Flags.FIN, "the sender will send no more data"),
 )

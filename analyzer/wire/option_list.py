@@ -1,6 +1,6 @@
-"""The options of one TCP header, for a person to read: names, octets, values, faults.
+"""Lists the options of one TCP header for a reader: names, bytes, values, errors.
 
-`options.py` reads the same octets for the state machine. Only its result matters for a connection.
+`options.py` reads the same bytes for the state machine. It does not use this list.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ OPTION_NAMES: Final = {
     options.EXPERIMENT_1: "Experiment",
     options.EXPERIMENT_2: "Experiment",
 }
-"""IANA's registry of option kinds. Old captures have obsolete kinds, so they are included."""
+"""IANA's registry of option kinds. It includes obsolete ones, because old captures have them."""
 
 MULTIPATH_SUBTYPES: Final = (
     "MP_CAPABLE", "MP_JOIN", "DSS", "ADD_ADDR", "REMOVE_ADDR", "MP_PRIO", "MP_FAIL", "MP_FASTCLOSE",
@@ -53,75 +53,79 @@ MULTIPATH_EXPERIMENT: Final = 15
 
 
 class Option(NamedTuple):
-    """One option in the header.
+    """One option of a header.
 
     Attributes:
-        kind: Its kind.
-        offset: Its first octet, from the beginning of the TCP header.
-        octets: All its octets, with kind and length.
-        name: Its name.
-        value: Its meaning; empty if there is none.
-        fault: What is wrong with it; empty if nothing is.
+        kind: The number of its kind.
+        offset: Bytes from the beginning of the TCP header.
+        raw: The whole option, including kind and length.
+        name: The name of its kind.
+        value: Its value in words; empty if it has none.
+        fault: Why it is malformed; empty if it is not.
     """
 
     kind: int
     offset: int
-    octets: bytes
+    raw: bytes
     name: str
     value: str
     fault: str
 
 
-def list_options(octets: bytes, *, complete: bool, base: int | None) -> list[Option]:
+def list_options(raw: bytes, *, complete: bool, base: int | None) -> list[Option]:
     """List the options of a header.
 
     Args:
-        octets: The octets after the first 20 of the header.
-        complete: Whether the whole header was captured. If not, an option that runs past the end is not a fault.
-        base: The base of relative acknowledgement numbers, for SACK blocks; None if it is unknown.
+        raw: The bytes after the fixed 20 bytes of the header.
+        complete: Whether the whole header was captured. If not, an option that runs past the end is not malformed.
+        base: The number that relative acknowledgement numbers count from, for SACK blocks; None if unknown.
 
     Returns:
-        The options, in order.
+        The options in the order of the header.
     """
     found: list[Option] = []
     at = 0
-    while at < len(octets):
-        kind = octets[at]
+    while at < len(raw):
+        kind = raw[at]
         name = Message(OPTION_NAMES[kind]) if kind in OPTION_NAMES else Message("kind {kind}", kind=kind)
         if kind == options.END:
-            rest = octets[at + 1 :]
+            rest = raw[at + 1 :]
             value = fault = ""
             if any(rest):
-                fault = Message("octets after the end are not 0")
+                fault = Message("bytes that are not 0 follow the end")
             elif rest:
                 value = Message("the rest is padding")
-            found.append(Option(kind, 20 + at, octets[at:], name, value, fault))
+            found.append(Option(kind, 20 + at, raw[at:], name, value, fault))
             break
         if kind == options.NO_OPERATION:
-            found.append(Option(kind, 20 + at, octets[at : at + 1], name, Message("padding"), ""))
+            found.append(Option(kind, 20 + at, raw[at : at + 1], name, Message("padding"), ""))
             at += 1
             continue
-        size = octets[at + 1] if at + 1 < len(octets) else None
-        if size is None or size < 2 or at + size > len(octets):
-            found.append(Option(kind, 20 + at, octets[at:], name, "", _length_fault(size, complete)))
+        size = raw[at + 1] if at + 1 < len(raw) else None
+        if size is None or size < 2 or at + size > len(raw):
+            found.append(Option(kind, 20 + at, raw[at:], name, "", _length_fault(size, complete)))
             break
-        body = octets[at + 2 : at + size]
+        body = raw[at + 2 : at + size]
         reader = _READERS.get(kind, _unread)
         read = reader(body, base)
-        fault = "" if read is not None else Message("the length {size} does not fit this kind", size=size)
-        found.append(Option(kind, 20 + at, octets[at : at + size], name, read or "", fault))
+        fault = (
+            ""
+            if read is not None
+            else Message("this kind of option cannot have a length of {size}", size=size)
+        )
+        found.append(Option(kind, 20 + at, raw[at : at + size], name, read or "", fault))
         at += size
     return found
 
 
 def _length_fault(size: int | None, complete: bool) -> str:
     if size is not None and size < 2:
-        return Message("the length {size} is impossible: the options after it cannot be read", size=size)
+        return Message("a length of {size} is impossible: the options after it cannot be read", size=size)
     if not complete:
-        return Message("truncated by the capture")
+        return Message("cut off by the capture")
     if size is None:
         return Message("its length is missing")
-    return Message("its length, {size}, runs past the header", size=size)
+    return Message("its length of {size} runs past the end of the header", size=size)
 
 
 # Each reader returns the value as text; None if the length does not fit the kind.
@@ -134,7 +138,7 @@ def _unread(body: bytes, base: int | None) -> str | None:
 def _maximum_segment_size(body: bytes, base: int | None) -> str | None:
     if len(body) != 2:
         return None
-    return Message("at most {octets} octets of payload", octets=_number(body))
+    return Message("at most {bytes} bytes of payload in a segment", bytes=_number(body))
 
 
 def _window_scale(body: bytes, base: int | None) -> str | None:
@@ -142,7 +146,7 @@ def _window_scale(body: bytes, base: int | None) -> str | None:
         return None
     if body[0] > options.WINDOW_SCALE_LIMIT:
         return Message(
-            "shift {shift}, which means 14: windows are multiplied by {factor}",
+            "shift {shift}, which counts as 14: windows are multiplied by {factor}",
             shift=body[0],
             factor=1 << options.WINDOW_SCALE_LIMIT,
         )
@@ -150,7 +154,7 @@ def _window_scale(body: bytes, base: int | None) -> str | None:
 
 
 def _sack_permitted(body: bytes, base: int | None) -> str | None:
-    return None if body else Message("the sender accepts SACK")
+    return None if body else Message("selective acknowledgements are allowed")
 
 
 def _sack(body: bytes, base: int | None) -> str | None:
@@ -202,12 +206,12 @@ def _experiment(body: bytes, base: int | None) -> str | None:
         return ""
     identifier = _number(body[:2])
     if identifier == options.FAST_OPEN_MAGIC:
-        return Message("Fast Open, before it had its own kind: {value}", value=_fast_open(body[2:], base))
+        return Message("Fast Open with the experimental kind: {value}", value=_fast_open(body[2:], base))
     return Message("experiment 0x{identifier}", identifier=f"{identifier:04x}")
 
 
-def _number(octets: bytes) -> int:
-    return int.from_bytes(octets, "big")
+def _number(raw: bytes) -> int:
+    return int.from_bytes(raw, "big")
 
 
 _READERS: Final[dict[int, Callable[[bytes, int | None], str | None]]] = {

@@ -39,7 +39,7 @@ def test_what_can_be_read_only_once_is_refused_in_one_sentence(tmp_path: Path, r
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for path in ("-", pipe):
-        with pytest.raises(UsageError, match=r"^a pipe can be read only once, .* to a file first$"):
+        with pytest.raises(UsageError, match=r"^the capture has to be read twice, .* in a file first$"):
             refusing(path)
 
 

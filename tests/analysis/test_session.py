@@ -206,7 +206,7 @@ def test_what_goes_wrong_while_it_reads_is_raised(monkeypatch: pytest.MonkeyPatc
 def test_a_filter_that_is_none_is_said_in_its_own_words() -> None:
     need("tcpdump")
     with (
-        pytest.raises(UsageError, match=r"does not understand the capture filter 'tcp prot 1'"),
+        pytest.raises(UsageError, match=r"the capture filter 'tcp prot 1' is not valid"),
         capturing("lo", "tcp prot 1"),
     ):
         pass

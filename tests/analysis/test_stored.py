@@ -323,7 +323,7 @@ def test_only_the_times_of_the_capture_end_a_connection(
     assert handed_on == sorted(handed_on)
 
 
-# A file that has changed since it was first read.
+# A file that has changed.
 
 
 def test_a_file_that_grows_or_shrinks_while_it_is_read(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -357,7 +357,7 @@ def test_a_file_that_changed_before_it_is_read_again(stored: Path, monkeypatch: 
     assert len(trace[0].segments) == 4
     stored.write_bytes(content[:-40])
     assert len(trace[1].segments) == 3
-    with pytest.raises(InputError, match="has changed since it was first read"):
+    with pytest.raises(InputError, match="has changed since it was first read: analyse it again"):
         _ = trace[2].segments
     stored.write_bytes(pcap(numbered(2)))
     with pytest.raises(InputError, match="has changed since it was first read"):

@@ -52,7 +52,7 @@ def test_its_folder_goes_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         Child([str(tmp_path / "absent")], folder=True)
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "absent"))
-    with pytest.raises(InputError, match=r"cannot make a temporary folder .* TMPDIR"):
+    with pytest.raises(InputError, match=r"a temporary folder cannot be created .* TMPDIR"):
         Child(["/bin/true"], folder=True)
 
 

@@ -145,7 +145,7 @@ def test_what_follows_is_left_out_with_a_warning(name: str, size: int) -> None:
     for garbage in (b"garbage", b"\x01", other):
         data = undone(compressed + garbage, size)
         assert everything(data) == b"abc"
-        said = f"the data from byte {len(compressed)} of the file is not {name} data and was ignored"
+        said = f"the data from byte {len(compressed)} of the file on is not {name} data and is ignored"
         assert data.warnings == [said]
 
 
@@ -273,4 +273,4 @@ def test_a_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lz4", None)
     _, fault = until_the_fault(undone(COMPRESSORS["lz4"](b"abc")))
     assert isinstance(fault, SourceRefusal)
-    assert str(fault).startswith("the package that decompresses lz4 is missing (")
+    assert str(fault).startswith("the lz4 decompressor is missing (")

@@ -172,7 +172,7 @@ def test_its_warnings_are_ours(tmp_path: Path) -> None:
     assert number_of(ahead)
     assert ahead.warnings == [
         "an earlier one",
-        f"the data from byte {len(content)} of the file is not gzip data and was ignored",
+        f"the data from byte {len(content)} of the file on is not gzip data and is ignored",
     ]
     ahead.close()
 

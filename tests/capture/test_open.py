@@ -97,12 +97,12 @@ def test_what_cannot_be_opened_is_an_input_error(tmp_path: Path) -> None:
     [
         (b"", "is empty"),
         (b"just a note\n", "is a text file"),
-        (b"\x7fELF\x02\x01\x01", "starts with the bytes 7f 45 4c 46"),
+        (b"\x7fELF\x02\x01\x01", "is not a pcap, pcapng or snoop file .first bytes: 7f 45 4c 46."),
         (gzip.compress(b"", mtime=0), "is empty"),
         (gzip.compress(b"just a note\n", mtime=0), "is a text file"),
         (
             gzip.compress(gzip.compress(pcap(FRAMES), mtime=0), mtime=0),
-            "is compressed twice, gzip inside gzip",
+            "is compressed twice .gzip inside gzip.",
         ),
         (
             gzip.compress(pcap(FRAMES), mtime=0)[:12],

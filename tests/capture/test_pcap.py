@@ -91,7 +91,9 @@ def test_a_length_beyond_what_a_record_can_hold(snaplen: int) -> None:
     assert len(frames_of(records)) == 1
     assert records.truncated
     (warning,) = records.warnings
-    assert warning.startswith("record 2 at byte 43 claims 262145 bytes, but a record holds at most 262144")
+    assert warning.startswith(
+        "record 2 at byte 43 is damaged: its length field is 262145 bytes, and the most is 262144"
+    )
 
 
 def test_a_long_record_of_the_ordinary_kind() -> None:
@@ -109,9 +111,22 @@ def test_a_file_that_ends_inside_a_record(cut: int) -> None:
     records = opened(pcap([b"abc", b"def"])[:-cut])
     assert [frame.data for frame in frames_of(records)] == [b"abc"]
     assert records.truncated
-    assert records.warnings == ["capture truncated at byte 43; showing the complete frame before it"]
+    assert records.warnings == ["capture truncated at byte 43; showing the one complete frame before it"]
+
+
+@pytest.mark.parametrize(
+    ("frames", "sentence"),
+    [
+        ([b"abc"], "capture truncated at byte 24, before the first complete frame"),
+        ([b"abc", b"def", b"g"], "capture truncated at byte 62; showing the 2 complete frames before it"),
+    ],
+)
+def test_a_truncated_file_reports_how_many_frames_are_complete(frames: list[bytes], sentence: str) -> None:
+    records = opened(pcap(frames)[:-1])
+    assert len(list(frames_of(records))) == len(frames) - 1
+    assert records.warnings == [sentence]
 
 
 def test_another_version() -> None:
-    with pytest.raises(CaptureFormatError, match=r"test is a pcap file of version 3\.1"):
+    with pytest.raises(CaptureFormatError, match=r"test has pcap version 3\.1"):
         opened(pcap_header(version=(3, 1)))

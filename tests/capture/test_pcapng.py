@@ -86,7 +86,9 @@ def test_a_simple_packet_cut_by_the_snapshot_length() -> None:
 def test_a_simple_packet_with_less_than_it_claims() -> None:
     records = opened(HEAD + simple(b"abcd", original=9))
     assert frames_of(records)[0].data == b"abcd"
-    assert records.warnings == ["frame 1 claims 9 bytes, but its block holds 4: these are used"]
+    assert records.warnings == [
+        "frame 1 has a length field of 9 bytes, but its block holds 4: only those are shown"
+    ]
     assert not records.truncated
 
 
@@ -137,20 +139,20 @@ def test_sections_of_both_byte_orders_each_with_its_own_interfaces() -> None:
 def test_an_interface_is_not_known_in_the_next_section() -> None:
     data, warning = bytes_and_warning(HEAD + enhanced(b"a") + section() + enhanced(b"b"))
     assert data == [b"a"]
-    assert "belongs to interface 0, which its section does not declare" in warning
+    assert "names interface 0, which its section does not declare" in warning
 
 
 @pytest.mark.parametrize("packet", [enhanced(b"b", number=1), obsolete(b"b", number=1)])
 def test_a_packet_of_an_undeclared_interface(packet: bytes) -> None:
     data, warning = bytes_and_warning(HEAD + enhanced(b"a") + packet + enhanced(b"c"))
     assert data == [b"a"]
-    assert "belongs to interface 1, which its section does not declare" in warning
+    assert "names interface 1, which its section does not declare" in warning
 
 
 def test_a_simple_packet_without_any_interface() -> None:
     data, warning = bytes_and_warning(section() + simple(b"b"))
     assert data == []
-    assert "belongs to interface 0, which its section does not declare" in warning
+    assert "names interface 0, which its section does not declare" in warning
 
 
 @pytest.mark.parametrize(
@@ -199,7 +201,7 @@ def test_times_beyond_64_bits(resolution: int, offset: int | None, ticks: int, t
     records = opened(content)
     assert frames_of(records)[0].time_ns == time_ns
     (warning,) = records.warnings
-    assert warning.startswith("the time of frame 1 does not fit in 64 bits")
+    assert warning.startswith("frame 1 has a time that does not fit")
 
 
 def test_plain_and_exact_times_agree() -> None:
@@ -253,7 +255,9 @@ def test_blocks_that_wireshark_numbers_leave_a_gap(kind: int) -> None:
 def test_a_packet_longer_than_its_block_is_clamped() -> None:
     records = opened(HEAD + enhanced(b"abcd", captured=80, original=90) + enhanced(b"b"))
     assert [(frame.data, frame.original) for frame in frames_of(records)] == [(b"abcd", 90), (b"b", 1)]
-    assert records.warnings == ["frame 1 claims 80 bytes, but its block holds 4: these are used"]
+    assert records.warnings == [
+        "frame 1 has a length field of 80 bytes, but its block holds 4: only those are shown"
+    ]
     assert not records.truncated
 
 
@@ -263,7 +267,7 @@ def test_a_block_length_that_cannot_be(kind: int, length: int) -> None:
     content = HEAD + enhanced(b"a") + struct.pack("<II", kind, length) + bytes(40)
     data, warning = bytes_and_warning(content)
     assert data == [b"a"]
-    assert f"the block at byte 84 claims {length} bytes" in warning
+    assert f"the block at byte 84 has a length field of {length} bytes" in warning
 
 
 @pytest.mark.parametrize("packet", [enhanced(b"abcde"), obsolete(b"abcde"), simple(b"abcde")])
@@ -279,7 +283,7 @@ def test_a_block_without_its_padding() -> None:
     unpadded = struct.pack("<II", 0x7777, 15) + b"abc" + struct.pack("<I", 15)
     data, warning = bytes_and_warning(HEAD + enhanced(b"a") + unpadded + enhanced(b"b"))
     assert data == [b"a"]
-    assert "the block at byte 84 claims 16 bytes at its beginning" in warning
+    assert "the block at byte 84 has two lengths, 16 at its start" in warning
 
 
 @pytest.mark.parametrize(("kind", "length"), [(1, 16), (2, 28), (3, 12), (6, 28), (6, 2**24 + 4)])
@@ -287,7 +291,7 @@ def test_a_block_length_that_its_type_cannot_have(kind: int, length: int) -> Non
     content = HEAD + enhanced(b"a") + struct.pack("<II", kind, length) + bytes(40)
     data, warning = bytes_and_warning(content)
     assert data == [b"a"]
-    assert f"claims {length} bytes" in warning
+    assert f"length field of {length} bytes" in warning
 
 
 @pytest.mark.parametrize("damaged", [enhanced(b"b"), simple(b"b"), interface(), section(), block(77, b"b")])
@@ -295,7 +299,7 @@ def test_a_trailing_length_that_differs(damaged: bytes) -> None:
     content = HEAD + enhanced(b"a") + damaged[:-4] + b"\x40\0\0\0" + enhanced(b"c")
     data, warning = bytes_and_warning(content)
     assert data == [b"a"]
-    assert f"the block at byte 84 claims {len(damaged)} bytes at its beginning and 64 at its end" in warning
+    assert f"the block at byte 84 has two lengths, {len(damaged)} at its start and 64 at its end" in warning
 
 
 @pytest.mark.parametrize("cut", [enhanced(b"b"), simple(b"b"), interface(), section(), block(77, b"bcdef")])
@@ -303,7 +307,13 @@ def test_a_file_that_ends_inside_a_block(cut: bytes) -> None:
     for length in range(1, len(cut)):
         data, warning = bytes_and_warning(HEAD + enhanced(b"a") + cut[:length])
         assert data == [b"a"]
-        assert "capture truncated at byte 84; showing the complete frame before it" in warning
+        assert "capture truncated at byte 84" in warning
+
+
+def test_a_truncated_file_does_not_count_blocks_without_a_packet_as_frames() -> None:
+    data, warning = bytes_and_warning(HEAD + enhanced(b"a") + block(9, b"journal!") + enhanced(b"b")[:-1])
+    assert data == [b"a"]
+    assert "showing the one complete frame before it" in warning
 
 
 def test_a_later_section_without_a_byte_order() -> None:
@@ -333,11 +343,14 @@ def test_too_many_interfaces() -> None:
     [
         (section()[:8] + bytes(20), "no byte-order magic"),
         (section(major=7), "has version 7"),
-        (section()[:4] + struct.pack("<I", 16) + section()[8:], "claims 16 bytes"),
-        (section()[:4] + struct.pack("<I", 30) + section()[8:] + bytes(4), "32 bytes at its beginning and 0"),
-        (section()[:4] + struct.pack("<I", 2**25) + section()[8:], "claims 33554432 bytes"),
-        (section()[:-4] + bytes(4), "28 bytes at its beginning and 0 at its end"),
-        (section(options=option(4, b"a program"))[:-1], "capture truncated at byte "),
+        (section()[:4] + struct.pack("<I", 16) + section()[8:], "length field of 16 bytes"),
+        (
+            section()[:4] + struct.pack("<I", 30) + section()[8:] + bytes(4),
+            "two lengths, 32 at its start and 0",
+        ),
+        (section()[:4] + struct.pack("<I", 2**25) + section()[8:], "length field of 33554432 bytes"),
+        (section()[:-4] + bytes(4), "two lengths, 28 at its start and 0 at its end"),
+        (section(options=option(4, b"a program"))[:-1], "capture truncated"),
     ],
 )
 def test_a_first_section_that_cannot_be_read(content: bytes, fault: str) -> None:
@@ -388,7 +401,7 @@ def test_what_the_capture_lost(blocks: list[bytes], lost: int | None) -> None:
 
 def test_statistics_that_break_off_or_disagree() -> None:
     whole = statistics((5, counter(3)))
-    assert "capture truncated at byte " in bytes_and_warning(HEAD + whole[:-6])[1]
+    assert "capture truncated" in bytes_and_warning(HEAD + whole[:-6])[1]
     assert "at its end" in bytes_and_warning(HEAD + whole[:-4] + struct.pack("<I", 64))[1]
 
 

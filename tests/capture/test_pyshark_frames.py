@@ -73,7 +73,7 @@ def test_packets_become_pcap(tmp_path: Path) -> None:
         writer = _Writer(file.fileno())
         writer.add(Packet(time="1.000000007"))
         writer.add(Packet(data=""))
-        with pytest.raises(_FaultError, match="link type 113, but those before have 1"):
+        with pytest.raises(_FaultError, match="link type 113, but those before it have 1"):
             writer.add(Packet(kind="25"))
     with open_capture(path) as records:
         assert records.advance()

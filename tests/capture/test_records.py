@@ -85,7 +85,7 @@ def test_a_file_cut_off_anywhere_gives_the_frames_before(content: bytes) -> None
         frames = frames_of(records)
         assert frames == whole[: len(frames)]
         assert records.truncated == bool(records.warnings)
-        assert all("capture truncated at byte " in warning for warning in records.warnings)
+        assert all("capture truncated" in warning for warning in records.warnings)
         cut_off += records.truncated
     assert cut_off > len(content) // 2
 
@@ -196,7 +196,7 @@ def test_warnings_are_bounded() -> None:
     records = opened(section() + interface() + enhanced(b"abcd", captured=99) * 100 + b"cut")
     assert len(frames_of(records)) == 100
     assert len(records.warnings) == MOST_WARNINGS + 1
-    assert "capture truncated at byte " in records.warnings[-1]
+    assert "capture truncated" in records.warnings[-1]
 
 
 @pytest.mark.slow

@@ -41,8 +41,7 @@ def test_link_types(datalink: int, link_type: int) -> None:
 @pytest.mark.parametrize(("version", "datalink"), [(1, 4), (3, 4), (2, 1), (2, 9), (2, 2**32 - 1)])
 def test_what_is_not_read(version: int, datalink: int) -> None:
     with pytest.raises(
-        CaptureFormatError,
-        match=f"version {version} and datalink type {datalink}, which tcpanalyze cannot read",
+        CaptureFormatError, match=f"version {version} and datalink type {datalink}, which are not supported"
     ):
         opened(snoop_header(version, datalink))
 

@@ -59,7 +59,7 @@ def test_a_stream_that_has_nothing_yet_and_does_not_wait_is_an_os_error() -> Non
         def read(self, count: int) -> None:
             return None
 
-    with pytest.raises(OSError, match="no data yet"):
+    with pytest.raises(OSError, match="has no data yet"):
         Bytes(cast(BinaryIO, Empty()), "test", False).read(1)
 
 
@@ -109,7 +109,7 @@ def test_a_file_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr("builtins.open", refuse)
-    with pytest.raises(InputError, match=r"no permission to read .*secret: ask"):
+    with pytest.raises(InputError, match="secret is not readable: ask"):
         bytes_of_path("secret")
 
 

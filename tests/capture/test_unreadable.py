@@ -11,15 +11,12 @@ from analyzer.capture.unreadable import refusal
         (b"", "x is empty"),
         (
             b"\x02\x21\x4c\x18\0",
-            "x is compressed with lz4 (legacy format), which tcpanalyze cannot read: decompress it first, with lz4 -d",
+            "x uses lz4 (legacy format) compression, which is not supported: decompress it first with lz4 -d",
         ),
-        (
-            b"PK\x03\x04\x14",
-            "x is compressed with zip, which tcpanalyze cannot read: decompress it first, with unzip",
-        ),
-        (b"GMBU\x01\x02", "x is a capture in the format of Microsoft Network Monitor 2"),
-        (b"RTSS\x01\x02", "x is a capture in the format of Microsoft Network Monitor 1"),
-        (b"iptrace 2.0\0", "x is a capture in the format of AIX iptrace"),
+        (b"PK\x03\x04\x14", "x uses zip compression, which is not supported: decompress it first with unzip"),
+        (b"GMBU\x01\x02", "x is a capture in Microsoft Network Monitor 2 format"),
+        (b"RTSS\x01\x02", "x is a capture in Microsoft Network Monitor 1 format"),
+        (b"iptrace 2.0\0", "x is a capture in AIX iptrace format"),
         (b"hello, world\n", "x is a text file, not a capture"),
         (b"a", "x is a text file"),
         ("握手".encode() * 100, "x is a text file"),
@@ -28,11 +25,11 @@ from analyzer.capture.unreadable import refusal
         ("hello".encode("utf-16"), "x is a text file"),
         (
             b"\xde\xad\xbe\xef\x01",
-            "x starts with the bytes de ad be ef, so it is not a pcap, pcapng or snoop file",
+            "x is not a pcap, pcapng or snoop file (first bytes: de ad be ef)",
         ),
-        (b"\x00", "x starts with the bytes 00, so"),
-        (b"\x1b[31m", "x starts with the bytes 1b 5b 33 31, so"),
-        (b"\xff\xfe\x00", "x starts with the bytes ff fe 00, so"),
+        (b"\x00", "x is not a pcap, pcapng or snoop file (first bytes: 00)"),
+        (b"\x1b[31m", "x is not a pcap, pcapng or snoop file (first bytes: 1b 5b 33 31)"),
+        (b"\xff\xfe\x00", "x is not a pcap, pcapng or snoop file (first bytes: ff fe 00)"),
     ],
 )
 def test_what_it_is_and_what_to_do(first: bytes, said: str) -> None:
@@ -41,4 +38,4 @@ def test_what_it_is_and_what_to_do(first: bytes, said: str) -> None:
 
 def test_compressed_twice_is_refused() -> None:
     said = str(refusal(b"\x28\xb5\x2f\xfd\x04\0", "x", "xz"))
-    assert said == "x is compressed twice, zstd inside xz: decompress it first, with xz -d"
+    assert said == "x is compressed twice (zstd inside xz): decompress it first with xz -d"

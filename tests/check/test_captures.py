@@ -53,7 +53,10 @@ def test_expect_in_python() -> None:
     assert [one.rule for one in analyzer.findings(TRACE, "active = server")] == ["close.active"]
     assert findings(TRACE, "close = reset", only="id == 1", allow_none=True) == []
     assert findings(TRACE, "close = reset", connection=0)[0].connection == 0
-    assert findings(TRACE, "close = reset", connection=1)[0].message == "the only connection is not number 1"
+    assert (
+        findings(TRACE, "close = reset", connection=1)[0].message
+        == "the only connection does not match number 1"
+    )
     with pytest.raises(UsageError, match="did you mean close"):
         expect(TRACE, "clos = reset")
 
@@ -79,7 +82,7 @@ def test_that_a_capture_is_whole_is_expected(folder: Path) -> None:
     cut.write_bytes(ECHO.read_bytes()[:-5])
     (found,) = check_captures(["cut.pcap"], options(["handshake=complete"])).captures[0].findings
     assert found.message == "capture.truncated is true, expected false"
-    assert any("cut off" in note for note in found.notes)
+    assert any("truncated at byte" in note for note in found.notes)
     assert (
         check_captures(["cut.pcap"], options(["handshake=complete"]), allow_truncated=True).exit_status == 0
     )
@@ -98,7 +101,7 @@ def test_a_capture_that_cannot_be_read_keeps_no_other_from_being_checked(folder:
 def test_nothing_expected_is_a_problem(folder: Path) -> None:
     (checked,) = check_captures(["echo.pcap"], []).captures
     assert checked.problem == (
-        "nothing is expected of echo.pcap: use --expect, or write echo.expect.toml with --record"
+        "echo.pcap has no expectations: use --expect, or write echo.expect.toml with --record"
     )
 
 
@@ -119,8 +122,8 @@ def test_files_of_expectations(folder: Path) -> None:
     assert checked.findings == []
     (folder / "echo.expect.toml").write_text("[connections]\nclose = 'rest'")
     (checked,) = check_captures(["echo.pcap"], []).captures
-    assert checked.problem == "echo.expect.toml:2: close.outcome is never rest: did you mean reset?"
-    with pytest.raises(InputError, match="cannot be read"):
+    assert checked.problem == "echo.expect.toml:2: close.outcome cannot be rest: did you mean reset?"
+    with pytest.raises(InputError, match=r"cannot read the expectations in missing\.toml"):
         read_files(["missing.toml"])
 
 
@@ -149,7 +152,7 @@ def test_which_captures(folder: Path) -> None:
     assert captures_in(["odd[1].pcap"]) == ["odd[1].pcap"]
     (folder / "empty").mkdir()
     for name in ("empty", "x*.pcap"):
-        with pytest.raises(UsageError, match="there is no capture in"):
+        with pytest.raises(UsageError, match="has no captures"):
             captures_in([name])
 
 
@@ -170,7 +173,7 @@ def test_names(path: str, stem: str) -> None:
 def test_recording(folder: Path) -> None:
     assert record_capture("echo.pcap") == "echo.expect.toml"
     assert check_captures(["echo.pcap"], []).exit_status == 0
-    with pytest.raises(UsageError, match="is there already: --update"):
+    with pytest.raises(UsageError, match="exists already: bring it up to date with --update"):
         record_capture("echo.pcap")
     assert update_capture("echo.pcap") == ("echo.expect.toml", "")
     shutil.copy(folder / "deep" / "four-way.pcap", folder / "echo.pcap")
@@ -186,10 +189,10 @@ def test_what_cannot_be_recorded(folder: Path) -> None:
     (folder / "text.pcap").write_text("no capture")
     with pytest.raises(CaptureFormatError):
         record_capture("text.pcap")
-    with pytest.raises(UsageError, match=r"there is no echo\.expect\.toml yet: --record"):
+    with pytest.raises(UsageError, match=r"echo\.expect\.toml does not exist yet: write it with --record"):
         update_capture("echo.pcap")
     (folder / "echo.expect.toml").write_bytes(b"a = '\xff'")
-    with pytest.raises(InputError, match="is no TOML file"):
+    with pytest.raises(InputError, match="is not a TOML file"):
         update_capture("echo.pcap")
     (folder / "echo.expect.toml").unlink()
     (folder / "echo.expect.toml").symlink_to(folder / "nowhere" / "x")

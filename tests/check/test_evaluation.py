@@ -46,7 +46,7 @@ def check(name: str, text: str, choice: Choice = ALL) -> Check:
         ("echo.pcap", "retransmission = 1", 1, "notes.retransmission is 0, expected 1"),
         ("echo.pcap", "labels = handshake-1 data ...", 2, "labels: server:handshake-2, expected data"),
         ("echo.pcap", "labels = ... reset", 10, "the connection ends after frame 10, expected any or reset"),
-        ("echo.pcap", "labels != ...", None, "the labels are ..., expected otherwise"),
+        ("echo.pcap", "labels != ...", None, "the labels match ..., expected them not to"),
         ("echo.pcap", "segments.seq < 4", 10, "segments.seq is 4, expected less than 4"),
         ("echo.pcap", "segments = 9", None, "segments is 10, expected 9"),
     ],
@@ -66,9 +66,9 @@ def test_the_reason_is_that_of_the_trace() -> None:
     (found,) = check("echo.pcap", "close = four-segment").findings
     assert (found.expected, found.seen, found.rule) == ("four-segment", "three-segment", "close.outcome")
     assert found.notes[1] == "frame 9, FIN,ACK from the server: close-2+close-3"
-    assert "the server closes its half too" in found.notes[2]
+    assert "the server also closes its half" in found.notes[2]
     (found,) = check("echo.pcap", "data.client.bytes = 3").findings
-    assert found.notes[2] == "there is payload: 2 bytes, the sequence numbers 1 to 2"
+    assert found.notes[2] == "the segment carries payload: 2 bytes, sequence numbers 1 to 2"
 
 
 def test_a_note_is_found_where_it_stands() -> None:
@@ -96,7 +96,7 @@ def test_chosen_connections(numbers: Sequence[int], only: str | None, chosen: li
 
 def test_choosing_none_is_a_finding_unless_it_is_allowed() -> None:
     (found,) = check("clients.pcap", "close = reset", choice_of(keys(), (), "id > 9", False)).findings
-    assert found.message == "none of 6 connections is id > 9"
+    assert found.message == "none of the 6 connections matches id > 9"
     assert (found.connection, found.frame) == (None, None)
     assert check("clients.pcap", "close = reset", choice_of(keys(), (), "id > 9", True)).findings == []
 
@@ -104,7 +104,7 @@ def test_choosing_none_is_a_finding_unless_it_is_allowed() -> None:
 def test_a_capture_without_connections() -> None:
     empty = Trace(analyze(CAPTURES / "echo.pcap").capture, [])
     (checked,) = evaluate([expectation(keys(), "close = open")], empty, document)
-    assert checked.findings[0].message == "the capture holds no TCP connection, expected one"
+    assert checked.findings[0].message == "the capture has no TCP connections, expected at least one"
 
 
 def test_the_capture_as_a_whole() -> None:
@@ -132,7 +132,7 @@ def test_what_the_capture_lost_is_said(tmp_path: Path) -> None:
         name: getattr(trace.capture, name) for name in trace.capture.__slots__
     } | {"lost_frames": 3}), [connection])  # fmt: skip
     (checked,) = evaluate([expectation(keys(), "close = open")], lossy, document)
-    assert any("up to 3 frames were lost" in note for note in checked.findings[0].notes)
+    assert any("lost up to 3 frames" in note for note in checked.findings[0].notes)
 
 
 def test_segments_that_cannot_be_read_again_cost_the_frame_only() -> None:

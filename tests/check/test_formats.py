@@ -62,7 +62,7 @@ def test_text(monkeypatch: pytest.MonkeyPatch) -> None:
     assert text(Report([Checked("a")])) == "1 capture, 0 expectations: all as expected\n"
     said = text(hostile()).splitlines()
     assert said[-1] == "3 captures, 2 expectations: 4 findings, 1 capture was not checked"
-    assert f"{HOSTILE}: error: 2 more like these [verdict]" in said
+    assert f"{HOSTILE}: error: 2 more of the same kind [verdict]" in said
     two = Report([Checked("a", problem="x")] * 2)
     assert text(two).endswith("2 captures were not checked\n")
 
@@ -130,7 +130,7 @@ def test_junit() -> None:
     failure = first[0][0]
     assert (failure.tag, failure.get("type"), failure.get("message")) == ("failure", "verdict", HOSTILE)
     assert HOSTILE in failure.text
-    assert "2 more like these" in failure.text
+    assert "2 more of the same kind" in failure.text
     assert len(first[1]) == 0
     assert (second.get("errors"), second[0][0].tag, second[0][0].text) == ("1", "error", HOSTILE)
     assert len(third) == 0

@@ -80,13 +80,13 @@ def test_acknowledgements_alone_count_only_where_they_are_named() -> None:
     ("pattern", "words"),
     [
         ("handshak-1", "there is no label handshak-1: did you mean handshake-1"),
-        ("data+xyz", "there is no label xyz: there are handshake-1"),
-        ("sever:data", "nobody called sever sends: did you mean server"),
-        ("(data", "wrong at its end"),
-        ("data)", r"wrong at '\)'"),
-        ("* data", r"wrong at '\*'"),
-        ("data | + ", r"wrong at '\+'"),
-        (":data", 'nobody called "" sends'),
+        ("data+xyz", "there is no label xyz: the labels are handshake-1"),
+        ("sever:data", "there is no sender sever: did you mean server"),
+        ("(data", "not valid at its end"),
+        ("data)", r"not valid at '\)'"),
+        ("* data", r"not valid at '\*'"),
+        ("data | + ", r"not valid at '\+'"),
+        (":data", 'there is no sender ""'),
     ],
 )
 def test_what_is_no_pattern(pattern: str, words: str) -> None:

@@ -87,21 +87,24 @@ def test_status_2_a_capture_that_cannot_be_read_and_the_others_all_the_same(chec
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "name the captures"),
+        ([], "no capture is named"),
         (["echo.pcap", "-e", "clos=reset"], "there is no key clos: did you mean close?"),
-        (["echo.pcap", "-e", "close=rest"], "close.outcome is never rest: did you mean reset?"),
+        (["echo.pcap", "-e", "close=rest"], "close.outcome cannot be rest: did you mean reset?"),
         (["echo.pcap", "-e", "close"], "write KEY OPERATOR VALUE"),
-        (["echo.pcap", "--only", "id ==", "-e", "close=reset"], "the filter 'id ==' is wrong"),
+        (["echo.pcap", "--only", "id ==", "-e", "close=reset"], "the filter 'id ==' is not valid"),
         (["echo.pcap", "--max", "close"], "write KEY=VALUE"),
-        (["empty"], "there is no capture in empty"),
+        (["empty"], "empty has no captures"),
         (["echo.pcap", "--record", "--update"], "exclude each other"),
-        (["echo.pcap", "--record", "-e", "close=reset"], "take captures and nothing else"),
-        (["echo.pcap", "--only", "id == 0"], "are about the expectations of the command"),
-        (["echo.pcap", "-i", "lo"], "--interface is for --live"),
-        (["echo.pcap", "-f", "tcp"], "--filter is for --live"),
+        (["echo.pcap", "--record", "-e", "close=reset"], "take only captures"),
+        (["echo.pcap", "--only", "id == 0"], "apply to expectations of the command line"),
+        (["echo.pcap", "-i", "lo"], "--interface needs --live"),
+        (["echo.pcap", "-f", "tcp"], "--filter needs --live"),
         (["--live"], "--live runs a command"),
-        (["--live", "--", "true"], "nothing is expected: use --expect or --expectations"),
-        (["--live", "--expectations", "missing.toml", "--", "true"], "missing.toml cannot be read"),
+        (["--live", "--", "true"], "there are no expectations: use --expect or --expectations"),
+        (
+            ["--live", "--expectations", "missing.toml", "--", "true"],
+            "cannot read the expectations in missing.toml",
+        ),
         (["--live", "-i", "nosuch", "-e", "close=reset", "--", "true"], "interface nosuch does not exist"),
         (["echo.pcap", "--format", "pdf"], "--format"),
         (["echo.pcap", "-e", "close=reset", "-o", "echo.pcap/x"], "cannot write echo.pcap/x"),
@@ -120,7 +123,7 @@ def test_status_2_wrong_usage(checks: Runner, folder: Path, arguments: Sequence[
 def test_nothing_expected(checks: Runner) -> None:
     status, out, _ = checks("echo.pcap")
     assert status == 2
-    assert "nothing is expected of echo.pcap" in out
+    assert "echo.pcap has no expectations" in out
 
 
 def test_chosen_connections(checks: Runner) -> None:
@@ -129,7 +132,7 @@ def test_chosen_connections(checks: Runner) -> None:
     assert [line.split()[4] for line in out.splitlines() if ": error: " in line] == ["1:", "4:"]
     status, out, _ = checks(clients, "--only", "server.port == 1", "-e", "close=reset")
     assert status == 1
-    assert "none of 6 connections is server.port == 1" in out
+    assert "none of the 6 connections matches server.port == 1" in out
     assert checks(clients, "--only", "server.port == 1", "-e", "close=reset", "--allow-none")[0] == 0
 
 
@@ -161,8 +164,8 @@ def test_record_check_change_update(checks: Runner, folder: Path) -> None:
     assert checks("echo.pcap")[0] == 0
     status, _, errors = checks("--record", "echo.pcap")
     assert status == 2
-    assert "echo.expect.toml is there already" in errors
-    assert checks("--update", "echo.pcap") == (0, "echo.expect.toml: as it was\n", "")
+    assert "echo.expect.toml exists already" in errors
+    assert checks("--update", "echo.pcap") == (0, "echo.expect.toml: unchanged\n", "")
     shutil.copy(FOUR_WAY, folder / "echo.pcap")
     status, out, _ = checks("echo.pcap")
     assert status == 1
@@ -178,7 +181,7 @@ def test_an_update_leaves_a_bound_and_says_that_it_does_not_hold(checks: Runner,
     (folder / "echo.expect.toml").write_text(mine)
     status, out, _ = checks("--update", "echo.pcap")
     assert status == 1
-    assert out.startswith("echo.expect.toml: as it was\necho.pcap:frame 3: error: handshake.rtt is ")
+    assert out.startswith("echo.expect.toml: unchanged\necho.pcap:frame 3: error: handshake.rtt is ")
     assert (folder / "echo.expect.toml").read_text() == mine
 
 
@@ -186,7 +189,7 @@ def test_two_captures_cannot_share_a_file(checks: Runner, folder: Path) -> None:
     shutil.copy(ECHO, folder / "echo.pcapng")
     status, _, errors = checks("--record", "echo.pcap", "echo.pcapng")
     assert status == 2
-    assert "would have the same file of expectations" in errors
+    assert "would share one file of expectations" in errors
 
 
 def test_named_files_of_expectations(checks: Runner, folder: Path) -> None:
@@ -302,7 +305,7 @@ def test_live_with_a_command_that_is_none(checks: Runner, folder: Path) -> None:
     need("tcpdump")
     status, _, errors = checks(*NOBODY, "-e", "connections=0", "--", "no-such-command")
     assert status == 127
-    assert errors == "tcpanalyze: no-such-command cannot be run: No such file or directory\n"
+    assert errors == "tcpanalyze: cannot run no-such-command: No such file or directory\n"
     (folder / "plain").write_text("")
     assert checks(*NOBODY, "-e", "connections=0", "--", "./plain")[0] == 126
 
@@ -311,7 +314,7 @@ def test_live_with_nothing_captured_is_a_finding(checks: Runner) -> None:
     need("tcpdump")
     status, out, _ = checks(*NOBODY, "-e", "close=open", "--", "true")
     assert status == 1
-    assert "live on lo: error: the capture holds no TCP connection, expected one" in out
+    assert "live on lo: error: the capture has no TCP connections, expected at least one" in out
 
 
 def test_live_says_where_it_is_not_certain(checks: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -441,11 +444,15 @@ def nobody(folder: Path, port: int) -> Iterator[None]:
 
 URL = "http://127.0.0.1:{port}/"
 EXCHANGES: Final = {
-    "curl asks nginx, one request": (nginx, ["curl", "-sS", URL], 0),
-    "curl asks nginx with `Connection: close`": (nginx, ["curl", "-sS", "-H", "Connection: close", URL], 0),
-    "redis-cli asks redis, one command": (redis, ["redis-cli", "-p", "{port}", "PING"], 0),
-    "redis-cli asks redis to shut down": (redis, ["redis-cli", "-p", "{port}", "SHUTDOWN", "NOSAVE"], 0),
-    "curl asks where nobody listens": (nobody, ["curl", "-sS", URL], 7),
+    "curl sends one request to nginx": (nginx, ["curl", "-sS", URL], 0),
+    "curl sends a request with `Connection: close` to nginx": (
+        nginx,
+        ["curl", "-sS", "-H", "Connection: close", URL],
+        0,
+    ),
+    "redis-cli sends one command to redis": (redis, ["redis-cli", "-p", "{port}", "PING"], 0),
+    "redis-cli tells redis to shut down": (redis, ["redis-cli", "-p", "{port}", "SHUTDOWN", "NOSAVE"], 0),
+    "curl connects to a port on which no program listens": (nobody, ["curl", "-sS", URL], 7),
 }
 
 

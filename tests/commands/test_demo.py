@@ -34,7 +34,7 @@ def test_the_list_names_every_scenario_and_what_it_needs(
     assert lines[0].split() == ["scenario", "needs", "what", "it", "shows"]
     assert [line.split()[1:3] for line in lines if line.startswith("by-hand ")] == [["root,", "scapy"]]
     assert all(len(line) <= 100 for line in lines)
-    assert lines[-1] == "All scenarios need permission to capture. With --replay they need nothing."
+    assert lines[-1] == "All scenarios need the permission to capture. With --replay they need nothing."
 
 
 @pytest.mark.parametrize("arguments", [["--list"], ["echo", "--replay", "--speed", "1000"]])
@@ -63,12 +63,12 @@ def test_what_a_scenario_tells_fits_the_terminal_and_its_characters(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["nobody"], "scenario nobody does not exist"),
-        (["--port", "1"], "no scenario is named"),
-        (["--replay"], "no scenario is named"),
+        (["nobody"], "there is no scenario nobody"),
+        (["--port", "1"], "name a scenario: "),
+        (["--replay"], "name a scenario: "),
         (["echo", "--replay", "--port", "1"], "--replay plays a recording"),
         (["echo", "--replay", "--record", "x"], "--replay plays a recording"),
-        (["echo", "--speed", "2"], "--speed needs --replay"),
+        (["echo", "--speed", "2"], "--speed works only with --replay: add --replay or remove --speed"),
         (["echo", "--replay", "--speed", "0"], "Invalid value"),
     ],
 )

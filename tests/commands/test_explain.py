@@ -21,7 +21,7 @@ def run(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, s
 def test_with_dissection(tshark: str, capfd: pytest.CaptureFixture[str]) -> None:
     status, out, err = run(capfd, ECHO, "4")
     assert (status, err) == (0, "")
-    assert "there is payload: 2 bytes, the sequence numbers 1 to 2" in out
+    assert "the segment carries payload: 2 bytes, sequence numbers 1 to 2" in out
     assert out.count("Dissected by Wireshark (tshark)") == 1
     assert "    Destination Port: 20000\n" in out
 

@@ -437,7 +437,7 @@ def test_losses_are_said(
     monkeypatch.setattr(capture, "open_live", lambda *given: original(*given, find_program=find))
     assert cli.run(["live", "-i", "lo", "--duration", "0.2", "--no-report"]) == 0
     captured = capfd.readouterr()
-    assert "up to 3 frames were lost by the capture: what seems missing below may" in captured.out
+    assert "the capture lost up to 3 frames: segments that seem to be missing below may" in captured.out
     assert "warning" not in captured.err
 
 
@@ -447,7 +447,7 @@ def test_losses_are_said(
         (["-i", "-w"], "interface -w does not exist: choose one of"),
         (["-i", ";rm"], "interface ;rm does not exist: choose one of"),
         (["-i", "lo", "-w", "-"], "-w - is not possible"),
-        (["-i", "lo", "-o", "x", "--no-report"], "exclude each other"),
+        (["-i", "lo", "-o", "x", "--no-report"], "cannot be combined"),
         ([], "Missing option '-i'"),
         (["-i", "lo", "--duration", "0"], "Invalid value for '--duration'"),
     ],

@@ -62,7 +62,7 @@ def test_a_capture_on_which_both_agree(tshark: str, capfd: pytest.CaptureFixture
     status, out, err = inside(["verify", ECHO], capfd)
     assert (status, err) == (0, "")
     assert out.splitlines()[1:] == [
-        "  10 frames with TCP, 10 the same; deliberate differences: none; unexplained: 0",
+        "  10 frames with TCP, 10 agree; deliberate differences: none; unexplained: 0",
     ]
 
 
@@ -73,19 +73,19 @@ def test_deliberate_differences_have_both_reasons(tshark: str, capfd: pytest.Cap
     flat = " ".join(out.split())
     assert "frame 3, connection 0: nothing; Wireshark: retransmission" in flat
     assert (
-        "simultaneous-open: in a simultaneous open the SYN-ACK bears the number of the SYN by design [RFC 9293"
+        "simultaneous-open: in a simultaneous open the SYN-ACK has the sequence number of the SYN by design [RFC 9293"
         in flat
     )
     assert "Wireshark's retransmission: it begins below the highest number sent" in flat
     assert "deliberate differences: simultaneous-open 2; unexplained: 0" in flat
-    assert flat.count(" the same;") == 2
+    assert flat.count(" agree;") == 2
 
 
 @pytest.mark.slow
 def test_strictly_nothing_differs(tshark: str, capfd: pytest.CaptureFixture[str]) -> None:
     status, out, _ = inside(["verify", "--wireshark", OPEN], capfd)
     assert status == 0
-    assert "13 frames with TCP, 13 the same" in out
+    assert "13 frames with TCP, 13 agree" in out
 
 
 @pytest.mark.parametrize("mode", [[], ["--wireshark"]])
@@ -95,7 +95,7 @@ def test_a_lie_is_found(liar: Path, mode: list[str], capfd: pytest.CaptureFixtur
     flat = " ".join(out.split())
     assert "frame 4, connection 0: nothing; Wireshark: duplicate_ack" in flat
     assert "Wireshark's duplicate_ack: no payload, and sequence number" in flat
-    assert "9 the same; deliberate differences: none; unexplained: 1" in flat
+    assert "9 agree; deliberate differences: none; unexplained: 1" in flat
 
 
 def test_a_lie_about_a_deliberate_difference_is_not_excused(
@@ -140,8 +140,8 @@ def test_another_version_is_told(liar: Path, tshark: str, capfd: pytest.CaptureF
     status, _, err = inside(["verify", ECHO], capfd)
     assert status == 0
     assert err == (
-        "tcpanalyze: warning: the installed tshark is version 4.4.2, but our definitions follow version 4.0.17: "
-        "the two may differ\n"
+        "tcpanalyze: warning: tshark has version 4.4.2, but our definitions are those of 4.0.17: "
+        "some results may differ\n"
     )
 
 

@@ -54,19 +54,19 @@ def test_numbers_that_wrap() -> None:
     assert differing(compared(seen(BURST, WRAPPING), without(seen(BURST, WRAPPING), 6))) == ["6|- missing"]
 
 
-def test_what_the_way_delivers_twice_is_repeated() -> None:
+def test_what_the_way_delivers_twice_is_extra() -> None:
     a = seen(TALK)
     b = moved(a, hops=2)
     twice = b.segments[3]
     b = b._replace(segments=renumbered([*b.segments, twice._replace(time_ns=twice.time_ns + 1000)]))
-    assert differing(compared(a, b)) == ["-|5 repeated"]
+    assert differing(compared(a, b)) == ["-|5 extra"]
 
 
-def test_a_repeated_acknowledgement_is_repeated_and_not_missing_where_nothing_tells_who_is_nearer() -> None:
+def test_an_acknowledgement_sent_twice_is_extra_and_not_missing_if_neither_capture_is_nearer() -> None:
     a = seen(TALK)
     twice = a.segments[4]
     b = a._replace(segments=renumbered([*a.segments, twice._replace(time_ns=twice.time_ns + 1000)]))
-    assert differing(compared(a, b)) == ["-|6 repeated"]
+    assert differing(compared(a, b)) == ["-|6 extra"]
 
 
 def test_two_that_overtake_each_other() -> None:
@@ -124,7 +124,7 @@ def test_another_run_has_other_numbers_and_the_same_segments() -> None:
 def test_in_another_run_the_first_is_the_first_and_the_repetition_is_what_is_new() -> None:
     once = without(seen(LOSSY, ANOTHER_RUN), 9)
     found = compared(seen(LOSSY), once, "two-runs")
-    assert differing(found) == ["9|- repeated"]
+    assert differing(found) == ["9|- extra"]
 
 
 def test_a_capture_that_begins_midway_lacks_the_beginning_alone() -> None:

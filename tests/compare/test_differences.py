@@ -10,7 +10,7 @@ def test_differences_have_names_of_their_own_and_a_sentence() -> None:
     names = [difference.name for difference in DIFFERENCES]
     assert len(set(names)) == len(names)
     assert all(difference.meaning for difference in DIFFERENCES)
-    assert {"unpaired", "outcome", "missing", "repeated", "changed", "reordered"} == FAILING
+    assert {"unpaired", "outcome", "missing", "extra", "changed", "reordered"} == FAILING
 
 
 def test_counts_follow_the_table_and_leave_out_what_is_only_worth_telling() -> None:

@@ -23,7 +23,7 @@ def test_frames_dropped_are_those_missing(transcript: str, dropped: set[int], of
     found = compared(a, moved(without(a, *dropped), delay_ms=0, offset_ms=offset_ms))
     assert {one.frame for row in found.rows if not row.b for one in row.a} == dropped
     assert all(row.a for row in found.rows)
-    assert set(found.counts) <= {"missing", "repeated"}
+    assert set(found.counts) <= {"missing", "extra"}
 
 
 @pytest.mark.slow
@@ -35,11 +35,11 @@ def test_a_comparison_is_symmetric(left: set[int], right: set[int]) -> None:
     assert one.counts == other.counts
 
 
-def test_a_segment_that_was_held_up_is_later() -> None:
+def test_a_segment_that_was_held_up_is_late() -> None:
     a = seen(TALK)
     b = moved(a, change=lambda one: one._replace(time_ns=one.time_ns + MS) if one.length == 100 else one)
     found = compared(a, b, tolerance_ms=0.5)
-    assert differing(found) == ["4|4 later"]
+    assert differing(found) == ["4|4 late"]
     row = found.rows[3]
     assert (row.late_ns, row.delay_ns) == (MS, 5 * MS)
     assert found.rows[1].delay_ns == 4 * MS
@@ -60,10 +60,10 @@ def test_an_offset_and_a_drift_of_the_clock_are_no_delay() -> None:
     assert round(found.clocks.drift * 1e6) == 80
 
 
-def test_between_runs_what_is_later_is_the_pause_and_not_all_that_follows() -> None:
+def test_between_runs_what_is_late_is_the_pause_and_not_all_that_follows() -> None:
     slow = TALK.replace("< P. 1:51(50)", "+0.3 < P. 1:51(50)")
     found = compared(seen(TALK), seen(slow), "two-runs", tolerance_ms=5)
-    assert differing(found) == ["6|6 later"]
+    assert differing(found) == ["6|6 late"]
     assert found.rows[5].late_ns == 290 * MS
     assert [row.late_ns for row in found.rows[:2]] == [None, 0]
     assert compared(seen(slow), seen(TALK), "two-runs", tolerance_ms=5).rows[5].late_ns == -290 * MS

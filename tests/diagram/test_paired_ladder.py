@@ -55,22 +55,27 @@ def test_marks() -> None:
         ("only in A: lost on the way",), True, ("5", ""), None,
     )  # fmt: skip
     unseen = arrows(compared(without(a, 6), moved(a, hops=3)))[5]
-    assert (unseen.marks, unseen.lost) == (("only in B: A did not see it sent",), False)
+    assert (unseen.marks, unseen.lost) == (("only in B: A did not capture it",), False)
     assert arrows(compared(a, without(a, 6)))[5].marks == ("only in A",)
     twice = moved(a, hops=3)
     again = twice.segments[3]._replace(time_ns=twice.segments[3].time_ns + 10)
     both = twice._replace(segments=renumbered([*twice.segments, again]))
     assert [row.marks for row in arrows(compared(a, both)) if row.differences] == [
-        ("only in B: repeated on the way",)
+        ("only in B: duplicated on the way",)
     ]
     runs = compared(without(a, 9), a, "two-runs")
-    assert [row.marks for row in arrows(runs) if "repeated" in row.differences] == [("only in B: repeated",)]
+    assert [row.marks for row in arrows(runs) if "extra" in row.differences] == [
+        ("only in B: retransmission",)
+    ]
+    # An acknowledgement is not a retransmission.
+    runs = compared(without(a, 8), a, "two-runs")
+    assert [row.marks for row in arrows(runs) if "extra" in row.differences] == [("only in B: extra copy",)]
 
 
-def test_a_pause_between_runs_is_later_or_sooner() -> None:
+def test_a_pause_between_runs_is_late_or_early() -> None:
     slow = seen(TALK.replace("< P. 1:51(50)", "+0.3 < P. 1:51(50)"), ANOTHER_RUN)
-    assert arrows(compared(seen(TALK), slow, "two-runs"))[5].marks == ("+290 ms",)
-    assert arrows(compared(slow, seen(TALK), "two-runs"))[5].marks == ("290 ms sooner",)
+    assert arrows(compared(seen(TALK), slow, "two-runs"))[5].marks == ("290 ms late",)
+    assert arrows(compared(slow, seen(TALK), "two-runs"))[5].marks == ("290 ms early",)
 
 
 def test_a_change_is_told_in_the_direction_of_travel() -> None:

@@ -166,13 +166,13 @@ def test_nothing_is_near() -> None:
         ("labels", "about single segments"),
         ("segments.length", "about single segments"),
         ("segments", "about single segments"),
-        ("capture.frames", "about the capture as a whole"),
-        ("skipped.UDP", "about the capture as a whole"),
+        ("capture.frames", "about the whole capture"),
+        ("skipped.UDP", "about the whole capture"),
     ],
 )
 def test_what_tells_no_connections_apart(name: str, reason: str) -> None:
     with pytest.raises(
-        UsageError, match=f"tells no connections apart: it is {reason}.*use a key of the conn"
+        UsageError, match=f"cannot choose or sort connections: it is {reason}.*use a key of the conn"
     ):
         keys().of_connection(name)
     assert keys().of_connection("rtt").name == "handshake.rtt"

@@ -67,20 +67,20 @@ def test_what_is_read(key: Key, text: str, value: object) -> None:
     [
         (TIME, "50", "its units are ns, us, µs, ms, s, min, h"),
         (TIME, "50m", "did you mean"),
-        (TIME, "soon", "it is a time with its unit"),
-        (TIME, "0.5ns", "it is a whole number"),
+        (TIME, "soon", "write a time with its unit"),
+        (TIME, "0.5ns", "write a whole number"),
         (BYTES, "5 apples", "its units are B, kB"),
         (NUMBER, "5 s", "it has no unit"),
-        (NUMBER, "9" * 5000, "it is a number"),
-        (NUMBER, "5.5", "it is a whole number"),
-        (NUMBER, "", 'is never "": it is a number'),
+        (NUMBER, "9" * 5000, "write a number"),
+        (NUMBER, "5.5", "write a whole number"),
+        (NUMBER, "", 'cannot be "": write a number'),
         (WORD, "opne", "did you mean open"),
-        (WORD, "zzz", "there are open, none"),
-        (SIDE, "zzz", "there are client, server, none"),
+        (WORD, "zzz", "its values are open, none"),
+        (SIDE, "zzz", "its values are client, server, none"),
         (FLAG, "True", "did you mean true"),
-        (FLAG, "1", "f is never 1"),
-        (ADDRESS, "127.0.0.l", "it is an IP address"),
-        (BYTES, "none", "it is a number of bytes"),
+        (FLAG, "1", "f cannot be 1"),
+        (ADDRESS, "127.0.0.l", "write an IP address"),
+        (BYTES, "none", "write a number of bytes"),
     ],
 )
 def test_what_can_never_be(key: Key, text: str, words: str) -> None:
@@ -120,7 +120,7 @@ def test_hostile_text_is_shown_harmless() -> None:
 def test_lists() -> None:
     assert items_of('a, b c "d e"') == ["a", "b", "c", '"d e"']
     assert items_of("") == []
-    with pytest.raises(UsageError, match="is no list"):
+    with pytest.raises(UsageError, match="is not a list"):
         items_of('a "b')
     assert shown(SIDE, ["client", "server"]) == "client server"
     assert shown(SIDE, []) == "none"

@@ -74,7 +74,7 @@ def options(data: bytes) -> None:
         assert 0 <= parsed.sack_blocks <= 31
         assert -1 <= parsed.fast_open_cookie <= 253
         listed = list_options(data, complete=complete, base=len(data) if data[:1] > b"\x7f" else None)
-        assert b"".join(option.octets for option in listed) == data
+        assert b"".join(option.raw for option in listed) == data
         assert all(f"{option.name}{option.value}{option.fault}".isprintable() for option in listed)
         assert parsed.well_formed or any(option.fault for option in listed)
 

@@ -14,7 +14,7 @@ def test_an_answer_where_nobody_should_listen(monkeypatch: pytest.MonkeyPatch) -
     scenario = SCENARIOS["refused"]
     with (
         scenario.staged(0) as stage,
-        pytest.raises(AnalyzerError, match="the connection was accepted, although no program listens"),
+        pytest.raises(AnalyzerError, match="a server answered on a port that should be closed"),
     ):
         scenario.run(stage)
 

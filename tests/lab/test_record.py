@@ -141,9 +141,12 @@ def test_the_stand_in_is_recorded(stand_ins: StandIns, tmp_path: Path) -> None:
     [
         (
             "forbidden",
-            r"^no permission to capture on lo: use sudo, .*-common.* setcap .*(dumpcap|tcpdump)'$",
+            r"^lo needs permission to capture: run this with sudo, .*-common.* setcap .*(dumpcap|tcpdump)'$",
         ),
-        ("odd", r"ended before it was ready; it said: the moon\\x1b\[2J is full; try another --backend$"),
+        (
+            "odd",
+            r"ended before it was ready with the message: the moon\\x1b\[2J is full; try another --backend$",
+        ),
         ("crash", r"^the capture on lo failed: tcpdump ended before it was ready; try"),
         ("dies", r"^the capture on lo failed: tcpdump ended by signal 9 during the capture$"),
         ("quiet", r"^the capture on lo failed: tcpdump did not deliver all frames; run it again$"),

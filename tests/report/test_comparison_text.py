@@ -31,8 +31,8 @@ A #0, B #0  192.0.2.1:40000 → 198.51.100.2:80
     found      1 segment missing · 2 segments changed
     paired by  equal endpoints and initial sequence numbers
     A to B     client hop limit 64 → 61 · server hop limit 64 → 67
-    clocks     A is nearer to the client · B's clock is 2 s ahead, give or take 4 ms ·
-               at least 8 ms there and back between them, so about 4 ms one way
+    clocks     A is nearer to the client · B's clock is 2 s ahead, plus or minus 4 ms ·
+               RTT of at least 8 ms between the places, so about 4 ms one way
 
 A  at the client.pcap                                                  B  at the server.pcap
  #      ms client                                                           server      ms #
@@ -54,8 +54,8 @@ A #0, B #0  192.0.2.1:40000 → 198.51.100.2:80
     paired by  equal endpoints and initial sequence numbers
     A to B     client hop limit 64 → 61 · server hop limit 64 → 67
     clocks     A is nearer to the client ·
-               B's clock is 2 s ahead, give or take 4 ms ·
-               at least 8 ms there and back between them, so about 4 ms one way
+               B's clock is 2 s ahead, plus or minus 4 ms ·
+               RTT of at least 8 ms between the places, so about 4 ms one way
 
 A  at the client.pcap                         B  at the server.pcap
  #      ms client                                  server      ms #
@@ -81,8 +81,8 @@ A #0, B #0  192.0.2.1:40000 → 198.51.100.2:80
     A to B     client hop limit 64 → 61 ·
                server hop limit 64 → 67
     clocks     A is nearer to the client ·
-               B's clock is 2 s ahead, give or take 4 ms ·
-               at least 8 ms there and back between them, so
+               B's clock is 2 s ahead, plus or minus 4 ms ·
+               RTT of at least 8 ms between the places, so
                about 4 ms one way
 
 A  at the client.pcap                  B  at the server.pcap
@@ -108,8 +108,8 @@ A #0, B #0  192.0.2.1:40000 -> 198.51.100.2:80
     paired by  equal endpoints and initial sequence numbers
     A to B     client hop limit 64 -> 61; server hop limit 64 -> 67
     clocks     A is nearer to the client;
-               B's clock is 2 s ahead, give or take 4 ms;
-               at least 8 ms there and back between them, so about 4 ms one way
+               B's clock is 2 s ahead, plus or minus 4 ms;
+               RTT of at least 8 ms between the places, so about 4 ms one way
 
 A  at the client.pcap                         B  at the server.pcap
  #      ms client                                  server      ms #
@@ -138,9 +138,9 @@ paired by  equal endpoints and initial
 A to B     client hop limit 64 → 61 ·
            server hop limit 64 → 67
 clocks     A is nearer to the client · B's
-           clock is 2 s ahead, give or take
-           4 ms · at least 8 ms there and
-           back between them, so about 4 ms
+           clock is 2 s ahead, plus or minus
+           4 ms · RTT of at least 8 ms
+           between the places, so about 4 ms
            one way
 
 → SYN seq=0
@@ -174,8 +174,8 @@ clocks     A is nearer to the client · B's
 
 RUNS_80 = """\
 A #0, B #0  192.0.2.1:40000 → 198.51.100.2:80
-    found      1 segment later
-    paired by  the same server, and equal first payloads
+    found      1 segment late
+    paired by  the same server and equal first payloads
 
 A  before.pcap                                  B  after.pcap
  #     ms client                            server      ms  #
@@ -184,7 +184,7 @@ A  before.pcap                                  B  after.pcap
  3 20.000 │ ─ ACK seq=1 ack=1 ─────────────────▶ │  20.000  3  ACK 3/3
  4 30.000 │ ─ PSH,ACK seq=1 ack=1 len=100 ─────▶ │  30.000  4  DATA
  5 40.000 │ ◀─────────────── ACK seq=1 ack=101 ─ │  40.000  5  ACK
- 6 50.000 │ ◀──── PSH,ACK seq=1 ack=101 len=50 ─ │ 340.000  6  +290 ms
+ 6 50.000 │ ◀──── PSH,ACK seq=1 ack=101 len=50 ─ │ 340.000  6  290 ms late
  7 60.000 │ ─ ACK seq=101 ack=51 ──────────────▶ │ 350.000  7  ACK
  8 70.000 │ ─ FIN,ACK seq=101 ack=51 ──────────▶ │ 360.000  8  FIN 1/4
  9 80.000 │ ◀────────── FIN,ACK seq=51 ack=102 ─ │ 370.000  9  ACK 2/4 + FIN 3/4
@@ -239,7 +239,7 @@ def test_a_run_without_a_difference_is_folded_and_one_with_some_is_counted() -> 
     talk = TALK + "".join(f"> P. {102 + 2 * n}:{104 + 2 * n}(2) ack 52\n" for n in range(200))
     a = seen(talk)
     same = list(comparison_ladder(diagram(compared(a, a)), Style(100)))
-    assert any("┆" in line and "segments folded, frames" in line for line in same)
+    assert any("┆" in line and "segments omitted, frames" in line for line in same)
     assert len(same) < 30
     b = moved(a, change=lambda one: one._replace(window=9) if one.frame > 20 else one)
     lines = list(comparison_ladder(diagram(compared(a, b)), Style(100)))
@@ -253,7 +253,7 @@ def test_joined_segments_say_how_many() -> None:
     text = report(compared(seen(BURST), seen(PIECES)), Style(120))
     assert "4–6  1 segment in A, 3 segments in B" in text
     text = report(compared(without(seen(PIECES), 5), seen(BURST)), Style(140))
-    assert "1,448 bytes of it missing in A" in text
+    assert "1,448 bytes are missing in A" in text
 
 
 def test_a_clock_says_what_it_does_not_know() -> None:
@@ -265,16 +265,16 @@ def test_a_clock_says_what_it_does_not_know() -> None:
         assert " ".join(sentence.split()) in text.replace(" · ", " ")
     behind = comparison.clocks._replace(offset_ns=-2_000_000_000, drift=2e-5)
     text = "\n".join(pair_lines(replace(comparison, clocks=behind), Style(120)))
-    assert "B's clock is 2 s behind, give or take 4 ms" in text
-    assert "and goes +20.0 millionths faster" in text
+    assert "B's clock is 2 s behind, plus or minus 4 ms" in text
+    assert "B's clock runs 20.0 ppm fast" in text
     near = comparison.clocks._replace(offset_ns=5)
     assert "the two clocks agree within 4 ms" in "\n".join(
         pair_lines(replace(comparison, clocks=near), Style(120))
     )
     for offset, words in (
-        (0, "the same times in both"),
-        (5000, "5 µs later throughout"),
-        (-5000, "5 µs earlier"),
+        (0, "both captures have the same times"),
+        (5000, "all times of B are 5 µs later"),
+        (-5000, "all times of B are 5 µs earlier"),
     ):
         one_place = comparison.clocks._replace(client_side="", offset_ns=offset, uncertainty_ns=0)
         assert words in "\n".join(pair_lines(replace(comparison, clocks=one_place), Style(120)))
@@ -287,7 +287,7 @@ def test_the_head_names_both_captures() -> None:
     assert lines[1].startswith("B  …bbb")
     assert lines[2:] == [
         "   pcap · Ethernet · 10 frames · 2 connections",
-        "as you said: two runs, compared by what was sent",
+        "chosen with --as: two runs, compared by content",
     ]
 
 
@@ -307,9 +307,9 @@ def test_lines_of_tables() -> None:
 
 def test_every_difference_has_words() -> None:
     assert list(DIFFERENCE_WORDS) == [difference.name for difference in DIFFERENCES]
-    assert count_sentences({"missing": 1, "later": 0, "repeated": 1234}) == [
+    assert count_sentences({"missing": 1, "late": 0, "extra": 1234}) == [
         "1 segment missing",
-        "1,234 segments repeated",
+        "1,234 extra copies of segments",
     ]
 
 

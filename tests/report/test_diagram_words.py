@@ -13,7 +13,7 @@ def test_the_title_names_the_connection() -> None:
 
 def test_every_label_and_note_has_its_words() -> None:
     assert label_words(("close-2", "close-3")) == ["ACK 2/4", "FIN 3/4"]
-    assert note_words(("fast_retransmission",)) == ["repeated, fast"]
+    assert note_words(("fast_retransmission",)) == ["fast retransmission"]
     assert all(label_words(label.name for label in LABELS))
     assert all(note_words(note.name for note in NOTES))
 
@@ -28,6 +28,6 @@ def test_who_said_what_about_which_frame() -> None:
 
 
 def test_what_was_carried() -> None:
-    assert carried(echo().connection()) == "2 bytes out, 2 back"
-    assert carried(Stage().open().exchange(b"x").connection()) == "1 byte out, 0 back"
+    assert carried(echo().connection()) == "the client sent 2 bytes and received 2"
+    assert carried(Stage().open().exchange(b"x").connection()) == "the client sent 1 byte and received 0"
     assert carried(Stage().open().connection()) == "no data"

@@ -110,6 +110,7 @@ def test_the_shape() -> None:
     assert connection["client"] == {"address": "127.0.0.1", "port": 42014}
     assert connection["handshake"] == {
         "outcome": "complete",
+        "reset_by": None,
         "frames": {"syn": 1, "syn_ack": 2, "ack": 3},
         "rtt_ns": {"syn": 15_000, "ack": 15_000},
         "retries": {"syn": 0, "syn_ack": 0},

@@ -1,6 +1,6 @@
 """The explanation of a segment as it is printed.
 
-What is printed of captures/echo.pcap is kept in tests/report/explained. After a change that is meant, from the
+What is printed of captures/echo.pcap is kept in tests/report/explained. After an intended change, from the
 top of the checkout:
 
     for frame in 1 4 9; do for width in 80 100; do
@@ -89,26 +89,26 @@ def test_a_hostile_payload_is_inert(tmp_path: Path) -> None:
 def test_a_snapped_frame(tmp_path: Path) -> None:
     segment = ipv4(tcp(0x18, payload=bytes(100)))
     text = shown(tmp_path, segment, snap=60)
-    assert "140 octets on the wire · only the first 60 captured" in text
+    assert "140 bytes on the wire · only the first 60 were captured" in text
     assert "not checked: the capture does not hold the whole segment" in text
-    assert "Payload: 100 octets, the first 20" in text
+    assert "Payload: 100 bytes, the first 20 shown" in text
     text = shown(tmp_path, segment, snap=40)
-    assert "Payload: 100 octets, none of them captured" in text
+    assert "Payload: 100 bytes, none captured" in text
 
 
 def test_options_that_were_cut_off(tmp_path: Path) -> None:
     segment = ipv4(tcp(0x02, options=bytes.fromhex("020405b4 0402080a 0000000100000000 01030307")))
     text = shown(tmp_path, segment, snap=50)
-    assert "TCP header: 40 octets, 30 of them captured" in text
-    assert "malformed: truncated by the capture" in text
+    assert "TCP header: 40 bytes, 30 captured" in text
+    assert "malformed: cut off by the capture" in text
     text = shown(tmp_path, segment, snap=40)
-    assert "Options: 20 octets" in text
+    assert "Options: 20 bytes" in text
     assert "not captured" in text
 
 
 def test_malformed_options(tmp_path: Path) -> None:
     text = shown(tmp_path, ipv4(tcp(0x02, options=bytes.fromhex("02090000"))))
-    assert "Maximum Segment Size  malformed: its length, 9, runs past the header" in text
+    assert "Maximum Segment Size  malformed: its length of 9 runs past the end of the header" in text
     assert "note bad_options" in text
 
 
@@ -119,19 +119,19 @@ def test_every_flag_and_odd_fields(tmp_path: Path) -> None:
     assert "5: should be 0" in text
     assert "urgent data ends before sequence number" in text
     text = shown(tmp_path, ipv4(tcp(0x02, urgent=3)))
-    assert "3: without meaning, URG is not set" in text
-    assert "9: without meaning, ACK is not set" in text
+    assert "3: has no meaning, because URG is not set" in text
+    assert "9: has no meaning, because ACK is not set" in text
     assert shown(tmp_path, ipv4(tcp(0)))
 
 
 def test_a_window_whose_scale_was_not_captured(tmp_path: Path) -> None:
-    assert "whether it is scaled was agreed" in shown(tmp_path, ipv4(tcp(0x10)))
+    assert "so the window scale is not known" in shown(tmp_path, ipv4(tcp(0x10)))
 
 
 def test_a_wrong_checksum_is_said_with_care(tmp_path: Path) -> None:
     segment = tcp(0x10)
     segment = segment[:16] + b"\x12\x34" + segment[18:]
-    assert "0x1234 · does not agree: 0x" in shown(tmp_path, ipv4(segment))
+    assert "0x1234 · incorrect: it should be 0x" in shown(tmp_path, ipv4(segment))
 
 
 def test_no_answer(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_many_acknowledged_frames_are_counted() -> None:
         acknowledged=tuple(replace(one, frame=number) for number in range(1, 21))
     )
     text = text_of(list(explanation_lines(replace(explanation, neighbours=many), WIDE)))
-    assert "frames 12 earlier ones, 13, 14, 15, 16, 17, 18, 19, 20, the last of them sent" in text
+    assert "frames 13, 14, 15, 16, 17, 18, 19, 20 and 12 earlier ones; the last one was sent" in text
 
 
 def test_every_label_has_its_reason_and_every_note_its_meaning() -> None:

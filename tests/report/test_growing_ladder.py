@@ -84,5 +84,5 @@ def test_ascii_is_ascii(echo: Connection) -> None:
 
 def test_what_is_not_shown_is_counted() -> None:
     ladder = GrowingLadder(Style(100))
-    assert "12,345 segments came too fast to be shown" in next(ladder.skipped_lines(12_345))
-    assert "1 segment came" in next(ladder.skipped_lines(1))
+    assert "12,345 segments omitted, because they came too fast" in next(ladder.skipped_lines(12_345))
+    assert "1 segment omitted" in next(ladder.skipped_lines(1))

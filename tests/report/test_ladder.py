@@ -141,7 +141,7 @@ RUN_100 = """\
   5  0.060             │ ◀───────────────────────── ACK seq=1 ack=1401 ─ │                       ACK
   6  0.075             │ ─ PSH,ACK seq=1401 ack=1 len=1400 00 01 02 … ─▶ │                      DATA
   7  0.090             │ ◀───────────────────────── ACK seq=1 ack=2801 ─ │                       ACK
-     0.105             ┆      794 segments folded: 555,800 bytes →       ┆
+     0.105             ┆      794 segments omitted: 555,800 bytes →      ┆
 802 12.015             │ ─ PSH,ACK seq=558601 ack=1 len=1400 00 01 … ──▶ │                      DATA
 803 12.030             │ ◀─────────────────────── ACK seq=1 ack=560001 ─ │                       ACK
 804 12.045  FIN-WAIT-1 │ ─ FIN,ACK seq=560001 ack=1 ───────────────────▶ │ CLOSE-WAIT        FIN 1/4
@@ -258,10 +258,10 @@ def test_notes_move_below_an_arrow_that_has_no_room_beside_it() -> None:
         client="CLOSING",
     )
     wide = ladder(stage.connection(), Style(140))[-1]
-    assert wide.endswith("DATA · repeated · out of order")
+    assert wide.endswith("DATA · retransmission · out of order")
     first, second = ladder(stage.connection(), Style(90))[-2:]
     assert first.endswith("DATA")
-    assert "repeated · out of order" in second
+    assert "retransmission · out of order" in second
 
 
 def test_numbers_move_below_an_arrow_that_is_too_short() -> None:

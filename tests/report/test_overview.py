@@ -32,18 +32,18 @@ def test_a_table_of_the_worst() -> None:
             "handshakes  4,500 complete · 500 refused",
             "closes      4,500 three segments · 500 none",
             "",
-            "Worst first: data lost, reset, not opened, repeated, window closed; then by bytes.",
+            "Worst first: data lost, reset, not opened, retransmissions, zero window; then by bytes.",
             "",
             "   #  client             server         outcome  bytes  duration  notes",
-            "4950  10.0.19.86:44950   192.0.2.1:443  refused  4,952    507 µs  1 repeated",
-            "4880  10.0.19.16:44880   192.0.2.1:443  refused  4,882    507 µs  1 repeated",
+            "4950  10.0.19.86:44950   192.0.2.1:443  refused  4,952    507 µs  1 × retransmission",
+            "4880  10.0.19.16:44880   192.0.2.1:443  refused  4,882    507 µs  1 × retransmission",
         ]
     )
     assert text_of(lines[6 + ROWS :]) == text_of(
         [
             "",
-            "4,960 more connections: --all lists them, --connection N shows one of them as a ladder,",
-            "--json has them all.",
+            "4,960 more connections (--all lists them); --connection N shows one connection as a",
+            "ladder, --json writes all of them.",
         ]
     )
 
@@ -77,7 +77,7 @@ def test_an_endpoint_that_is_cut_keeps_its_port() -> None:
 def test_colours_mark_what_failed() -> None:
     text = text_of(list(overview_lines(crowd(30).connections, Style(100, colour=True))))
     assert "\x1b[31mrefused\x1b[0m" in text
-    assert "\x1b[33m1 repeated\x1b[0m" in text
+    assert "\x1b[33m1 × retransmission\x1b[0m" in text
 
 
 def test_thousands_take_no_time() -> None:

@@ -95,19 +95,19 @@ def test_of_a_capture_that_was_folded_the_others_are_chosen() -> None:
     left = Trace(replace(CAPTURE, folded=FOLDED), [trace[0], trace[3], trace[4]])
     assert chosen(left, [3]) == [3]
     assert chosen(left, only="id > 0") == [3, 4]
-    with pytest.raises(UsageError, match="connection 2 was folded"):
+    with pytest.raises(UsageError, match="connection 2 is counted only"):
         select(left, [2])
-    with pytest.raises(UsageError, match=r"there is no connection 5: those .* from 0 to 4"):
+    with pytest.raises(UsageError, match=r"connection 5 does not exist: the .* from 0 to 4"):
         select(left, [5])
 
 
 @pytest.mark.parametrize(
     ("count", "number", "sentence"),
     [
-        (0, 0, "there is no connection 0: the capture holds no TCP connection"),
-        (1, 1, "there is no connection 1: the only one of this capture is number 0"),
-        (5, 7, "there is no connection 7: those of this capture are numbered from 0 to 4"),
-        (5, -1, "there is no connection -1: those of this capture are numbered from 0 to 4"),
+        (0, 0, "connection 0 does not exist: the capture has no TCP connections"),
+        (1, 1, "connection 1 does not exist: the only connection of this capture is number 0"),
+        (5, 7, "connection 7 does not exist: the connections of this capture are numbered from 0 to 4"),
+        (5, -1, "connection -1 does not exist: the connections of this capture are numbered from 0 to 4"),
     ],
 )
 def test_a_number_nobody_has(count: int, number: int, sentence: str) -> None:

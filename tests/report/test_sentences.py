@@ -27,17 +27,21 @@ CROSSING = """
 @pytest.mark.parametrize(
     ("transcript", "sentence"),
     [
-        ("> S 0:0(0) ; handshake-1", "no answer to its SYN"),
+        ("> S 0:0(0) ; handshake-1", "no answer to the SYN"),
         (
             "> S 0:0(0) ; handshake-1\n+1 > S 0:0(0) ; handshake-1 (retransmission, syn_retransmission)",
-            "no answer to its SYN, sent 2 times",
+            "no answer to the SYN, sent 2 times",
         ),
         (
             "> S 0:0(0) ; handshake-1\n< R. 1:1(0) ack 1 ; reset",
-            "refused: nobody listens on port 80",
+            "connection refused (RST to the SYN)",
         ),
         # The opener takes its SYN back: there is no SYN-ACK to speak of.
-        ("> S 0:0(0) ; handshake-1\n> R 1:1(0) ; reset", "given up before it was open"),
+        ("> S 0:0(0) ; handshake-1\n> R 1:1(0) ; reset", "aborted during the handshake by the client"),
+        (
+            "> S 0:0(0) ; handshake-1\n< S. 0:0(0) ack 1 ; handshake-2\n< R. 1:1(0) ack 1 ; reset",
+            "aborted during the handshake by the server",
+        ),
         (CROSSING, "half open: two SYNs crossed, and not both were acknowledged"),
         (
             CROSSING + "> . 1:1(0) ack 1 ; handshake-3",
@@ -66,24 +70,24 @@ CROSSING = """
         ),
         (
             "> S 0:0(0) ; handshake-1\n< P. 1:3(2) ack 1 ; data\n< R. 3:3(0) ack 1 ; reset",
-            "opened, but not all of the handshake was captured, 2 bytes back, reset by the server",
+            "opened, but not all of the handshake was captured, 2 bytes received, reset by the server",
         ),
         (OPENING, "opened, no data, still open"),
-        (OPENING + "> P. 1:2(1) ack 1 ; data", "opened, 1 byte out, still open"),
-        (OPENING + "< P. 1:2(1) ack 1 ; data", "opened, 1 byte back, still open"),
-        (OPENING + "< P. 1:1501(1500) ack 1 ; data", "opened, 1,500 bytes back, still open"),
+        (OPENING + "> P. 1:2(1) ack 1 ; data", "opened, 1 byte sent, still open"),
+        (OPENING + "< P. 1:2(1) ack 1 ; data", "opened, 1 byte received, still open"),
+        (OPENING + "< P. 1:1501(1500) ack 1 ; data", "opened, 1,500 bytes received, still open"),
         (
             OPENING + "> P. 1:2(1) ack 1 ; data\n< P. 1:3(2) ack 2 ; data",
-            "opened, 1 byte out and 2 back, still open",
+            "opened, 1 byte sent and 2 received, still open",
         ),
         (
             OPENING
             + "> P. 1:1501(1500) ack 1 ; data\n< P. 1:2(1) ack 1501 ; data\n< F. 2:2(0) ack 1501 ; close-1",
-            "opened, 1,500 bytes out and 1 back, closing: a FIN was never acknowledged",
+            "opened, 1,500 bytes sent and 1 received, not fully closed: a FIN was never acknowledged",
         ),
         (
             OPENING + "> P. 1:3(2) ack 1 ; data\n< R. 1:1(0) ack 1 ; reset",
-            "opened, 2 bytes out, reset by the server, data was lost",
+            "opened, 2 bytes sent, reset by the server, data was lost",
         ),
         (
             "> F. 1:1(0) ack 1 ; close-1\n< F. 1:1(0) ack 2 ; close-2+close-3\n> . 2:2(0) ack 2 ; close-4",
@@ -115,12 +119,12 @@ def test_a_reason_names_the_sides_the_numbers_and_the_section() -> None:
         "[RFC 9293 3.10.7.2]",
     ]
     assert [reason_sentence(reason) for reason in segments[6].why] == [
-        "the server closes its half too: its FIN has sequence number 101: the server moves from CLOSE-WAIT to "
+        "the server also closes its half: its FIN has sequence number 101: the server moves from CLOSE-WAIT to "
         "LAST-ACK [RFC 9293 3.10.4]",
         "the server's ACK covers the client's FIN (ack 4 = FIN's sequence number 3 + 1): the client moves from "
         "FIN-WAIT-1 to FIN-WAIT-2 [RFC 9293 3.10.7.4]",
-        "the server's FIN (sequence number 101) arrives: both halves are closed, and the client waits for twice the "
-        "maximum segment lifetime: the client moves from FIN-WAIT-2 to TIME-WAIT [RFC 9293 3.10.7.4]",
+        "the server's FIN (sequence number 101) arrives: both halves are closed, and the client waits 2MSL (twice the "
+        "maximum segment lifetime): the client moves from FIN-WAIT-2 to TIME-WAIT [RFC 9293 3.10.7.4]",
     ]
 
 
@@ -130,26 +134,31 @@ def test_who_says_what_about_which_segment() -> None:
     connection = replace(
         connection, client=EndpointAddress("10.0.0.1", 5), server=EndpointAddress("10.0.0.2", 80)
     )
-    says = "the router at 10.0.0.254 says: host unreachable, "
-    assert error_sentence(connection, replace(error, answers=7)) == says + "in answer to frame 7"
+    says = "the router at 10.0.0.254 reports: host unreachable, "
+    assert error_sentence(connection, replace(error, answers=7)) == says + "about frame 7"
     assert error_sentence(connection, error) == says + "about sequence number 1 of the client"
     unseen = error_sentence(connection, replace(error, seq=None))
     assert unseen == says + "about a segment of the client that was not captured"
     for sender, who in (("10.0.0.1", "the client"), ("10.0.0.2", "the server")):
-        assert error_sentence(connection, replace(error, sender=sender)).startswith(f"{who} says: host")
+        assert error_sentence(connection, replace(error, sender=sender)).startswith(f"{who} reports: host")
     here = replace(connection, client=EndpointAddress("10.0.0.2", 5))
-    assert error_sentence(here, replace(error, sender="10.0.0.2")).startswith("the server says:")
+    assert error_sentence(here, replace(error, sender="10.0.0.2")).startswith("the server reports:")
 
 
 def test_a_handshake_in_vain_names_the_error() -> None:
     assert verdict(unreachable(2).connection()) == (
-        "no answer to its SYN; the router at 10.0.0.254 says: host unreachable, in answer to frame 1"
+        "no answer to the SYN; the router at 10.0.0.254 reports: host unreachable, about frame 1"
     )
 
 
 @pytest.mark.parametrize(
     ("lost_frames", "begin"),
-    [(None, ""), (0, ""), (1, "up to 1 frame was lost by"), (12_345, "up to 12,345 frames were lost by")],
+    [
+        (None, ""),
+        (0, ""),
+        (1, "the capture lost up to 1 frame"),
+        (12_345, "the capture lost up to 12,345 frames"),
+    ],
 )
 def test_losses(lost_frames: int | None, begin: str) -> None:
     sentence = losses(replace(CAPTURE, lost_frames=lost_frames))

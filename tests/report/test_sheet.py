@@ -62,7 +62,7 @@ STAGES: dict[str, Callable[[], Stage]] = {
 VERDICTS = {
     "long verdict": "data was lost and nobody knows why, " * 30,
     "Chinese verdict": "连接已打开，客户端发送了两个八位组。" * 12,
-    "crowded": "opened by both sides at once, 4,294,967,295 bytes out and 4,294,967,295 back, "
+    "crowded": "opened by both sides at once, 4,294,967,295 bytes sent and 4,294,967,295 received, "
     "closed by both sides at once, data was lost, " * 4,
 }
 
@@ -208,19 +208,19 @@ def test_what_an_echo_shows() -> None:
         assert part in shown
     # The legend names only what occurs.
     assert "reset" not in shown
-    assert "sent again" not in shown
-    assert "left out" not in shown
+    assert "retransmission" not in shown
+    assert "omitted" not in shown
 
 
 def test_what_the_network_says() -> None:
     shown = texts(draw(lay_out(builders.unreachable().connection())))
     assert "ICMP 10.0.0.254: host unreachable (about frame 1)" in shown
-    assert "left out" not in shown
+    assert "omitted" not in shown
 
 
 def test_what_losses_show() -> None:
     shown = texts(draw(lay_out(builders.lossy(300).connection())))
-    for part in ("repeated, fast", "sent again", "segments left out", "duplicate ACK"):
+    for part in ("fast retransmission", "retransmission", "segments omitted", "duplicate ACK"):
         assert part in shown
 
 

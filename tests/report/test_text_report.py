@@ -40,7 +40,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_what_the_network_says_is_told() -> None:
     lines = text_of(list(connection_lines(unreachable(6).connection(), Style(100))))
-    assert "    ICMP       the router at 10.0.0.254 says: host unreachable, in answer to frame 1 ·" in lines
+    assert "    ICMP       the router at 10.0.0.254 reports: host unreachable, about frame 1 ·" in lines
     assert lines.endswith("and 3 more")
     lines = text_of(list(connection_lines(narrow().connection(), Style(100))))
     assert "about sequence number 77 of the client" in lines.replace("\n               ", " ")
@@ -55,16 +55,18 @@ captures/echo.pcap
     1 connection · 507 µs
 
 #0  127.0.0.1:42014 → 127.0.0.1:20000
-    opened, 2 bytes out and 2 back, closed by the client
-    handshake  complete · frames 1 2 3 ·
-               round trip 15 + 15 µs · MSS 65495 ·
+    opened, 2 bytes sent and 2 received, closed by the
+    client
+    handshake  complete · frames 1 2 3 · RTT 15 µs to the
+               server, 15 µs to the client · MSS 65495 ·
                window scale ×1024 · SACK · timestamps
-    data       2 out, 2 back · 6 + 4 segments ·
-               1 + 1 with data · nothing repeated
+    data       2 bytes sent, 2 received ·
+               10 segments (6 →, 4 ←), 2 with data ·
+               no retransmissions
     close      three segments · frames 8 9 10 ·
-               client first ·
-               the server's ACK and FIN travel together ·
-               client in TIME-WAIT
+               client closed first · one segment of the
+               server is both ACK and FIN ·
+               client left in TIME-WAIT
 """
 
 SUMMARY_80 = """\
@@ -72,24 +74,27 @@ captures/echo.pcap
     pcap · Ethernet · 10 frames, 10 TCP segments · 1 connection · 507 µs
 
 #0  127.0.0.1:42014 → 127.0.0.1:20000
-    opened, 2 bytes out and 2 back, closed by the client
-    handshake  complete · frames 1 2 3 · round trip 15 + 15 µs · MSS 65495 ·
-               window scale ×1024 · SACK · timestamps
-    data       2 out, 2 back · 6 + 4 segments · 1 + 1 with data ·
-               nothing repeated
-    close      three segments · frames 8 9 10 · client first ·
-               the server's ACK and FIN travel together · client in TIME-WAIT
+    opened, 2 bytes sent and 2 received, closed by the client
+    handshake  complete                   frames 1 2 3 · RTT 15 µs to the
+                                          server, 15 µs to the client ·
+                                          MSS 65495 · window scale ×1024 ·
+                                          SACK · timestamps
+    data       2 bytes sent, 2 received   10 segments (6 →, 4 ←), 2 with data ·
+                                          no retransmissions
+    close      three segments             frames 8 9 10 · client closed first ·
+                                          one segment of the server is both ACK
+                                          and FIN · client left in TIME-WAIT
 """
 
 SUMMARY_120 = """\
 captures/echo.pcap   pcap · Ethernet · 10 frames, 10 TCP segments · 1 connection · 507 µs
 
-#0  127.0.0.1:42014 → 127.0.0.1:20000   opened, 2 bytes out and 2 back, closed by the client
-    handshake  complete         frames 1 2 3     round trip 15 + 15 µs · MSS 65495 · window scale ×1024 · SACK ·
-                                                 timestamps
-    data       2 out, 2 back    6 + 4 segments   1 + 1 with data · nothing repeated
-    close      three segments   frames 8 9 10    client first · the server's ACK and FIN travel together ·
-                                                 client in TIME-WAIT
+#0  127.0.0.1:42014 → 127.0.0.1:20000   opened, 2 bytes sent and 2 received, closed by the client
+    handshake  complete                   frames 1 2 3 · RTT 15 µs to the server, 15 µs to the client · MSS 65495 ·
+                                          window scale ×1024 · SACK · timestamps
+    data       2 bytes sent, 2 received   10 segments (6 →, 4 ←), 2 with data · no retransmissions
+    close      three segments             frames 8 9 10 · client closed first ·
+                                          one segment of the server is both ACK and FIN · client left in TIME-WAIT
 """
 
 
@@ -124,11 +129,11 @@ def test_what_the_capture_lost() -> None:
     assert len(list(capture_lines(replace(CAPTURE, lost_frames=0), 1, Style(120)))) == 1
     lines = list(capture_lines(replace(CAPTURE, lost_frames=3), 1, Style(120)))
     assert lines[1:] == [
-        "up to 3 frames were lost by the capture: what seems missing below may have been there"
+        "the capture lost up to 3 frames: segments that seem to be missing below may have been sent"
     ]
     narrow = list(capture_lines(replace(CAPTURE, lost_frames=3), 1, Style(30)))
     assert max(map(columns, narrow)) <= 30
-    assert " ".join(line.strip() for line in narrow).endswith("seems missing below may have been there")
+    assert " ".join(line.strip() for line in narrow).endswith("to be missing below may have been sent")
 
 
 def test_what_was_folded() -> None:
@@ -144,7 +149,7 @@ def test_what_was_folded() -> None:
     shown = text_of(list(report_lines(trace_of(echo_connection(), capture=capture), Style(90))))
     assert "4,999,001 connections" in shown
     assert (
-        "4,999,000 connections were folded to keep memory bounded: 4,998,950 unanswered, 49 closed,"
+        "4,999,000 connections are counted only, to keep memory bounded: 4,998,950 unanswered, 49 closed,"
         in shown.replace("\n", " ")
     )
     assert "1 reset; 4,998,999 to port 80, 1 to port 443; --stream writes each" in shown.replace("\n", " ")
@@ -186,7 +191,7 @@ def test_every_outcome_has_its_words() -> None:
 @pytest.mark.parametrize(
     ("transcript", "detail"),
     [
-        ("> S 0:0(0) ; handshake-1\n> R 1:1(0) ; reset", "a RST came before the opening was complete"),
+        ("> S 0:0(0) ; handshake-1\n> R 1:1(0) ; reset", "a RST came before the handshake was complete"),
         (
             "> S 0:0(0) ; handshake-1\n< S 0:0(0) ; handshake-1 (simultaneous_open)",
             "two SYNs crossed, and not both were acknowledged",
@@ -203,8 +208,8 @@ def test_nothing_is_said_of_a_syn_ack_that_was_not_there(transcript: str, detail
 
 def test_a_reset_that_was_not_believed_closed_nothing() -> None:
     told = described(Player(FIRST_WRAPS)(OPENING + "< R 90000:90000(0) ; reset (unacceptable_reset)").built())
-    assert "nothing closed or reset it before the capture ends" in told
-    assert "RST" not in told.replace("RST not believed", "")
+    assert "neither side closed or reset it before the capture ends" in told
+    assert "RST" not in told.replace("RST ignored", "")
 
 
 Change = Callable[[Connection], None]
@@ -244,12 +249,12 @@ def guessed(connection: Connection) -> None:
     [
         (handshake(ack_rtt_ns=None), "SYN-ACK after 15 µs"),
         (handshake(syn_rtt_ns=None), "ACK 15 µs after the SYN-ACK"),
-        (handshake(syn_retries=1, syn_retry_delays_ns=(10**9,)), "SYN repeated once, after 1 s"),
+        (handshake(syn_retries=1, syn_retry_delays_ns=(10**9,)), "SYN retransmitted once, after 1 s"),
         (
             handshake(syn_ack_retries=2, syn_ack_retry_delays_ns=(10**9, 3 * 10**9)),
-            "SYN-ACK repeated 2 times, after 1 s, 3 s",
+            "SYN-ACK retransmitted 2 times, after 1 s, 3 s",
         ),
-        (handshake(syn_retries=1), "SYN repeated once ·"),
+        (handshake(syn_retries=1), "SYN retransmitted once ·"),
         (
             handshake(server_options=replace(OFFER, maximum_segment_size=1460), effective_mss=1460),
             "MSS 1460 (client 65495, server 1460)",
@@ -261,7 +266,7 @@ def guessed(connection: Connection) -> None:
         (handshake(server_options=replace(OFFER, window_scale=0)), "window scale ×1024 and ×1"),
         (handshake(window_scaling=False), "MSS 65495 · SACK"),
         (handshake(ecn=True), "timestamps · ECN"),
-        (handshake(fast_open="accepted"), "Fast Open, its data accepted"),
+        (handshake(fast_open="accepted"), "Fast Open, data in the SYN accepted"),
         (
             handshake(server_options=None),
             "the client offers MSS 65495, window scale ×1024, SACK, timestamps",
@@ -272,16 +277,16 @@ def guessed(connection: Connection) -> None:
         ),
         (handshake(syn_frame=6, syn_ack_frame=6, ack_frame=None), "frame 6 "),
         (guessed, "client and server guessed from the ports"),
-        (client(retransmitted_segments=2, retransmitted_bytes=2920), "the client repeated 2 segments with 2,920 bytes"),
-        (client(retransmitted_segments=1), "the client repeated 1 segment"),
-        (client(out_of_order_segments=3), "3 of the client out of order"),
+        (client(retransmitted_segments=2, retransmitted_bytes=2920), "the client retransmitted 2 segments with 2,920 bytes"),
+        (client(retransmitted_segments=1), "the client retransmitted 1 segment"),
+        (client(out_of_order_segments=3), "3 segments of the client out of order"),
         (client(unacknowledged_bytes=1), "1 byte of the client not acknowledged"),
-        (closing(active="both", outcome="simultaneous", time_wait=("client", "server")), "both at once · the two FINs crossed · both in TIME-WAIT"),
-        (closing(active="server"), "server first · the client's ACK and FIN travel together"),
+        (closing(active="both", outcome="simultaneous", time_wait=("client", "server")), "both sides closed at once · the two FINs crossed · both sides left in TIME-WAIT"),
+        (closing(active="server"), "server closed first · one segment of the client is both ACK and FIN"),
         (closing(outcome="reset", active="server", time_wait=()), "by the server"),
-        (closing(outcome="half-closed", active=None), "the other side's FIN never came"),
+        (closing(outcome="half-closed", active=None), "the other side never sent a FIN"),
         (closing(data_lost=True), "data was lost"),
-        (notes, "notes      1,200 repeated · 1 zero window"),
+        (notes, "notes      1,200 × retransmission · 1 × zero window"),
     ],
 )  # fmt: skip
 def test_what_a_phase_says(change: Change, text: str) -> None:
@@ -295,7 +300,7 @@ def test_nothing_carried() -> None:
     connection.client_data = replace(connection.client_data, bytes=0)
     connection.server_data = replace(connection.server_data, bytes=0)
     connection.handshake = replace(connection.handshake, client_options=None, server_options=None)
-    assert "data       none             6 + 4 segments\n" in described(connection)
+    assert "data       none             10 segments (6 →, 4 ←)\n" in described(connection)
 
 
 def test_every_word_for_roles_and_fast_open_is_used() -> None:
@@ -323,7 +328,7 @@ def test_ipv6_endpoints() -> None:
 
 def test_a_fold_says_how_to_unfold() -> None:
     trace = trace_of(long_run().connection())
-    assert list(report_lines(trace, Style(100)))[-1].strip() == "794 segments folded: --all shows them"
+    assert list(report_lines(trace, Style(100)))[-1].strip() == "794 segments omitted (--all shows them)"
     unfolded = list(report_lines(trace, Style(100), fold=False))
     assert "folded" not in text_of(unfolded)
     assert len(unfolded) > 800
@@ -354,7 +359,7 @@ def test_a_filter_says_how_many_it_means() -> None:
     assert head(trace, "id == 20") == "no connection matches id == 20"
     assert head(trace, "id in 3..5", numbers=(4, 9)) == "1 of 2 connections matches id in 3..5"
     assert head(trace, "id > 17", "bytes") == "2 of 20 connections match id > 17 · sorted by bytes"
-    assert head(trace, "", "-rtt") == "sorted by handshake.rtt, the greatest first"
+    assert head(trace, "", "-rtt") == "sorted by handshake.rtt, largest first"
     long = select(trace, only=only(" or ".join(["id == 40"] * 10_000)))
     assert len(list(report_lines(trace, Style(100), selection=long))) == 3
     assert "\x1b" not in head(trace, 'verdict == "\x1b[2J"')
@@ -373,7 +378,7 @@ def test_a_table_lists_the_chosen_ones_and_counts_them_only() -> None:
     assert shown[3] == "handshakes  90 complete · 10 refused"
     assert sum("192.0.2.1:443" in line for line in shown) == ROWS
     assert "Worst first" in text_of(shown)
-    assert shown[-2].startswith("60 more connections: --all lists them")
+    assert shown[-2].startswith("60 more connections (--all lists them)")
     few = list(report_lines(trace, Style(100), selection=select(trace, only=only("id > 290"))))
     assert "#291  10.0.1.35" in text_of(few)
 

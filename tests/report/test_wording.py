@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.report.wording import clock_for, counted, delays, duration, sum_of
+from analyzer.report.wording import clock_for, counted, counted_note, delays, duration
 
 US = 1_000
 MS = 1_000_000
@@ -26,6 +26,9 @@ S = 1_000_000_000
         (60 * S, "1 min"),
         (7_500 * S, "2 h 5 min"),
         (100_000 * S, "1 d 3 h"),
+        (365 * 86_400 * S, "365 d"),
+        (31_557_600 * S, "1.0 years"),
+        ((5806 * 24 + 5) * 3600 * S, "15.9 years"),
         (-15 * US, "-15 µs"),
     ],
 )
@@ -33,9 +36,9 @@ def test_duration(nanoseconds: int, text: str) -> None:
     assert duration(nanoseconds) == text
 
 
-def test_a_sum_names_a_common_unit_once() -> None:
-    assert sum_of(15 * US, 16 * US) == "15 + 16 µs"
-    assert sum_of(15 * US, 1_200 * US) == "15 µs + 1.2 ms"
+def test_a_note_is_counted_in_front_of_its_name() -> None:
+    assert counted_note("retransmission", 1234) == "1,234 × retransmission"
+    assert counted_note("ack_lost_segment", 1) == "1 × ACKs unseen segment"
 
 
 def test_delays_end_after_six() -> None:

@@ -71,7 +71,7 @@ def test_the_gallery_shows_what_would_be_compared_now(name: str, tmp_path: Path)
     (drawn,) = save_comparison(compared(name, ROOT), tmp_path, name, ["svg"])
     found = written.findall(drawn.read_text("utf-8"))
     assert written.findall((ROOT / "reports" / "gallery" / f"{name}.svg").read_text("utf-8")) == found, STALE
-    assert "overtaken on the way" in found
+    assert "reordered on the way" in found
 
 
 def test_examples_are_the_console_blocks() -> None:

@@ -323,7 +323,7 @@ def test_what_apt_cannot_install_is_told_in_its_words(checkout: Checkout) -> Non
     assert status == 2
     assert said.splitlines()[1:] == [
         "E: no such planet",
-        "tcpanalyze: apt-get could not install curl (its last words are above): install them and run again",
+        "tcpanalyze: apt-get could not install curl (its last messages are above): install them and run again",
     ]
     calls = [line.split()[-1] for line in checkout.apt_calls.read_text().splitlines()]
     assert calls == ["curl", "update", "curl"]

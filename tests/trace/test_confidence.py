@@ -67,4 +67,4 @@ def test_what_seems_missing_is_in_doubt_where_frames_were_lost(
     assert connection.doubts == doubts
     assert connection.confidence == ("lowered" if doubts else "full")
     certain = verdict(judged(transcript, None))
-    assert verdict(connection) == certain + (", if the capture lost nothing of it" if doubts else "")
+    assert verdict(connection) == certain + (", unless the capture lost some of its frames" if doubts else "")

@@ -22,19 +22,19 @@ def outline(
     data_lost: bool = False,
     window_closed: bool = False,
     segments: int = 10,
-    repeated: int = 0,
+    retransmitted: int = 0,
     data: int = 4,
 ) -> Outline:
-    return Outline(handshake, close, data_lost, window_closed, segments, repeated, data)
+    return Outline(handshake, close, data_lost, window_closed, segments, retransmitted, data)
 
 
 ONE_OF_EACH = {
     "data lost": outline(close="reset", data_lost=True),
     "reset": outline(close="reset"),
     "not opened": outline(handshake="half-open", close="none"),
-    "repeated": outline(repeated=1),
-    "window closed": outline(window_closed=True),
-    "the others": outline(),
+    "retransmissions": outline(retransmitted=1),
+    "zero window": outline(window_closed=True),
+    "the rest": outline(),
 }
 
 
@@ -60,8 +60,8 @@ def test_every_rank_has_its_connection() -> None:
 
 
 def test_within_a_rank_the_share_decides_then_the_bytes_then_the_place() -> None:
-    assert outline(repeated=3).ranking(0) < outline(repeated=1).ranking(0)
-    assert outline(repeated=3, segments=30).ranking(0) > outline(repeated=2).ranking(0)
+    assert outline(retransmitted=3).ranking(0) < outline(retransmitted=1).ranking(0)
+    assert outline(retransmitted=3, segments=30).ranking(0) > outline(retransmitted=2).ranking(0)
     assert outline(data=1000).ranking(0) < outline().ranking(0)
     assert outline().ranking(0) < outline().ranking(1)
 
@@ -85,7 +85,7 @@ def test_a_survey_counts_all_and_keeps_the_worst() -> None:
 
 
 def test_a_survey_goes_on_after_an_end() -> None:
-    found = surveyed([outline(repeated=1)], 2)
+    found = surveyed([outline(retransmitted=1)], 2)
     found.look_at(outline())
     found.end()
     assert [place for _, _, _, place in found.worst] == [0, 1]

@@ -23,23 +23,23 @@ def test_the_flags_cover_their_field_once() -> None:
 
 
 @given(st.binary(min_size=20, max_size=20))
-def test_the_table_reads_what_the_decoder_reads(octets: bytes) -> None:
-    octets = octets[:12] + bytes([0x50 | octets[12] & 0x0F]) + octets[13:]
+def test_the_table_reads_what_the_decoder_reads(raw: bytes) -> None:
+    raw = raw[:12] + bytes([0x50 | raw[12] & 0x0F]) + raw[13:]
     header = Header()
-    assert header.decode(IPV4 + octets, 0, 40, 40, RAW) == SEGMENT
-    read = {field.name: field.read(octets) for field in TCP_FIELDS}
+    assert header.decode(IPV4 + raw, 0, 40, 40, RAW) == SEGMENT
+    read = {field.name: field.read(raw) for field in TCP_FIELDS}
     assert read["source port"] == header.source_port
     assert read["destination port"] == header.destination_port
     assert read["sequence number"] == header.seq
     assert read["acknowledgement number"] == header.ack
     assert read["data offset"] == 5
-    assert read["reserved"] == octets[12] >> 1 & 7
+    assert read["reserved"] == raw[12] >> 1 & 7
     assert read["flags"] == header.flags
     assert read["window"] == header.window
     assert read["checksum"] == header.checksum
 
 
 @given(st.binary(max_size=19))
-def test_what_was_cut_off_has_no_value(octets: bytes) -> None:
+def test_what_was_cut_off_has_no_value(raw: bytes) -> None:
     for field in TCP_FIELDS:
-        assert (field.read(octets) is None) == (field.offset + field.octets > len(octets))
+        assert (field.read(raw) is None) == (field.offset + field.size > len(raw))

@@ -10,18 +10,18 @@ from analyzer.wire.option_list import OPTION_NAMES, list_options
 from analyzer.wire.options import Options
 
 
-def told(octets: str, *, complete: bool = True, base: int | None = None) -> list[tuple[str, str, str]]:
-    found = list_options(bytes.fromhex(octets), complete=complete, base=base)
+def told(raw: str, *, complete: bool = True, base: int | None = None) -> list[tuple[str, str, str]]:
+    found = list_options(bytes.fromhex(raw), complete=complete, base=base)
     return [(option.name, option.value, option.fault) for option in found]
 
 
 @pytest.mark.parametrize(
-    ("octets", "name", "value"),
+    ("raw", "name", "value"),
     [
-        ("0204ffd7", "Maximum Segment Size", "at most 65495 octets of payload"),
+        ("0204ffd7", "Maximum Segment Size", "at most 65495 bytes of payload in a segment"),
         ("03030a", "Window Scale", "shift 10: windows are multiplied by 1024"),
-        ("0303ff", "Window Scale", "shift 255, which means 14: windows are multiplied by 16384"),
-        ("0402", "SACK Permitted", "the sender accepts SACK"),
+        ("0303ff", "Window Scale", "shift 255, which counts as 14: windows are multiplied by 16384"),
+        ("0402", "SACK Permitted", "selective acknowledgements are allowed"),
         ("080a0000000100000002", "Timestamps", "value 1, echo 2"),
         ("1c040005", "User Timeout", "5 seconds"),
         ("1c048005", "User Timeout", "5 minutes"),
@@ -30,49 +30,49 @@ def told(octets: str, *, complete: bool = True, base: int | None = None) -> list
         ("1e04a000", "Multipath TCP", "subtype 10"),
         ("2202", "Fast Open Cookie", "requests a cookie"),
         ("220401ff", "Fast Open Cookie", "cookie 01ff"),
-        ("fe04f989", "Experiment", "Fast Open, before it had its own kind: requests a cookie"),
+        ("fe04f989", "Experiment", "Fast Open with the experimental kind: requests a cookie"),
         ("fe061234abcd", "Experiment", "experiment 0x1234"),
         ("4d021b", "kind 77", ""),
         ("00", "End of Option List", ""),
         ("000000", "End of Option List", "the rest is padding"),
     ],
 )
-def test_what_an_option_says(octets: str, name: str, value: str) -> None:
-    assert told(octets)[0] == (name, value, "")
+def test_what_an_option_says(raw: str, name: str, value: str) -> None:
+    assert told(raw)[0] == (name, value, "")
 
 
 def test_sack_blocks_are_relative_where_the_base_is_known() -> None:
-    octets = "0512" + "0000000500000009" + "fffffff0fffffff8"
-    assert told(octets)[0][1] == "received 5–9, 4294967280–4294967288 (absolute)"
-    assert told(octets, base=0xFFFFFFF0)[0][1] == "received 21–25, 0–8"
+    raw = "0512" + "0000000500000009" + "fffffff0fffffff8"
+    assert told(raw)[0][1] == "received 5–9, 4294967280–4294967288 (absolute)"
+    assert told(raw, base=0xFFFFFFF0)[0][1] == "received 21–25, 0–8"
 
 
 @pytest.mark.parametrize(
-    ("octets", "fault"),
+    ("raw", "fault"),
     [
-        ("0203ff", "the length 3 does not fit this kind"),
-        ("0502", "the length 2 does not fit this kind"),
-        ("0800", "the length 0 is impossible: the options after it cannot be read"),
-        ("0101080a00", "its length, 10, runs past the header"),
+        ("0203ff", "this kind of option cannot have a length of 3"),
+        ("0502", "this kind of option cannot have a length of 2"),
+        ("0800", "a length of 0 is impossible: the options after it cannot be read"),
+        ("0101080a00", "its length of 10 runs past the end of the header"),
         ("02", "its length is missing"),
-        ("0001", "octets after the end are not 0"),
+        ("0001", "bytes that are not 0 follow the end"),
     ],
 )
-def test_what_is_malformed_is_said(octets: str, fault: str) -> None:
-    assert told(octets)[-1][2] == fault
+def test_what_is_malformed_is_said(raw: str, fault: str) -> None:
+    assert told(raw)[-1][2] == fault
 
 
 def test_what_the_capture_cut_off_is_no_fault_of_the_sender() -> None:
-    assert told("0101080a00", complete=False)[-1][2] == "truncated by the capture"
+    assert told("0101080a00", complete=False)[-1][2] == "cut off by the capture"
 
 
 @given(st.binary(max_size=40), st.booleans())
-def test_any_octets_are_listed_and_the_parser_of_record_agrees(octets: bytes, complete: bool) -> None:
-    listed = list_options(octets, complete=complete, base=None)
-    assert b"".join(option.octets for option in listed) == octets
+def test_any_bytes_are_listed_and_the_parser_of_record_agrees(raw: bytes, complete: bool) -> None:
+    listed = list_options(raw, complete=complete, base=None)
+    assert b"".join(option.raw for option in listed) == raw
     parsed = Options()
-    parsed.parse(octets, 0, len(octets), complete)
-    faults = [option.fault for option in listed if option.kind != 0 and "truncated by" not in option.fault]
+    parsed.parse(raw, 0, len(raw), complete)
+    faults = [option.fault for option in listed if option.kind != 0 and "cut off" not in option.fault]
     # The parser of record looks no further than it needs to: it knows no lengths of kinds it does not use.
     if not parsed.well_formed:
         assert any(faults)
