@@ -1,6 +1,6 @@
 """The entry point. It picks the command, and only this module exits.
 
-Every error ends as one sentence on standard error and the exit status of its class.
+Every error ends as one sentence on standard error and the exit status of that error.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from analyzer.text import inert, say
 __all__ = ["main"]
 
 COLLECTED_AFTER: Final = 20_000
-"""Number of new containers after which Python collects garbage."""
+"""The garbage collector runs after this many new containers."""
 
 INTERRUPTED: Final = 130
 """128 + SIGINT, as a shell reports it."""
@@ -94,7 +94,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _command_meant(arguments: Sequence[str]) -> str:
-    """The command that the first argument was probably meant to be, or nothing."""
+    """The command that the user probably meant, if the first word is not a capture; else an empty string."""
     if not arguments or not arguments[0].isalpha() or os.path.lexists(arguments[0]):
         return ""
     from difflib import get_close_matches
@@ -103,7 +103,7 @@ def _command_meant(arguments: Sequence[str]) -> str:
 
 
 def _reason_of(error: OSError) -> str:
-    """The reason that the system reports, and the file."""
+    """The reason that the system gives, and the file that it is about."""
     reason = inert(error.strerror or str(error))
     return f"{reason}: {inert(os.fsdecode(error.filename))}" if isinstance(error.filename, str) else reason
 
@@ -118,7 +118,7 @@ def _flush_output() -> None:
 
 
 def _close_output() -> None:
-    """Keep Python from reporting the same error again when it flushes standard output at exit."""
+    """Discard standard output: Python flushes it at exit, and would report the same error once more."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

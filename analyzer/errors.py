@@ -29,7 +29,11 @@ __all__ = [
 
 
 class AnalyzerError(Exception):
-    """The root. `exit_status` is the exit status of the process; `str(error)` is the sentence to show."""
+    """The root of the tree. `str(error)` is the sentence to show.
+
+    Attributes:
+        exit_status: The exit status of the process.
+    """
 
     exit_status: int = 2
 

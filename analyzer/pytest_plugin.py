@@ -1,12 +1,12 @@
-"""The pytest plugin: captures traffic in tests, and keeps it when a test fails.
+"""A pytest plugin, active wherever the package is installed. It captures in tests and keeps captures of failed ones.
 
     def test_the_server_closes_first(tcp_capture):
         with tcp_capture("lo", "tcp port 20000") as session:
             ...
         assert session.trace[0].close.active == "server"
 
-`pytest --tcp-captures DIR` keeps the captures of failed tests in DIR, with a picture of each connection. Only this
-module is imported until a test uses the fixture.
+`pytest --tcp-captures DIR` keeps the captures of failed tests in DIR, with pictures of their connections. Only this
+module is imported until a test asks for the fixture.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["pytest_addoption", "pytest_runtest_makereport", "pytest_terminal_summary", "tcp_capture"]
 
 PICTURES: Final = 20
-"""Number of connections that are drawn per capture, at most."""
+"""The largest number of connections drawn of one capture."""
 
 _FAILED: Final = pytest.StashKey[bool]()
 _KEPT: Final = pytest.StashKey[list[Path]]()
@@ -63,7 +63,7 @@ def pytest_runtest_makereport(
 def tcp_capture(request: pytest.FixtureRequest) -> Generator[Callable[..., Session], None, None]:
     """Capture a part of the test: `with tcp_capture(interface, capture_filter) as session:`.
 
-    The arguments are those of `analyzer.capturing`; after the block, `session.trace` holds what was captured. With
+    The fixture takes the arguments of `analyzer.capturing`. After the block `session.trace` is the analysis. With
     --tcp-captures the captures of a failed test are kept.
 
     Args:
@@ -92,7 +92,7 @@ def tcp_capture(request: pytest.FixtureRequest) -> Generator[Callable[..., Sessi
 
 
 def _stem(test: str, number: int) -> str:
-    """A file name for a test's capture, harmless for any test parameters."""
+    """A safe file name for a capture of a test, whose parameters may hold any character."""
     plain = re.sub(r"[^\w.-]+", "-", test.replace("::", ".")).strip("-.")
     return plain[:150] + (f"-{number}" if number else "")
 
@@ -110,7 +110,7 @@ def _keep(session: Session, folder: Path, stem: str) -> Path:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """List the captures that were kept."""
+    """Report where captures were kept."""
     if kept := config.stash.get(_KEPT, []):
         terminalreporter.section("TCP captures of failed tests")
         for path in kept:

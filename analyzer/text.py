@@ -1,9 +1,9 @@
-"""Every string that a user sees passes here: to be translated, and to be made harmless.
+"""Every string that a user sees passes here: one place translates it, one place makes it harmless.
 
-This module imports nothing from the package. `say` looks a sentence up in the catalogue of the chosen language and
-fills it in. `in_english` only fills it in, for documents that are the same in every language. A sentence that is kept
-in a value is a `Message`; a report translates it with `said`. `inert` makes text from outside harmless (file names,
-payloads, names inside a capture).
+This module imports nothing of the package. `say` looks a sentence up in the catalogue of the chosen language and fills
+it in. `in_english` only fills it in, for documents that are the same in every language. A sentence in a value is a
+`Message`, which a report translates with `said`. `inert` makes text from outside harmless (file names, payloads,
+names inside a capture).
 """
 
 from __future__ import annotations
@@ -27,9 +27,15 @@ def install_catalogue(catalogue: Mapping[str, str]) -> None:
 
 
 def say(sentence: str, /, **values: object) -> str:
-    """The sentence in the user's language, with its `{placeholders}` filled from `values`.
+    """Translate a sentence and fill in its `{placeholders}`.
 
-    Values are inserted unchanged, but a `Message` is translated. Pass text from outside through `inert` first.
+    Args:
+        sentence: The English sentence, which is also the key of the catalogue.
+        values: What fills the placeholders. A `Message` is translated, anything else is inserted as it is. Pass text
+            from outside through `inert` first.
+
+    Returns:
+        The sentence in the user's language.
     """
     translated = _catalogue.get(sentence, sentence)
     if not values:
@@ -47,14 +53,26 @@ class Say(Protocol):
 
 
 def in_english(sentence: str, /, **values: object) -> str:
-    """The English sentence, filled from `values`."""
+    """Fill in a sentence without translating it.
+
+    Args:
+        sentence: The English sentence.
+        values: What fills the placeholders.
+
+    Returns:
+        The English sentence.
+    """
     return sentence.format(**values) if values else sentence
 
 
 class Message(str):
-    """A sentence that is kept in a value: English text, with what is needed to translate it.
+    """A sentence kept in a value: the English text, and what is needed to translate it.
 
-    A report translates it (`said`). A document that is the same in every language writes it unchanged.
+    A report translates it with `said`. A document that is the same in every language writes it as it is.
+
+    Attributes:
+        sentence: The sentence with its placeholders.
+        values: What fills the placeholders.
     """
 
     __slots__ = ("sentence", "values")
@@ -76,7 +94,15 @@ class Message(str):
 
 
 def said(text: str, say: Say = say) -> str:
-    """The text in the user's language: a `Message` is translated, any other text is unchanged."""
+    """Translate a text of a value.
+
+    Args:
+        text: A `Message`, or any other text.
+        say: Which language to use: `say` or `in_english`.
+
+    Returns:
+        A `Message` in that language; any other text as it is.
+    """
     return say(text.sentence, **text.values) if isinstance(text, Message) else text
 
 

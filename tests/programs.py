@@ -43,7 +43,7 @@ def need(*programs: str) -> None:
             _install(program)
         if shutil.which(program) is None:
             absent = pytest.fail if os.environ.get("CI") else pytest.skip
-            absent(f"{program} is not installed (Debian: sudo apt-get install {package})")
+            absent(f"{program} is not installed (on Debian: sudo apt-get install {package})")
 
 
 @cache

@@ -82,6 +82,7 @@ WHOLE_TREE_TESTS = {
     "test_never_broken.py",  # the rules of tests/fuzz/ and every malformed capture
     "test_readme.py",
     "test_releasing.py",  # the changelog, the version, the wheels and the addresses
+    "test_docstrings.py",  # the style of every public docstring
     "test_words.py",  # every rendered output, for old words
 }
 

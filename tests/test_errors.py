@@ -31,18 +31,6 @@ def test_no_capture_is_a_kind_of_unreadable_input() -> None:
     assert issubclass(CaptureFormatError, InputError)
 
 
-def test_the_tree_is_drawn_as_it_is() -> None:
-    row = re.compile(r" {4}([│├└─ ]*)(\w+Error) +(\d+) {2,}\S")
-    drawn: dict[str, tuple[str, int]] = {}
-    above: dict[int, str] = {}
-    for line in (errors.__doc__ or "").splitlines():
-        if found := row.match(line):
-            depth, name = len(found[1]) // 4, found[2]
-            above[depth] = name
-            drawn[name] = above.get(depth - 1, "Exception"), int(found[3])
-    assert drawn == {error.__name__: (error.__bases__[0].__name__, error.exit_status) for error in CLASSES}
-
-
 def test_all_are_offered() -> None:
     defined = {name for name, _ in inspect.getmembers(errors, inspect.isclass)}
     assert set(errors.__all__) == {error.__name__ for error in CLASSES} <= defined

@@ -65,7 +65,7 @@ system_packages() {
         # shellcheck disable=SC2086 # a list of words
         apt_install $missing
     else
-        say "not installed:$missing. Tests that need them are skipped (on Debian run: sudo apt-get install$missing)"
+        say "not installed:$missing. Tests that need them are skipped (on Debian: sudo apt-get install$missing)"
     fi
 }
 
@@ -123,7 +123,7 @@ find_python() {
         apt_install $packages
         look_for_python && return
     fi
-    give_up "$lack: install it (on Debian: sudo apt-get install $packages) and run this again"
+    give_up "$lack: install it (on Debian: sudo apt-get install $packages) and run again"
 }
 
 # cksum prints the paths too, so a checkout that was moved or copied has another key. This is needed, because the
@@ -189,7 +189,7 @@ make_environment() {
     rmdir "$environment" 2>/dev/null || : # empty: interrupted before it could be marked
     if [ -e "$environment" ]; then
         "$environment/bin/python" -c "$probe" >/dev/null 2>&1 </dev/null ||
-            give_up "$environment is not a virtual environment of Python 3.11 or newer: move it away and run this again"
+            give_up "$environment is not a virtual environment of Python 3.11 or newer: move it away and run again"
         say 'updating .venv…'
     else
         say 'setting up .venv (once, about a minute)…'
@@ -235,5 +235,5 @@ stamp() {
 quietly() {
     output=$("$@" 2>&1 </dev/null) && return
     printf '%s\n' "$output" | tail -n 25 >&2
-    give_up "the set-up failed with the error above: fix it and run this again"
+    give_up "the set-up failed with the error above: fix it and run again"
 }

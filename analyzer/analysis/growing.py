@@ -1,4 +1,4 @@
-"""A growing capture: gives each segment as soon as its frame arrives, and the trace at the end."""
+"""A growing capture: each segment as soon as its frame is captured, and the trace at the end."""
 
 from __future__ import annotations
 
@@ -26,8 +26,15 @@ def follow(
 ) -> Following:
     """Follow a capture while it grows. Iterate over the result, then ask it for the trace.
 
-    records: not closed here. name: the capture's name in the trace. stored: the file that will hold the same frames.
-    If there are too many segments to keep, they are read from it again; without it they are not available.
+    Args:
+        records: The frames of the capture. The caller closes them.
+        name: The name of the capture in the trace.
+        stored: The file that will hold the same frames. If there are too many segments to keep, they are read again
+            from it. Without it they are not available then.
+        reading: The options of reading.
+
+    Returns:
+        The segments, one at a time, and the trace.
     """
     return Following(records, name, stored, reading)
 
@@ -35,7 +42,9 @@ def follow(
 class Following:
     """The segments of a growing capture, one at a time, and the trace at the end.
 
-    on_error: called with a connection's number and the ICMP error about it that has just arrived, if it is kept.
+    Attributes:
+        on_error: Called for each new ICMP error that a connection keeps (it keeps the first `ERRORS_KEPT`). Its
+            arguments are the number of the connection and the error.
     """
 
     def __init__(self, records: Records, name: str, stored: str | None, reading: Reading) -> None:
@@ -51,7 +60,7 @@ class Following:
         self._pass = segments(records, reading, self, keep=SEGMENTS_KEPT_OF_A_PIPE)
 
     def __iter__(self) -> Iterator[Sighting]:
-        """Give each segment as soon as its frame arrives; other frames are only counted."""
+        """Yield each segment as soon as its frame is captured. Other frames are only counted."""
         more = True
         while more:
             more = self._pass.run(1)
@@ -64,7 +73,7 @@ class Following:
                 yield self._seen.popleft()
 
     def segment(self, header: Header, step: Step, connection: Machine, frame: int, time_ns: int) -> None:
-        """Take a segment that has arrived."""
+        """Queue a segment for the iteration. See `Observer.segment`."""
         if self._recent.count == SEGMENTS_IN_A_BLOCK:
             self._recent = Columns()
         place = int(self._recent.count)
@@ -72,31 +81,40 @@ class Following:
         self._seen.append(Sighting(connection, self._recent, place))
 
     def ended(self, connection: Machine, left: bool) -> None:
-        """Take note that a connection has left the table, or that the capture has ended."""
+        """Count a connection that has left the table. See `Observer.ended`."""
         if left:
             self._folding.add([connection])
 
     def trace(self) -> Trace:
-        """The trace of everything seen so far, judged as if the capture had ended."""
+        """Return the trace of everything seen so far, as if the capture had ended here."""
         done, reading = self._pass, self._reading
         capture = describe(self._name, self._records, done, reading, self._folding.folded())
         return judge(capture, done, StoredSegments(self._stored, done, reading), reading)
 
 
 class Sighting:
-    """A segment just seen. It has the labels, states and reasons that a stored capture would give it.
+    """A segment just seen, with the labels, states and reasons that a stored capture would give it.
 
-    number: its connection's number. new: whether it is the connection's first segment. frame: from 1.
-    time_ns: since the epoch.
+    Client and server are named by what is known so far. If the capture began in the middle of a connection, a later
+    SYN-ACK may show that the two are the other way round. The trace at the end then names them so.
 
-    Client and server are named by what is known so far. If the capture begins in the middle of a connection, a later
-    SYN-ACK may swap the two; the trace at the end then has them swapped.
+    Attributes:
+        number: The number of its connection.
+        new: Whether it is the first segment of its connection.
+        frame: The number of its frame, from 1.
+        time_ns: Nanoseconds since the epoch.
     """
 
     __slots__ = ("_columns", "_machine", "_place", "frame", "new", "number", "time_ns")
 
     def __init__(self, machine: Machine, columns: Columns, place: int) -> None:
-        """columns: hold the segment at this place, as the only segment of a connection with that number."""
+        """Make a sighting of a segment that is kept in columns.
+
+        Args:
+            machine: The connection of the segment.
+            columns: They hold the segment as the only one of a connection whose number is `place`.
+            place: Where the segment stands in the columns.
+        """
         self._machine = machine
         self._columns = columns
         self._place = place
@@ -107,7 +125,7 @@ class Sighting:
 
     @property
     def segment(self) -> Segment:
-        """The segment with its labels; built on each call."""
+        """The segment with its labels. It is made on each access."""
         return Segments(self._machine, self._columns, self._place)[0]
 
     @property
@@ -117,5 +135,5 @@ class Sighting:
 
     @property
     def over(self) -> bool:
-        """Whether the connection is over: closed, refused or reset."""
+        """Whether neither endpoint will send anything more: both closed, or the connection was refused or reset."""
         return bool(self._machine.over())

@@ -1,8 +1,8 @@
-"""The one loop over a capture: passes every frame to the decoder and every segment to the connection table.
+"""The one loop over a capture: every frame goes to the decoder, every segment to the table of connections.
 
-`segments` starts it; nothing else makes a `Pass`. Only the loop knows that a frame may hold several segments. It draws
-the secret for the table's hash and keeps the memory limits. Observers collect everything in addition to the
-connections themselves.
+`segments` begins it. Nothing else makes a `Pass`. Only the loop knows that a frame may hold several segments, draws
+the secret of the table's hash, and keeps the limits of memory. Anything else that looks at the segments is an
+`Observer`.
 """
 
 from __future__ import annotations
@@ -31,13 +31,26 @@ __all__ = ["Observer", "Pass", "segments"]
 
 
 class Observer(Protocol):
-    """Watches while a capture is read. `header` and `step` are overwritten for each segment."""
+    """Looks on while a capture is read."""
 
     def segment(self, header: Header, step: Step, connection: Machine, frame: int, time_ns: int) -> None:
-        """Called when `connection` has taken a segment. frame: from 1. time_ns: since the epoch."""
+        """Look at a segment that the connection has just taken.
+
+        Args:
+            header: The header of the segment. The loop overwrites it with the next segment.
+            step: The result of the state machine for this segment. The loop overwrites it too.
+            connection: The connection of the segment.
+            frame: The number of the frame, from 1.
+            time_ns: Nanoseconds since the epoch.
+        """
 
     def ended(self, connection: Machine, left: bool) -> None:
-        """Called when nothing more is added to `connection`. left: it left the table before the capture ended."""
+        """Look at a connection that takes no more segments.
+
+        Args:
+            connection: The connection.
+            left: Whether it left the table before the end of the capture.
+        """
 
 
 def segments(
@@ -51,12 +64,18 @@ def segments(
 ) -> Pass:
     """Make the loop over the segments of a capture, ready to `run`.
 
-    reading: its options. `Reading.frames` are the frames to look at; the rest count as not captured.
-    keep: how many segments are kept in `Pass.columns`; if there are more, none is kept.
-    again: connections that an earlier pass found; only these are observed, a second time.
-    settling: connections leave the table when they have ended by the capture's timestamps.
-    seed: the secret of the table, 63 bits; None draws one. No result depends on it. Someone who
-        knew it could choose addresses that slow the table down.
+    Args:
+        records: The frames of the capture.
+        reading: The options of reading. Frames that are not in `Reading.frames` count as not captured.
+        observers: They see every segment.
+        keep: The largest number of segments to keep in `Pass.columns`. If there are more, none is kept.
+        again: Connections that an earlier pass found. The pass observes only these, for the second time.
+        settling: Whether connections leave the table when they have ended by the times of the capture.
+        seed: The secret of the table's hash, 63 bits. None draws a random one. No result depends on it. Someone who
+            could guess it could choose addresses that slow the table down.
+
+    Returns:
+        The loop, before the first frame.
     """
     if seed is None:
         seed = int.from_bytes(os.urandom(8), "little") >> 1
@@ -67,15 +86,23 @@ def segments(
 class Pass:
     """The loop, and what it has found so far.
 
-    With `again` it is a second pass: it observes only the segments of those connections, which a first pass found.
-    The new connections have the same numbers and begin at the same frames. In `columns` they are numbered by their
-    place in `again`.
+    With `again` it is a second pass over connections that a first pass found. It observes only their segments, with
+    new connections that have the same numbers and begin at the same frames. `columns` numbers them by their place in
+    `again`.
 
-    columns: the kept segments. overflowed: there were too many to keep, so none are kept.
-    skipped: code of `wire.skips` -> frames.
-    observed: the connections of a second pass, by number.
-    errors_elsewhere: ICMP errors about connections that the capture does not show, by their kind.
-    message, hearer: the ICMP error in the latest frame, and the connection that it is about.
+    Attributes:
+        table: The connections.
+        observed: The connections of a second pass, by number.
+        columns: The kept segments.
+        overflowed: Whether there were too many segments to keep, so that none is kept.
+        skipped: Code of `wire.skips` -> number of frames without a segment.
+        errors_elsewhere: Kind of ICMP error -> number of errors about connections that the capture does not show.
+        message: The ICMP error in the latest frame without a segment; None if that frame held none.
+        hearer: The connection that `message` is about; None if the capture does not show it.
+        frames: The number of frames so far.
+        segments: The number of segments so far.
+        first_time: The earliest time of a frame, in nanoseconds since the epoch.
+        last_time: The latest time of a frame.
     """
 
     def __init__(
@@ -90,7 +117,19 @@ class Pass:
         limit: i64,
         seed: i64,
     ) -> None:
-        """Called by `segments`, with its arguments. budget: its `keep`. frames, wireshark, limit: of the reading."""
+        """Make the loop. Call `segments` instead.
+
+        Args:
+            records: As for `segments`.
+            frames: `Reading.frames`.
+            wireshark: `Reading.wireshark`.
+            observers: As for `segments`.
+            budget: The argument `keep` of `segments`.
+            again: As for `segments`.
+            settling: As for `segments`.
+            limit: The largest number of connections to hold.
+            seed: The secret of the table's hash.
+        """
         self.table: ConnectionTable = ConnectionTable(limit, seed, settling)
         self.observed: dict[int, Machine] = {}
         self.columns: Columns = Columns(wireshark)
@@ -126,9 +165,13 @@ class Pass:
             self._places = {int(known.number): place for place, known in enumerate(again)}
 
     def run(self, most: i64 = 0) -> bool:
-        """Read `most` more frames, or to the end if it is 0; return False at the end.
+        """Read on. No content of a frame makes this raise an error.
 
-        The content of a frame never raises an error.
+        Args:
+            most: The number of frames to read; 0 reads to the end.
+
+        Returns:
+            False at the end of the capture, otherwise True.
         """
         records = self._records
         chosen = self._chosen
@@ -158,27 +201,27 @@ class Pass:
                 gc.enable()
 
     def departed(self) -> list[Machine]:
-        """The connections that have left the table since the last call; use it if there are no observers."""
+        """Return the connections that have left the table since the last call. For a pass without observers."""
         departed = self.table.departed
         self.table.departed = []
         return departed
 
     def layer(self) -> Span | None:
-        """The layer that held the latest segment; None if that is the frame itself."""
+        """Return the layer that holds the latest segment; None if that is the frame itself."""
         return self._unwrapper.found if self._unwrapped_frame == self._records.frame else None
 
     def code(self) -> int:
-        """A code of `wire.skips` for the latest frame: `SEGMENT`, or why it holds no segment."""
+        """Return what the latest frame was: `wire.skips.SEGMENT`, or the code of the reason why it holds none."""
         return self._refused if self._refused_frame == self._records.frame else SEGMENT
 
     def _end(self) -> None:
-        """Finish, because nothing is left to read."""
+        """Conclude at the end of the capture."""
         self.table.sweep()
         if self._observing:
             self._tell_ended(self.table.connections, False)
 
     def _take(self, records: Records) -> None:
-        """Take the current frame of `records`, or the first segment in it; `_more` takes the rest."""
+        """Take the current frame of `records`, with its first segment. `_more` takes the other segments."""
         header = self._header
         time_ns = records.time_ns
         if self.frames == 0:
@@ -276,7 +319,7 @@ class Pass:
             return
 
     def _unwrap(self, records: Records, code: i64) -> i64:
-        """Remove the layers around a packet, and join fragments."""
+        """Look for a segment inside layers around a packet, and in fragments."""
         unwrapper = self._unwrapper
         self._unwrapped_frame = records.frame
         code = unwrapper.unwrap(self._header, code, records.offset + records.captured, records.time_ns)
@@ -287,7 +330,7 @@ class Pass:
         return code
 
     def _skip(self, code: i64, count: i64) -> None:
-        """Count frames that hold no segment; a fragment is counted differently when its datagram is complete."""
+        """Count frames without a segment. A fragment gets another code when its datagram is complete."""
         key = int(code)
         total = self.skipped.get(key, 0) + int(count)
         if total > 0:
@@ -296,7 +339,7 @@ class Pass:
             self.skipped.pop(key, None)
 
     def _hear(self, records: Records, code: i64) -> None:
-        """If the skipped frame is an ICMP error, pass it to the connection that it is about."""
+        """If the refused frame is an ICMP error, pass it to the connection that it is about."""
         self.message = None
         self.hearer = None
         if code != PROTOCOL + ICMP and code != PROTOCOL + ICMPV6:
@@ -316,7 +359,7 @@ class Pass:
             self.errors_elsewhere[kind] = self.errors_elsewhere.get(kind, 0) + 1
 
     def keep_none(self) -> None:
-        """Free the segments kept so far, and keep no more."""
+        """Drop the segments kept so far, and keep no more."""
         self.overflowed = True
         self._keeping = False
         self.columns = Columns(self._wireshark)

@@ -20,11 +20,11 @@ __all__ = [
 ]
 
 CONNECTIONS_HELD: Final = 1_000_000
-"""They take about 1 GiB in the compiled build, and three times as much when interpreted."""
+"""This many connections take about 1 GiB in the compiled build, and three times that in the interpreted one."""
 
 CONNECTIONS_HELD_OF_A_MEBIBYTE: Final = 10_000
-"""For each MiB of a compressed file. A SYN flood compresses to almost nothing, so the memory that it takes is
-limited by the size of the file. Real captures have a few thousand connections in each MiB."""
+"""For each MiB of a compressed file. A flood of SYNs compresses to nearly nothing, but its memory should grow only with
+the size of the file. Real captures have a few thousand connections in each MiB."""
 
 Watch = Callable[[Records], None]
 
@@ -32,14 +32,15 @@ Watch = Callable[[Records], None]
 class Reading(NamedTuple):
     """The options of reading a capture.
 
-    display_filter: read only the frames that match this tshark filter; not for standard input.
-    wireshark: give every segment the exact notes of Wireshark 4.0.17, including its mistakes, instead of ours.
-    decompress_limit: decompressed size limit in bytes; 0 means no limit, None means 256 MiB or 200 times the
-        compressed size, whichever is more. Beyond it the capture counts as truncated.
-    hold: how many connections are held in memory at once, at least 2; None is `CONNECTIONS_HELD`, or for a compressed
-        file `CONNECTIONS_HELD_OF_A_MEBIBYTE` for each MiB if that is less.
-    watch: called from time to time while the capture is read.
-    frames: the numbers of the frames to look at, which `for_file` finds by the filter; None for all.
+    Attributes:
+        display_filter: Read only the frames that match this display filter of tshark. Not for standard input.
+        wireshark: Give every segment exactly the notes of Wireshark 4.0.17, even if they are wrong, instead of ours.
+        decompress_limit: Decompressed size limit in bytes. 0 means no limit. None means 256 MiB, or 200 times the
+            compressed size if that is more. At the limit the analysis ends as if the capture were truncated there.
+        hold: The largest number of connections held in memory at once, at least 2. None means `CONNECTIONS_HELD`, or
+            for a compressed file `CONNECTIONS_HELD_OF_A_MEBIBYTE` for each MiB if that is less.
+        watch: Called several times a second while the capture is read.
+        frames: The numbers of the frames to look at; None for all. `for_file` sets it from the filter.
     """
 
     display_filter: str | None = None
@@ -50,10 +51,18 @@ class Reading(NamedTuple):
     frames: set[int] | None = None
 
     def for_file(self, path: str) -> Reading:
-        """The same options, with the `frames` of this capture that match the filter.
+        """Apply the display filter to a capture.
 
-        Raises what `stored_file` raises, `DissectionError` without tshark, and `UsageError` if tshark rejects the
-        filter.
+        Args:
+            path: The path of the capture.
+
+        Returns:
+            The same options with `frames` set, if there is a filter.
+
+        Raises:
+            UsageError: tshark refuses the filter, or the capture is standard input or a pipe.
+            InputError: The capture cannot be opened or read.
+            DissectionError: tshark is not installed.
         """
         if self.display_filter is None:
             return self
@@ -87,13 +96,21 @@ class Reading(NamedTuple):
 
 
 ORDINARY: Final = Reading()
-"""The default options."""
+"""All options at their defaults."""
 
 
 def stored_file(path: str | os.PathLike[str]) -> str:
-    """The path of a capture that can be read more than once.
+    """Check that a capture can be read more than once.
 
-    Raises `UsageError` for standard input or a pipe, and what `open_capture` raises if the path is not a capture.
+    Args:
+        path: The path of the capture.
+
+    Returns:
+        The path as a string.
+
+    Raises:
+        UsageError: The path is standard input or a pipe.
+        InputError: The capture cannot be opened or read.
     """
     name = os.fspath(path)
     if name == "-" or (os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name)):

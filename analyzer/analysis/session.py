@@ -1,11 +1,11 @@
-"""A capture around a block of code: ready when the block begins, complete when it has ended.
+"""A capture around a piece of code. It runs before the code begins, and is complete after the code has ended.
 
     with analyzer.capturing("lo", "tcp port 20000") as session:
         ...                                   # the code that is tested
     assert session.trace[0].close.outcome == "three-segment"
 
-Nothing here sleeps for a fixed time. The capture program reports when it has started. At the end a marker is sent
-through the interface; when it has been captured, everything before it has been captured too.
+No fixed delays are needed. The capture program reports when it has started. At the end a marker is sent through the
+interface: once it has been captured, everything before it has been captured too.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from analyzer.trace.values import Trace
 __all__ = ["SETTLE", "Session", "capturing"]
 
 SETTLE: Final = 1.0
-"""Seconds that a peer outside the block may take, at most, to close its side."""
+"""The longest time in seconds that a peer outside the code may take to close its side."""
 
 
 def capturing(
@@ -43,19 +43,33 @@ def capturing(
 ) -> Session:
     """Capture what happens inside a `with` block.
 
-    interface: its name. capture_filter: libpcap's language, empty for every frame. settle: how many seconds to
-    wait, at most, at the end of the block until all connections seen are closed. If they already are, there is no
-    wait. backend: "auto", or the name of a capture program. path: a file to save the frames to, as pcap if the name
-    ends in .pcap, else as pcapng; without it, use `Session.save`.
+    Args:
+        interface: The name of the network interface.
+        capture_filter: A capture filter of libpcap, e.g. "tcp port 20000". Empty captures every frame.
+        settle: The longest time in seconds to wait at the end of the block until all connections are closed. If all
+            are closed, there is no wait.
+        backend: The name of a capture program, or "auto".
+        path: A file that keeps the frames: pcap if its name ends in ".pcap", otherwise pcapng. Without it
+            `Session.save` can write them later.
 
-    Entering raises UsageError for an unknown interface or an invalid filter, InputError if capturing is not allowed,
-    OutputError if `path` cannot be written.
+    Returns:
+        A context manager. Entering it starts the capture.
+
+    Raises:
+        UsageError: On entering: the interface or the capture filter does not exist or cannot be used.
+        InputError: On entering: capturing is not permitted, or does not start.
+        OutputError: On entering: `path` cannot be written.
     """
     return Session(interface, capture_filter, settle, backend, path)
 
 
 class Session:
-    """The result of `capturing`; it has the `trace` after its block has ended."""
+    """A capture made by `capturing`. It has a `trace` once the block has ended.
+
+    Attributes:
+        interface: The name of the network interface.
+        capture_filter: The capture filter; empty for every frame.
+    """
 
     def __init__(
         self,
@@ -79,7 +93,11 @@ class Session:
 
     @property
     def trace(self) -> Trace:
-        """The analysis of everything captured. Raises UsageError before the block has ended."""
+        """The analysis of everything captured.
+
+        Raises:
+            UsageError: The block has not ended yet.
+        """
         if self._trace is None:
             raise UsageError(say("the capture is still running: leave the `with` block first"))
         return self._trace
@@ -90,9 +108,14 @@ class Session:
         return self._trace is not None
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the frames to a file, as pcap if the name ends in .pcap, else as pcapng.
+        """Write the frames to a file.
 
-        Raises OutputError if it cannot be written, UsageError before the block has ended.
+        Args:
+            path: The file: pcap if its name ends in ".pcap", otherwise pcapng.
+
+        Raises:
+            OutputError: The file cannot be written.
+            UsageError: The block has not ended yet.
         """
         trace = self.trace
         assert self._path is not None
@@ -139,7 +162,7 @@ class Session:
         self._trace = self._following.trace()
 
     def _complete(self, live: Live, *, patient: bool) -> list[str]:
-        """Wait until everything has been captured; return a warning if that is not certain."""
+        """Wait until everything has been captured. Return a warning if that is not certain."""
         try:
             caught_up = live.catch_up()
             if caught_up and patient and self._open:
@@ -153,7 +176,7 @@ class Session:
         return []
 
     def _read(self, following: Following) -> None:
-        """Take each segment as it comes, and track which connections are not over yet."""
+        """Take each segment as it is captured, and note which connections are still open."""
         try:
             for sighting in following:
                 with self._changed:

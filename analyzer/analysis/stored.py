@@ -1,4 +1,4 @@
-"""A stored capture: all its connections as a `Trace`, or each connection as it ends."""
+"""A stored capture, read to its end: all its connections as a `Trace`, or each connection as it ends."""
 
 from __future__ import annotations
 
@@ -36,31 +36,40 @@ __all__ = [
 ]
 
 SEGMENTS_KEPT: Final = 200_000
-"""Up to this number, segments stay in memory (16 MB). If there are more, they are read again when needed."""
+"""Up to this number the segments stay in memory (16 MB). Beyond it they are read again on demand."""
 
 SEGMENTS_READ_AHEAD: Final = 200_000
-"""When connections are read in order, each reading of the file fetches this many segments."""
+"""If all connections are visited in order, each reading of the file loads up to this many segments."""
 
 SEGMENTS_KEPT_OF_A_PIPE: Final = 1_000_000
-"""A pipe cannot be read again, so more segments are kept."""
+"""A pipe cannot be read again, so more of its segments are kept."""
 
 FRAMES_AT_ONCE: Final = 1 << 14
-"""The pass pauses after this many frames, at most, for the work that is not done for each frame."""
+"""The pass pauses after at most this many frames, for work that is not done for each frame."""
 
 PAUSE: Final = 0.1
-"""Seconds of reading between two such pauses."""
+"""The pass should pause after this many seconds of reading."""
 
 
 def analyze(path: str | os.PathLike[str], reading: Reading = ORDINARY) -> Trace:
     """Read a stored capture and follow every TCP connection in it.
 
-    path: a pcap, pcapng or snoop file, plain or compressed (gzip, zstd, lz4, xz, bzip2); "-" reads standard input.
-    reading: the options. If there are more connections than `Reading.hold`, half of them leave, finished ones first.
-        Only `Trace.capture.folded` counts them.
+    A truncated capture is analysed up to where it ends. `Trace.capture.truncated` and `Trace.capture.warnings` report
+    it.
 
-    Raises `InputError` if the capture cannot be opened and `CaptureFormatError` if it is not a capture. A truncated
-    capture is analysed as far as it goes; `Trace.capture.truncated` and `warnings` report that. With a filter, raises
-    `DissectionError` without tshark and `UsageError` if tshark rejects the filter.
+    Args:
+        path: A pcap, pcapng or snoop file, plain or compressed (gzip, zstd, lz4, xz, bzip2). "-" is standard input.
+        reading: The options of reading. If there are more connections than `Reading.hold`, half of them are dropped,
+            ended ones first, and only `Trace.capture.folded` counts them.
+
+    Returns:
+        The capture and its connections.
+
+    Raises:
+        InputError: The capture cannot be opened or read.
+        CaptureFormatError: The file is not a capture.
+        DissectionError: There is a display filter, and tshark is not installed.
+        UsageError: tshark refuses the display filter.
     """
     name = os.fspath(path)
     reading = reading.for_file(name)
@@ -80,9 +89,18 @@ def analyze(path: str | os.PathLike[str], reading: Reading = ORDINARY) -> Trace:
 
 
 def analyze_whole(path: str | os.PathLike[str], reading: Reading = ORDINARY) -> Trace:
-    """Like `analyze`, but for callers that need every connection: none is folded.
+    """Analyse a capture for a caller that needs every connection.
 
-    Raises UsageError if there are more connections than can be held, and what `analyze` raises.
+    Args:
+        path: As for `analyze`.
+        reading: As for `analyze`.
+
+    Returns:
+        A trace from which no connection was dropped.
+
+    Raises:
+        UsageError: There are too many connections to hold in memory.
+        InputError: As for `analyze`, with all its other errors.
     """
     trace = analyze(path, reading)
     if trace.capture.folded is not None:
@@ -91,7 +109,14 @@ def analyze_whole(path: str | os.PathLike[str], reading: Reading = ORDINARY) -> 
 
 
 def too_many_connections(path: str | os.PathLike[str]) -> UsageError:
-    """The error for a capture with too many connections, if all of them are needed."""
+    """Make the error for a caller that needs all connections of a capture that has too many.
+
+    Args:
+        path: The capture.
+
+    Returns:
+        The error, to be raised.
+    """
     return UsageError(
         say(
             "{path} has too many connections to hold them all in memory: split it with editcap -c",
@@ -101,20 +126,30 @@ def too_many_connections(path: str | os.PathLike[str]) -> UsageError:
 
 
 def stream(path: str | os.PathLike[str], reading: Reading = ORDINARY) -> Streaming:
-    """Read a stored capture and give each connection as it ends, without its segments.
+    """Read a stored capture and yield each connection as it ends, without its segments.
 
-    Arguments and errors are those of `analyze`, but errors are raised when the iteration begins. A connection that
-    leaves because of `Reading.hold` is given too.
+    The iteration raises the errors of `analyze`. If there are more connections than `Reading.hold`, those that have
+    to leave early are yielded too.
+
+    Args:
+        path: As for `analyze`.
+        reading: As for `analyze`.
+
+    Returns:
+        The connections, to be iterated over once.
     """
     return Streaming(os.fspath(path), reading)
 
 
 class Streaming:
-    """The connections of a capture as they end. `capture` describes what was read, after the iteration.
+    """The connections of a capture as they end.
 
-    A connection ends when it was quiet for long enough by the capture's timestamps (`tcp.table`), or when the capture
-    ends. The speed of reading has no effect, so the same capture always gives the same connections in the same order.
-    A segment that comes later begins a new connection.
+    A connection ends when it has been quiet for long enough by the times of the capture (`tcp.table`), or at the end
+    of the capture. Nothing else decides. So the same capture gives the same connections in the same order, however
+    fast it is read. A segment that comes later begins a new connection.
+
+    Attributes:
+        capture: What was read; None until the iteration is over.
     """
 
     def __init__(self, name: str, reading: Reading) -> None:
@@ -146,7 +181,7 @@ def _foreseeable(done: Pass, records: Records) -> int:
 
 
 def _slices(done: Pass, records: Records, most: int | None = None) -> Iterator[None]:
-    """Read to the end, and pause several times a second, at least after every `most` frames."""
+    """Read to the end, with several pauses a second if frames come fast, and at least one every `most` frames."""
     most = FRAMES_AT_ONCE if most is None else most
     frames = 1
     more = True
@@ -170,7 +205,7 @@ class NoSegments:
 
 
 class StoredSegments:
-    """The segments of a stored capture: kept by the pass, or read from the file again."""
+    """The segments of a stored capture: kept by the pass, or read again from the file."""
 
     def __init__(self, path: str | None, done: Pass, reading: Reading) -> None:
         self._path = None if path == "-" else path
@@ -210,7 +245,7 @@ class StoredSegments:
         return self._complete or (self._kept is not None and number in self._kept)
 
     def _place(self, number: int) -> int:
-        """The index of a connection among those that are left."""
+        """The place of a connection in the list of connections."""
         place = bisect_left(self._machines, number, key=lambda machine: machine.number)
         if place == len(self._machines) or self._machines[place].number != number:
             raise UsageError(
@@ -219,7 +254,7 @@ class StoredSegments:
         return place
 
     def _read_again(self, place: int) -> None:
-        """Read a connection's segments, and those of the next ones if connections are read in order."""
+        """Read the segments of a connection, and of the next ones too if the connections are visited in order."""
         if self._path is None:
             raise InputError(
                 say(
@@ -255,7 +290,7 @@ def _count(machine: Machine) -> int:
 
 
 def _differ(before: Machine, now: Machine | None) -> bool:
-    """Whether the second reading found a different connection."""
+    """Whether the second reading found something else than the first."""
     return now is None or _marks(before) != _marks(now)
 
 
@@ -273,14 +308,35 @@ def _marks(machine: Machine) -> tuple[int, ...]:
 
 
 def judge(capture: Capture, done: Pass, source: StoredSegments, reading: Reading) -> Trace:
-    """The trace. The verdict on each connection takes into account what the capture lost."""
+    """Make the trace, with a verdict on each connection.
+
+    Args:
+        capture: The description of the capture. Its lost frames matter for the verdicts.
+        done: The finished pass.
+        source: Where the segments of a connection come from.
+        reading: The options of reading.
+
+    Returns:
+        The trace.
+    """
     return Trace(capture, Judged(done.table.connections, source, capture.lost_frames, reading.wireshark))
 
 
 def describe(
     path: str, records: Records, done: Pass, reading: Reading, folded: Folded | None = None
 ) -> Capture:
-    """The description of what was read and what was skipped."""
+    """Describe what was read and what was skipped.
+
+    Args:
+        path: The name of the capture.
+        records: Its frames, as far as they were read.
+        done: The pass over them.
+        reading: The options of reading.
+        folded: The connections that are only counted, if there are any.
+
+    Returns:
+        The description.
+    """
     skipped: dict[str, int] = {}
     for code, count in done.skipped.items():
         # Several codes can have one name: every length of an IEEE 802.3 frame is "IEEE 802.3 LLC".

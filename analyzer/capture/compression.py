@@ -191,9 +191,8 @@ def is_compressed(first: bytes) -> bool:
 class CompressedBytes(Bytes):
     """The bytes inside a compressed stream of any number of members or frames. Checksums are checked.
 
-    What was decompressed before a fault is handed on; the fault is raised by the read after it, as a
-    `SourceFault`. Zero bytes between or after members are padding, as `gzip -d` takes them. Anything else that
-    follows a member is ignored with a warning.
+    Bytes decompressed before a fault are returned. The next read raises the fault as a `SourceFault`. Zero bytes
+    between or after members count as padding, as for `gzip -d`. Other bytes after a member are ignored with a warning.
     """
 
     def __init__(self, compressed: Bytes, limit: int | None = None) -> None:

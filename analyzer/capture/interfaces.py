@@ -1,4 +1,4 @@
-"""The interfaces of this machine: their names, their addresses, whether this user may capture there."""
+"""The interfaces of this machine: their names, their addresses, and whether capturing is permitted."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class Marker:
         return f"({own}) or ({capture_filter})" if capture_filter.strip() else ""
 
     def send(self) -> None:
-        """Send the next one. Raises InputError where the interface does not accept it."""
+        """Send the next marker. Raises InputError if it cannot be sent on the interface."""
         try:
             number = socket.if_nametoindex(self._sending_interface())
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:

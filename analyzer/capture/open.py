@@ -1,4 +1,4 @@
-"""Opening a capture: faults of the whole file are reported here, each in one sentence."""
+"""Open a capture. Every fault of the file as a whole is reported here, in one sentence."""
 
 from __future__ import annotations
 

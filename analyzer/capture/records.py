@@ -15,7 +15,7 @@ from analyzer.text import Message
 __all__ = ["MOST_WARNINGS", "Records", "most_captured"]
 
 MOST_WARNINGS: Final = 16
-"""How many faults that do not stop the reading are reported; a hostile file could hold millions."""
+"""The largest number of warnings about faults that do not stop the reading. A hostile file could hold millions."""
 
 _MOST_CAPTURED: Final = 256 * 1024
 _MOST_CAPTURED_OF_LINK: Final = {
@@ -49,23 +49,24 @@ class Records:
 
     A context manager: leaving it closes the file.
 
-    block: bytes read lately, as `bytes`; at most a record or two of them are copied.
-    offset: where in `block` the frame starts.
-    captured: bytes captured, never more than are there.
-    original: bytes on the wire, as the file says it (so it can be less than `captured`).
-    time_ns: integer nanoseconds since the epoch; 0 in a pcapng simple packet block, which has none.
-    link_type: the LINKTYPE_ number of this frame's interface.
-    frame: the frame's number, from 1, as Wireshark counts; pcapng blocks that Wireshark numbers although
-        they hold no packet (journal entries, system calls, custom blocks) leave a gap.
-    format: "pcap", "pcapng" or "snoop".
-    truncated: the reading stopped before a clean end: cut off, damaged, or the source failed.
-    warnings: a sentence for each fault that stopped or marred the reading.
-    link_types: the LINKTYPE_ numbers declared so far, in order, each once.
-    lost: how many frames the capture lost, at most, as far as it has been read; None where nothing says so,
-        as in every pcap file. It is a bound, because libpcap counts a lost frame of loopback twice and a
-        network card counts what no capture filter has seen.
-    file: the file it is read from; None where it does not come from a file on a disk.
-    compressed: whether it was.
+    Attributes:
+        block: Bytes read recently. Only a record that lies across two blocks is copied.
+        offset: Where the frame begins in `block`.
+        captured: The number of captured bytes. They are always there.
+        original: The number of bytes on the wire, by the file. So it can be less than `captured`.
+        time_ns: Nanoseconds since the epoch; 0 in a simple packet block of pcapng, which has no time.
+        link_type: The LINKTYPE_ number of the frame's interface.
+        frame: The number of the frame, from 1, as in Wireshark. It gives a number also to some pcapng blocks without a
+            packet (journal entries, system calls, custom blocks), so there are gaps.
+        format: "pcap", "pcapng" or "snoop".
+        truncated: Whether the reading stopped early: the file is truncated or damaged, or the source failed.
+        warnings: A sentence for each fault of the reading.
+        link_types: The LINKTYPE_ numbers declared so far, in order, each once.
+        lost: The largest possible number of frames that the capture lost, by what was read so far; None if the file
+            does not report it, e.g. every pcap file. The true number may be smaller: libpcap counts a frame lost on
+            loopback twice, and a network card counts frames before the capture filter.
+        file: The file that is read; None if the source is not a file.
+        compressed: Whether the file is compressed.
     """
 
     def __init__(self, data: Bytes, capture_format: str) -> None:

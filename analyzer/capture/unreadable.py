@@ -40,7 +40,7 @@ _TEXT_SAMPLE: Final = 512
 
 
 def refusal(first: bytes, name: str, compression: str = "") -> CaptureFormatError:
-    """The error for a file that is not a capture in a supported format.
+    """Make the error for a file that is not a readable capture.
 
     Args:
         first: Its first bytes: all that are there, and at least six unless the file is shorter.

@@ -1,4 +1,4 @@
-"""The commands of `tcpanalyze`. Each module holds one: its options, what it reads, which reports it writes."""
+"""What a user types after `tcpanalyze`. Each command is a module: its options, its input, and the reports it writes."""
 
 from __future__ import annotations
 
@@ -15,4 +15,5 @@ COMMANDS: Final = {
     "diff": "compare two captures of the same exchange",
     "verify": "compare the analysis with tshark, frame by frame",
 }
-"""Name of the command and of its module -> what it does. Any other first argument is a capture to show."""
+"""Name of a command, and of the module that holds it -> what it does. Any other first argument is a capture for the
+main command, `show`."""

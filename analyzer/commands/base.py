@@ -1,4 +1,4 @@
-"""What all commands share: how they end when they are interrupted, and what they write to standard error."""
+"""What all commands share: how they end when they are interrupted, and their messages on standard error."""
 
 from __future__ import annotations
 
@@ -99,19 +99,19 @@ class Command(click.Command):
 
 
 class WholeNumber(click.IntRange):
-    """An integer that error messages call a "whole number"; click says "integer range"."""
+    """An integer. click's own name for it in error messages is "integer range"."""
 
     name = "whole number"
 
 
 class Number(click.FloatRange):
-    """A number that error messages call a "number"; click says "float range"."""
+    """A number. click's own name for it in error messages is "float range"."""
 
     name = "number"
 
 
 class _Size(click.ParamType[int]):
-    """A number of bytes, with K, M, G or T for powers of 1024 if wanted; `none` is 0, which means no limit."""
+    """A number of bytes, optionally with K, M, G or T for powers of 1024. `none` gives 0, which means no limit."""
 
     name = "size"
 
@@ -141,7 +141,7 @@ decompress_limit = click.option(
 
 
 def complain(sentence: str) -> None:
-    """Write one line to standard error, if it is still open."""
+    """Write one line to standard error, unless it is closed."""
     try:
         click.echo(f"tcpanalyze: {sentence}", err=True)
     except OSError:
@@ -149,14 +149,14 @@ def complain(sentence: str) -> None:
 
 
 def warn(warning: str) -> None:
-    """Report a problem that did not stop the command."""
+    """Report a fault that did not stop the reading."""
     complain(say("warning: {warning}", warning=warning))
 
 
 def keep_to_the_end(value: object) -> None:
-    """Keep `value` until the process ends, which frees all memory at once and not connection by connection.
+    """Keep `value` alive until the process ends. The memory is then freed as a whole, not connection by connection.
 
-    Only the garbage collector finds a list that refers to itself, and `cli.main` turns that off at the end.
+    A list that holds itself is freed only by the garbage collector, and `cli.main` disables that at the end.
     """
     circle = [value]
     circle.append(circle)

@@ -77,11 +77,7 @@ FORMATS: Final = ("text", "json", "junit", "github", "sarif", "tap")
     type=click.Choice(FORMATS),
     default="text",
     metavar="|".join(FORMATS),
-    help="Format of the report; default: text.",
-)
-@click.option("-o", "--output", metavar="FILE", help="Write the report to FILE, and print it as text.")
-@click.option(
-    "--junit", metavar="FILE", help="Write a JUnit XML report to FILE, in addition to any other report."
+    help="Format of the report.",
 )
 @click.option(
     "-o", "--output", metavar="FILE", help="Write the report to FILE; the text report is still printed."

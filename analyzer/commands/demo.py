@@ -1,6 +1,6 @@
-"""`tcpanalyze demo`: runs real servers and clients, shows their traffic and compares it with the promise.
+"""`tcpanalyze demo`: real servers and clients. Their traffic is captured, shown, and compared with a promise.
 
---replay plays a recording and needs neither root nor the permission to capture.
+Without permission to capture, and without root, `--replay` plays a recording instead.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["command"]
 ENDED_BY_SIGNAL: Final = 128
 LEAST_COLUMN: Final = 30
 PROSE_WIDTH: Final = 90
-"""Columns of a paragraph; longer lines are hard to read."""
+"""The widest paragraph, in columns. In a longer line the eye loses the beginning of the next one."""
 TOLD_INDENT: Final = 5
 SECOND_NS: Final = 1_000_000_000
 
@@ -73,9 +73,9 @@ def command(
     port: int | None,
     ascii_only: bool,
 ) -> None:
-    """Run SCENARIO with real servers and clients, and show what is captured.
+    """Run SCENARIO: real servers and clients, captured and shown. Without SCENARIO, list all scenarios.
 
-    Without SCENARIO, list the scenarios. Exit status 1 if the capture differs from what the scenario promises.
+    At the end the capture is compared with what the scenario promises. The exit status is 1 if it differs.
     """
     from analyzer.lab.scenarios import SCENARIOS, find_scenario
 
@@ -108,7 +108,7 @@ class _EndedError(AnalyzerError):
 
 @contextmanager
 def _ending_in_order() -> Iterator[None]:
-    """Inside, SIGTERM and SIGHUP act like Ctrl-C, so that everything that was started is stopped."""
+    """Inside the block SIGTERM and SIGHUP act like Ctrl-C, so that everything that was started is ended."""
     received: list[int] = []
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -179,7 +179,7 @@ def _introduce(scenario: Scenario, ascii_only: bool) -> None:
 
 
 def _teller(ascii_only: bool) -> Callable[[str], None]:
-    """A function that prints the sentences of a scenario between the segments."""
+    """Make the function that prints the sentences of a scenario between the segments."""
     style = _prose_style(ascii_only)
 
     def tell(sentence: str) -> None:
@@ -235,7 +235,7 @@ def _replay(scenario: Scenario, speed: float, ascii_only: bool) -> None:
 
 
 def _show(following: Following, ascii_only: bool, speed: float = 0.0) -> None:
-    """Print each segment when it is seen; with a speed, print it when it is due."""
+    """Print each segment as soon as it is seen. With a speed, print it at its time in the recording."""
     from analyzer.report.growing_ladder import GrowingLadder
 
     ladder = GrowingLadder(style_of(sys.stdout, os.environ, ascii_only=ascii_only))
@@ -257,7 +257,7 @@ def _show(following: Following, ascii_only: bool, speed: float = 0.0) -> None:
 
 
 def _conclude(trace: Trace, ascii_only: bool) -> None:
-    """Print the verdicts, as for a file."""
+    """Print the summary of each connection, as for a file."""
     click.echo()
     write_text(trace, fold=True, segments=False, ascii_only=ascii_only)
     click.echo()

@@ -1,4 +1,4 @@
-"""`tcpanalyze explain CAPTURE FRAME`: explains one segment, and shows how Wireshark dissects it."""
+"""`tcpanalyze explain CAPTURE FRAME`: everything about one segment, with its dissection by Wireshark."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def command(
     no_dissection: bool,
     decompress_limit: int | None,
 ) -> None:
-    """Explain the TCP segment in frame number FRAME of CAPTURE. Wireshark uses the same numbers.
+    """Explain the TCP segment in one frame of CAPTURE. FRAME is its number, from 1 as in Wireshark.
 
     Shows what the segment does and why, what came before it and what answers it, its header field by field, its
-    options and its payload. If tshark is installed, also shows what Wireshark makes of the frame.
+    options and its payload. If tshark is installed, its dissection of the frame follows.
     """
     from analyzer.analysis.reading import Reading
     from analyzer.explain.one_frame import dissect, explain

@@ -1,4 +1,4 @@
-"""`tcpanalyze interfaces`: the interfaces of this machine, their addresses, and whether you may capture there."""
+"""`tcpanalyze interfaces`: the network interfaces of this machine, and where capturing is permitted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["command"]
 def command(ascii_only: bool) -> None:
     """List the network interfaces of this machine: their addresses, and whether you may capture on them.
 
-    Opens each interface for a moment to find out.
+    To find out, each interface is opened for a moment.
     """
     from analyzer.capture.interfaces import NO_PERMISSION, interfaces
 

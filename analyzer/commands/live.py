@@ -1,8 +1,8 @@
-"""`tcpanalyze live`: shows a running capture as a growing ladder, then the verdicts and pictures as for a file.
+"""`tcpanalyze live`: a running capture as a growing ladder, then a summary and pictures, as for a file.
 
-Ctrl-C, --duration, --count and --until end the capture and report it, with exit status 0. SIGTERM and SIGHUP do the
-same without pictures, with exit status 143 and 129. When the reader of standard output closes it, the capture ends at
-once, even if no segment comes.
+Ctrl-C, --duration, --count and --until end the capture in order: the result is reported, and the exit status is 0.
+SIGTERM and SIGHUP do the same without pictures, with the exit status 143 or 129. If the reader closes standard
+output, the capture ends at once, even if no segment comes.
 """
 
 from __future__ import annotations
@@ -36,11 +36,12 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 BEHIND_NS: Final = 20_000_000
-"""A segment that has waited longer is not shown: the terminal has fallen behind."""
+"""A segment that has waited longer than this is omitted: the terminal has fallen behind."""
 ABREAST_NS: Final = 5_000_000
-"""Segments are shown again after one that has waited less."""
+"""From the first segment that has waited less than this, segments are shown again."""
 ALWAYS_SHOWN: Final = 500
-"""This many segments a second are shown even if they are late: nobody reads more, and a short burst stays whole."""
+"""This many segments a second are shown, however late they are. Nobody can read more, and a burst in a lesson is
+shown completely."""
 
 LOOK_EVERY: Final = 200  # milliseconds
 
@@ -110,10 +111,10 @@ def command(
     why: bool,
     ascii_only: bool,
 ) -> None:
-    """Show TCP segments while they are captured.
+    """Capture on an interface and show each TCP segment as it passes.
 
-    Prints each segment with its label, the states of both endpoints and the reason. Stop with Ctrl-C. The verdicts
-    and the pictures follow, as for a file, and the exit status is 0.
+    Prints the label of each segment, the states of both endpoints, and the reason for each change of state. Press
+    Ctrl-C to stop. Each connection is then summarised and drawn, as for a file, and the exit status is 0.
     """
     from analyzer.analysis.growing import follow
     from analyzer.capture.live_capture import open_live
@@ -168,7 +169,7 @@ def command(
 def _show(
     live: Live, following: Following, ladder: GrowingLadder, *, count: int | None, until_closed: bool
 ) -> None:
-    """Print each segment when it comes, until the capture ends or --count or --until is reached."""
+    """Print each segment as it comes, until the capture ends or `count` or `until_closed` stops it."""
     second = shown = 0
     hidden = 0
     headed: set[int] = set()
@@ -213,8 +214,8 @@ def _show(
 
 @contextmanager
 def _without_pauses() -> Iterator[None]:
-    """Turn garbage collection off: with a hundred thousand kept segments, each collection stops the ladder for
-    100 ms. It would find nothing, because nothing that is made for a segment refers to itself."""
+    """Disable the garbage collector. With a hundred thousand kept segments each collection stops the ladder for
+    100 ms. There is nothing to collect, because no object of a segment refers to itself."""
     gc.disable()
     try:
         yield
@@ -223,7 +224,12 @@ def _without_pauses() -> Iterator[None]:
 
 
 class _Ends:
-    """What ended the capture: a signal (0 for none), or a closed standard output."""
+    """What ended the capture.
+
+    Attributes:
+        signal_number: The signal; 0 if there was none.
+        reader_gone: Whether the reader closed standard output.
+    """
 
     def __init__(self) -> None:
         self.signal_number: int = 0
@@ -232,7 +238,7 @@ class _Ends:
 
 @contextmanager
 def _ending(live: Live, duration: float | None) -> Iterator[_Ends]:
-    """Inside, signals, --duration and a closed standard output end the capture properly."""
+    """Inside the block, signals, the duration and a closed standard output end the capture in order."""
     ends = _Ends()
     done = threading.Event()
 

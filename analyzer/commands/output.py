@@ -1,4 +1,4 @@
-"""What the reporting commands share: the text on standard output, then the pictures."""
+"""Shared by all commands that report on a capture: text on standard output, then pictures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["PICTURES", "draw", "name_of", "say_what_is_left", "write_text"]
 
 PICTURES: Final = 20
-"""Number of connections drawn by default."""
+"""The default for the largest number of connections drawn."""
 
 
 def write_text(
@@ -33,7 +33,13 @@ def write_text(
 ) -> None:
     """Write the text report to standard output.
 
-    selection: see `report_lines`. summaries: frame -> what its payload means.
+    Args:
+        trace: The analysis.
+        selection: The connections to show, as for `report_lines`.
+        fold: Omit the middle of long runs of ordinary segments.
+        segments: Show the segments.
+        ascii_only: Use only ASCII characters.
+        summaries: Number of a frame -> what its payload means.
     """
     from analyzer.report.terminal import style_of
     from analyzer.report.text_report import report_lines
@@ -70,7 +76,7 @@ def draw(
 
 
 def say_what_is_left(drawn: int, connections: int) -> None:
-    """Say that only the first connections were drawn, if it is so."""
+    """If only the first connections were drawn, print that."""
     if drawn < connections:
         sentence = say(
             "drew the first {drawn} of {all} connections; "
@@ -82,7 +88,7 @@ def say_what_is_left(drawn: int, connections: int) -> None:
 
 
 def name_of(capture: str) -> str:
-    """The name of the reports' folder: the capture's name without its format endings."""
+    """The name of the folder for the reports: that of the capture without the endings of its format."""
     if capture == "-":
         return "stdin"
     name = os.path.basename(capture)

@@ -1,7 +1,7 @@
-"""A progress bar on standard error, shown only if that is a terminal.
+"""A progress bar on standard error, only if that is a terminal.
 
-It appears after a second and is removed before anything else is printed. The library that draws it is loaded only
-then.
+It appears after a second, and disappears before anything else is printed, also after an error. The library that draws
+it is imported when it appears.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["PATIENCE", "drawing", "reading"]
 
 PATIENCE: Final = 1.0
-"""Seconds of waiting before the bar appears."""
+"""Seconds of waiting without a progress bar."""
 
 
 @contextmanager
 def reading() -> Iterator[Callable[[Records], None] | None]:
-    """What `analyze` calls while it reads: shows how much of a file is left, or only the rate for a pipe."""
+    """Yield what `analyze` calls while it reads. The bar shows the progress in a file, or the rate of a pipe."""
     with _bar(say("reading")) as bar:
         if bar is None:
             yield None
@@ -48,7 +48,7 @@ def reading() -> Iterator[Callable[[Records], None] | None]:
 
 @contextmanager
 def drawing(total: int) -> Iterator[Callable[[], None]]:
-    """A function to call after each of `total` pictures."""
+    """Yield what to call after each of `total` pictures."""
     with _bar(say("drawing")) as bar:
         drawn = 0
 
@@ -62,7 +62,7 @@ def drawing(total: int) -> Iterator[Callable[[], None]]:
 
 
 class _Bar:
-    """One bar, which is not shown before `PATIENCE` has passed."""
+    """One bar, which is shown only after `PATIENCE` seconds."""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -70,18 +70,18 @@ class _Bar:
         self._shown: tuple[Progress, TaskID] | None = None
 
     def seconds(self) -> float:
-        """Seconds since the start."""
+        """The time since the beginning."""
         return time.monotonic() - self._began
 
     def show(self, done: int, total: int | None, detail: str) -> None:
-        """Show `done` of `total`; total is None if it is unknown."""
+        """Show that `done` of `total` is finished; None if the total is unknown."""
         if self.seconds() < PATIENCE:
             return
         progress, task = self._shown or self._begin(total)
         progress.update(task, completed=done, total=total, detail=detail)
 
     def close(self) -> None:
-        """Remove the bar and restore the cursor."""
+        """Remove the bar, and show the cursor of the terminal again."""
         if self._shown is not None:
             self._shown[0].stop()
 

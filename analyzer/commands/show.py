@@ -1,4 +1,4 @@
-"""The main job: shows a stored capture as text or JSON, then as pictures.
+"""The main command, `tcpanalyze CAPTURE`: a stored capture as text or JSON, then as pictures.
 
 The text is written first. The pictures follow, and their paths are printed.
 """
@@ -32,7 +32,7 @@ __all__ = ["command"]
 
 
 class _Show(Command):
-    """The main job; its help also lists the other commands."""
+    """The main command. Its help also lists the other commands."""
 
     def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section(say("Other commands (each has its own --help)")):
@@ -75,7 +75,7 @@ class _Show(Command):
     is_flag=True,
     help="Omit nothing: show every segment, and every row of a table.",
 )
-@click.option("--ascii", "ascii_only", is_flag=True, help="Use no character beyond ASCII.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Use only ASCII characters.")
 @click.option(
     "--image-format",
     "formats",
@@ -142,10 +142,12 @@ def command(
     dissect: bool,
     decompress_limit: int | None,
 ) -> None:
-    """Show the TCP connections in CAPTURE, a pcap, pcapng or snoop file; "-" is standard input.
+    """Show the TCP connections in CAPTURE.
 
-    Prints every connection with its handshake, data and close, and the states of both endpoints segment by segment.
-    Then draws each connection as a sequence diagram. CAPTURE may be compressed.
+    CAPTURE is a pcap, pcapng or snoop file, plain or compressed, or "-" for standard input.
+
+    Prints the handshake, the data and the close of each connection, and the states of both endpoints segment by
+    segment. Then draws each connection as a sequence diagram.
     """
     from analyzer.analysis.reading import Reading, stored_file
     from analyzer.analysis.stored import analyze
@@ -226,7 +228,7 @@ def _filter(only: str | None) -> Filter | None:
 
 
 def _filter_of_lines(only: str | None) -> Filter | None:
-    """The filter of --stream, which sees each connection before the capture has been read."""
+    """The filter for --stream, which knows each connection before it knows the whole capture."""
     chosen_by = _filter(only)
     for key in () if chosen_by is None else chosen_by.keys:
         if key.needs_capture:
@@ -250,21 +252,21 @@ def _order(sort: str | None) -> Order | None:
 
 
 def _warn_of_folded(capture: Capture) -> None:
-    """Warn that a filter cannot test folded connections, of which only counts are left."""
+    """Warn that the filter could not look at connections that are only counted."""
     from analyzer.report.wording import counted
 
     if capture.folded is not None:
         warn(
             counted(
                 capture.folded.connections,
-                "--only cannot test {count} connection that was folded: use --hold COUNT to keep more",
-                "--only cannot test {count} connections that were folded: use --hold COUNT to keep more",
+                "--only cannot test {count} connection that is counted only: use --hold COUNT to keep more",
+                "--only cannot test {count} connections that are counted only: use --hold COUNT to keep more",
             )
         )
 
 
 def _write_lines(capture: str, chosen_by: Filter | None, options: Reading) -> None:
-    """Write each connection as soon as it ends, so that a later error does not lose it."""
+    """Write each connection as soon as it has ended. A later error does not undo that."""
     from analyzer.analysis.stored import stream
     from analyzer.report.document import Described, capture_line, connection_line
 
@@ -288,7 +290,7 @@ def _wants_pictures(
     formats: tuple[str, ...],
     selection: Selection,
 ) -> bool:
-    """Whether pictures were asked for, or nothing speaks against them."""
+    """Whether to draw pictures: an option asks for them, or there are few connections and no option speaks against."""
     if output is not None or as_json:
         return output is not None
     if images is not None or formats or selection.numbered:
@@ -306,7 +308,7 @@ def _write_document(trace: Trace, connections: Sequence[Connection], *, segments
 
 
 def _summarize(connections: Sequence[Connection], capture: str) -> dict[int, str]:
-    """What tshark makes of the payloads; nothing and a warning if it fails."""
+    """What tshark makes of the payloads. If it fails, warn and return nothing."""
     from analyzer.explain.one_frame import summarize
 
     try:

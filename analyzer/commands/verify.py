@@ -1,4 +1,4 @@
-"""`tcpanalyze verify CAPTURE...`: compares our notes with those of the installed tshark, and explains differences."""
+"""`tcpanalyze verify CAPTURE...`: compares our notes with the installed tshark, with reasons for each difference."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 LEAST_COLUMNS: Final = 20
-"""In a narrower terminal the lines are cut."""
+"""Lines are not made narrower than this; a narrower terminal cuts them."""
 
 UNEXPLAINED: Final = 1
-"""The exit status if a disagreement is unexplained."""
+"""The exit status if a difference is unexplained."""
 
 
 @click.command(
@@ -35,10 +35,10 @@ UNEXPLAINED: Final = 1
 )
 @click.option("--ascii", "ascii_only", is_flag=True, help="Use only ASCII characters.")
 def command(captures: tuple[str, ...], wireshark: bool, as_json: bool, ascii_only: bool) -> int:
-    """Compare the analysis of each CAPTURE with the installed tshark, frame by frame.
+    """Compare the analysis of each CAPTURE with that of the installed tshark, frame by frame.
 
-    Lists every difference with both reasons, and names the deliberate ones. Exit status 0 if every difference is
-    explained, 1 if one is not.
+    Lists every difference with the reasons of both sides. Deliberate differences have a name; all others are
+    unexplained. The exit status is 1 if a difference is unexplained.
     """
     from analyzer.report.terminal import style_of
     from analyzer.verify.beside_tshark import VERSION, verify
@@ -145,7 +145,7 @@ def _reasons(found: Disagreement) -> list[str]:
 
 
 def _write_document(verification: Verification, capture: str, wireshark: bool) -> None:
-    """Write the document while tshark runs, because the list of disagreements may be long."""
+    """Write the document while tshark still reports, because the list of disagreements may be long."""
     write = sys.stdout.write
     head: dict[str, Any] = {
         "schema": "tcpanalyze-verify/1",

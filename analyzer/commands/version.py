@@ -1,4 +1,4 @@
-"""What `--version` shows: the number, and whether the packet path runs compiled."""
+"""The output of `--version`: the version, and whether the packet path runs compiled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["build", "show_version"]
 
 
 def build() -> str:
-    """How the modules on the packet path run: "compiled", or "interpreted" and why."""
+    """How the modules of the packet path run: "compiled", or "interpreted" with the reason."""
     path = import_module("analyzer.analysis.loop").__file__ or ""
     if path.endswith(tuple(EXTENSION_SUFFIXES)):
         return say("compiled")

@@ -336,10 +336,10 @@ SCENARIOS = (
     Scenario(
         name="hello",
         port=8888,
-        shows="The client sends one sentence to a server that accepts once and receives once, "
-        "then both close, the client first.",
-        look="Data goes one way only. The server never sends anything of its own, and yet it sends segments: "
-        "an acknowledgement for what it got, and its FIN.",
+        shows="The client sends one sentence to a server that accepts once and receives once. Then both close, the "
+        "client first.",
+        look="Data goes only one way. The server sends no data, but it does send segments: an acknowledgement of "
+        "the data, and its FIN.",
         perform=_hello,
         expected=Exchange(0, server_received=b"hello my name is tony"),
         promise=Promise((_BY_THE_CLIENT,)),
@@ -348,10 +348,9 @@ SCENARIOS = (
     Scenario(
         name="thanks",
         port=7788,
-        shows='The server receives, answers "thank you !" and closes first, so it is the server '
-        "that is left in TIME-WAIT.",
-        look="The first FIN comes from the server. The side that closes first waits in TIME-WAIT at the end; here "
-        "that is the server, with its well-known port (the scenario address-in-use shows what follows).",
+        shows='The server receives, answers "thank you !" and closes first, so the server is left in TIME-WAIT.',
+        look="The first FIN comes from the server. The side that closes first ends in TIME-WAIT. Here this is the "
+        "server, with its well-known port. The scenario address-in-use shows the consequence.",
         perform=_thanks,
         expected=Exchange(0, b"a present for you", b"thank you !"),
         promise=Promise((_BY_THE_SERVER,)),
@@ -360,11 +359,11 @@ SCENARIOS = (
     Scenario(
         name="messages",
         port=20005,
-        shows="One client sends many messages over one connection, and the server answers each: "
-        "recv in a loop, until an empty recv shows that the peer has closed.",
-        look="One handshake and one close, for any number of messages between them. The sequence numbers "
-        "carry on from message to message: to TCP they are one stream of bytes. An answer acknowledges "
-        "the question, so pure acknowledgements are rare.",
+        shows="One client sends many messages over one connection, and the server answers each of them: recv() in a "
+        "loop, until an empty result shows that the peer has closed.",
+        look="There is one handshake and one close, for any number of messages. The sequence numbers continue from "
+        "message to message, because for TCP they are one stream of bytes. Each answer acknowledges the question "
+        "too, so pure ACKs are rare.",
         perform=_messages,
         expected=Exchange(0, b"".join(MESSAGES), b"".join(MESSAGES).upper()),
         promise=Promise((_BY_THE_CLIENT,)),
@@ -373,10 +372,11 @@ SCENARIOS = (
     Scenario(
         name="clients",
         port=20006,
-        shows="Three clients at one server one after the other, then three at once with a thread for each.",
-        look="Six connections to one port; the client's port identifies each. The first three follow each "
-        "other. Of the last three all handshakes come first: the segments of several connections are mixed "
-        "in the capture, and each has its own ladder here.",
+        shows="Three clients use one server, one after the other. Then three more use it at once, with a thread for "
+        "each.",
+        look="There are six connections to one port. They differ in the client's port. The first three follow one "
+        "after the other. For the last three, all handshakes come first: the segments of these connections are "
+        "mixed in the capture, but each connection has its own ladder here.",
         perform=_clients,
         expected=Exchange(
             0,
@@ -395,11 +395,11 @@ SCENARIOS = (
     Scenario(
         name="download",
         port=20007,
-        shows="A file downloader: the client sends a name, the server answers with the size and the file in "
-        "pieces; then it is asked for a file that it does not have.",
-        look="The first connection carries little one way and much the other. Where one piece ends and "
-        "the next begins is not visible to the client: it reads until the server closes. "
-        "A missing file is an answer like any other to TCP, on a connection that opens and closes in order.",
+        shows="A file downloader: the client sends a name, and the server answers with the size and the file in "
+        "pieces. Then the client asks for a file that does not exist.",
+        look="The first connection carries little data one way and much the other way. The client cannot see where "
+        "one piece ends and the next begins. It reads until the server closes. For TCP the answer about the "
+        "missing file is an answer like any other, on a connection that opens and closes in order.",
         perform=_download,
         expected=Exchange(0, f"{FILE_NAME}, {MISSING_NAME}".encode(), b"%d, missing" % len(FILE)),
         promise=Promise(

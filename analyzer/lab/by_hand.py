@@ -130,12 +130,11 @@ SCENARIOS: Final = (
     Scenario(
         name="by-hand",
         port=20008,
-        shows="A client that opens, sends data and closes with segments built by hand with Scapy, "
-        "against a server whose kernel sees no difference.",
-        look="Captured at the server, in a network of its own in which the client's kernel gets nothing: "
-        "it would answer the SYN-ACK with a reset, for a connection that it does not know. The "
-        "client's segments have no options, begin with the sequence number 1000, and are exactly "
-        "those that the program lists.",
+        shows="A client that opens a connection, sends data and closes it with segments built by hand with Scapy. The "
+        "server's kernel sees no difference.",
+        look="This is captured at the server, in a separate network. The client's kernel receives nothing there: it "
+        "does not know the connection, so it would answer the SYN-ACK with a reset. The client's segments have no "
+        "options, begin with the sequence number 1000, and are exactly those that the program lists.",
         perform=_by_hand,
         expected=Exchange(0, QUESTION, ANSWER),
         promise=Promise(

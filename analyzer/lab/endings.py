@@ -135,9 +135,9 @@ SCENARIOS = (
     Scenario(
         name="refused",
         port=20001,
-        shows="The client connects to a closed port: a SYN, answered by a RST.",
-        look="There are only two segments. The reset acknowledges the SYN, so that the client knows which "
-        "of its attempts is meant, and connect() fails at once with ECONNREFUSED.",
+        shows="The client connects to a port on which no program listens: a SYN, answered by a reset.",
+        look="There are only two segments. The reset acknowledges the SYN, so the client knows which attempt it "
+        "answers, and connect() fails at once with ECONNREFUSED.",
         perform=_refused,
         expected=Exchange(0, client_error="ECONNREFUSED"),
         promise=Promise((ConnectionPromise(("refused",), ("none",), None, (), frozenset({"reset"})),)),
@@ -146,12 +146,12 @@ SCENARIOS = (
     Scenario(
         name="address-in-use",
         port=20012,
-        shows="The side that closes first keeps TIME-WAIT: a server that restarts meets "
-        '"Address already in use", and SO_REUSEADDR is the way around it.',
-        look="In both connections the server closes first and stays in TIME-WAIT for a minute, so that "
-        "late segments cannot be taken for those of a new connection. Between the two the server was "
-        "started again: without SO_REUSEADDR bind() failed with EADDRINUSE, which a "
-        "capture cannot show. The second connection is the one that SO_REUSEADDR made possible.",
+        shows='The side that closes first ends in TIME-WAIT. A server that restarts then fails with "Address already '
+        'in use", unless it sets SO_REUSEADDR.',
+        look="In both connections the server closes first and stays in TIME-WAIT for a minute, so that late segments "
+        "are not taken for those of a new connection. Between the two the server was started again. Without "
+        "SO_REUSEADDR bind() failed with EADDRINUSE, which a capture cannot show. SO_REUSEADDR made the second "
+        "connection possible.",
         perform=_address_in_use,
         expected=Exchange(0, client_received=b"first, second", server_error="EADDRINUSE"),
         promise=Promise(

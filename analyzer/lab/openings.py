@@ -224,11 +224,10 @@ SCENARIOS: Final = (
     Scenario(
         name="unanswered",
         port=20010,
-        shows="A device on the path drops each SYN. The client retransmits it after longer and longer "
-        "timeouts, and nothing comes back.",
-        look="The same SYN four times, with the same sequence number. The gaps double: one second, two, "
-        "four. Compare with the scenario refused, where connect() fails at once: here the client "
-        "cannot know whether it only has to wait.",
+        shows="Every SYN is lost on the way. It is retransmitted, at growing intervals, and nothing comes back.",
+        look="The same SYN is sent four times, with the same sequence number. The intervals double: one second, two, "
+        "four. In the scenario refused connect() fails at once. Here the client cannot know whether it only has "
+        "to wait longer.",
         perform=_unanswered,
         expected=Exchange(0, client_error="ETIMEDOUT"),
         promise=Promise(
@@ -241,13 +240,12 @@ SCENARIOS: Final = (
     Scenario(
         name="unreachable",
         port=20023,
-        shows="A router on the way answers instead of the server: host unreachable, then "
-        "administratively prohibited; then it lets a client through, but no packet of its full length.",
-        look="The router's answer is not a segment but an ICMP error, which quotes the segment that caused it. "
-        "connect() fails at once, and for another reason than in the scenario refused. In the third "
-        "connection a segment of 1200 bytes does not fit the next link and must not be cut: "
-        "the router reports what fits, and the client sends the same bytes again in two segments. That "
-        "is path MTU discovery.",
+        shows="A router on the way answers instead of the server: host unreachable, then administratively prohibited. "
+        "Then it lets a client through, but not its longest packets.",
+        look="The router does not answer with a segment, but with an ICMP error, which quotes the segment that it is "
+        "about. connect() fails at once, for another reason than in the scenario refused. In the third connection "
+        "a segment of 1200 bytes does not fit on the next link and must not be fragmented. The router reports the "
+        "MTU, and the client sends the same bytes again in two segments. This is path MTU discovery.",
         perform=_unreachable,
         expected=Exchange(0, LONG_MESSAGE, client_error="EHOSTUNREACH, EHOSTUNREACH"),
         promise=Promise(
@@ -275,13 +273,13 @@ SCENARIOS: Final = (
     Scenario(
         name="half-open",
         port=20011,
-        shows="The third segment of the handshake is lost, and the server retransmits its SYN-ACK. Then comes a "
-        "flood of SYNs from forged addresses, with and without SYN cookies.",
-        look="Captured at the server. In the first connection the server stays in SYN-RECEIVED and "
-        "retransmits its SYN-ACK; the client believes that it is connected. Then come SYNs from addresses that nobody "
-        "has, e.g. in a SYN flood: each half-open connection fills a place of the backlog, and when it "
-        "is full the server is silent. With SYN cookies it keeps nothing and answers each SYN, so "
-        "that the true client at the end gets its connection.",
+        shows="The third segment of the handshake is lost, so the SYN-ACK is retransmitted. Then comes a flood of SYNs "
+        "from forged addresses, without and with SYN cookies.",
+        look="This is captured at the server. In the first connection the server stays in SYN-RECEIVED and "
+        "retransmits its SYN-ACK, while the client is already in ESTABLISHED. Then come SYNs from addresses "
+        "without a host, like in a SYN flood. Each half-open connection takes a place in the backlog. When the "
+        "backlog is full, the server does not answer. With SYN cookies the server keeps no state and answers "
+        "each SYN, so the real client at the end gets its connection.",
         perform=_half_open,
         expected=Exchange(0, server_received=b"I am real"),
         promise=Promise(
@@ -306,9 +304,9 @@ SCENARIOS: Final = (
         name="simultaneous-open",
         port=20014,
         shows="Both sides connect to each other at the same moment: two SYNs cross, and there is no server.",
-        look="Each side sends a SYN and, when the other's arrives, goes from SYN-SENT to SYN-RECEIVED and "
-        "acknowledges it. Four segments open one connection, not two; the side whose SYN was captured "
-        "first is called the client.",
+        look="Each side sends a SYN. When the other's SYN arrives, it goes from SYN-SENT to SYN-RECEIVED and "
+        "acknowledges the SYN. Four segments open one connection, not two. The side seen first is called the "
+        "client here.",
         perform=_simultaneous_open,
         expected=Exchange(0, b"you too?", b"me too!"),
         promise=Promise(

@@ -68,10 +68,10 @@ SCENARIOS: Final = (
     Scenario(
         name="udp",
         port=20020,
-        shows="A datagram echo, and the TCP echo for comparison.",
-        look="The four datagrams are counted as skipped: there is nothing about them to show. No "
-        "handshake, no acknowledgement, no close, and so no connection and no state; two frames for "
-        "each question and answer where TCP needs nine or ten.",
+        shows="An echo over UDP, and the same echo over TCP to compare.",
+        look="The four datagrams are only counted, as skipped frames. UDP has no handshake, no acknowledgements and "
+        "no close, so there is no connection and no state to show. A question and its answer take two frames; TCP "
+        "needs nine or ten.",
         perform=_udp,
         expected=Exchange(0, b"one two AB", b"one two AB"),
         promise=Promise((_AN_ECHO,), {"UDP": 2 * len(DATAGRAMS)}),

@@ -130,9 +130,9 @@ SCENARIOS: Final = (
         name="keep-alive",
         port=20015,
         shows="An idle connection with keep-alive timers of one second.",
-        look="A probe has no data and a sequence number that is one too low, so the peer has to answer with "
-        "what it expects: it is still there. Without this option an idle connection sends nothing at all, "
-        "for hours. The usual timer is two hours.",
+        look="A keep-alive probe has no data, and its sequence number is one too low. So the peer has to answer with "
+        "the sequence number that it expects, which shows that it is still there. Without keep-alive an idle "
+        "connection sends no segments at all, for hours. The usual timer is two hours.",
         perform=_keep_alive,
         expected=Exchange(0, b"still there?", b"yes"),
         promise=Promise(
@@ -176,11 +176,11 @@ SCENARIOS: Final = (
     Scenario(
         name="loss",
         port=20017,
-        shows="Chosen segments are lost or overtake each other, and everything still arrives.",
-        look="Captured at the client. Of eight pieces the third is lost: the server repeats its "
-        "acknowledgement for each piece after it, and the client sends the lost one again at once. "
-        "Then the last piece of all is lost: nothing comes after it, so only a timer can notice. In "
-        "the answer one segment overtakes another; the client reports what it misses and soon gets it.",
+        shows="Chosen segments are lost or overtake each other, but all data arrives.",
+        look="This is captured at the client. The third of eight pieces is lost. For each later piece the server "
+        "sends a duplicate ACK, and the client retransmits the lost piece at once. Then the very last piece is "
+        "lost. Nothing comes after it, so only the timeout can detect the loss. In the answer one segment overtakes "
+        "another: the client sends a duplicate ACK, and soon receives the missing segment.",
         perform=_loss,
         expected=Exchange(
             0,

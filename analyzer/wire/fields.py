@@ -1,6 +1,6 @@
-"""The TCP header as a table: the place, the name and the meaning of each field.
+"""The TCP header as a table: the place, the name and the meaning of each field and flag.
 
-The reports use it to show a header. `header.py` decodes packets without it.
+It is for showing a header to a person. The packet path does not read it: `header.py` decodes by itself.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ class Field(NamedTuple):
     """One field of the header.
 
     Attributes:
-        name: The name of RFC 9293.
-        offset: The byte where it begins, from 0.
-        bit: The bit where it begins in that byte, from the left.
+        name: Its name.
+        offset: Its first byte, from 0.
+        bit: Its first bit within that byte, from the left, from 0.
         width: Its width in bits.
         section: The section of RFC 9293 that defines it.
-        meaning: What it is.
+        meaning: What it means.
     """
 
     name: str
@@ -33,18 +33,11 @@ class Field(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many bytes the field touches."""
+        """The number of bytes that hold a part of the field."""
         return (self.bit + self.width + 7) // 8
 
     def read(self, segment: bytes) -> int | None:
-        """Read the field.
-
-        Args:
-            segment: The segment, beginning with its header.
-
-        Returns:
-            The value; None if not all of it was captured.
-        """
+        """Return the value of the field in a segment that begins with its header; None if it was not captured."""
         touched = segment[self.offset : self.offset + self.size]
         if len(touched) < self.size:
             return None

@@ -88,9 +88,24 @@ class Header:
         inner_offset: Where the part begins that was not read. The returned code names this part. Set for an EtherType,
             an IP protocol, a link type and a fragment.
         inner_end: Where that part ends on the wire.
+        ip_version: 4 or 6.
+        source_high: The high half of the sender's address.
+        source_low: The low half of the sender's address.
+        destination_high: The high half of the receiver's address.
+        destination_low: The low half of the receiver's address.
+        source_port: The port of the sender.
+        destination_port: The port of the receiver.
+        ip_id: The identification in the IPv4 header; 0 for IPv6.
         seq: The absolute sequence number.
         ack: The absolute acknowledgement number.
+        flags: The control bits.
+        window: The window, not scaled.
+        checksum: The checksum; 0 if it was not captured.
         block: The bytes given to `decode`; for a reassembled or decompressed packet, the bytes that hold it.
+        tcp_offset: Where the TCP header begins.
+        header_length: The length of the TCP header by its data offset.
+        options_length: The captured length of the options.
+        payload_offset: Where the payload begins.
         payload_length: The length of the payload on the wire.
         payload_captured: The captured length of the payload.
         snapped: Whether the capture truncated the header or the payload.

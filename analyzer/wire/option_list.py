@@ -1,6 +1,6 @@
-"""Lists the options of one TCP header for a reader: names, bytes, values, errors.
+"""The options of one TCP header, for a person to read: names, bytes, values, faults.
 
-`options.py` reads the same bytes for the state machine. It does not use this list.
+`options.py` reads the same bytes for the state machine. Only its result matters for a connection.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ OPTION_NAMES: Final = {
     options.EXPERIMENT_1: "Experiment",
     options.EXPERIMENT_2: "Experiment",
 }
-"""IANA's registry of option kinds. It includes obsolete ones, because old captures have them."""
+"""IANA's registry of option kinds. Old captures have obsolete kinds, so they are included."""
 
 MULTIPATH_SUBTYPES: Final = (
     "MP_CAPABLE", "MP_JOIN", "DSS", "ADD_ADDR", "REMOVE_ADDR", "MP_PRIO", "MP_FAIL", "MP_FASTCLOSE",
@@ -53,15 +53,15 @@ MULTIPATH_EXPERIMENT: Final = 15
 
 
 class Option(NamedTuple):
-    """One option of a header.
+    """One option in the header.
 
     Attributes:
-        kind: The number of its kind.
-        offset: Bytes from the beginning of the TCP header.
-        raw: The whole option, including kind and length.
-        name: The name of its kind.
-        value: Its value in words; empty if it has none.
-        fault: Why it is malformed; empty if it is not.
+        kind: Its kind.
+        offset: Its first byte, from the beginning of the TCP header.
+        raw: All its bytes, with kind and length.
+        name: Its name.
+        value: Its meaning; empty if there is none.
+        fault: What is wrong with it; empty if nothing is.
     """
 
     kind: int
@@ -76,12 +76,12 @@ def list_options(raw: bytes, *, complete: bool, base: int | None) -> list[Option
     """List the options of a header.
 
     Args:
-        raw: The bytes after the fixed 20 bytes of the header.
-        complete: Whether the whole header was captured. If not, an option that runs past the end is not malformed.
-        base: The number that relative acknowledgement numbers count from, for SACK blocks; None if unknown.
+        raw: The bytes after the first 20 of the header.
+        complete: Whether the whole header was captured. If not, an option that runs past the end is not a fault.
+        base: The base of relative acknowledgement numbers, for SACK blocks; None if it is unknown.
 
     Returns:
-        The options in the order of the header.
+        The options, in order.
     """
     found: list[Option] = []
     at = 0

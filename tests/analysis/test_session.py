@@ -172,14 +172,12 @@ def test_an_error_inside_is_not_hidden_and_the_capture_is_whole() -> None:
 
 def test_an_interface_that_takes_no_marker_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: Marker) -> None:
-        raise InputError("cannot send a marker on lo (x), so the last frames may be missing")
+        raise InputError("lo takes no datagram (x), so the last frames may be missing")
 
     monkeypatch.setattr(Marker, "send", refuse)
     with server() as listening, session(listening) as running:
         exchange(listening)
-    assert running.trace.capture.warnings == (
-        "cannot send a marker on lo (x), so the last frames may be missing",
-    )
+    assert running.trace.capture.warnings == ("lo takes no datagram (x), so the last frames may be missing",)
 
 
 @pytest.mark.slow

@@ -336,7 +336,7 @@ def test_a_file_that_grows_or_shrinks_while_it_is_read(stored: Path, monkeypatch
             stored.write_bytes(content[: len(content) // 2])
 
     trace = analyze(stored, Reading(watch=cut))
-    assert "shrank from" in trace.capture.warnings[-1]
+    assert "became shorter while it was read" in trace.capture.warnings[-1]
 
     def extend(records: Records) -> None:
         if records.frame == 5:
@@ -344,7 +344,7 @@ def test_a_file_that_grows_or_shrinks_while_it_is_read(stored: Path, monkeypatch
 
     stored.write_bytes(content)
     trace = analyze(stored, Reading(watch=extend))
-    assert "grew from" in trace.capture.warnings[-1]
+    assert "grew while it was read" in trace.capture.warnings[-1]
 
 
 def test_a_file_that_changed_before_it_is_read_again(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,7 @@ def test_its_folder_goes_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert child.wait_for(READY, 10)
         assert [path.name for path in tmp_path.glob("*/*")] == ["kept"]
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(InputError, match="cannot start"):
+    with pytest.raises(InputError, match="cannot be started"):
         Child([str(tmp_path / "absent")], folder=True)
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "absent"))
@@ -85,9 +85,9 @@ def test_waiting_ends_with_the_child_and_with_the_time(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_started_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot start"):
+    with pytest.raises(InputError, match="cannot be started"):
         Child([str(tmp_path / "absent")])
-    with pytest.raises(InputError, match="cannot start"):
+    with pytest.raises(InputError, match="cannot be started"):
         Child(["/bin/true", "a\0b"])
 
 
@@ -226,5 +226,5 @@ def test_a_temporary_folder_goes_with_its_block(tmp_path: Path, monkeypatch: pyt
 def test_what_may_not_be_executed_is_a_sentence(tmp_path: Path) -> None:
     program = tmp_path / "tcpdump"
     program.write_text("")
-    with pytest.raises(InputError, match=r"cannot start .* \(Permission denied\)"):
+    with pytest.raises(InputError, match=r"cannot be started \(Permission denied\)"):
         Child([str(program)])

@@ -121,8 +121,8 @@ def test_pyshark_is_never_chosen_and_its_parts_are_named(
     ("script", "sentence"),
     [
         (
-            "it cannot be loaded (asyncio has none)",
-            r"with the message: it cannot be loaded \(asyncio has none\); try",
+            "cannot load it (asyncio has none)",
+            r"with the message: cannot load it \(asyncio has none\); try",
         ),
         ("You do not have permission", "lo needs permission to capture: run this with sudo"),
     ],
@@ -180,7 +180,7 @@ def test_a_child_that_is_killed_ends_the_capture_with_a_warning(
     with open_live("lo", find_program=find, write=tmp_path / "kept") as live:
         assert count(live) == 1
         assert live.records.truncated is truncated
-        assert "tcpdump ended by signal 9 while it captured" in live.records.warnings
+        assert "tcpdump ended by signal 9 during the capture" in live.records.warnings
         assert "the number of frames lost by the capture is not known" in live.records.warnings
         assert live.losses is None
     assert read_again(tmp_path / "kept") == 1

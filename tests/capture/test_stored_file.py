@@ -29,8 +29,8 @@ def test_how_far_it_has_been_read(path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (40, "it shrank from 100 to 40 bytes while it was read"),
-        (140, "it grew from 100 to 140 bytes while it was read"),
+        (40, "it became shorter while it was read, from 100 to 40 bytes"),
+        (140, "it grew while it was read, from 100 to 140 bytes"),
     ],
 )
 def test_another_size(path: Path, data: int, sentence: str) -> None:
@@ -44,7 +44,7 @@ def test_other_bytes(path: Path) -> None:
     with path.open("rb", buffering=0) as stream:
         file = StoredFile(stream)
         os.utime(path, ns=(1, 1))
-        assert (file.change("it") or "").startswith("it was changed while it was read")
+        assert (file.change("it") or "").startswith("it was written to while it was read")
 
 
 def test_a_pipe_is_no_file() -> None:

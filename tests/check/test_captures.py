@@ -184,7 +184,7 @@ def test_recording(folder: Path) -> None:
 
 
 def test_what_cannot_be_recorded(folder: Path) -> None:
-    with pytest.raises(UsageError, match="save it to a file first"):
+    with pytest.raises(UsageError, match="store it in a file first"):
         record_capture("-")
     (folder / "text.pcap").write_text("no capture")
     with pytest.raises(CaptureFormatError):

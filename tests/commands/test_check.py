@@ -321,11 +321,11 @@ def test_live_says_where_it_is_not_certain(checks: Runner, monkeypatch: pytest.M
     need("tcpdump")
 
     def refuse(self: Marker) -> None:
-        raise InputError("cannot send a marker on lo")
+        raise InputError("lo takes no datagram")
 
     monkeypatch.setattr(Marker, "send", refuse)
     _, _, errors = checks(*NOBODY, "-e", "connections=0", "--", "true")
-    assert errors == "tcpanalyze: warning: cannot send a marker on lo\n"
+    assert errors == "tcpanalyze: warning: lo takes no datagram\n"
 
 
 @pytest.mark.slow

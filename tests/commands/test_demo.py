@@ -63,7 +63,7 @@ def test_what_a_scenario_tells_fits_the_terminal_and_its_characters(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["nobody"], "there is no scenario nobody"),
+        (["nobody"], "scenario nobody does not exist"),
         (["--port", "1"], "name a scenario: "),
         (["--replay"], "name a scenario: "),
         (["echo", "--replay", "--port", "1"], "--replay plays a recording"),

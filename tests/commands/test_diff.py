@@ -173,7 +173,7 @@ def test_a_truncated_capture_is_compared_with_a_warning(
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["-", str(ECHO)], "save it to a file first"),
+        (["-", str(ECHO)], "store it in a file first"),
         ([str(ECHO)], "Missing argument"),
         ([str(ECHO), "nowhere.pcap"], "does not exist"),
         ([str(ECHO), str(ECHO), "--fail-on", "lost"], "there is no difference lost: write one of unpaired, "),

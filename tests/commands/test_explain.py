@@ -79,7 +79,7 @@ def test_a_narrow_terminal_loses_nothing(
         ([ECHO, "0"], "0 is not in the range"),
         ([ECHO, "x"], "not a valid whole number"),
         ([ECHO], "Missing argument"),
-        (["-", "1"], "save it to a file first"),
+        (["-", "1"], "store it in a file first"),
         (["nowhere.pcap", "1"], "does not exist"),
         (["/", "1"], "is a directory"),
     ],

@@ -311,7 +311,7 @@ def test_lines_of_a_choice(tmp_path: Path, capfd: pytest.CaptureFixture[str]) ->
     assert "--sort needs all connections, but --stream writes each as it ends" in err
     status, out, err = inside(["missing.pcap", "--stream", "--only", "id == 0 or start < 1s"], capfd)
     assert (status, out) == (2, "")
-    assert "start is known only after the whole capture has been read" in err
+    assert "start is known only when the whole capture has been read" in err
 
 
 @pytest.mark.parametrize(
@@ -339,7 +339,7 @@ def test_a_wrong_filter_is_refused_before_the_capture_is_read(
 def test_a_filter_says_that_it_cannot_look_at_what_was_folded(capfd: pytest.CaptureFixture[str]) -> None:
     for form in (["--json"], ["--summary"]):
         _, _, err = inside([CLIENTS, "--hold", "2", "--only", "id >= 0", *form], capfd)
-        assert "--only cannot test 9 connections that were folded: use --hold COUNT to keep more" in err
+        assert "--only cannot test 9 connections that are counted only: use --hold COUNT to keep more" in err
     assert inside([CLIENTS, "--hold", "2", "--sort", "id", "--json"], capfd)[2] == ""
 
 

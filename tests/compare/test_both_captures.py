@@ -190,7 +190,7 @@ def test_a_large_capture_is_read_in_portions_and_says_the_same(monkeypatch: pyte
 def test_what_cannot_be_compared(tmp_path: Path) -> None:
     text = tmp_path / "text"
     text.write_text("no capture")
-    with pytest.raises(UsageError, match="save it to a file first"):
+    with pytest.raises(UsageError, match="store it in a file first"):
         compare_captures("-", ECHO)
     with pytest.raises(InputError):
         compare_captures(ECHO, tmp_path / "nowhere.pcap")

@@ -149,7 +149,7 @@ def test_the_first_run_sets_up_and_the_second_costs_no_python(checkout: Checkout
 def test_what_development_needs_comes_on_top(checkout: Checkout) -> None:
     checkout.run("set_up", "run")
     status, said = checkout.run("set_up", "dev")
-    assert (status, said) == (0, "tcpanalyze: bringing .venv up to date…\n")
+    assert (status, said) == (0, "tcpanalyze: updating .venv…\n")
     assert checkout.installed() == [".[dev]"]
     assert checkout.stamps() == {".set-up-run", ".set-up-dev"}
     assert checkout.run("set_up", "run") == checkout.run("set_up", "dev") == (0, "")
@@ -162,7 +162,7 @@ def test_other_requirements_are_another_set_up(checkout: Checkout, file: str) ->
     kept.touch()
     with (checkout.root / file).open("a") as changed:
         changed.write("# changed\n")
-    assert checkout.run("set_up", "run") == (0, "tcpanalyze: bringing .venv up to date…\n")
+    assert checkout.run("set_up", "run") == (0, "tcpanalyze: updating .venv…\n")
     assert kept.exists()
     assert checkout.stamps() == {".set-up-run"}  # what dev asks for may have changed too
 
@@ -180,7 +180,7 @@ def test_a_set_up_that_fails_says_why_and_is_begun_again(checkout: Checkout) -> 
     assert status == 2
     assert said.splitlines()[1:] == [
         "ERROR: the moon is full",
-        "tcpanalyze: the set-up stopped at the fault above: when it is mended run again",
+        "tcpanalyze: the set-up failed with the error above: fix it and run again",
     ]
     assert checkout.stamps() == set()
     (checkout.environment / "half").touch()
@@ -203,7 +203,7 @@ def test_half_a_stamp_is_none(checkout: Checkout) -> None:
     checkout.run("set_up", "run")
     stamp = checkout.environment / ".set-up-run"
     stamp.write_text(stamp.read_text().partition("\n")[0])
-    assert checkout.run("set_up", "run")[1] == "tcpanalyze: bringing .venv up to date…\n"
+    assert checkout.run("set_up", "run")[1] == "tcpanalyze: updating .venv…\n"
 
 
 @pytest.mark.slow
@@ -225,9 +225,9 @@ def test_an_environment_of_somebody_else_is_used_and_never_thrown_away(checkout:
     (checkout.environment / "theirs").touch()
     status, said = checkout.run("set_up", "run")
     assert status == 2
-    assert "is no virtual environment of Python 3.11 or newer: move it away" in said
+    assert "is not a virtual environment of Python 3.11 or newer: move it away" in said
     (checkout.environment / "bin" / "python").symlink_to(checkout.python)
-    assert checkout.run("set_up", "run") == (0, "tcpanalyze: bringing .venv up to date…\n")
+    assert checkout.run("set_up", "run") == (0, "tcpanalyze: updating .venv…\n")
     assert (checkout.environment / "theirs").exists()
 
 
@@ -255,7 +255,7 @@ def test_without_a_python_it_says_what_to_install(checkout: Checkout) -> None:
     status, said = checkout.run("set_up", "run")
     assert (status, said) == (
         2,
-        "tcpanalyze: there is no Python 3.11 or newer: install it (Debian: sudo apt-get install python3 "
+        "tcpanalyze: there is no Python 3.11 or newer: install it (on Debian: sudo apt-get install python3 "
         "python3-venv) and run again\n",
     )
     assert checkout.apt_calls.read_text() == ""
@@ -266,7 +266,7 @@ def test_a_python_without_venv_is_named(checkout: Checkout) -> None:
     checkout.be(1000)
     status, said = checkout.run("set_up", "run", PROBE="bare python3.12")
     assert status == 2
-    assert "python3.12 cannot make virtual environments: install it (Debian: sudo apt-get install" in said
+    assert "python3.12 cannot make virtual environments: install it (on Debian: sudo apt-get install" in said
     assert "python3.12-venv" in said
 
 
@@ -290,7 +290,7 @@ def have(checkout: Checkout, *programs: str) -> None:
 def test_who_is_not_root_is_told_what_is_missing(checkout: Checkout) -> None:
     checkout.be(1000)
     have(checkout, *(PACKAGES.keys() - {"nginx", "redis-server"}), "cc")
-    said = "tcpanalyze: not installed: redis-server nginx. Tests that need them are skipped (Debian: sudo apt-get "
+    said = "tcpanalyze: not installed: redis-server nginx. Tests that need them are skipped (on Debian: sudo apt-get "
     assert checkout.run("system_packages") == (0, said + "install redis-server nginx)\n")
     assert checkout.apt_calls.read_text() == ""
     have(checkout, "nginx", "redis-server")
@@ -338,7 +338,7 @@ def test_a_test_asks_for_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv(MAY_INSTALL, raising=False)
     monkeypatch.delenv("CI", raising=False)
     with pytest.raises(
-        pytest.skip.Exception, match=r"nginx is not installed \(Debian: sudo apt-get install nginx\)"
+        pytest.skip.Exception, match=r"nginx is not installed \(on Debian: sudo apt-get install nginx\)"
     ):
         need("nginx")
     monkeypatch.setenv("CI", "true")

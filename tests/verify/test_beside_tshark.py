@@ -47,7 +47,7 @@ def test_a_deliberate_difference_has_its_rule(tshark: str) -> None:
 
 
 def test_what_cannot_be_verified(tmp_path: Path, tshark: str) -> None:
-    with pytest.raises(UsageError, match="save it to a file first"):
+    with pytest.raises(UsageError, match="store it in a file first"):
         verify("-")
     with pytest.raises(InputError):
         verify(tmp_path / "nothing.pcap")
