@@ -200,6 +200,6 @@ def test_the_limit_of_what_is_decompressed_reaches_the_reader(tmp_path: Path) ->
         assert len(frames_of(records)) == 2
         assert not records.truncated
     with pytest.raises(
-        CaptureFormatError, match=r"a\.pcap\.gz its decompressed size exceeds the limit of 10"
+        CaptureFormatError, match=r"a\.pcap\.gz: its decompressed size exceeds the limit of 10"
     ):
         open_capture(path, 10)
